@@ -1,0 +1,129 @@
+# permits-engine. Needs make and Python 3.11 or later; `make help` lists the targets.
+
+SCALE ?= 0.1
+SEED  ?= 2014
+OUT   ?= permits-demo
+# `make lock UPGRADE=--upgrade` takes the newest versions instead of keeping the locked ones.
+UPGRADE ?=
+PYTEST_WORKERS ?= 2
+
+ifeq ($(origin PYTHON),undefined)
+PYTHON := $(shell if python3.11 -c "" 2>/dev/null; then echo python3.11; else echo python3; fi)
+endif
+
+VENV := .venv
+BIN  := $(VENV)/bin
+PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
+
+export PIP_ROOT_USER_ACTION := ignore
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test check lint types walls lock bench dist clean
+
+help:
+	@echo "make demo     run a demonstration into $(OUT)/ (SCALE=$(SCALE) SEED=$(SEED) OUT=$(OUT))"
+	@echo "make check    the quick look: lint, types, walls and the unit tests"
+	@echo "make test     everything: lint, types, walls and all tests, on SQLite and PostgreSQL"
+	@echo "make bench    the benchmarks"
+	@echo "make dist     the wheel and the source archive, in dist/"
+	@echo "make lock     write requirements/*.txt anew (UPGRADE=--upgrade for newer versions)"
+	@echo "make clean    remove what the other targets made"
+
+# ---------------------------------------------------------------- environment
+
+$(VENV)/.made:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null || { \
+	  echo "permits-engine needs Python 3.11 or later, and '$(PYTHON)' is not:" \
+	       "$$($(PYTHON) --version 2>&1 || true)." \
+	       "Name another one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@echo "==> making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.run: requirements/run.txt requirements/build.txt pyproject.toml | $(VENV)/.made
+	@echo "==> installing what the program needs"
+	@$(PIP) install --require-hashes -r requirements/run.txt -r requirements/build.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.made
+	@echo "==> installing what the program and its tests need"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/.run $@
+
+# ----------------------------------------------------------------------- runs
+
+demo: $(VENV)/.run
+	@test -n "$(OUT)" || { echo "OUT is empty: name a folder" >&2; exit 1; }
+	@if [ -f "$(OUT)/.permits-demo" ]; then \
+	  echo "==> removing the previous demo in $(OUT)"; rm -rf -- "$(OUT)"; fi
+	@echo "==> permits demo --scale $(SCALE) --seed $(SEED) --out $(OUT)"
+	@$(BIN)/permits demo --scale "$(SCALE)" --seed "$(SEED)" --out "$(OUT)"
+
+bench: $(VENV)/.dev
+	@echo "==> benchmarks"
+	@$(BIN)/python -m benchmarks
+
+# --------------------------------------------------------------------- checks
+
+test: lint types walls
+	@echo "==> tests"
+	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
+
+check: lint types walls
+	@echo "==> unit tests"
+	@$(BIN)/python -m pytest -q tests/unit
+
+lint: $(VENV)/.dev
+	@echo "==> lint"
+	@$(BIN)/ruff check --quiet .
+	@echo "==> format"
+	@$(BIN)/ruff format --quiet --check . || { \
+	  $(BIN)/ruff format --check . ; echo "$(BIN)/ruff format . puts it right" >&2; exit 1; }
+
+types: $(VENV)/.dev
+	@echo "==> types"
+	@$(BIN)/mypy --no-error-summary
+
+walls: $(VENV)/.dev
+	@echo "==> walls between the rooms"
+	@$(BIN)/lint-imports
+
+# -------------------------------------------------------------- distributions
+
+dist: $(VENV)/.dev
+	@echo "==> wheel and source archive"
+	@rm -rf dist
+	@$(BIN)/python -m build --no-isolation --outdir dist
+
+COMPILE = pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links $(UPGRADE)
+
+lock:
+	@set -e; uv=$$(command -v uv || true); tools=; \
+	trap 'if [ -n "$$tools" ]; then rm -rf "$$tools"; fi' EXIT; \
+	if [ -z "$$uv" ]; then \
+	  echo "==> fetching uv for this run"; tools=$$(mktemp -d); \
+	  $(PYTHON) -m venv "$$tools"; \
+	  "$$tools/bin/python" -m pip --disable-pip-version-check --quiet install uv; \
+	  uv="$$tools/bin/uv"; fi; \
+	UV_CUSTOM_COMPILE_COMMAND="make lock"; export UV_CUSTOM_COMPILE_COMMAND; \
+	for lock in run build dev; do \
+	  echo "==> requirements/$$lock.txt"; \
+	  case $$lock in \
+	    run)   set -- pyproject.toml ;; \
+	    build) set -- requirements/build.in -c requirements/run.txt ;; \
+	    dev)   set -- pyproject.toml --extra postgresql requirements/dev.in \
+	                  -c requirements/run.txt -c requirements/build.txt ;; \
+	  esac; \
+	  "$$uv" $(COMPILE) "$$@" --output-file requirements/$$lock.txt >/dev/null; \
+	done
+
+clean:
+	@echo "==> removing $(VENV), dist, caches and the demo"
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@if [ -n "$(OUT)" ] && [ -f "$(OUT)/.permits-demo" ]; then rm -rf -- "$(OUT)"; fi
+	@find . -name __pycache__ -type d -not -path "./.git/*" -prune -exec rm -rf {} +
