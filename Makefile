@@ -90,7 +90,7 @@ types: $(VENV)/.dev
 
 walls: $(VENV)/.dev
 	@echo "==> walls between the rooms"
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 # -------------------------------------------------------------- distributions
 

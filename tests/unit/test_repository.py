@@ -80,7 +80,7 @@ def test_no_committed_file_names_a_path_of_somebodys_machine() -> None:
 def test_the_pattern_for_private_paths_finds_some() -> None:
     for folder in PRIVATE_FOLDERS:
         assert PRIVATE_PATH.search(f"see '/{folder}/somebody/permits'")
-    assert not PRIVATE_PATH.search("study/work/family and docs/home/page")
+    assert not PRIVATE_PATH.search("study/private/family and docs/home/page")
 
 
 def test_the_version_is_the_same_everywhere() -> None:
