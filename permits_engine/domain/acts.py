@@ -1,0 +1,313 @@
+"""What each command leads to: drafts of events with the rules that allowed them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from permits_engine.domain import duties
+from permits_engine.domain import events as e
+from permits_engine.domain.case import Case, Draft
+from permits_engine.domain.clocks import ONE_DAY, Period, add, term_end
+from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.guards import _refuse
+from permits_engine.domain.permit import Decision, with_fields
+
+
+def lodge_application(case: Case) -> list[Draft]:
+    """A first request and its receipt (law 02-03, article 8)."""
+    c, holder = case.command, case.holder
+    kind = case.rules.need("title.kind", case.on, case.scope())
+    receipt = _receipt(case, complete=not c.missing, timely=True, stage="application")
+    lodged = case.draft(
+        e.ApplicationLodged,
+        holder_id=c.holder_id,
+        jurisdiction=c.jurisdiction,
+        category=c.category,
+        prefecture=c.prefecture,
+        title_kind=kind,
+        criterion=c.criterion,
+        missing=tuple(c.missing),
+        nationality=holder.nationality,
+        sex=holder.sex,
+        age=holder.age,
+        file_number=c.file_number,
+    )
+    return [lodged, *receipt]
+
+
+def _receipt(case: Case, *, complete: bool, timely: bool, stage: str) -> list[Draft]:
+    scope = case.scope(stage=stage)
+    given = case.rules.get("receipt.given", case.on, scope)
+    if given == "complete_and_timely" and not (complete and timely):
+        return []
+    term = case.rules.need("receipt.term", case.on, scope)
+    return [case.draft(e.ReceiptIssued, until=add(case.on, term))]
+
+
+def request_renewal(case: Case) -> list[Draft]:
+    """A request to renew; complete, timely and undisputed campaign files go on the expedited track."""
+    s, c = case.situation, case.command
+    until = s.timely_until
+    timely = until is None or case.on <= until
+    expedited = not c.missing and timely and not s.proceedings
+    expedited = expedited and bool(case.rules.get("renewal.expedited", case.on, case.scope(stage="renewal")))
+    receipt = _receipt(case, complete=not c.missing, timely=timely, stage="renewal")
+    requested = case.draft(
+        e.RenewalRequested,
+        missing=tuple(c.missing),
+        track="expedited" if expedited else "standard",
+        timely=timely,
+    )
+    return [requested, *receipt]
+
+
+def supply_documents(case: Case) -> list[Draft]:
+    """Documents came in; a file that this completes may now get its receipt."""
+    s, request = case.situation, case.situation.request
+    assert request is not None
+    supplied = case.draft(e.DocumentsSupplied, documents=tuple(case.command.documents))
+    completes = bool(request.missing) and not (s.outstanding(request) - set(case.command.documents))
+    if completes and not any(r.request == request.version for r in s.permit.receipts):
+        return [supplied, *_receipt(case, complete=True, timely=s.is_timely(request), stage=request.kind)]
+    return [supplied]
+
+
+def request_documents(case: Case) -> list[Draft]:
+    """The office asks for documents, which suspends its time to decide."""
+    c = case.command
+    return [case.draft(e.DocumentsRequested, documents=tuple(c.documents), reason=c.reason)]
+
+
+def extend_decision(case: Case) -> list[Draft]:
+    """The time to decide gets a new end."""
+    return [case.draft(e.DecisionExtended, reason=case.command.reason, until=case.command.until)]
+
+
+def record_opinion(case: Case) -> list[Draft]:
+    """A commission's reasoned opinion."""
+    c = case.command
+    return [case.draft(e.OpinionRecorded, body=c.body, favourable=c.favourable, reasons=c.reasons)]
+
+
+def issue_permit(case: Case) -> list[Draft]:
+    """A first term from the day of decision."""
+    c = case.command
+    term = _term(case, "term.first", case.on, "term.first.maximum")
+    return [
+        case.draft(
+            e.Issued,
+            term_number=1,
+            valid_from=case.on,
+            valid_until=term_end(case.on, term),
+            term=str(term),
+            title_kind=case.situation.permit.title_kind,
+            card_number=c.card_number,
+        )
+    ]
+
+
+def _term(case: Case, name: str, valid_from: date, most: str) -> Period:
+    """The term asked for within the law's bounds, or the policy's."""
+    stage = "application" if name == "term.first" else "renewal"
+    scope = case.scope(stage=stage)
+    default: Period = case.rules.need(name, case.on, scope)
+    if case.command.term is None:
+        return default
+    asked = Period.parse(case.command.term)
+    try:
+        end = term_end(valid_from, asked)
+    except ValueError as problem:
+        raise invalid("term", str(problem)) from None
+    longest = case.rules.get(most, case.on, scope) or default
+    shortest = case.rules.get("term.minimum", case.on, scope)
+    if asked.hours or end < valid_from or (shortest and end < term_end(valid_from, shortest)):
+        raise invalid("term", f"{asked} is shorter than the law's least term, {shortest}")
+    if end > term_end(valid_from, longest):
+        raise invalid("term", f"{asked} is longer than the longest term allowed here, {longest}")
+    return asked
+
+
+def renew_permit(case: Case) -> list[Draft]:
+    """A further term from the end of the last one, or from the day of decision where filed late."""
+    s, c, request, last = case.situation, case.command, case.situation.request, case.situation.term
+    assert request is not None and last is not None
+    after = last.valid_until + ONE_DAY
+    valid_from = after if s.is_timely(request) else max(case.on, after)
+    term = _term(case, "term.renewal", valid_from, "term.maximum")
+    default: Period = case.rules.need("term.renewal", case.on, case.scope(stage="renewal"))
+    shorter = term_end(valid_from, term) < term_end(valid_from, default)
+    exclusion = c.exclusion.model_dump() if c.exclusion is not None else None
+    if exclusion is not None and not shorter:
+        raise invalid("exclusion", f"belongs to a term shorter than {default}; name the shorter term")
+    if shorter and not (exclusion and all(str(v).strip() for v in exclusion.values())):
+        raise error(
+            "exclusion.reasons_missing",
+            f"a term shorter than {default} needs an exclusion: fact, reasons in fact and reasons in law",
+            term=str(term),
+            policy_term=str(default),
+        )
+    return [
+        case.draft(
+            e.Renewed,
+            term_number=last.number + 1,
+            valid_from=valid_from,
+            valid_until=term_end(valid_from, term),
+            term=str(term),
+            track=request.track,
+            request=request.version,
+            excluded=exclusion is not None,
+            card_number=c.card_number,
+            exclusion=exclusion,
+        )
+    ]
+
+
+def refuse(case: Case) -> list[Draft]:
+    """A refusal of the request that is under review, with its reasons."""
+    c, request = case.command, case.situation.request
+    assert request is not None
+    kind = e.Refused if request.kind == "application" else e.RenewalRefused
+    return [
+        case.draft(
+            kind,
+            request=request.version,
+            reasons_in_fact=c.reasons_in_fact,
+            reasons_in_law=c.reasons_in_law,
+        )
+    ]
+
+
+def revoke_permit(case: Case) -> list[Draft]:
+    """A withdrawal of the title (law 02-03, article 19)."""
+    c = case.command
+    return [
+        case.draft(
+            e.Revoked, ground=c.ground, reasons_in_fact=c.reasons_in_fact, reasons_in_law=c.reasons_in_law
+        )
+    ]
+
+
+NOTIFIABLE = frozenset({"issued", "renewed", "refused", "renewal_refused", "revoked"})
+
+
+def _to_notify(case: Case) -> Decision:
+    decisions = [d for d in case.situation.permit.decisions if d.kind in NOTIFIABLE and d.on <= case.on]
+    wanted = case.command.decision_version
+    if wanted is not None:
+        found = next((d for d in decisions if d.version == wanted), None)
+        if found is None:
+            listed = ", ".join(str(d.version) for d in decisions) or "none"
+            raise invalid("decision_version", f"event {wanted} is no decision to notify; there is: {listed}")
+        if found.notified_on(date.max) is not None:
+            raise _refuse(case, f"decision {wanted} was regularly notified already")
+        return found
+    for decision in reversed(decisions):
+        if decision.annulled_on is None and decision.notified_on(date.max) is None:
+            return decision
+    raise _refuse(case, "there is no decision left to notify")
+
+
+def notify_decision(case: Case) -> list[Draft]:
+    """A notification; regular only in a form that the policy names, with proof (law 03-01)."""
+    c, decision = case.command, _to_notify(case)
+    forms = case.rules.get("notification.regular", case.on, case.scope()) or ()
+    regular = c.mode in forms and bool(c.proof and c.proof.strip())
+    return [
+        case.draft(
+            e.DecisionNotified,
+            decision_version=decision.version,
+            mode=c.mode,
+            regular=regular,
+            proof=c.proof,
+        )
+    ]
+
+
+def lodge_appeal(case: Case) -> list[Draft]:
+    """An appeal against the decision that stands."""
+    adverse = case.situation.adverse
+    assert adverse is not None
+    version = adverse[1].version if adverse[1] is not None else 0
+    return [case.draft(e.Appealed, body=case.command.body, decision_version=version)]
+
+
+def decide_appeal(case: Case) -> list[Draft]:
+    """A ruling; upheld against a revocation it gives the title back whole."""
+    appeal, c = case.situation.pending_appeal, case.command
+    assert appeal is not None
+    ruled = case.draft(
+        e.AppealDecided,
+        body=appeal.body,
+        outcome=c.outcome,
+        decision_version=appeal.against,
+        reasons=c.reasons,
+    )
+    decision = case.situation.permit.decision(appeal.against)
+    if c.outcome == "upheld" and decision is not None and decision.kind == "revoked":
+        return [ruled, case.draft(e.Reinstated, decision_version=decision.version)]
+    return [ruled]
+
+
+def record_exit(case: Case) -> list[Draft]:
+    """The holder left."""
+    return [case.draft(e.ExitRecorded)]
+
+
+def record_return(case: Case) -> list[Draft]:
+    """The holder came back."""
+    return [case.draft(e.ReturnRecorded)]
+
+
+def transfer_file(case: Case) -> list[Draft]:
+    """The sending office hands the file over."""
+    return [case.draft(e.Transferred, prefecture=case.command.prefecture)]
+
+
+def replace_card(case: Case) -> list[Draft]:
+    """Another card for the same term."""
+    c = case.command
+    return [case.draft(e.CardReplaced, reason=c.reason, card_number=c.card_number)]
+
+
+def close_permit(case: Case) -> list[Draft]:
+    """The end of the permit."""
+    return [case.draft(e.Closed, reason=case.command.reason)]
+
+
+def correct_record(case: Case) -> list[Draft]:
+    """A correction of one field of an earlier event, appended."""
+    c, target = case.command, case.target
+    if target is None:
+        last = case.situation.permit.version
+        raise invalid("of_version", f"there is no event {c.of_version}; the last one is {last}")
+    if c.field not in target.CORRECTABLE:
+        names = ", ".join(sorted(target.CORRECTABLE)) or "nothing"
+        raise invalid("field", f"{c.field!r} of {target.NAME} cannot be corrected; correctable: {names}")
+    try:
+        fixed = with_fields(target, {c.field: c.value})
+    except (msgspec.ValidationError, TypeError, ValueError) as problem:
+        raise invalid("value", f"does not fit {target.NAME}.{c.field}: {problem}") from None
+    if c.value is None:
+        raise invalid("value", "is missing; give the right value")
+    if isinstance(value := getattr(fixed, c.field), date) and value > case.today:
+        if c.field == "effective_on":
+            raise invalid("value", f"{value} lies after today")
+    sealed = c.field in target.SEALED
+    plain = msgspec.to_builtins(getattr(fixed, c.field))
+    return [
+        case.draft(
+            e.Corrected,
+            of_version=c.of_version,
+            field=c.field,
+            value=None if sealed else plain,
+            sealed_value=plain if sealed else None,
+            reason=c.reason,
+        )
+    ]
+
+
+def run_clock(case: Case) -> list[Draft]:
+    """Everything that time alone has brought about and nobody has recorded yet."""
+    return duties.due(case)

@@ -1,0 +1,207 @@
+"""Acts of the clock: what time alone brings about, recorded by a scheduler pass until nothing is due.
+
+They record an effect of law and are no decisions (law 09-08, article 11): each bears the pass's day, or the
+earlier day on which it fell due.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from permits_engine.domain import events as e
+from permits_engine.domain.case import Case, Draft
+from permits_engine.domain.clocks import ONE_DAY, add, before, term_end
+from permits_engine.domain.permit import Permit, apply
+from permits_engine.domain.policy import Rules
+from permits_engine.domain.situation import Situation
+
+MOST = 400
+"""More acts than this in one pass on one file means that the rules make it run in circles."""
+
+_NOBODY = e.Actor("", "scheduler")
+
+
+def due(case: Case) -> list[Draft]:
+    """The acts due on the day of the pass, each decided on the file as the ones before left it."""
+    permit, drafts = case.situation.permit, []
+    for _ in range(MOST):
+        rules = case.rules.policy.at(case.rules.known)
+        step = next_act(Situation(permit, case.on, case.situation.rules), rules)
+        if step is None:
+            return drafts
+        if not drafts:
+            permit = _copy(permit)
+        drafts.append(step)
+        apply(permit, permit.version + 1, _as_event(step))
+    raise RuntimeError(f"the clock of {permit.permit_id} does not come to rest")
+
+
+def next_act(s: Situation, rules: Rules) -> Draft | None:
+    """The next act that is due on the situation's day, if any."""
+    if s.request is None or (s.permit.closed is not None and s.permit.closed[0] <= s.day):
+        return None
+    return _returned(s, rules) or _silence(s, rules) or _receipt(s, rules) or _title(s, rules)
+
+
+def _draft(rules: Rules, kind: type[e.Event], on: date, **fields: object) -> Draft:
+    return Draft(kind, on, dict(fields), tuple(rules.used))
+
+
+def _returned(s: Situation, rules: Rules) -> Draft | None:
+    request = s.request
+    assert request is not None
+    on = s.returned_on(request)
+    if on is None or request.returned_on is not None or s.outcome is not None:
+        return None
+    rules.find("documents.completion", request.filed_on, s.scope())
+    return _draft(rules, e.ApplicationReturned, on, request=request.version)
+
+
+def _silence(s: Situation, rules: Rules) -> Draft | None:
+    request = s.request
+    assert request is not None
+    if s.outcome is not None or s.suspended_by is not None or s.returned_on(request) is not None:
+        return None
+    effect = s.rules.get("decision.silence", request.filed_on, s.scope())
+    if effect not in {"refusal", "acceptance"}:
+        return None
+    last = s.decision_due(request)
+    if last is None or s.day <= last:
+        return None
+    rules.find("decision.limit", request.filed_on, s.scope())
+    rules.find("decision.silence", request.filed_on, s.scope())
+    on = last + ONE_DAY
+    if effect == "refusal":
+        return _draft(rules, e.ImplicitlyRefused, on, request=request.version)
+    return _acceptance(s, rules, on)
+
+
+def _acceptance(s: Situation, rules: Rules, on: date) -> Draft:
+    request, term = s.request, s.term
+    assert request is not None
+    first = request.kind == "application" or term is None
+    length = rules.need("term.first" if first else "term.renewal", on, s.scope())
+    if first or term is None:
+        start, number = on, 1
+    else:
+        after = term.valid_until + ONE_DAY
+        start, number = after if s.is_timely(request) else max(on, after), term.number + 1
+    return _draft(
+        rules,
+        e.ImplicitlyGranted,
+        on,
+        request=request.version,
+        term_number=number,
+        valid_from=start,
+        valid_until=term_end(start, length),
+        term=str(length),
+        title_kind=s.permit.title_kind,
+    )
+
+
+def _receipt(s: Situation, rules: Rules) -> Draft | None:
+    receipt = s.receipt
+    if receipt is None or s.title_status in {"closed", "revoked", "lost_by_absence"}:
+        return None
+    ahead = s.rules.get("receipt.extend_before", s.day, s.scope())
+    if ahead is None or s.day < before(receipt.until, ahead):
+        return None
+    term = rules.get("receipt.extension", receipt.until, s.scope())
+    if term is None:
+        return None
+    return _draft(rules, e.ReceiptExtended, min(s.day, receipt.until), until=add(receipt.until, term))
+
+
+def _title(s: Situation, rules: Rules) -> Draft | None:
+    term = s.term
+    if term is None:
+        return None
+    if s.lost_on is not None and s.title_status == "lost_by_absence":
+        return _lost(s, rules)
+    if s.automatic:
+        return _automatic(s, rules)
+    closes = s.window_closes
+    if closes is None or s.day <= closes or s.title_status != "expired":
+        return None
+    if s.renewal_request is not None or s.proceedings or _settled(s, closes):
+        return None
+    rules.find("renewal.closes", term.valid_until, s.scope(stage="renewal"))
+    return _draft(rules, e.Lapsed, closes + ONE_DAY, term_number=term.number)
+
+
+def _settled(s: Situation, closes: date) -> bool:
+    term = s.term
+    assert term is not None
+    return any(number == term.number and on > closes for on, number, _ in s.permit.lapses)
+
+
+def _lost(s: Situation, rules: Rules) -> Draft | None:
+    assert s.lost_on is not None
+    if any(on == s.lost_on for on in s.permit.losses):
+        return None
+    absence = next(a for a in s.permit.absences if (s.absence_limit(a) or date.max) + ONE_DAY == s.lost_on)
+    rules.find("absence.limit", absence.out, s.scope())
+    return _draft(rules, e.LostByAbsence, s.lost_on, exit_version=absence.version)
+
+
+def _automatic(s: Situation, rules: Rules) -> Draft | None:
+    term = s.term
+    assert term is not None
+    if s.day < term.valid_until:
+        return None
+    rules.find("renewal.automatic", term.valid_until, s.scope(stage="renewal"))
+    length = rules.need("term.renewal", term.valid_until, s.scope(stage="renewal"))
+    start = term.valid_until + ONE_DAY
+    return _draft(
+        rules,
+        e.Renewed,
+        term.valid_until,
+        term_number=term.number + 1,
+        valid_from=start,
+        valid_until=term_end(start, length),
+        term=str(length),
+        track="automatic",
+    )
+
+
+def next_day(s: Situation) -> date | None:
+    """The first day after the situation's on which an act of the clock may become due."""
+    days: list[date] = []
+    request, term = s.request, s.term
+    if request is None or s.title_status == "closed":
+        return None
+    if s.pending:
+        for limit in (s.completion_due(request) if request.missing else None, s.decision_due(request)):
+            if limit is not None:
+                days.append(limit + ONE_DAY)
+        if s.suspended_by is not None:
+            answer = s.answer_due(request, s.suspended_by)
+            if answer is not None:
+                days.append(answer + ONE_DAY)
+    if s.receipt is not None:
+        ahead = s.rules.get("receipt.extend_before", s.day, s.scope())
+        if ahead is not None:
+            days.append(before(s.receipt.until, ahead))
+    if term is not None and s.running:
+        days.append(term.valid_until)
+        if s.window_closes is not None:
+            days.append(s.window_closes + ONE_DAY)
+        for absence in s.permit.absences:
+            limit = s.absence_limit(absence)
+            if limit is not None and absence.back is None:
+                days.append(limit + ONE_DAY)
+    later = [day for day in days if day > s.day]
+    return min(later) if later else None
+
+
+def _copy(permit: Permit) -> Permit:
+    """A copy of the file that may be folded further without touching the first."""
+    import copy
+
+    return copy.deepcopy(permit)
+
+
+def _as_event(draft: Draft) -> e.Event:
+    return draft.kind(
+        event_id="", effective_on=draft.effective_on, actor=_NOBODY, operator="", correlation_id="", **draft.fields
+    )

@@ -1,0 +1,234 @@
+"""The rules of one jurisdiction as dated values with rank and legal basis, and how they are resolved.
+
+A value applies on a legal date and is usable from the day on which it was known. Of the values that apply,
+the highest rank wins, then the latest; practice never beats law.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import date, timedelta
+from typing import Any
+
+import msgspec
+
+from permits_engine.domain.clocks import Calendar, Count, Period, due
+from permits_engine.domain.errors import error
+
+RANKS = (
+    "constitution",
+    "treaty",
+    "law",
+    "decree",
+    "order",
+    "circular",
+    "communique",
+    "convention",
+    "practice",
+)
+"""Norms from the strongest to the weakest; ``convention`` fills a silence and still beats practice."""
+
+
+class Silence(enum.Enum):
+    """Three ways of not having a number, which are not the same."""
+
+    UNSET = "unset"
+    """The law says nothing."""
+    UNLIMITED = "unlimited"
+    """The law says that there is no limit."""
+    UNKNOWN = "unknown"
+    """There is a rule, and the sources do not tell it."""
+
+
+class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a value stands: the text, and the article in it."""
+
+    text: str
+    article: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.text}, {self.article}" if self.article else self.text
+
+
+class Value(msgspec.Struct, frozen=True):
+    """One dated value of one parameter, with its legal basis."""
+
+    id: str
+    name: str
+    value: Any
+    since: date
+    known: date
+    rank: str
+    source: Source
+    confidence: str
+    until: date | None = None
+    applies: tuple[tuple[str, frozenset[str]], ...] = ()
+    note: str | None = None
+
+    @property
+    def weight(self) -> tuple[int, date, date]:
+        """Sorts the value that wins last."""
+        return (-RANKS.index(self.rank), self.since, self.known)
+
+    def covers(self, scope: dict[str, str]) -> bool:
+        """Whether the value is meant for these circumstances."""
+        return all(scope.get(key) in allowed for key, allowed in self.applies)
+
+
+class Office(msgspec.Struct, frozen=True):
+    """One office of the jurisdiction, with its names by language."""
+
+    code: str
+    names: dict[str, str]
+
+    def name(self, language: str) -> str:
+        """The office's name in that language, or in the first one known."""
+        return self.names.get(language) or next(iter(self.names.values()), self.code)
+
+
+class Policy:
+    """A policy text, compiled: parameters by name (weakest value first), the calendar, the offices."""
+
+    def __init__(
+        self,
+        jurisdiction: str,
+        title: str,
+        digest: str,
+        parameters: dict[str, tuple[Value, ...]],
+        calendar: Calendar,
+        offices: dict[str, Office],
+    ) -> None:
+        self.jurisdiction = jurisdiction
+        self.title = title
+        self.digest = digest
+        self.parameters = parameters
+        self.calendar = calendar
+        self.offices = offices
+        self.by_id: dict[str, Value] = {v.id: v for values in parameters.values() for v in values}
+
+    def at(self, known: date) -> Rules:
+        """The rules as they were known on a day."""
+        return Rules(self, known)
+
+
+class Rules:
+    """A policy as known on one day, which remembers what was asked of it.
+
+    ``used`` holds the ids of the values that answered, in order; ``horizon`` the first later day on which
+    one of the answers may change.
+    """
+
+    __slots__ = ("calendar", "calendar_used", "horizon", "known", "policy", "used")
+
+    def __init__(self, policy: Policy, known: date) -> None:
+        self.policy = policy
+        self.calendar = policy.calendar
+        self.known = known
+        self.used: dict[str, None] = {}
+        self.horizon: date | None = None
+        self.calendar_used = False
+
+    def find(self, name: str, on: date, scope: dict[str, str]) -> Value | None:
+        """The value in force on ``on`` in these circumstances, or none."""
+        best: Value | None = None
+        for each in self.policy.parameters.get(name, ()):  # sorted: the last that applies wins
+            if each.known > self.known:
+                self._watch(each.known)
+                continue
+            if each.since > on:
+                self._watch(each.since)
+                continue
+            if each.until is not None:
+                if each.until < on:
+                    continue
+                self._watch(each.until + timedelta(days=1))
+            if each.covers(scope):
+                best = each
+        if best is not None:
+            self.used[best.id] = None
+        return best
+
+    def get(self, name: str, on: date, scope: dict[str, str]) -> Any:
+        """The plain value in force, or none where there is none or the law is silent."""
+        found = self.find(name, on, scope)
+        return None if found is None or isinstance(found.value, Silence) else found.value
+
+    def need(self, name: str, on: date, scope: dict[str, str]) -> Any:
+        """The plain value in force; raises ``policy.none_in_force`` where there is none."""
+        found = self.find(name, on, scope)
+        if found is None or isinstance(found.value, Silence):
+            raise error(
+                "policy.none_in_force",
+                f"no value of {name} is in force in {self.policy.jurisdiction} on {on}; "
+                "check the date, or adopt a policy that covers it",
+                parameter=name,
+                on=on.isoformat(),
+                jurisdiction=self.policy.jurisdiction,
+            )
+        return found.value
+
+    def due(self, start: date, count: Count, *, extra: int = 0, words: list[str] | None = None) -> date:
+        """The last useful day of a delay, by the calendar as known."""
+        if count.roll:
+            self.calendar_used = True
+        return due(start, count, self.calendar, self.known, extra_days=extra, words=words)
+
+    def _watch(self, day: date) -> None:
+        if day > self.known and (self.horizon is None or day < self.horizon):
+            self.horizon = day
+
+
+def count_of(value: Any) -> Count:
+    """A delay given as a count, or as a bare period that is counted by the calendar."""
+    return value if isinstance(value, Count) else Count(value)
+
+
+KINDS: dict[str, str] = {
+    "categories": "codes",
+    "title.kind": "code",
+    "campaign.window": "window",
+    "campaign.criteria": "codes",
+    "opinion.required": "flag",
+    "opinion.limit": "count",
+    "documents.list": "documents",
+    "documents.completion": "count",
+    "documents.answer": "count",
+    "documents.requests": "number",
+    "decision.limit": "count",
+    "decision.anchor": "code",
+    "decision.silence": "code",
+    "decision.extension": "codes",
+    "receipt.term": "period",
+    "receipt.extension": "period",
+    "receipt.extend_before": "period",
+    "receipt.given": "code",
+    "receipt.stands_for_title": "flag",
+    "filing.effect": "code",
+    "renewal.opens": "period",
+    "renewal.closes": "period",
+    "renewal.timely": "period",
+    "renewal.automatic": "flag",
+    "renewal.expedited": "flag",
+    "renewal.given_back": "period",
+    "expedited.target": "count",
+    "term.first": "period",
+    "term.first.maximum": "period",
+    "term.renewal": "period",
+    "term.minimum": "period",
+    "term.maximum": "period",
+    "revocation.grounds": "texts",
+    "notification.regular": "codes",
+    "appeal.limit": "count",
+    "appeal.sits": "flag",
+    "appeal.suspensive": "flag",
+    "appeal.ruling": "count",
+    "departure.limit": "count",
+    "absence.limit": "period",
+    "reminders.tiers": "tiers",
+    "notices.quiet": "quiet",
+    "competence": "competence",
+}
+"""Every parameter that the engine knows, and the kind of value that it takes."""
+
+SCOPES = frozenset({"category", "stage", "body", "against", "title_kind", "kind"})
+"""What ``applies`` may distinguish."""

@@ -1,0 +1,467 @@
+"""What holds for one permit on one date: statuses, windows and due days, by the rules as known.
+
+Nothing here depends on a scheduler having run: what time alone changes is computed from the dates.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import cached_property
+
+from permits_engine.domain.clocks import ONE_DAY, Count, add, before, unrolled
+from permits_engine.domain.permit import Absence, Appeal, Decision, Opinion, Permit, Receipt, Request, Term
+from permits_engine.domain.policy import Rules, count_of
+
+GRANTS = frozenset({"issued", "renewed", "implicitly_granted", "automatic"})
+REFUSALS = frozenset({"refused", "renewal_refused"})
+CERTAIN_SILENCE = "implicitly_refused"
+
+
+class Situation:
+    """A permit on a date; every property is computed once and only when asked."""
+
+    def __init__(self, permit: Permit, day: date, rules: Rules) -> None:
+        self.permit = permit
+        self.day = day
+        self.rules = rules
+
+    # --- requests and decisions ---------------------------------------------------------------------------
+
+    @cached_property
+    def request(self) -> Request | None:
+        """The open or latest request filed by the day."""
+        return next((r for r in reversed(self.permit.requests) if r.filed_on <= self.day), None)
+
+    def scope(self, request: Request | None = None, **more: str) -> dict[str, str]:
+        """The circumstances that select among rules."""
+        request = request or self.request
+        return {
+            "category": self.permit.category,
+            "title_kind": self.permit.title_kind,
+            "stage": request.kind if request else "application",
+            **more,
+        }
+
+    def standing_decisions(self, request: Request | None = None) -> list[Decision]:
+        """Decisions taken by the day and not annulled since, on a request or on all."""
+        return [
+            d
+            for d in self.permit.decisions
+            if d.on <= self.day
+            and d.annulled_on is None
+            and (request is None or (d.request == request.version and d.kind != "automatic"))
+        ]
+
+    @cached_property
+    def outcome(self) -> Decision | None:
+        """The last standing decision on the latest request."""
+        if self.request is None:
+            return None
+        decisions = self.standing_decisions(self.request)
+        return decisions[-1] if decisions else None
+
+    @cached_property
+    def revocation(self) -> Decision | None:
+        """The revocation in force on the day."""
+        return next((d for d in self.standing_decisions() if d.kind == "revoked"), None)
+
+    @cached_property
+    def appeal(self) -> Appeal | None:
+        """The latest appeal lodged by the day."""
+        return next((a for a in reversed(self.permit.appeals) if a.on <= self.day), None)
+
+    @cached_property
+    def pending_appeal(self) -> Appeal | None:
+        """The appeal that is undecided on the day."""
+        appeal = self.appeal
+        if appeal is None or (appeal.decided_on is not None and appeal.decided_on <= self.day):
+            return None
+        return appeal
+
+    @cached_property
+    def opinion(self) -> Opinion | None:
+        """The latest opinion of the local commission on the latest request."""
+        if self.request is None:
+            return None
+        given = [o for o in self.request.opinions if o.on <= self.day and o.body == "local_commission"]
+        return max(given, key=lambda o: (o.on, o.version)) if given else None
+
+    # --- completeness, suspension, the time to decide -----------------------------------------------------
+
+    def outstanding(self, request: Request, day: date | None = None) -> frozenset[str]:
+        """The documents named missing on filing that had not come in by the day."""
+        day = day or self.day
+        missing = request.missing
+        for supply in request.supplies:
+            if supply.on <= day:
+                missing = missing - supply.documents
+        return missing
+
+    def complete_on(self, request: Request) -> date | None:
+        """The day on which the file became complete, if it had by the day asked about."""
+        if not request.missing:
+            return request.filed_on
+        missing = request.missing
+        for supply in sorted(request.supplies, key=lambda s: s.on):
+            missing = missing - supply.documents
+            if not missing:
+                return supply.on if supply.on <= self.day else None
+        return None
+
+    def completion_due(self, request: Request, words: list[str] | None = None) -> date | None:
+        """The last day to complete an incomplete file (law 55-19, article 10), where there is one."""
+        limit = self.rules.get("documents.completion", request.filed_on, self.scope(request))
+        return None if limit is None else self.rules.due(request.filed_on, count_of(limit), words=words)
+
+    def returned_on(self, request: Request) -> date | None:
+        """The day on which an incomplete file counts as returned."""
+        if not request.missing:
+            return None
+        complete = self.complete_on(request)
+        recorded = request.returned_on
+        if recorded is not None and recorded <= self.day and (complete is None or complete >= recorded):
+            return recorded
+        if complete is None:
+            due = self.completion_due(request)
+            if due is not None and self.day > due:
+                return due + ONE_DAY
+        return None
+
+    def ask_answered_on(self, request: Request, number: int) -> date | None:
+        """The day by which everything asked for in the numbered request for documents had come in."""
+        ask = request.asks[number]
+        left = ask.documents
+        for supply in sorted(request.supplies, key=lambda s: s.on):
+            if supply.on >= ask.on:
+                left = left - supply.documents
+                if not left:
+                    return supply.on
+        return None
+
+    def answer_due(self, request: Request, number: int, words: list[str] | None = None) -> date | None:
+        """The last day to answer a request for documents, where there is one."""
+        ask = request.asks[number]
+        limit = self.rules.get("documents.answer", ask.on, self.scope(request))
+        return None if limit is None else self.rules.due(ask.on, count_of(limit), words=words)
+
+    @cached_property
+    def suspended_by(self) -> int | None:
+        """The number of the request for documents that suspends the time to decide, if one does."""
+        request = self.request
+        for number, ask in enumerate(request.asks if request else ()):
+            assert request is not None
+            if ask.on > self.day:
+                continue
+            answered = self.ask_answered_on(request, number)
+            if answered is not None and answered <= self.day:
+                continue
+            due = self.answer_due(request, number)
+            if due is None or self.day <= due:
+                return number
+        return None
+
+    def suspended_days(self, request: Request) -> int:
+        """Days that do not count: from each request for documents to the day before its answer."""
+        total = 0
+        for number, ask in enumerate(request.asks):
+            if ask.on > self.day:
+                continue
+            end = self.ask_answered_on(request, number)
+            due = self.answer_due(request, number)
+            if due is not None and (end is None or end > due):
+                end = due + ONE_DAY
+            end = self.day if end is None or end > self.day else end
+            total += max(0, (end - ask.on).days)
+        return total
+
+    def clock_start(self, request: Request) -> date | None:
+        """The day from which the time to decide runs."""
+        anchor = self.rules.get("decision.anchor", request.filed_on, self.scope(request))
+        start = request.filed_on if anchor == "filing" else self.complete_on(request)
+        if start is not None and request.reopened_on is not None:
+            start = max(start, request.reopened_on)
+        return start
+
+    def decision_limit(self, request: Request) -> Count | None:
+        """How long the office has to decide, where the law says."""
+        limit = self.rules.get("decision.limit", request.filed_on, self.scope(request))
+        return None if limit is None else count_of(limit)
+
+    def decision_due(self, request: Request, words: list[str] | None = None) -> date | None:
+        """The last day to decide the request, where there is one and its clock has started."""
+        limit = self.decision_limit(request)
+        start = self.clock_start(request)
+        if limit is None or start is None:
+            return None
+        reopened = request.reopened_on is not None and request.reopened_on >= start
+        if request.extended is not None and request.extended[0] <= self.day and not reopened:
+            if words is not None:
+                words.append(f"extended on {request.extended[0]} to {request.extended[1]}")
+            return request.extended[1]
+        extra = 0 if reopened else self.suspended_days(request)
+        return self.rules.due(start, limit, extra=extra, words=words)
+
+    @cached_property
+    def implicit_on(self) -> date | None:
+        """The day on which silence became a refusal of the latest request, if it has."""
+        request = self.request
+        if request is None:
+            return None
+        decisions = self.standing_decisions(request)
+        recorded = next((d for d in decisions if d.kind == CERTAIN_SILENCE), None)
+        if recorded is not None:
+            return recorded.on
+        if decisions or self.returned_on(request) is not None or self.suspended_by is not None:
+            return None
+        if self.rules.get("decision.silence", request.filed_on, self.scope(request)) != "refusal":
+            return None
+        due = self.decision_due(request)
+        return due + ONE_DAY if due is not None and self.day > due else None
+
+    @cached_property
+    def application_status(self) -> str:
+        """The status of the open or latest request."""
+        request = self.request
+        if request is None:
+            return "none"
+        if self.outcome is not None and self.outcome.kind != CERTAIN_SILENCE:
+            kind = self.outcome.kind
+            return "granted" if kind in {"issued", "renewed"} else "refused" if kind in REFUSALS else kind
+        if self.returned_on(request) is not None:
+            return "returned"
+        if self.complete_on(request) is None:
+            return "incomplete"
+        if self.suspended_by is not None:
+            return "suspended"
+        return CERTAIN_SILENCE if self.implicit_on is not None else "under_review"
+
+    @property
+    def pending(self) -> bool:
+        """Whether the latest request still waits for an express decision."""
+        return self.application_status in {
+            "incomplete",
+            "under_review",
+            "suspended",
+            "implicitly_refused",
+        }
+
+    # --- the title ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def terms(self) -> list[Term]:
+        """The terms granted by the day."""
+        standing = {d.version for d in self.standing_decisions()}
+        return [t for t in self.permit.terms if t.granted_on <= self.day and t.version in standing]
+
+    @cached_property
+    def term(self) -> Term | None:
+        """The last term granted by the day, also when it has not begun."""
+        return self.terms[-1] if self.terms else None
+
+    def covered(self, day: date) -> bool:
+        """Whether a term granted by then is in force on the day, whatever happened to the title."""
+        return any(t.valid_from <= day <= t.valid_until and t.granted_on <= day for t in self.terms)
+
+    def absence_limit(self, absence: Absence) -> date | None:
+        """The last day on which a return keeps the title."""
+        limit = self.rules.get("absence.limit", absence.out, self.scope())
+        return None if limit is None else add(absence.out, limit)
+
+    @cached_property
+    def lost_on(self) -> date | None:
+        """The day on which an absence ended the title."""
+        for absence in self.permit.absences:
+            if absence.out > self.day:
+                continue
+            limit = self.absence_limit(absence)
+            if limit is None or self.day <= limit or (absence.back is not None and absence.back <= limit):
+                continue
+            if self.covered(limit + ONE_DAY):
+                return limit + ONE_DAY
+        return None
+
+    @cached_property
+    def given_back(self) -> tuple[date, date] | None:
+        """A revocation that was annulled: the day it was taken and the day the title was given back."""
+        for decision in reversed(self.permit.decisions):
+            if decision.kind == "revoked" and decision.annulled_on is not None and decision.on <= self.day:
+                return decision.on, decision.annulled_on
+        return None
+
+    def _rule_day(self, term: Term) -> date:
+        """Windows follow the rules of the day while the title runs, and those of its end afterwards."""
+        return min(self.day, term.valid_until)
+
+    @cached_property
+    def window_closes(self) -> date | None:
+        """The last day to ask for a renewal of the last term."""
+        term = self.term
+        if term is None:
+            return None
+        after = self.rules.get("renewal.closes", self._rule_day(term), self.scope(stage="renewal"))
+        if after is None:
+            return None
+        closes = add(term.valid_until, after)
+        back = self.given_back
+        if back is not None and back[1] > term.valid_until:
+            again = self.rules.get("renewal.given_back", back[1], self.scope(stage="renewal"))
+            if again is not None:
+                closes = max(closes, add(back[1], again))
+        return closes
+
+    @cached_property
+    def window_opens(self) -> date | None:
+        """The first day to ask for a renewal, where the law sets one."""
+        term = self.term
+        if term is None:
+            return None
+        ahead = self.rules.get("renewal.opens", self._rule_day(term), self.scope(stage="renewal"))
+        return None if ahead is None else before(term.valid_until, ahead)
+
+    @cached_property
+    def timely_until(self) -> date | None:
+        """The last day on which a request to renew the last term is timely."""
+        return None if self.term is None else self._timely_until(self.term, self.day)
+
+    def _timely_until(self, term: Term, day: date) -> date | None:
+        ahead = self.rules.get("renewal.timely", min(day, term.valid_until), self.scope(stage="renewal"))
+        if ahead is not None:
+            return before(term.valid_until, ahead)
+        if self.term is term:
+            return self.window_closes
+        after = self.rules.get("renewal.closes", min(day, term.valid_until), self.scope(stage="renewal"))
+        return None if after is None else add(term.valid_until, after)
+
+    def is_timely(self, request: Request) -> bool:
+        """Whether a request was filed in time; a first application always is."""
+        if request.kind == "application":
+            return True
+        term = next((t for t in reversed(self.permit.terms) if t.version < request.version), None)
+        if term is None:
+            return True
+        until = self._timely_until(term, request.filed_on)
+        return until is None or request.filed_on <= until
+
+    @cached_property
+    def renewal_request(self) -> Request | None:
+        """The request to renew the last term filed by the day, unless it was returned."""
+        request, term = self.request, self.term
+        if request is None or term is None or request.kind != "renewal" or request.version < term.version:
+            return None
+        return None if self.returned_on(request) is not None else request
+
+    @property
+    def extends_validity(self) -> bool:
+        """Whether filing extends the title itself until the decision (Spain)."""
+        request = self.renewal_request
+        if request is None or not self.pending or not self.is_timely(request):
+            return False
+        effect = self.rules.get("filing.effect", request.filed_on, self.scope(request))
+        return bool(effect == "validity_extended")
+
+    @cached_property
+    def title_status(self) -> str:
+        """The status of the title on the day."""
+        closed = self.permit.closed
+        if closed is not None and closed[0] <= self.day:
+            return "closed"
+        if self.revocation is not None:
+            return "revoked"
+        if self.lost_on is not None:
+            return "lost_by_absence"
+        return self.by_dates
+
+    @cached_property
+    def by_dates(self) -> str:
+        """What the dates alone make of the title."""
+        if self.term is None:
+            return "none"
+        if self.covered(self.day) or self.extends_validity:
+            return "active"
+        if self.day < self.term.valid_from:
+            return "none" if len(self.terms) == 1 else "expired_in_window"
+        closes = self.window_closes
+        return "expired_in_window" if closes is not None and self.day <= closes else "expired"
+
+    @property
+    def running(self) -> bool:
+        """Whether the title still has an expiry and a window."""
+        return self.title_status in {"active", "expired_in_window", "expired"}
+
+    # --- the receipt --------------------------------------------------------------------------------------
+
+    @cached_property
+    def receipt(self) -> Receipt | None:
+        """The latest receipt of the latest request while no decision on it is in force."""
+        request = self.request
+        if request is None or self.returned_on(request) is not None:
+            return None
+        decision = self.outcome
+        if decision is not None and (
+            decision.kind in GRANTS
+            or (decision.kind in REFUSALS and decision.notified_on(self.day) is not None)
+        ):
+            return None
+        given = [r for r in self.permit.receipts if r.request == request.version and r.on <= self.day]
+        return given[-1] if given else None
+
+    # --- decisions against the holder ---------------------------------------------------------------------
+
+    @cached_property
+    def adverse(self) -> tuple[str, Decision | None, date] | None:
+        """The decision that stands against the holder: (refusal, revocation or implicit; decision; day)."""
+        if self.revocation is not None:
+            return "revocation", self.revocation, self.revocation.on
+        if self.outcome is not None and self.outcome.kind in REFUSALS:
+            return "refusal", self.outcome, self.outcome.on
+        if self.implicit_on is not None:
+            recorded = self.outcome if self.outcome and self.outcome.kind == CERTAIN_SILENCE else None
+            return "implicit", recorded, self.implicit_on
+        return None
+
+    def departure_due(self, decision: Decision, words: list[str] | None = None) -> date | None:
+        """The last day to leave after a regularly notified refusal or revocation (law 02-03, article 11)."""
+        notified = decision.notified_on(self.day)
+        if notified is None:
+            return None
+        limit = self.rules.get("departure.limit", notified, self.scope())
+        return None if limit is None else self.rules.due(notified, count_of(limit), words=words)
+
+    @cached_property
+    def proceedings(self) -> bool:
+        """Whether a revocation stands or an appeal is open."""
+        return self.revocation is not None or self.pending_appeal is not None
+
+    @cached_property
+    def automatic(self) -> bool:
+        """Whether the last term will be renewed by itself at its end."""
+        term = self.term
+        if term is None or self.renewal_request is not None or self.proceedings or not self.running:
+            return False
+        return bool(self.rules.get("renewal.automatic", term.valid_until, self.scope(stage="renewal")))
+
+    @cached_property
+    def would_be_expedited(self) -> bool:
+        """Whether a complete and timely request to renew, filed on the day, goes on the expedited track."""
+        if self.proceedings:
+            return False
+        return bool(self.rules.get("renewal.expedited", self.day, self.scope(stage="renewal")))
+
+    @cached_property
+    def track(self) -> str:
+        """The track of the latest request or automatic renewal."""
+        request, term = self.request, self.term
+        if term is not None and (request is None or term.version > request.version):
+            return term.track
+        return request.track if request else "standard"
+
+    @property
+    def prefecture(self) -> str:
+        """The office that holds the file on the day."""
+        return self.permit.prefecture(self.day)
+
+
+def half(start: date, limit: Count) -> int:
+    """Half of a period in whole days, without roll or excluded days."""
+    bare = unrolled(start, Count(limit.length))
+    return (bare - start) // timedelta(days=2)

@@ -1,0 +1,77 @@
+"""May this person lawfully stay on that date, and why: computed apart from the document they hold."""
+
+from __future__ import annotations
+
+import msgspec
+
+from permits_engine.domain.policy import Rules
+from permits_engine.domain.situation import REFUSALS, Situation
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Whether the stay is lawful, because of what, by which rules, and whether that is beyond dispute."""
+
+    lawful: bool
+    because: str
+    basis: tuple[str, ...]
+    certain: bool = True
+
+
+def standing(s: Situation) -> Standing:
+    """The holder's standing on the day (law 02-03, articles 8, 11 and 12; decree 2-09-607, article 8)."""
+    closed = s.permit.closed
+    if closed is not None and closed[0] <= s.day:
+        return Standing(closed[1] in {"naturalised", "other_title"}, "closed", ())
+    revoked = s.revocation is not None and s.revocation.notified_on(s.day) is not None
+    found = None if revoked else _by_title_or_request(s)
+    return found or _by_decision(s) or Standing(False, "no_ground", ())
+
+
+def _by_title_or_request(s: Situation) -> Standing | None:
+    if s.lost_on is None and (s.covered(s.day) or s.extends_validity):
+        return Standing(True, "title", _rule(s, "filing.effect") if s.extends_validity else ())
+    receipt = s.receipt
+    if receipt is not None and s.day <= receipt.until:
+        return Standing(True, "receipt", _rule(s, "receipt.stands_for_title"))
+    request = s.request
+    if request is not None and s.is_timely(request):
+        refused = s.outcome is not None and s.outcome.kind in REFUSALS
+        if s.pending or (refused and s.outcome is not None and s.outcome.notified_on(s.day) is None):
+            return Standing(True, "pending_request", _rule(s, "filing.effect"))
+    back = s.given_back
+    if back is not None and s.term is not None and back[0] <= s.day <= back[1] and s.lost_on is None:
+        return Standing(True, "title_given_back", _rule(s, "renewal.given_back"))
+    return _by_window(s)
+
+
+def _by_window(s: Situation) -> Standing | None:
+    if s.title_status not in {"expired_in_window", "revoked"} or s.by_dates != "expired_in_window":
+        return None
+    term = s.term
+    if s.renewal_request is not None or term is None:
+        return None
+    for later in s.permit.requests:
+        if later.version > term.version and later.filed_on > s.day and s.is_timely(later):
+            return Standing(True, "pending_request", _rule(s, "filing.effect"))
+    return Standing(True, "renewal_window", _rule(s, "renewal.closes"), certain=False)
+
+
+def _by_decision(s: Situation) -> Standing | None:
+    adverse = s.adverse
+    decision = adverse[1] if adverse else None
+    if decision is not None:
+        due = s.departure_due(decision)
+        if due is not None and s.day <= due:
+            return Standing(True, "departure_period", _rule(s, "departure.limit"))
+    appeal = s.pending_appeal
+    if appeal is not None and adverse is not None:
+        scope = s.scope(body=appeal.body, against=adverse[0])
+        if s.rules.get("appeal.suspensive", s.day, scope):
+            return Standing(True, "suspensive_appeal", _rule(s, "appeal.suspensive", body=appeal.body))
+    return None
+
+
+def _rule(s: Situation, name: str, **more: str) -> tuple[str, ...]:
+    quiet = Rules(s.rules.policy, s.rules.known)
+    found = quiet.find(name, s.day, s.scope(**more))
+    return (found.id,) if found else ()
