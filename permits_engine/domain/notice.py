@@ -1,0 +1,158 @@
+"""One message to a holder or an office about one deadline: which are due on a date, and until when they wait.
+
+A message is a function of the file, the rules and the day: nothing depends on an earlier pass having run.
+Of the tiers of one deadline only the latest that has begun is due; earlier ones are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import msgspec
+
+from permits_engine.domain import deadlines as clocks
+from permits_engine.domain.clocks import Period, add
+from permits_engine.domain.situation import Situation
+
+HOLDER, PREFECTURE = "holder", "prefecture"
+
+
+class Notice(msgspec.Struct, frozen=True):
+    """A message that is due: about which deadline, in which tier, started by which event of the permit."""
+
+    kind: str
+    to: str
+    anchor: int
+    tier: str | None = None
+    due_on: date | None = None
+    deadline: str | None = None
+    expedited: bool = False
+
+    def key(self, permit_id: str) -> str:
+        """What makes the message one and the same, whoever finds it due."""
+        parts = (permit_id, self.kind, self.deadline or "", self.tier or "", str(self.anchor))
+        return "/".join(parts)
+
+
+class Tiered(msgspec.Struct, frozen=True):
+    """A deadline that is announced in tiers."""
+
+    kind: str
+    to: str
+    anchor: int
+    base: date
+    due_on: date
+    deadline: str | None = None
+    last: date | None = None
+
+
+def due(s: Situation) -> list[Notice]:
+    """The messages due on the situation's day."""
+    found = list(_at_once(s))
+    for tiered in _tiered(s):
+        begun = [(on, tier) for on, tier in _tiers(s, tiered) if on <= s.day]
+        if begun and (tiered.last is None or s.day <= tiered.last):
+            _, tier = max(begun)
+            expedited = tiered.kind == "renewal_reminder" and s.would_be_expedited
+            found.append(
+                Notice(tiered.kind, tiered.to, tiered.anchor, tier, tiered.due_on, tiered.deadline, expedited)
+            )
+    return found
+
+
+def next_day(s: Situation) -> date | None:
+    """The first later day on which another message may become due if nothing else happens."""
+    later = [on for tiered in _tiered(s) for on, _ in _tiers(s, tiered) if on > s.day]
+    return min(later) if later else None
+
+
+def _tiers(s: Situation, tiered: Tiered) -> Iterator[tuple[date, str]]:
+    for tier in s.rules.get("reminders.tiers", s.day, {"kind": tiered.kind}) or ():
+        after = tier.endswith("-after")
+        period = Period.parse(tier.removesuffix("-after"))
+        yield add(tiered.base, period, 1 if after else -1), tier
+
+
+def _at_once(s: Situation) -> Iterator[Notice]:
+    permit, term = s.permit, s.term
+    if permit.closed is not None and permit.closed[0] <= s.day:
+        return
+    if term is not None and s.title_status == "expired" and s.renewal_request is None:
+        for on, number, version in permit.lapses:
+            if number == term.number and on <= s.day:
+                yield Notice("title_lapsed", HOLDER, version, due_on=on)
+    receipt = s.receipt
+    if receipt is not None and receipt.extension and s.day <= receipt.until:
+        yield Notice("receipt_extended", HOLDER, receipt.version, due_on=receipt.until)
+    told = [
+        (n.on, n.version) for d in s.standing_decisions() for n in d.notifications if n.regular and n.on <= s.day
+    ]
+    if told:
+        on, version = max(told, key=lambda each: each[1])
+        yield Notice("decision_notified", HOLDER, version, due_on=on)
+
+
+def _tiered(s: Situation) -> Iterator[Tiered]:
+    if s.permit.closed is not None and s.permit.closed[0] <= s.day:
+        return
+    yield from _renewal(s)
+    request = s.request
+    if request is not None:
+        yield from _documents(s)
+        yield from _office(s)
+    if s.adverse is not None and s.pending_appeal is None:
+        yield from _appeal(s)
+
+
+def _renewal(s: Situation) -> Iterator[Tiered]:
+    term = s.term
+    if term is None or s.title_status not in {"active", "expired_in_window"}:
+        return
+    if s.renewal_request is not None or s.application_status == "refused" or s.automatic:
+        return
+    timely, closes = s.timely_until, s.window_closes
+    base = term.valid_until if timely is None else min(timely, term.valid_until)
+    yield Tiered("renewal_reminder", HOLDER, term.version, base, term.valid_until, last=closes)
+
+
+def _documents(s: Situation) -> Iterator[Tiered]:
+    request = s.request
+    assert request is not None
+    if s.application_status == "incomplete":
+        limit, anchor = s.completion_due(request), request.version
+    elif s.application_status == "suspended" and s.suspended_by is not None:
+        limit, anchor = s.answer_due(request, s.suspended_by), request.asks[s.suspended_by].version
+    else:
+        return
+    if limit is not None:
+        yield Tiered("documents_reminder", HOLDER, anchor, limit, limit, last=limit)
+
+
+def _appeal(s: Situation) -> Iterator[Tiered]:
+    assert s.adverse is not None
+    found = [clocks.appeal_closes(s, body) for body in clocks.BODIES if not clocks.already_ruled(s, body)]
+    closing = [on for on in found if on is not None and s.day <= on]
+    if closing:
+        decision = s.adverse[1]
+        anchor = decision.version if decision is not None else 0
+        earliest = min(closing)
+        yield Tiered("appeal_reminder", HOLDER, anchor, earliest, earliest, last=earliest)
+
+
+def _office(s: Situation) -> Iterator[Tiered]:
+    request = s.request
+    assert request is not None
+    if not s.pending or s.returned_on(request) is not None:
+        return
+    found: list[tuple[str, date | None, int]] = [
+        ("opinion_due", clocks.opinion_due(s), request.version),
+        ("expedited_target", clocks.expedited_target(s), request.version),
+    ]
+    if s.complete_on(request) is not None and s.suspended_by is None:
+        found.append(("decision_due", s.decision_due(request), request.version))
+    if s.receipt is not None:
+        found.append(("receipt_expiry", s.receipt.until, s.receipt.version))
+    for kind, on, anchor in found:
+        if on is not None:
+            yield Tiered("office_alert", PREFECTURE, anchor, on, on, kind)
