@@ -9,7 +9,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -71,7 +71,7 @@ def _language(value: str) -> str:
 def _nationality(value: str) -> str:
     import pycountry
 
-    code = value.upper() if isinstance(value, str) else value
+    code = value.upper()
     if code in {"XXA", "XXB", "XXC", "XXX", "XKX"} or pycountry.countries.get(alpha_3=code) is not None:
         return code
     raise ValueError("is not an ISO 3166-1 alpha-3 code such as SEN (stateless: XXA)")
@@ -348,7 +348,7 @@ PUBLIC: tuple[str, ...] = tuple(sorted(name for name in COMMANDS if name != "run
 
 
 def input_error(problem: ValidationError, name: str) -> InputError:
-    """``input.invalid`` with the path and reason of each bad field; the values themselves are not repeated."""
+    """``input.invalid`` with the path and reason of each bad field; values are not repeated."""
     fields = []
     for fault in problem.errors(include_url=False, include_input=False, include_context=False):
         path = ".".join(str(step) for step in fault["loc"]) or name
@@ -369,7 +369,9 @@ def parse(name: object, fields: Mapping[str, Any]) -> Command:
     kind = COMMANDS.get(name) if isinstance(name, str) and name != "run_clock" else None
     if kind is None:
         reason = f"is none of {', '.join(PUBLIC)}"
-        raise InputError("input.invalid", f"command: {reason}", fields=[{"path": "command", "reason": reason}])
+        raise InputError(
+            "input.invalid", f"command: {reason}", fields=[{"path": "command", "reason": reason}]
+        )
     if not all(isinstance(key, str) for key in fields):
         raise InputError("input.invalid", "a field name is not text", fields=[])
     return kind(**fields)
@@ -378,7 +380,3 @@ def parse(name: object, fields: Mapping[str, Any]) -> Command:
 def ages(birth: date, on: date) -> int:
     """Full years between two days."""
     return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
-
-
-__all__ = sorted([*(kind.__name__ for kind in COMMANDS.values()), "COMMANDS", "Command", "Exclusion", "parse"])
-_ = timedelta

@@ -147,7 +147,9 @@ def read_file(path: str | Path) -> str:
         if place.is_dir():
             found = [place / f"{part}.yaml" for part in PARTS if (place / f"{part}.yaml").exists()]
             if not found:
-                raise error("policy.invalid", f"{place} holds none of policy.yaml, calendar.yaml, offices.yaml")
+                raise error(
+                    "policy.invalid", f"{place} holds none of policy.yaml, calendar.yaml, offices.yaml"
+                )
             return "---\n".join(each.read_text(encoding="utf-8") for each in found)
         if place.stat().st_size > LARGEST:
             raise error("policy.invalid", f"{place} is larger than {LARGEST} bytes")
@@ -168,7 +170,7 @@ def documents(text: str) -> dict[str, tuple[Any, Any]]:
         raise _invalid([{"line": 1, "path": "", "reason": f"is larger than {LARGEST} bytes"}])
     found: dict[str, tuple[Any, Any]] = {}
     try:
-        nodes = [node for node in yaml.compose_all(text, Loader=_LOADER) if node is not None]
+        nodes = list(yaml.compose_all(text, Loader=_LOADER))
         _bounded(nodes)
         loader_class = _LOADER
         for node in nodes:
@@ -180,7 +182,9 @@ def documents(text: str) -> dict[str, tuple[Any, Any]]:
             kind = next((part for part in PARTS if isinstance(plain, dict) and part in plain), None)
             line = node.start_mark.line + 1
             if kind is None:
-                raise _invalid([{"line": line, "path": "", "reason": f"begins with none of {', '.join(PARTS)}"}])
+                raise _invalid(
+                    [{"line": line, "path": "", "reason": f"begins with none of {', '.join(PARTS)}"}]
+                )
             if kind in found:
                 raise _invalid([{"line": line, "path": kind, "reason": "stands twice"}])
             found[kind] = (plain, node)
@@ -239,7 +243,7 @@ def _line(node: Any, path: tuple[Any, ...]) -> int:
 
 @lru_cache(maxsize=64)
 def compile_text(text: str) -> Policy:
-    """The rules that a whole text holds; raises ``policy.invalid`` with line, path and reason of each fault."""
+    """The rules that a whole text holds; raises ``policy.invalid`` with line, path and reason."""
     found = documents(text)
     missing = [part for part in PARTS if part not in found]
     if missing:
@@ -253,7 +257,9 @@ def compile_text(text: str) -> Policy:
     for kind, code in (("calendar", calendar.calendar), ("offices", offices.offices)):
         if code != policy.policy:
             line = _line(found[kind][1], (kind,))
-            raise _invalid([{"line": line, "path": kind, "reason": f"is of {code}, the policy of {policy.policy}"}])
+            raise _invalid(
+                [{"line": line, "path": kind, "reason": f"is of {code}, the policy of {policy.policy}"}]
+            )
     return Policy(
         policy.policy,
         policy.title,
@@ -271,7 +277,9 @@ def _validated(kind: str, plain: Any, node: Any) -> _Model:
         faults = []
         for fault in problem.errors(include_url=False, include_input=False):
             path = fault["loc"]
-            reason = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+            reason = (
+                "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+            )
             if fault["type"] == "missing" and path and path[-1] == "source":
                 reason = "is missing: a value without a legal basis does not load"
             faults.append({"line": _line(node, path), "path": ".".join(map(str, path)), "reason": reason})
@@ -360,7 +368,9 @@ def _is_codes(value: Any) -> bool:
 
 
 def _is_texts(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(k, str) and isinstance(v, str) for k, v in value.items())
+    return isinstance(value, dict) and all(
+        isinstance(k, str) and isinstance(v, str) for k, v in value.items()
+    )
 
 
 def _is_window(value: Any) -> bool:
@@ -407,7 +417,7 @@ _READERS = {
 
 
 def _clash(one: Value, two: Value) -> bool:
-    """Whether two values of one rank would apply at once, so that neither could be said to follow the other."""
+    """Whether two values of one rank would apply at once, so that neither follows the other."""
     if one.name != two.name or one.rank != two.rank:
         return False
     mine, theirs = dict(one.applies), dict(two.applies)

@@ -291,9 +291,8 @@ def correct_record(case: Case) -> list[Draft]:
         raise invalid("value", f"does not fit {target.NAME}.{c.field}: {problem}") from None
     if c.value is None:
         raise invalid("value", "is missing; give the right value")
-    if isinstance(value := getattr(fixed, c.field), date) and value > case.today:
-        if c.field == "effective_on":
-            raise invalid("value", f"{value} lies after today")
+    if c.field == "effective_on" and fixed.effective_on > case.today:
+        raise invalid("value", f"{fixed.effective_on} lies after today")
     sealed = c.field in target.SEALED
     plain = msgspec.to_builtins(getattr(fixed, c.field))
     return [

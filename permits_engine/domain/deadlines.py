@@ -58,7 +58,7 @@ def _title(s: Situation) -> Iterator[Deadline]:
 
 def _request(s: Situation) -> Iterator[Deadline]:
     request = s.request
-    if request is None or s.permit.closed is not None and s.permit.closed[0] <= s.day:
+    if request is None or (s.permit.closed is not None and s.permit.closed[0] <= s.day):
         return
     receipt = s.receipt
     if receipt is not None and s.day <= receipt.until:
@@ -216,7 +216,9 @@ def working(s: Situation, deadline: Deadline) -> list[str]:
     request, term = s.request, s.term
     kind = deadline.kind
     if kind == "title_expiry" and term is not None:
-        words.append(f"term {term.number} runs from {_d(term.valid_from)} to {_d(term.valid_until)}, inclusive")
+        words.append(
+            f"term {term.number} runs from {_d(term.valid_from)} to {_d(term.valid_until)}, inclusive"
+        )
     elif kind in {"renewal_window_opens", "renewal_window_closes"} and term is not None:
         name = "renewal.opens" if kind.endswith("opens") else "renewal.closes"
         length = s.rules.get(name, min(s.day, term.valid_until), s.scope(stage="renewal"))
@@ -259,7 +261,7 @@ def _request_working(s: Situation, deadline: Deadline, words: list[str]) -> None
         expedited_target(s, words=_named(words, "filed"))
 
 
-class _named(list[str]):  # noqa: N801
+class _named(list[str]):
     """A list that puts a word before the first line and hands every line on."""
 
     def __init__(self, target: list[str], first: str) -> None:

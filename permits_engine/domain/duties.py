@@ -23,7 +23,8 @@ _NOBODY = e.Actor("", "scheduler")
 
 def due(case: Case) -> list[Draft]:
     """The acts due on the day of the pass, each decided on the file as the ones before left it."""
-    permit, drafts = case.situation.permit, []
+    permit = case.situation.permit
+    drafts: list[Draft] = []
     for _ in range(MOST):
         rules = case.rules.policy.at(case.rules.known)
         step = next_act(Situation(permit, case.on, case.situation.rules), rules)
@@ -203,5 +204,10 @@ def _copy(permit: Permit) -> Permit:
 
 def _as_event(draft: Draft) -> e.Event:
     return draft.kind(
-        event_id="", effective_on=draft.effective_on, actor=_NOBODY, operator="", correlation_id="", **draft.fields
+        event_id="",
+        effective_on=draft.effective_on,
+        actor=_NOBODY,
+        operator="",
+        correlation_id="",
+        **draft.fields,
     )

@@ -21,7 +21,7 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The legal basis of an event: the adopted policy text (SHA-256, hexadecimal) and the rules used in it."""
+    """The legal basis of an event: the adopted policy text (SHA-256, hexadecimal) and the rules used."""
 
     policy: str
     rules: tuple[str, ...] = ()
@@ -63,7 +63,9 @@ class ApplicationLodged(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.application_lodged"
     SEALED = frozenset({"file_number"})
-    CORRECTABLE = frozenset({"effective_on", "criterion", "missing", "file_number", "nationality", "sex", "age"})
+    CORRECTABLE = frozenset(
+        {"effective_on", "criterion", "missing", "file_number", "nationality", "sex", "age"}
+    )
 
     holder_id: str
     jurisdiction: str

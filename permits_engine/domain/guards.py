@@ -14,9 +14,7 @@ def not_allowed(case: Case, allowed: list[str], why: str | None = None) -> Permi
     """``transition.not_allowed`` with the state, the command and what is allowed now."""
     s = case.situation
     state = {"title_status": s.title_status, "application_status": s.application_status}
-    reason = why or (
-        f"the title is {s.title_status} and the application {s.application_status} on {case.on}"
-    )
+    reason = why or (f"the title is {s.title_status} and the application {s.application_status} on {case.on}")
     return error(
         "transition.not_allowed",
         f"{case.name} is not possible: {reason}",
@@ -111,7 +109,7 @@ def renewal_window(case: Case) -> None:
     if closes is not None and case.on > closes:
         raise error(
             "window.closed",
-            f"a renewal could be asked for until {closes}; {case.on} is too late, a new application is needed",
+            f"a renewal could be asked for until {closes}; {case.on} is late: a new application is needed",
             closes=closes.isoformat(),
         )
 

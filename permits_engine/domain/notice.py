@@ -86,7 +86,10 @@ def _at_once(s: Situation) -> Iterator[Notice]:
     if receipt is not None and receipt.extension and s.day <= receipt.until:
         yield Notice("receipt_extended", HOLDER, receipt.version, due_on=receipt.until)
     told = [
-        (n.on, n.version) for d in s.standing_decisions() for n in d.notifications if n.regular and n.on <= s.day
+        (n.on, n.version)
+        for d in s.standing_decisions()
+        for n in d.notifications
+        if n.regular and n.on <= s.day
     ]
     if told:
         on, version = max(told, key=lambda each: each[1])

@@ -223,7 +223,9 @@ def _grant(p: Permit, version: int, x: e.Issued | e.Renewed | e.ImplicitlyGrante
     p.terms.append(Term(x.term_number, x.valid_from, x.valid_until, x.effective_on, version, track, title))
     request = getattr(x, "request", p.requests[-1].version)
     kind = x.NAME.removeprefix("permit.")
-    p.decisions.append(Decision("automatic" if track == "automatic" else kind, version, x.effective_on, request))
+    p.decisions.append(
+        Decision("automatic" if track == "automatic" else kind, version, x.effective_on, request)
+    )
 
 
 def _refused(p: Permit, version: int, x: e.Refused | e.RenewalRefused | e.ImplicitlyRefused) -> None:

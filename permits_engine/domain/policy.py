@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain.clocks import Calendar, Count, Period, due
+from permits_engine.domain.clocks import Calendar, Count, due
 from permits_engine.domain.errors import error
 
 RANKS = (

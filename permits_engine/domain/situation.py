@@ -32,9 +32,9 @@ class Situation:
         """The open or latest request filed by the day."""
         return next((r for r in reversed(self.permit.requests) if r.filed_on <= self.day), None)
 
-    def scope(self, request: Request | None = None, **more: str) -> dict[str, str]:
-        """The circumstances that select among rules."""
-        request = request or self.request
+    def scope(self, of: Request | None = None, /, **more: str) -> dict[str, str]:
+        """The circumstances that select among rules; ``of`` is the request meant (default: the latest)."""
+        request = of or self.request
         return {
             "category": self.permit.category,
             "title_kind": self.permit.title_kind,
