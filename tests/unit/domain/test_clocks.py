@@ -26,7 +26,7 @@ DAYS = st.dates(date(1950, 1, 1), date(2150, 1, 1))
     ],
 )
 def test_a_term_ends_the_day_before_its_anniversary(start: str, term: str, end: str) -> None:
-    """The last day of a term is inclusive; where the anniversary does not exist it is the month's last day."""
+    """The last day of a term is inclusive; without an anniversary, the month ends it."""
     assert term_end(date.fromisoformat(start), Period.parse(term)) == date.fromisoformat(end)
 
 
@@ -57,7 +57,7 @@ def test_fifteen_clear_days_from_16_july_2019_end_on_1_august() -> None:
 
 
 def test_sixty_clear_days_roll_off_labour_day() -> None:
-    """60 clear days from 1 March 2021 end on a Saturday that is also Labour Day: Monday 3 May (vector G10)."""
+    """60 clear days from 1 March 2021 end on Labour Day, a Saturday: Monday 3 May (vector G10)."""
     count = Count(Period.parse("P60D"), "franc", roll=True)
     assert due(date(2021, 3, 1), count, MA.calendar, KNOWN) == date(2021, 5, 3)
 
@@ -103,7 +103,7 @@ def test_a_period_reads_back_as_it_is_written(years: int, months: int, days: int
 
 @given(DAYS, st.integers(1, 10))
 def test_terms_follow_each_other_without_gap_or_loss(start: date, years: int) -> None:
-    """A term of n years is never shorter than n years less a day, and the next one can start the day after."""
+    """A term of n years lasts n years, and the next one can start the day after."""
     end = term_end(start, Period(years=years))
     assert 365 * years - 1 <= (end - start).days <= 366 * years
 
