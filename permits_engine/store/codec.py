@@ -1,0 +1,115 @@
+"""Events to stored bytes and back, personal fields sealed under the holder's key.
+
+What is stored is JSON. Nothing that is read names a class: the closed registry ``EVENTS`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, get_type_hints
+
+import msgspec
+
+from permits_engine.domain import events as e
+from permits_engine.domain.errors import PermitsError, error
+from permits_engine.store.framing import framed
+from permits_engine.store.keyring import Cipher
+
+SEALED_TAG = b"permits-engine/sealed/v1"
+
+Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+
+UPCASTERS: dict[str, Upcaster] = {}
+"""Old stored name to the function that makes the next version's clear fields of its own."""
+
+_encode = msgspec.json.Encoder().encode
+_decoders: dict[str, msgspec.json.Decoder[e.Event]] = {}
+
+
+def encode(
+    event: e.Event, *, version: int, stream: str, holder_id: str | None = None, cipher: Cipher | None = None
+) -> bytes:
+    """The stored bytes of an event; its personal fields are encrypted for this holder, stream and version.
+
+    An event with personal fields and no ``cipher`` or ``holder_id`` is a ``ValueError``: nothing personal is
+    ever stored in clear.
+    """
+    personal = {name: value for name in sorted(event.SEALED) if (value := getattr(event, name)) is not None}
+    if personal:
+        if cipher is None or holder_id is None:
+            raise ValueError(f"{event.NAME} holds personal data: give the holder and their key")
+        bound = _associated(holder_id, stream, version, e.stored_name(event))
+        hidden: dict[str, Any] = dict.fromkeys(personal)
+        hidden["sealed"] = cipher.seal(_encode(personal), bound)
+        event = msgspec.structs.replace(event, **hidden)
+    return _encode(event)
+
+
+def decode(name: str, payload: bytes) -> e.Event:
+    """The event of stored bytes, its personal fields still sealed; raises ``integrity.broken``."""
+    decoder = _decoders.get(name)
+    try:
+        if decoder is not None:
+            return decoder.decode(payload)
+        if name in e.EVENTS:
+            decoder = _decoders[name] = msgspec.json.Decoder(e.EVENTS[name])
+            return decoder.decode(payload)
+        if name in UPCASTERS:
+            return _upcast(name, msgspec.json.decode(payload, type=dict[str, Any]))
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError) as problem:
+        raise _broken(name, f"its content does not fit its type: {problem}") from problem
+    raise _broken(name, "its type is unknown to this program")
+
+
+def reveal(
+    event: e.Event, *, stream: str, version: int, holder_id: str, cipher: Cipher | None, name: str
+) -> e.Event:
+    """The event with its personal fields opened; without a cipher it stays as it is.
+
+    ``name`` is the type under which it is stored. Raises ``integrity.broken`` where key or place are not
+    those it was sealed for.
+    """
+    if cipher is None or event.sealed is None:
+        return event
+    plain = cipher.open(event.sealed, _associated(holder_id, stream, version, name))
+    try:
+        opened = msgspec.json.decode(plain, type=_personal(type(event)))
+    except (msgspec.MsgspecError, ValueError) as problem:
+        raise _broken(name, "its sealed content does not fit its type") from problem
+    return msgspec.structs.replace(event, sealed=None, **msgspec.structs.asdict(opened))
+
+
+def check_chain(events: Mapping[str, type[e.Event]], upcasters: Mapping[str, Upcaster]) -> None:
+    """See that every older version of every event can be read; a gap is a ``RuntimeError`` that names it."""
+    needed = {f"{kind.NAME}@{older}" for kind in events.values() for older in range(1, kind.SCHEMA)}
+    if missing := sorted(needed - upcasters.keys()):
+        raise RuntimeError(f"no upcaster reads {', '.join(missing)}")
+    if unused := sorted(upcasters.keys() - needed):
+        raise RuntimeError(f"upcasters lead nowhere: {', '.join(unused)}")
+
+
+def _upcast(name: str, fields: dict[str, Any]) -> e.Event:
+    while (upcaster := UPCASTERS.get(name)) is not None:
+        fields = upcaster(fields)
+        kind, _, number = name.rpartition("@")
+        name = f"{kind}@{int(number) + 1}"
+    return msgspec.convert(fields, e.EVENTS[name])
+
+
+def _associated(holder_id: str, stream: str, version: int, name: str) -> bytes:
+    return framed(SEALED_TAG, holder_id, stream, version, name)
+
+
+@cache
+def _personal(kind: type[e.Event]) -> type[msgspec.Struct]:
+    hints = get_type_hints(kind)
+    fields = [(name, hints[name], None) for name in sorted(kind.SEALED)]
+    return msgspec.defstruct(f"{kind.__name__}Personal", fields, forbid_unknown_fields=True)
+
+
+def _broken(name: str, reason: str) -> PermitsError:
+    return error("integrity.broken", f"a stored event of type {name} cannot be read: {reason}", type=name)
+
+
+check_chain(e.EVENTS, UPCASTERS)

@@ -1,0 +1,267 @@
+"""Transactions on the store: the engine's own, or the host's."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from typing import Any
+
+from sqlalchemy import Engine
+
+from permits_engine.store.connections import WAIT_SECONDS, Source, source_of
+from permits_engine.store.failures import refusal, unavailable
+from permits_engine.store.hosting import HostSession, joined, prepare
+from permits_engine.store.sql import Dialect, Statement, Unit
+
+__all__ = ["Database", "Dialect", "Statement", "Unit"]
+
+_BEGIN = {
+    ("sqlite", False): "BEGIN",
+    ("sqlite", True): "BEGIN IMMEDIATE",
+    ("postgresql", False): "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    ("postgresql", True): "BEGIN ISOLATION LEVEL READ COMMITTED",
+}
+_SIMULATED = Statement("SELECT simulated FROM head")
+
+
+class Database:
+    """The store's database. Thread-safe; each thread keeps a connection for reading and one for writing.
+
+    ``name`` is the address without its password.
+    """
+
+    def __init__(self, source: Source, *, create_ok: bool) -> None:
+        self.source = source
+        self.create_ok = create_ok
+        self.dialect: Dialect = source.dialect
+        self.name = source.name
+        # Whether the schema is known to be this program's; set by ``upgrade``.
+        self.current = False
+        self._simulated: bool | None = None
+        self._kept: weakref.WeakSet[_Kept] = weakref.WeakSet()
+        self._mine = threading.local()
+        self._process = os.getpid()
+        self._closed = False
+        self._shared: _Kept | None = None
+        # One writer at a time on SQLite: waiting here is fair, and quicker than its own retries.
+        self._writers = threading.Lock()
+        self._single = threading.RLock()
+
+    @classmethod
+    def open(cls, target: str | Engine, *, create_ok: bool = False) -> Database:
+        """A store by its address (``sqlite:///FILE``, ``sqlite://``, ``postgresql://…``) or a host's engine.
+
+        Connects on first use. ``create_ok`` lets a missing SQLite file be made. Raises ``input.invalid``.
+        """
+        source = source_of(target, create_ok=create_ok)
+        if isinstance(target, Engine):
+            prepare(target)
+        return cls(source, create_ok=create_ok)
+
+    def close(self) -> None:
+        """Close every connection of the engine's own, of all threads."""
+        self._closed = True
+        for kept in list(self._kept):
+            kept.close()
+
+    # --- transactions -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def read(self) -> Iterator[Unit]:
+        """A consistent view of the store as of now; inside a write of the same thread it is that write's."""
+        outer: Unit | None = getattr(self._mine, "writing", None)
+        if outer is not None:
+            yield outer
+            return
+        with self._alone(), self._begun(writing=False) as kept, closing(self._unit(kept.connection)) as unit:
+            yield unit
+
+    def write(self, session: HostSession | None = None) -> AbstractContextManager[Unit]:
+        """A transaction that commits at the end, or rolls back where the block raises.
+
+        With the host's ``session`` it is the host's transaction, which only the host ends.
+        """
+        return self._own() if session is None else self._hosted(session)
+
+    @contextmanager
+    def _own(self) -> Iterator[Unit]:
+        if getattr(self._mine, "writing", None) is not None:
+            raise RuntimeError("a write transaction is open on this thread already")
+        with (
+            self._alone(),
+            self._turn(),
+            self._begun(writing=True) as kept,
+            closing(self._unit(kept.connection)) as unit,
+        ):
+            self._mine.writing = unit
+            try:
+                yield unit
+            finally:
+                self._mine.writing = None
+
+    @contextmanager
+    def bare(self) -> Iterator[Any]:
+        """The driver's connection without a transaction, for changing the schema."""
+        with self._alone(), self._turn():
+            kept = self._take(writing=True)
+            try:
+                yield getattr(kept.connection, "driver_connection", kept.connection)
+            except BaseException:
+                self._roll_back(kept)
+                raise
+            finally:
+                self._give_back(kept, writing=True)
+
+    @contextmanager
+    def _hosted(self, session: HostSession) -> Iterator[Unit]:
+        driver = joined(session, self.dialect, self.name)
+        with closing(self._unit(driver, host=True)) as unit:
+            yield unit
+
+    @contextmanager
+    def _begun(self, *, writing: bool) -> Iterator[_Kept]:
+        kept = self._take(writing=writing)
+        # On one connection for all, whoever holds the lock sees a consistent state without a transaction.
+        transaction = writing or kept is not self._shared
+        if transaction:
+            kept = self._begin(kept, writing=writing)
+        try:
+            yield kept
+        except BaseException:
+            if transaction:
+                self._roll_back(kept)
+            raise
+        else:
+            if transaction:
+                self._commit(kept)
+        finally:
+            self._give_back(kept, writing=writing)
+
+    def _begin(self, kept: _Kept, *, writing: bool) -> _Kept:
+        if kept is self._shared and kept.connection.in_transaction:
+            raise unavailable(self.name, "is in a transaction of the host's: pass its session")
+        statement = _BEGIN[self.dialect, writing]
+        try:
+            kept.connection.execute(statement)
+        except Exception as problem:
+            if not kept.broken:
+                self._give_back(kept, writing=writing)
+                raise refusal(problem, self.name) from problem
+        else:
+            return kept
+        # The server went away since the last transaction. Nothing was begun: once more on a new connection.
+        kept = self._open(writing=writing)
+        try:
+            kept.connection.execute(statement)
+        except Exception as problem:
+            raise refusal(problem, self.name) from problem
+        return kept
+
+    def _commit(self, kept: _Kept) -> None:
+        try:
+            kept.connection.execute("COMMIT")
+        except Exception as problem:
+            self._roll_back(kept)
+            raise refusal(problem, self.name) from problem
+
+    def _roll_back(self, kept: _Kept) -> None:
+        """What cannot be rolled back is closed, which comes to the same."""
+        with suppress(Exception):
+            if self.dialect == "postgresql" or kept.connection.in_transaction:
+                kept.connection.execute("ROLLBACK")
+            return
+        kept.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self.dialect != "sqlite":
+            yield
+            return
+        if not self._writers.acquire(timeout=WAIT_SECONDS):
+            raise unavailable(self.name, "is kept by another writer of this process: end it, then try again")
+        try:
+            yield
+        finally:
+            self._writers.release()
+
+    def _alone(self) -> AbstractContextManager[Any]:
+        return self._single if self.source.shared else nullcontext()
+
+    def _unit(self, connection: Any, *, host: bool = False) -> Unit:
+        unit = Unit(connection, self.dialect, self.name, host=host)
+        if self._simulated is None and self.current:
+            row = unit.one(_SIMULATED)
+            self._simulated = bool(row and row[0])
+        unit.simulated = bool(self._simulated)
+        return unit
+
+    # --- the engine's own connections ---------------------------------------------------------------------
+
+    def _take(self, *, writing: bool) -> _Kept:
+        if self._closed:
+            raise unavailable(self.name, "has been closed: open it again")
+        if self._process != os.getpid():
+            self._forget()
+        if self.source.shared:
+            if self._shared is None:
+                self._shared = self._open(writing=True)
+            return self._shared
+        idle = self._idle(writing=writing)
+        return idle.pop() if idle else self._open(writing=writing)
+
+    def _give_back(self, kept: _Kept, *, writing: bool) -> None:
+        if self._closed and kept is not self._shared:
+            kept.close()
+        elif not kept.broken and kept is not self._shared:
+            self._idle(writing=writing).append(kept)
+
+    def _idle(self, *, writing: bool) -> list[_Kept]:
+        """The thread's connections that nobody uses: one, or more after reads within reads."""
+        try:
+            idle: dict[bool, list[_Kept]] = self._mine.idle
+        except AttributeError:
+            idle = self._mine.idle = {False: [], True: []}
+        return idle[writing]
+
+    def _open(self, *, writing: bool) -> _Kept:
+        kept = _Kept(self.source.connect(writing=writing))
+        self._kept.add(kept)
+        return kept
+
+    def _forget(self) -> None:
+        """After a fork the connections belong to the parent: leave them open, and open others."""
+        _inherited.extend(self._kept)
+        self._kept, self._mine = weakref.WeakSet(), threading.local()
+        self._writers, self._single = threading.Lock(), threading.RLock()
+        self._process = os.getpid()
+
+
+class _Kept:
+    """A connection that a thread keeps; closed with the thread."""
+
+    __slots__ = ("__weakref__", "_over", "connection")
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self._over = False
+        weakref.finalize(self, _close, connection)
+
+    @property
+    def broken(self) -> bool:
+        """Whether the connection is of no more use."""
+        return self._over or bool(getattr(self.connection, "closed", False))
+
+    def close(self) -> None:
+        self._over = True
+        _close(self.connection)
+
+
+_inherited: list[_Kept] = []
+
+
+def _close(connection: Any) -> None:
+    with suppress(Exception):
+        connection.close()

@@ -1,0 +1,210 @@
+"""Keys: the master keys in their file, and one data key per holder, kept wrapped in the store.
+
+Deleting a holder's row makes what is sealed for them unreadable for good. On SQLite the deleted row's bytes
+stay in the file until ``PRAGMA wal_checkpoint(TRUNCATE)``, on PostgreSQL in its log until that goes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
+from binascii import Error as BinasciiError
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from permits_engine.domain.errors import PermitsError, error
+from permits_engine.store.sql import Statement, Unit
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+_HOLDER_TAG = "permits-engine/holder-key/v1"
+_HMAC_INFO = b"permits-engine/holder-hmac/v1"
+_CACHED = 4096
+
+_INSERT = Statement(
+    "INSERT INTO holder_keys (holder_id, wrapped, key_id) VALUES (:holder_id, :wrapped, :key_id)"
+    " ON CONFLICT (holder_id) DO NOTHING"
+)
+_SELECT = Statement("SELECT wrapped, key_id FROM holder_keys WHERE holder_id = :holder_id")
+
+
+class _KeyFile(msgspec.Struct, forbid_unknown_fields=True):
+    version: int
+    active: str
+    keys: dict[str, str]
+
+
+class MasterKeys:
+    """The keys that wrap holders' keys; the active one wraps new ones, the others still unwrap old ones."""
+
+    __slots__ = ("_keys", "active")
+
+    def __init__(self, active: str, keys: Mapping[str, bytes]) -> None:
+        if active not in keys or any("|" in each for each in keys):
+            raise ValueError("the active key must be one of the keys, and no key id may hold '|'")
+        if any(len(key) != KEY_BYTES for key in keys.values()):
+            raise ValueError(f"a master key has {KEY_BYTES} bytes")
+        self.active = active
+        self._keys = dict(keys)
+
+    def __repr__(self) -> str:
+        return f"<MasterKeys active={self.active!r} of {len(self._keys)}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("keys are not to be copied into a pickle")
+
+    def key(self, key_id: str) -> bytes | None:
+        """The key of that id."""
+        return self._keys.get(key_id)
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """New keys that end with the process."""
+        key_id = os.urandom(8).hex()
+        return cls(key_id, {key_id: os.urandom(KEY_BYTES)})
+
+    @classmethod
+    def create(cls, path: str | os.PathLike[str]) -> Self:
+        """Make a key file that only its owner can read; where there is one, ``store.unavailable``."""
+        made = cls.in_memory()
+        coded = {each: base64.b64encode(key).decode() for each, key in made._keys.items()}
+        content = msgspec.json.format(msgspec.json.encode(_KeyFile(1, made.active, coded))) + b"\n"
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(file.fileno(), 0o600)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except FileExistsError:
+            raise _unusable(path, "is there already: it is never replaced") from None
+        except OSError as problem:
+            raise _unusable(path, f"cannot be made ({problem.strerror}): check its folder") from problem
+        return made
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a key file; ``store.unavailable`` where it is missing, open to others or no key file."""
+        try:
+            with Path(path).open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                if os.name == "posix" and mode & 0o077:
+                    raise _unusable(path, f"can be read by others; run: chmod 600 {os.fspath(path)}")
+                content = file.read()
+        except FileNotFoundError:
+            raise _unusable(path, "is missing: put it back, or name it with PERMITS_KEYS") from None
+        except OSError as problem:
+            raise _unusable(path, f"cannot be read ({problem.strerror}): check its rights") from problem
+        try:
+            read = msgspec.json.decode(content, type=_KeyFile)
+            if read.version != 1:
+                raise ValueError(f"version {read.version} is unknown")
+            return cls(read.active, {k: base64.b64decode(v, validate=True) for k, v in read.keys.items()})
+        except (msgspec.MsgspecError, ValueError, BinasciiError) as problem:
+            raise _unusable(path, "is not a key file of this program: put the right one there") from problem
+
+
+class Cipher:
+    """A holder's data key: seals and opens what is personal about them."""
+
+    __slots__ = ("_aead", "_hmac_key", "_key")
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._aead = AESGCM(key)
+        self._hmac_key: bytes | None = None
+
+    def __repr__(self) -> str:
+        return "<Cipher>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("keys are not to be copied into a pickle")
+
+    def seal(self, plain: bytes, aad: bytes) -> str:
+        """AES-256-GCM with a random nonce: base64 of nonce and ciphertext, bound to ``aad``."""
+        nonce = os.urandom(NONCE_BYTES)
+        return base64.b64encode(nonce + self._aead.encrypt(nonce, plain, aad)).decode()
+
+    def open(self, sealed: str, aad: bytes) -> bytes:
+        """What was sealed; raises ``integrity.broken`` for another key, another ``aad`` or changed bytes."""
+        try:
+            data = base64.b64decode(sealed, validate=True)
+            return self._aead.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], aad)
+        except (InvalidTag, ValueError) as problem:
+            raise error(
+                "integrity.broken", "sealed data do not open here: they belong elsewhere or were changed"
+            ) from problem
+
+    def hmac(self, data: bytes) -> bytes:
+        """HMAC-SHA-256 with a key derived from the holder's: comparable only while that exists."""
+        if self._hmac_key is None:
+            self._hmac_key = HKDF(SHA256(), KEY_BYTES, salt=None, info=_HMAC_INFO).derive(self._key)
+        return hmac.digest(self._hmac_key, data, hashlib.sha256)
+
+
+class Keyring:
+    """Holders' keys, read from the store in the transaction that uses them: an erasure holds at once."""
+
+    def __init__(self, master: MasterKeys) -> None:
+        self._master = master
+        self._unwrap = lru_cache(maxsize=_CACHED)(self._unwrapped)
+
+    def __repr__(self) -> str:
+        return f"<Keyring {self._master!r}>"
+
+    def mint(self, unit: Unit, holder_id: str) -> Cipher:
+        """A new key for a holder who has none; raises ``concurrency.conflict`` where there is one."""
+        key, key_id = os.urandom(KEY_BYTES), self._master.active
+        master = self._master.key(key_id)
+        assert master is not None
+        nonce = os.urandom(NONCE_BYTES)
+        wrapped = nonce + AESGCM(master).encrypt(nonce, key, _bound(key_id, holder_id))
+        if unit.run(_INSERT, {"holder_id": holder_id, "wrapped": wrapped, "key_id": key_id}) != 1:
+            raise error(
+                "concurrency.conflict",
+                f"holder {holder_id} has a key already; read them again",
+                holder_id=holder_id,
+            )
+        return self._unwrap(wrapped, key_id, holder_id)
+
+    def load(self, unit: Unit, holder_id: str) -> Cipher | None:
+        """The holder's key, none once their data were erased.
+
+        Raises ``store.unavailable`` without the master key, ``integrity.broken`` where the key was changed.
+        """
+        row = unit.one(_SELECT, {"holder_id": holder_id})
+        return None if row is None else self._unwrap(bytes(row[0]), row[1], holder_id)
+
+    def _unwrapped(self, wrapped: bytes, key_id: str, holder_id: str) -> Cipher:
+        master = self._master.key(key_id)
+        if master is None:
+            raise error(
+                "store.unavailable",
+                f"the master key {key_id} is not in the key file: name the file that belongs to this store",
+                key_id=key_id,
+            )
+        nonce, sealed = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
+        try:
+            return Cipher(AESGCM(master).decrypt(nonce, sealed, _bound(key_id, holder_id)))
+        except (InvalidTag, ValueError) as problem:
+            raise error(
+                "integrity.broken", f"the key of holder {holder_id} does not open", holder_id=holder_id
+            ) from problem
+
+
+def _bound(key_id: str, holder_id: str) -> bytes:
+    return f"{_HOLDER_TAG}|{key_id}|{holder_id}".encode()
+
+
+def _unusable(path: str | os.PathLike[str], reason: str) -> PermitsError:
+    return error("store.unavailable", f"the key file {os.fspath(path)} {reason}", path=os.fspath(path))

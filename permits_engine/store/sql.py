@@ -1,0 +1,162 @@
+"""Statements compiled once by SQLAlchemy Core and run on the driver's own cursor.
+
+Ordinary execution by Core costs about 35 microseconds a statement; this about three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import ClauseElement, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+
+from permits_engine.store.failures import refusal
+
+Dialect = Literal["sqlite", "postgresql"]
+Params = Mapping[str, Any]
+Row = tuple[Any, ...]
+
+_POSTGRESQL: Any = PGDialect_psycopg
+_DIALECTS: dict[Dialect, Any] = {
+    "sqlite": SQLiteDialect_pysqlite(paramstyle="named"),
+    "postgresql": _POSTGRESQL(),
+}
+
+
+_numbers = count(1)
+
+
+class _Compiled(NamedTuple):
+    text: str
+    constants: dict[str, Any]
+    expanding: Any
+
+
+class Statement:
+    """A Core construct or a text with ``:name`` parameters; or one of these for each dialect.
+
+    Compiled on first use, once per dialect. Types do not convert anything: dates travel as ISO texts.
+    """
+
+    __slots__ = ("_compiled", "_source")
+
+    def __init__(self, source: ClauseElement | str | Mapping[str, ClauseElement | str]) -> None:
+        self._source = source
+        self._compiled: dict[Dialect, _Compiled] = {}
+
+    def ready(self, dialect: Dialect, params: Params | None) -> tuple[str, Params]:
+        """The text and the parameters in the driver's own style."""
+        compiled = self._compiled.get(dialect) or self._compile(dialect)
+        given: Params = params if params is not None else {}
+        if compiled.constants:
+            given = {**compiled.constants, **given}
+        if compiled.expanding is not None:
+            state = compiled.expanding.construct_expanded_state(given)
+            return state.statement, state.parameters
+        return compiled.text, given
+
+    def _compile(self, dialect: Dialect) -> _Compiled:
+        source = self._source[dialect] if isinstance(self._source, Mapping) else self._source
+        construct = text(source) if isinstance(source, str) else source
+        compiled: Any = construct.compile(dialect=_DIALECTS[dialect])
+        constants = {
+            name: bind.effective_value for bind, name in compiled.bind_names.items() if not bind.required
+        }
+        expanding = compiled if any(bind.expanding for bind in compiled.bind_names) else None
+        done = self._compiled[dialect] = _Compiled(str(compiled), constants, expanding)
+        return done
+
+
+class Unit:
+    """One transaction: what runs on it commits or rolls back together.
+
+    Raises ``store.not_initialised``, ``store.unavailable``, ``concurrency.conflict`` and, for what the
+    history refuses, ``integrity.broken``.
+    """
+
+    __slots__ = ("_connection", "_cursor", "_host", "_name", "dialect", "simulated", "simulated_now")
+
+    def __init__(
+        self, connection: Any, dialect: Dialect, name: str, *, host: bool = False, simulated: bool = False
+    ) -> None:
+        self.dialect: Dialect = dialect
+        self.simulated = simulated
+        self.simulated_now: int | None = None
+        self._connection = connection
+        self._name = name
+        self._host = host
+        self._cursor = self._new_cursor()
+
+    def all(self, statement: Statement | ClauseElement, params: Params | None = None) -> list[Row]:
+        """Every row."""
+        try:
+            found: list[Row] = self._execute(self._cursor, statement, params).fetchall()
+        except Exception as problem:
+            raise refusal(problem, self._name, host=self._host) from problem
+        return found
+
+    def one(self, statement: Statement | ClauseElement, params: Params | None = None) -> Row | None:
+        """The first row, if there is one."""
+        try:
+            found: Row | None = self._execute(self._cursor, statement, params).fetchone()
+        except Exception as problem:
+            raise refusal(problem, self._name, host=self._host) from problem
+        return found
+
+    def run(self, statement: Statement | ClauseElement, params: Params | None = None) -> int:
+        """Carry out a change; the number of rows that it touched."""
+        try:
+            return int(self._execute(self._cursor, statement, params).rowcount)
+        except Exception as problem:
+            raise refusal(problem, self._name, host=self._host) from problem
+
+    def many(self, statement: Statement | ClauseElement, params: Sequence[Params]) -> int:
+        """Carry out the same change with each of the parameters; the number of rows touched in all."""
+        if not params:
+            return 0
+        wrapped = _wrapped(statement)
+        ready = [wrapped.ready(self.dialect, each) for each in params]
+        try:
+            self._cursor.executemany(ready[0][0], [each for _, each in ready])
+            return int(self._cursor.rowcount)
+        except Exception as problem:
+            raise refusal(problem, self._name, host=self._host) from problem
+
+    def stream(
+        self, statement: Statement | ClauseElement, params: Params | None = None, size: int = 1000
+    ) -> Iterator[Row]:
+        """The rows one after another, ``size`` at a time in memory; valid while the transaction is open."""
+        cursor = self._new_cursor("permits_stream" if self.dialect == "postgresql" else None)
+        try:
+            self._execute(cursor, statement, params)
+            while rows := cursor.fetchmany(size):
+                yield from rows
+        except Exception as problem:
+            raise refusal(problem, self._name, host=self._host) from problem
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        """Give the cursor back; the transaction is the business of whoever opened it."""
+        self._cursor.close()
+
+    def _execute(self, cursor: Any, statement: Statement | ClauseElement, params: Params | None) -> Any:
+        return cursor.execute(*_wrapped(statement).ready(self.dialect, params))
+
+    def _new_cursor(self, name: str | None = None) -> Any:
+        if self.dialect == "sqlite":
+            cursor = self._connection.cursor()
+            cursor.row_factory = None
+            return cursor
+        from psycopg.rows import tuple_row
+
+        if name is None:
+            return self._connection.cursor(binary=True, row_factory=tuple_row)
+        return self._connection.cursor(f"{name}_{next(_numbers)}", binary=True, row_factory=tuple_row)
+
+
+def _wrapped(statement: Statement | ClauseElement) -> Statement:
+    return statement if isinstance(statement, Statement) else Statement(statement)
