@@ -1,0 +1,24 @@
+"""Letters for people without an address: they wait at the counter."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter, only
+
+
+class CounterChannel:
+    """Accepts every letter for the counter of its office, where the holder is served it in person."""
+
+    name = "counter"
+
+    def send(self, letter: Letter) -> Evidence:
+        """Leave one letter at the counter."""
+        return only(self.send_many([letter]))
+
+    def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
+        """Leave letters at the counters of their offices."""
+        return [Evidence(self.name, None, f"waits at the counter of {letter.office}") for letter in letters]
+
+    def close(self) -> None:
+        """Nothing is held open."""

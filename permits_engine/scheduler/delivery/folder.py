@@ -1,0 +1,94 @@
+"""Letters as files in a folder, one for each notice."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter, only
+from permits_engine.scheduler.delivery.eml import checked_id, message_bytes, message_id, sender_domain
+
+# What no second attempt repairs by itself; a full disk or a folder that is away may come right.
+_LASTING = {errno.ENAMETOOLONG, errno.EINVAL}
+
+
+class FolderChannel:
+    """Writes each letter to ``<notice_id>.eml``, whole or not at all, readable by its owner only.
+
+    A letter written twice leaves one file. Without ``fsync`` a power cut may lose the last letters.
+    Raises ``ValueError`` for a sender that is no address.
+    """
+
+    name = "folder"
+
+    def __init__(self, path: str | os.PathLike[str], sender: str, fsync: bool = True) -> None:
+        self._path = Path(path)
+        self._sender = sender
+        self._domain = sender_domain(sender)
+        self._fsync = fsync
+
+    def send(self, letter: Letter) -> Evidence:
+        """Write one letter; raises ``DeliveryError``."""
+        return only(self.send_many([letter]))
+
+    def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
+        """Write letters in order; all are on disk when this returns."""
+        try:
+            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as problem:
+            return [_failure(problem) for _ in letters]
+        try:
+            results = [self._written(letter, folder) for letter in letters]
+            if self._fsync:
+                try:
+                    # One for all: a rename that is not yet on disk is a letter not yet written.
+                    os.fsync(folder)
+                except OSError as problem:
+                    return [r if isinstance(r, DeliveryError) else _failure(problem) for r in results]
+            return results
+        finally:
+            os.close(folder)
+
+    def close(self) -> None:
+        """Nothing is held open between calls."""
+
+    def _written(self, letter: Letter, folder: int) -> Evidence | DeliveryError:
+        name = f"{checked_id(letter.notice_id)}.eml"
+        try:
+            content = message_bytes(letter, sender=self._sender)
+            self._replace(name, content, folder)
+        except DeliveryError as problem:
+            return problem
+        except OSError as problem:
+            return _failure(problem)
+        return Evidence(self.name, message_id(letter.notice_id, self._domain), f"written to {name}")
+
+    def _replace(self, name: str, content: bytes, folder: int) -> None:
+        # The folder's descriptor keeps all of it in one folder
+        # even if its path is renamed meanwhile.
+        temporary = f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+        file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+        try:
+            try:
+                view = memoryview(content)
+                while view:
+                    view = view[os.write(file, view) :]
+                if self._fsync:
+                    os.fsync(file)
+            finally:
+                os.close(file)
+            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
+
+
+def _failure(problem: OSError) -> DeliveryError:
+    what = os.strerror(problem.errno) if problem.errno else str(problem)
+    return DeliveryError(f"the folder of letters: {what}", permanent=problem.errno in _LASTING)

@@ -1,0 +1,293 @@
+"""Letters in the holder's language, from a jurisdiction's ``notices`` files.
+
+The files are data: a subject and a body for each kind, and words for codes. Templates run in Jinja's
+sandbox and may use only the variables listed here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Literal, NamedTuple
+
+import yaml
+from babel.dates import format_date
+from jinja2 import StrictUndefined, Template, TemplateError, meta
+from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+KINDS = frozenset(
+    {
+        "renewal_reminder",
+        "title_lapsed",
+        "receipt_extended",
+        "documents_reminder",
+        "decision_notified",
+        "appeal_reminder",
+        "office_alert",
+    }
+)
+_ABSENT: dict[str, object] = {
+    "holder_name": None,
+    "file_number": None,
+    "card_number": None,
+    "valid_until": None,
+    "window_closes": None,
+    "receipt_until": None,
+    "due_on": None,
+    "sent_on": None,
+    "days_left": None,
+    "tier": None,
+    "expedited": False,
+    "documents": (),
+    "decision": None,
+    "favourable": False,
+    "appeals": (),
+    "deadline": None,
+    "overdue": False,
+}
+_ALWAYS = frozenset({"permit_id", "office_name", "authority"})
+VARIABLES = frozenset(_ABSENT) | _ALWAYS
+"""All that a template may speak of; what is not given is absent, except permit, office and authority."""
+_NEEDED = {"decision_notified": "decision", "office_alert": "deadline"}
+LONGEST = 300
+"""Characters: a value from outside is cut there, so that nobody's name becomes the letter."""
+
+# English dates are written day first: the letters are read in Morocco, France and Spain.
+_LOCALES = {"ar": "ar_MA", "en": "en_GB"}
+# Subject and body render at once; no value can hold this character.
+_APART = "\x1f"
+# A line break inside a value becomes a space; other characters that do not print, which include the marks
+# that turn the direction of text, go. Joiners stay: names in some scripts need them.
+_JOINERS = "\u200c\u200d"
+_BREAKS = "\t\n\v\f\r\x85\u2028\u2029"
+
+
+class NoticesError(ValueError):
+    """A notices file that cannot be used, or values that do not make a letter."""
+
+
+class Composed(NamedTuple):
+    """A letter's words, the direction they run in (``ltr`` or ``rtl``) and the language they are in."""
+
+    subject: str
+    text: str
+    direction: str
+    language: str
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Kind(_Model):
+    subject: str = Field(min_length=1, max_length=2_000)
+    body: str = Field(min_length=1, max_length=20_000)
+
+
+class _Words(_Model):
+    documents: dict[str, str] = Field(min_length=1)
+    bodies: dict[str, str] = Field(min_length=1)
+    decisions: dict[str, str] = Field(min_length=1)
+    deadlines: dict[str, str] = Field(min_length=1)
+
+
+class _File(_Model):
+    language: str = Field(pattern=r"^[a-z]{2,3}$")
+    default: bool = False
+    direction: Literal["ltr", "rtl"]
+    kinds: dict[str, _Kind]
+    words: _Words
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    direction: str
+    locale: str
+    kinds: dict[str, Template]
+    words: _Words
+
+
+class Templates:
+    """The letters of one jurisdiction in all its languages, compiled once.
+
+    ``jurisdiction`` names packaged letters (``MA``, ``FR``, ``ES``); ``texts``, if given, takes their place
+    and maps a name (for messages) to the YAML of one language. Raises ``NoticesError``.
+    """
+
+    def __init__(self, jurisdiction: str, texts: Mapping[str, str] | None = None) -> None:
+        self.jurisdiction = jurisdiction
+        read = _packaged(jurisdiction) if texts is None else _shelves(tuple(texts.items()))
+        self.default, self._languages = read
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages that have letters, the default first."""
+        return (self.default, *sorted(set(self._languages) - {self.default}))
+
+    def language_for(self, wanted: str | None) -> str:
+        """The language a letter goes out in: the wanted one without its region, else the default."""
+        if wanted in self._languages:
+            return wanted
+        plain = (wanted or "").replace("_", "-").partition("-")[0].lower()
+        return plain if plain in self._languages else self.default
+
+    def compose(self, kind: str, language: str | None, values: Mapping[str, object]) -> Composed:
+        """The letter of a kind in a language, from raw dates and codes; raises ``NoticesError``.
+
+        ``values`` holds some of ``VARIABLES``: dates as ``date``, documents as codes, appeals as mappings of
+        ``body`` (a code) and ``due_on``, decision and deadline as codes.
+        """
+        used = self.language_for(language)
+        shelf = self._languages[used]
+        template = shelf.kinds.get(kind)
+        if template is None:
+            raise NoticesError(f"there is no letter of the kind {kind!r}")
+        needed = _NEEDED.get(kind)
+        if needed is not None and not values.get(needed):
+            raise NoticesError(f"a letter of the kind {kind} needs {needed}")
+        ready = _ABSENT.copy()
+        for name, value in values.items():
+            ready[name] = _ready(name, value, shelf)
+        for name in _ALWAYS:
+            if not ready.get(name):
+                raise NoticesError(f"a letter needs {name}")
+        if len(ready) > len(VARIABLES):
+            raise NoticesError(f"no letter speaks of {', '.join(sorted(set(ready) - VARIABLES))}")
+        try:
+            subject, _, text = template.render(ready).partition(_APART)
+        except TemplateError as problem:
+            raise NoticesError(f"{kind} in {used}: {problem}") from problem
+        return Composed(" ".join(subject.split()), text, shelf.direction, used)
+
+
+def harmless(value: str) -> str:
+    """A value from outside that can neither break a line nor turn the direction of the text around it."""
+    if value.isprintable() and len(value) <= LONGEST:
+        return value
+    kept = []
+    for c in value[:LONGEST]:
+        if c.isprintable() or c in _JOINERS:
+            kept.append(c)
+        elif c in _BREAKS:
+            kept.append(" ")
+    return " ".join("".join(kept).split(" ")) + ("…" if len(value) > LONGEST else "")
+
+
+def _ready(name: str, value: object, shelf: _Language) -> object:
+    # The common case first: a batch composes tens of thousands.
+    if value is None or value is True or value is False:
+        return value
+    if name == "decision":
+        return _word(shelf.words.decisions, "decision", value)
+    if name == "deadline":
+        return _word(shelf.words.deadlines, "deadline", value)
+    if isinstance(value, str):
+        return harmless(value)
+    if isinstance(value, date):
+        return _day(value, shelf.locale)
+    if isinstance(value, int):
+        return value
+    if name == "documents" and isinstance(value, list | tuple):
+        return [_document(shelf.words.documents, code) for code in value]
+    if name == "appeals" and isinstance(value, list | tuple):
+        return [_appeal(each, shelf) for each in value]
+    raise NoticesError(f"{name} cannot be a {type(value).__name__}")
+
+
+def _word(words: dict[str, str], what: str, code: object) -> str:
+    word = words.get(str(code))
+    if word is None:
+        raise NoticesError(f"there is no word for the {what} {code!r}")
+    return word
+
+
+def _document(words: dict[str, str], code: object) -> str:
+    # A document that only a local list knows: its code, readable, is better than no letter.
+    return words.get(str(code)) or harmless(str(code).replace("-", " "))
+
+
+def _appeal(appeal: Mapping[str, Any], shelf: _Language) -> dict[str, str | None]:
+    due_on = appeal["due_on"]
+    body = _word(shelf.words.bodies, "body", appeal["body"])
+    return {"body": body, "due_on": None if due_on is None else _day(due_on, shelf.locale)}
+
+
+@lru_cache(maxsize=16_384)
+def _day(day: date, locale: str) -> str:
+    written = format_date(day, "long", locale=locale)
+    # The first of a month is an ordinal in French, which the locale data leaves out.
+    return f"1er{written[1:]}" if locale == "fr" and day.day == 1 else written
+
+
+@lru_cache(maxsize=16)
+def _packaged(jurisdiction: str) -> tuple[str, dict[str, _Language]]:
+    if not (len(jurisdiction) == 2 and jurisdiction.isascii() and jurisdiction.isalpha()):
+        raise NoticesError(f"{jurisdiction!r} is not a jurisdiction")
+    folder = resources.files("permits_engine") / "jurisdictions" / jurisdiction.lower() / "notices"
+    if not folder.is_dir():
+        raise NoticesError(f"{jurisdiction} has no letters")
+    found = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
+    return _shelves(tuple((f"{jurisdiction}/{f.name}", f.read_text(encoding="utf-8")) for f in found))
+
+
+def _shelves(texts: tuple[tuple[str, str], ...]) -> tuple[str, dict[str, _Language]]:
+    # Letters are plain text; the HTML part of a message escapes the whole of it at once.
+    env = SandboxedEnvironment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=True)
+    languages: dict[str, _Language] = {}
+    defaults = []
+    for name, text in texts:
+        file = _read(name, text)
+        if file.language in languages:
+            raise NoticesError(f"{name}: {file.language} has two files")
+        languages[file.language] = _compiled(env, name, file)
+        if file.default:
+            defaults.append(file.language)
+    if len(defaults) != 1:
+        names = ", ".join(name for name, _ in texts)
+        raise NoticesError(f"{names}: one language must be the default, not {len(defaults)}")
+    _same_words(languages, languages[defaults[0]])
+    return defaults[0], languages
+
+
+def _compiled(env: SandboxedEnvironment, name: str, file: _File) -> _Language:
+    missing, unknown = KINDS - set(file.kinds), set(file.kinds) - KINDS
+    if missing or unknown:
+        raise NoticesError(f"{name}: kinds missing {sorted(missing)}, unknown {sorted(unknown)}")
+    kinds = {}
+    for kind, letter in file.kinds.items():
+        source = f"{letter.subject}{_APART}{letter.body}"
+        try:
+            strange = meta.find_undeclared_variables(env.parse(source)) - VARIABLES
+            kinds[kind] = env.from_string(source)
+        except TemplateError as problem:
+            raise NoticesError(f"{name}: {kind}: {problem}") from problem
+        if strange:
+            raise NoticesError(f"{name}: {kind} speaks of {', '.join(sorted(strange))}, which no letter has")
+    locale = _LOCALES.get(file.language, file.language)
+    return _Language(file.direction, locale, kinds, file.words)
+
+
+def _read(name: str, text: str) -> _File:
+    try:
+        return _File.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as problem:
+        raise NoticesError(f"{name}: {problem}") from problem
+    except ValidationError as problem:
+        faults = [
+            f"{'.'.join(map(str, f['loc']))} {f['msg']}"
+            for f in problem.errors(include_url=False, include_input=False)
+        ]
+        raise NoticesError(f"{name}: {'; '.join(faults)}") from None
+
+
+def _same_words(languages: dict[str, _Language], default: _Language) -> None:
+    expected = {kind: set(words) for kind, words in default.words.model_dump().items()}
+    for language, shelf in languages.items():
+        for kind, words in shelf.words.model_dump().items():
+            if set(words) != expected[kind]:
+                odd = sorted(set(words) ^ expected[kind])
+                raise NoticesError(f"{language}: words.{kind} differ from the default language: {odd}")

@@ -1,0 +1,28 @@
+"""A channel that keeps letters in memory, for scenarios and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter, only
+
+
+class SinkChannel:
+    """Accepts every letter and keeps it in ``letters``, in order of sending."""
+
+    name = "sink"
+
+    def __init__(self) -> None:
+        self.letters: list[Letter] = []
+
+    def send(self, letter: Letter) -> Evidence:
+        """Keep one letter."""
+        return only(self.send_many([letter]))
+
+    def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
+        """Keep letters."""
+        self.letters.extend(letters)
+        return [Evidence(self.name, None, "kept") for _ in letters]
+
+    def close(self) -> None:
+        """The letters stay readable."""
