@@ -20,15 +20,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
-    "permits",
+    "ci",
     deadline=None,
     derandomize=True,
     print_blob=True,
     # The fixtures hand out names and empty databases; a test that needs a new one per example asks for it.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-settings.register_profile("thorough", parent=settings.get_profile("permits"), max_examples=2000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "permits"))
+settings.register_profile("thorough", parent=settings.get_profile("ci"), max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # Speed instead of safety against power cuts. All of these can be set on a running server.
 FAST = {
