@@ -1,5 +1,157 @@
-"""An event-sourced lifecycle engine for residence permits."""
+"""An event-sourced lifecycle engine for residence permits.
+
+``Engine``, ``Actor``, the commands and the errors are the public face; nothing else is promised.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from permits_engine.commands import (
+        ClosePermit,
+        Command,
+        CorrectRecord,
+        DecideAppeal,
+        Exclusion,
+        ExtendDecision,
+        IssuePermit,
+        LodgeAppeal,
+        LodgeApplication,
+        NotifyDecision,
+        RecordExit,
+        RecordOpinion,
+        RecordReturn,
+        RefuseApplication,
+        RefuseRenewal,
+        RegisterHolder,
+        RenewPermit,
+        ReplaceCard,
+        RequestDocuments,
+        RequestRenewal,
+        RevokePermit,
+        SupplyDocuments,
+        TransferFile,
+        UpdateHolder,
+    )
+    from permits_engine.domain.errors import (
+        ConflictError,
+        ErasedError,
+        InputError,
+        IntegrityError,
+        NotCompetentError,
+        NotFoundError,
+        PermitsError,
+        PolicyError,
+        RuleError,
+        StoreError,
+    )
+    from permits_engine.domain.events import Actor
+    from permits_engine.engine import Engine
+    from permits_engine.execution import Outcome
+    from permits_engine.reading import PermitView
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "permits_engine.commands": (
+        "ClosePermit",
+        "Command",
+        "CorrectRecord",
+        "DecideAppeal",
+        "Exclusion",
+        "ExtendDecision",
+        "IssuePermit",
+        "LodgeAppeal",
+        "LodgeApplication",
+        "NotifyDecision",
+        "RecordExit",
+        "RecordOpinion",
+        "RecordReturn",
+        "RefuseApplication",
+        "RefuseRenewal",
+        "RegisterHolder",
+        "RenewPermit",
+        "ReplaceCard",
+        "RequestDocuments",
+        "RequestRenewal",
+        "RevokePermit",
+        "SupplyDocuments",
+        "TransferFile",
+        "UpdateHolder",
+    ),
+    "permits_engine.domain.errors": (
+        "ConflictError",
+        "ErasedError",
+        "InputError",
+        "IntegrityError",
+        "NotCompetentError",
+        "NotFoundError",
+        "PermitsError",
+        "PolicyError",
+        "RuleError",
+        "StoreError",
+    ),
+    "permits_engine.domain.events": ("Actor",),
+    "permits_engine.engine": ("Engine",),
+    "permits_engine.execution": ("Outcome",),
+    "permits_engine.reading": ("PermitView",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Actor",
+    "ClosePermit",
+    "Command",
+    "ConflictError",
+    "CorrectRecord",
+    "DecideAppeal",
+    "Engine",
+    "ErasedError",
+    "Exclusion",
+    "ExtendDecision",
+    "InputError",
+    "IntegrityError",
+    "IssuePermit",
+    "LodgeAppeal",
+    "LodgeApplication",
+    "NotCompetentError",
+    "NotFoundError",
+    "NotifyDecision",
+    "Outcome",
+    "PermitView",
+    "PermitsError",
+    "PolicyError",
+    "RecordExit",
+    "RecordOpinion",
+    "RecordReturn",
+    "RefuseApplication",
+    "RefuseRenewal",
+    "RegisterHolder",
+    "RenewPermit",
+    "ReplaceCard",
+    "RequestDocuments",
+    "RequestRenewal",
+    "RevokePermit",
+    "RuleError",
+    "StoreError",
+    "SupplyDocuments",
+    "TransferFile",
+    "UpdateHolder",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for, so that importing the package costs nothing."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

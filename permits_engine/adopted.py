@@ -1,0 +1,160 @@
+"""The policies that the history holds: which text was adopted when, compiled once per text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import bindparam, insert, select, update
+
+from permits_engine.domain import events as e
+from permits_engine.domain.errors import error
+from permits_engine.domain.policy import Policy
+from permits_engine.policy_files import PARTS, compile_text, digest_of, documents
+from permits_engine.store import codec, history
+from permits_engine.store.database import Statement, Unit
+from permits_engine.store.ids import derived
+from permits_engine.store.schema import permits, policies
+
+Stamp = Callable[..., e.Event]
+
+_CURRENT = Statement(
+    select(policies.c.stream, policies.c.version, policies.c.digest).where(
+        policies.c.jurisdiction == bindparam("jurisdiction")
+    )
+)
+_ALL = Statement(
+    select(policies.c.jurisdiction, policies.c.digest, policies.c.version, policies.c.adopted_at).order_by(
+        policies.c.jurisdiction
+    )
+)
+_FIRST = Statement(
+    insert(policies).values(
+        {name: bindparam(name) for name in ("jurisdiction", "stream", "version", "digest", "adopted_at")}
+    )
+)
+_NEXT = Statement(
+    update(policies)
+    .where(policies.c.jurisdiction == bindparam("of"), policies.c.version == bindparam("seen"))
+    .values(version=bindparam("version"), digest=bindparam("digest"), adopted_at=bindparam("adopted_at"))
+)
+_LOOK_AGAIN = Statement(
+    update(permits).where(permits.c.jurisdiction == bindparam("of")).values(next_due=bindparam("next_due"))
+)
+
+
+class Adopted:
+    """The adopted policies of one store; texts are compiled once and kept by digest."""
+
+    def __init__(self) -> None:
+        self._by_digest: dict[str, Policy] = {}
+
+    def current(self, unit: Unit, jurisdiction: str) -> Policy:
+        """The policy in use; raises ``policy.none_in_force`` where none was adopted."""
+        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
+        if row is None:
+            raise _none(jurisdiction)
+        known = self._by_digest.get(row[2])
+        return known if known is not None else self._load(unit, row[0], row[1])
+
+    def at(self, unit: Unit, jurisdiction: str, recorded_at: int | None) -> Policy:
+        """The policy that was in use at a moment (microseconds since the epoch; none: now)."""
+        if recorded_at is None:
+            return self.current(unit, jurisdiction)
+        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
+        if row is None:
+            raise _none(jurisdiction)
+        found = None
+        for record in history.stream(unit, row[0]):
+            if record.recorded_at <= recorded_at:
+                found = record
+        if found is None:
+            raise _none(jurisdiction)
+        return self._compiled(codec.decode(found.name, found.payload))
+
+    def by_digest(self, unit: Unit, jurisdiction: str, digest: str) -> Policy | None:
+        """The adopted text with that digest, if there is one."""
+        if digest in self._by_digest:
+            return self._by_digest[digest]
+        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
+        for record in history.stream(unit, row[0]) if row else ():
+            policy = self._compiled(codec.decode(record.name, record.payload))
+            if policy.digest == digest:
+                return policy
+        return None
+
+    def all(self, unit: Unit) -> list[tuple[str, str, int, int]]:
+        """Jurisdiction, digest, number of adoptions and moment of the last, of every adopted policy."""
+        return [(row[0], row[1], row[2], row[3]) for row in unit.all(_ALL)]
+
+    def adopt(self, unit: Unit, text: str, stamp: Stamp, *, now: int, today: str) -> tuple[str, str, bool]:
+        """Make a text part of the history; parts that it lacks are kept from the text in use.
+
+        Gives jurisdiction, digest and whether anything changed. Raises ``policy.invalid``.
+        """
+        whole, jurisdiction = self._completed(unit, text)
+        policy = compile_text(whole)
+        digest = digest_of(whole)
+        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
+        if row is not None and row[2] == digest:
+            return jurisdiction, digest, False
+        stream = row[0] if row else derived(f"policy/{jurisdiction}")
+        version = (row[1] if row else 0) + 1
+        event = stamp(e.PolicyAdopted, jurisdiction=jurisdiction, digest=digest, text=whole)
+        fields = {"version": version, "digest": digest, "adopted_at": now}
+        if row is None:
+            unit.run(_FIRST, {"jurisdiction": jurisdiction, "stream": stream, **fields})
+        elif unit.run(_NEXT, {"of": jurisdiction, "seen": row[1], **fields}) != 1:
+            raise error("concurrency.conflict", "another policy was adopted meanwhile; look at it first")
+        payload = codec.encode(event, version=version, stream=stream)
+        history.append(unit, [history.Record(stream, version, e.stored_name(event), payload)], now=now)
+        unit.run(_LOOK_AGAIN, {"of": jurisdiction, "next_due": today})
+        self._by_digest[digest] = policy
+        return jurisdiction, digest, True
+
+    def _completed(self, unit: Unit, text: str) -> tuple[str, str]:
+        parts = documents(text)
+        code = next((plain.get(kind) for kind, (plain, _) in parts.items()), None)
+        missing = [part for part in PARTS if part not in parts]
+        if not missing or not isinstance(code, str):
+            return text, code if isinstance(code, str) else ""
+        row = unit.one(_CURRENT, {"jurisdiction": code})
+        if row is None:
+            raise error("policy.invalid", f"line 1: the text lacks: {', '.join(missing)}")
+        last = history.stream(unit, row[0])[-1]
+        present = codec.decode(last.name, last.payload)
+        assert isinstance(present, e.PolicyAdopted)
+        return "---\n".join([text, *_sections(present.text, missing)]), code
+
+    def _load(self, unit: Unit, stream: str, version: int) -> Policy:
+        record = history.stream(unit, stream)[version - 1]
+        return self._compiled(codec.decode(record.name, record.payload))
+
+    def _compiled(self, event: e.Event) -> Policy:
+        assert isinstance(event, e.PolicyAdopted)
+        policy = self._by_digest.get(event.digest)
+        if policy is None:
+            policy = compile_text(event.text)
+            if policy.digest != event.digest:
+                raise error(
+                    "integrity.broken", f"the policy text of {event.jurisdiction} is not the adopted one"
+                )
+            self._by_digest[event.digest] = policy
+        return policy
+
+
+def _sections(text: str, wanted: list[str]) -> list[str]:
+    pieces = [piece for piece in text.split("\n---\n") if piece.strip()]
+    found = []
+    for piece in pieces:
+        kinds = [part for part in PARTS if any(line.startswith(f"{part}:") for line in piece.splitlines())]
+        if kinds and kinds[0] in wanted:
+            found.append(piece + "\n")
+    return found
+
+
+def _none(jurisdiction: str) -> Exception:
+    return error(
+        "policy.none_in_force",
+        f"no policy of {jurisdiction} has been adopted; run: permits policy adopt FILE",
+        jurisdiction=jurisdiction,
+    )

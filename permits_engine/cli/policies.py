@@ -1,0 +1,113 @@
+"""The rules as the command line shows, checks and compares them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.domain.policy import Policy, Value
+from permits_engine.policy_files import PACKAGED, PARTS, compile_text, documents, packaged, read_file
+from permits_engine.reading import plain
+
+
+def policy_of(settings: Any, jurisdiction: str) -> Policy:
+    """The adopted policy of a jurisdiction, or the packaged one where there is no store."""
+    from permits_engine.engine import Engine
+
+    code = jurisdiction.upper()
+    try:
+        with Engine.open(settings.store, keys=settings.keys) as engine, engine.database.read() as unit:
+            return engine.adopted.current(unit, code)
+    except PermitsError as problem:
+        if code in PACKAGED and problem.family in {"store", "input"}:
+            return compile_text(packaged(code))
+        raise
+
+
+def in_force(policy: Policy, on: date | None) -> list[dict[str, Any]]:
+    """The value of each parameter that applies on a day, as known on it."""
+    day = on or datetime.now(UTC).astimezone(ZoneInfo(policy.calendar.time_zone)).date()
+    rows = []
+    for name in sorted(policy.parameters):
+        for value in _winners(policy, name, day):
+            rows.append(_row(value) | {"in_force_since": value.since.isoformat()})
+    return rows
+
+
+def _winners(policy: Policy, name: str, day: date) -> list[Value]:
+    """For each set of circumstances the value that wins on the day."""
+    best: dict[tuple[tuple[str, frozenset[str]], ...], Value] = {}
+    for value in policy.parameters[name]:  # sorted: the last that applies wins
+        if value.known <= day and value.since <= day and (value.until is None or day <= value.until):
+            best[value.applies] = value
+    return list(best.values())
+
+
+def _row(value: Value) -> dict[str, Any]:
+    return {
+        "rule": value.id,
+        "parameter": value.name,
+        "value": plain(value.value),
+        "applies": {key: sorted(allowed) for key, allowed in value.applies} or None,
+        "norm": str(value.source),
+        "rank": value.rank,
+        "confidence": value.confidence,
+        "known_since": value.known.isoformat(),
+        "note": value.note,
+    }
+
+
+def checked(file: str) -> dict[str, Any]:
+    """Check a policy file; parts that it lacks are taken from the packaged policy of its country."""
+    text = read_file(file)
+    parts = documents(text)
+    code = next((content.get(kind) for kind, (content, _) in parts.items()), None)
+    missing = [part for part in PARTS if part not in parts]
+    if missing and isinstance(code, str) and code in PACKAGED:
+        whole = documents(packaged(code))
+        assert set(whole) == set(PARTS)
+        extra = [piece for piece in packaged(code).split("---\n") if _kind(piece) in missing]
+        text = "---\n".join([text if text.endswith("\n") else text + "\n", *extra])
+    policy = compile_text(text)
+    return {
+        "jurisdiction": policy.jurisdiction,
+        "digest": policy.digest,
+        "parameters": len(policy.parameters),
+        "values": len(policy.by_id),
+    }
+
+
+def _kind(piece: str) -> str | None:
+    return next(
+        (part for part in PARTS if any(line.startswith(f"{part}:") for line in piece.splitlines())), None
+    )
+
+
+def changed(policy: Policy, low: date, high: date) -> list[dict[str, Any]]:
+    """The parameters whose value differs between two days, each as known on its day."""
+    if high < low:
+        raise invalid("--to", "lies before --from")
+    rows = []
+    for name in sorted(policy.parameters):
+        before = {value.applies: value for value in _winners(policy, name, low)}
+        after = {value.applies: value for value in _winners(policy, name, high)}
+        for applies in {**before, **after}:
+            old, new = before.get(applies), after.get(applies)
+            if (old and old.id) == (new and new.id):
+                continue
+            shown = new or old
+            assert shown is not None
+            rows.append(
+                {
+                    "parameter": name,
+                    "applies": {key: sorted(allowed) for key, allowed in applies} or None,
+                    "before": plain(old.value) if old else None,
+                    "after": plain(new.value) if new else None,
+                    "norm": str(shown.source),
+                    "rank": shown.rank,
+                    "since": shown.since.isoformat(),
+                }
+            )
+    return rows

@@ -1,0 +1,353 @@
+"""The façade: one place where policy, store and read models are wired together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, make_url
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy.orm import Session
+
+from permits_engine import reading
+from permits_engine.adopted import Adopted
+from permits_engine.commands import Command, parse
+from permits_engine.domain import events as e
+from permits_engine.domain import lifecycle
+from permits_engine.domain.competence import roles_for
+from permits_engine.domain.errors import ConflictError, PermitsError, invalid
+from permits_engine.domain.permit import fold
+from permits_engine.domain.situation import Situation
+from permits_engine.execution import Executor, Outcome, micros, not_found
+from permits_engine.policy_files import PACKAGED, packaged
+from permits_engine.projections import queries, rebuilding
+from permits_engine.scheduler import retrying
+from permits_engine.store import history, upgrade
+from permits_engine.store.database import Database, Unit
+from permits_engine.store.keyring import Keyring, MasterKeys
+
+ATTEMPTS = 3
+"""How often a command without ``expected_version`` is decided again after somebody else was first."""
+BATCH = 250
+"""Commands in one transaction of ``execute_many``."""
+
+
+def utc_now() -> datetime:
+    """The machine's clock, in UTC."""
+    return datetime.now(UTC)
+
+
+class Engine:
+    """An open store. Thread-safe; nothing is global, no thread is started, nothing is logged or printed."""
+
+    def __init__(
+        self,
+        database: Database,
+        keys: MasterKeys,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        operator: str = "library",
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self.database = database
+        self.clock = clock
+        self.adopted = Adopted()
+        self.keyring = Keyring(keys)
+        self.executor = Executor(self.keyring, self.adopted, clock, operator, random)
+
+    # --- opening ---
+
+    @classmethod
+    def open(
+        cls,
+        target: str | SqlEngine = "sqlite:///permits.db",
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        keys: MasterKeys | str | Path | None = None,
+        policies: Iterable[str] | None = None,
+        operator: str = "library",
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> Self:
+        """Open an initialised store; an in-memory one (``sqlite://``) is made on the spot.
+
+        ``keys`` is the master key or its file (default: beside a SQLite store). ``policies`` are policy
+        texts to adopt into an in-memory store (default: the packaged ones). Raises
+        ``store.not_initialised``, ``store.unavailable``.
+        """
+        database = Database.open(target)
+        if _in_memory(target):
+            engine = cls(
+                database,
+                MasterKeys.in_memory() if keys is None else _keys(keys),
+                clock=clock,
+                operator=operator,
+                random=random,
+            )
+            upgrade.initialise(database, simulated=True, now=micros(clock()))
+            engine.adopt(*(packaged(code) for code in PACKAGED) if policies is None else policies)
+            return engine
+        upgrade.require_current(database)
+        master = _keys(keys if keys is not None else default_key_file(target))
+        return cls(database, master, clock=clock, operator=operator, random=random)
+
+    @classmethod
+    def initialise(
+        cls,
+        target: str | SqlEngine,
+        *,
+        keys: str | Path | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        simulated: bool = False,
+        operator: str = "library",
+        random: Callable[[int], bytes] = os.urandom,
+    ) -> Self:
+        """Create or upgrade the store and its key file, adopt the packaged policies, and open it."""
+        key_file = Path(keys if keys is not None else default_key_file(target))
+        database = Database.open(target, create_ok=True)
+        upgrade.initialise(database, simulated=simulated, now=micros(clock()))
+        if not key_file.exists():
+            MasterKeys.create(key_file)
+        engine = cls(database, _keys(key_file), clock=clock, operator=operator, random=random)
+        engine.adopt(*(packaged(code) for code in PACKAGED))
+        return engine
+
+    def close(self) -> None:
+        """Give back every connection of the engine's own."""
+        self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # --- deciding ---
+
+    def execute(
+        self, command: Command, *, actor: e.Actor, session: Session | Connection | None = None
+    ) -> Outcome:
+        """Decide a command and record what follows, in one transaction.
+
+        With the host's ``session`` the events commit or roll back with the host's own rows, and nothing is
+        tried again. Raises ``PermitsError``; a refused command leaves no trace.
+        """
+        once = session is not None or command.expected_version is not None
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self.database.write(session) as unit:
+                    return self.executor.run(unit, command, actor)
+            except ConflictError as problem:
+                if once or attempt == ATTEMPTS or problem.code != "concurrency.conflict":
+                    raise
+        raise AssertionError("unreachable")
+
+    def execute_many(
+        self, commands: Iterable[Command | tuple[Command, e.Actor]], *, actor: e.Actor | None = None
+    ) -> Iterator[Outcome | PermitsError]:
+        """Carry out many commands, several to a transaction; each gives its outcome or its error, in order.
+
+        An item may bring its own actor. A refused command stops nothing. Outcomes are given only after
+        their transaction has been committed.
+        """
+        batch: list[tuple[Command, e.Actor]] = []
+        for item in commands:
+            command, who = item if isinstance(item, tuple) else (item, actor)
+            if who is None:
+                raise invalid("actor", "is missing")
+            batch.append((command, who))
+            if len(batch) == BATCH:
+                yield from self._batch(batch)
+                batch = []
+        yield from self._batch(batch)
+
+    def _batch(self, batch: Sequence[tuple[Command, e.Actor]]) -> list[Outcome | PermitsError]:
+        if not batch:
+            return []
+        try:
+            with self.database.write() as unit:
+                return [self._one_of(unit, command, who) for command, who in batch]
+        except ConflictError:
+            return [self._alone(command, who) for command, who in batch]
+
+    def _one_of(self, unit: Unit, command: Command, actor: e.Actor) -> Outcome | PermitsError:
+        try:
+            return self.executor.run(unit, command, actor)
+        except ConflictError as problem:
+            if command.expected_version is None and problem.code == "concurrency.conflict":
+                raise
+            return problem
+        except PermitsError as problem:
+            if problem.code in {"store.unavailable", "integrity.broken"}:
+                raise
+            return problem
+
+    def _alone(self, command: Command, actor: e.Actor) -> Outcome | PermitsError:
+        try:
+            return self.execute(command, actor=actor)
+        except PermitsError as problem:
+            if problem.code == "store.unavailable":
+                raise
+            return problem
+
+    def check(self, command: Command, *, actor: e.Actor) -> tuple[str, ...]:
+        """The events that a command would lead to, recording nothing; raises what it would."""
+        with self.database.read() as unit:
+            if hasattr(command, "permit_id") and command.name != "lodge_application":
+                drafts = self.executor.prepare(unit, command, actor)[4]
+                return tuple(draft.kind.NAME for draft in drafts)
+        undo = _Undo()
+        try:
+            with self.database.write() as unit:
+                undo.outcome = self.executor.run(unit, command, actor)
+                raise undo
+        except _Undo:
+            return undo.outcome.events if undo.outcome else ()
+
+    def allowed(self, permit_id: str, *, actor: e.Actor, on: date | None = None) -> list[str]:
+        """The commands that the file's state and the actor's role and office allow on a day."""
+        with self.database.read() as unit:
+            permit = fold(permit_id, self.executor.load(unit, permit_id))
+            if permit is None:
+                raise not_found(permit_id)
+            policy = self.adopted.current(unit, permit.jurisdiction)
+        today = self.executor.today(policy)
+        s = Situation(permit, on or today, policy.at(today))
+        found = []
+        for name in lifecycle.allowed_now(s):
+            body = s.pending_appeal.body if name == "decide_appeal" and s.pending_appeal else None
+            reach = roles_for(policy.at(today), s.day, name, body).get(actor.role)
+            if reach == "any" or (reach == "own" and actor.prefecture == s.prefecture):
+                found.append(name)
+        return found
+
+    def roles(self, jurisdiction: str, name: str, on: date, body: str | None = None) -> dict[str, str]:
+        """The roles that may give a command on a day, each with its reach (own office, or any)."""
+        with self.database.read() as unit:
+            policy = self.adopted.current(unit, jurisdiction)
+        return roles_for(policy.at(self.executor.today(policy)), on, name, body)
+
+    def pending_body(self, permit_id: str, on: date) -> str | None:
+        """The body before which an appeal is pending on a day."""
+        with self.database.read() as unit:
+            s, _ = reading.situation(self.executor, unit, permit_id, on, None)
+        return s.pending_appeal.body if s.pending_appeal else None
+
+    def adopt(self, *texts: str) -> list[tuple[str, str, bool]]:
+        """Make policy texts part of the history; gives jurisdiction, digest and whether it is new."""
+        actor = e.Actor("installer", "administrator")
+        done = []
+        for text in texts:
+            with self.database.write() as unit:
+                now = self.clock()
+                stamp = self.executor.stamper(actor, None, now.date())
+                done.append(
+                    self.adopted.adopt(unit, text, stamp, now=micros(now), today=now.date().isoformat())
+                )
+        return done
+
+    # --- reading ---
+
+    def permit(
+        self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
+    ) -> reading.PermitView:
+        """The permit on a legal date (default: today), as known at a moment (default: now)."""
+        with self.database.read() as unit:
+            return reading.permit(self.executor, unit, permit_id, as_of=as_of, known_at=known_at)
+
+    def deadlines(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
+        """Every legal clock of the permit that runs on a day, with its working in words."""
+        with self.database.read() as unit:
+            return reading.deadlines_of(self.executor, unit, permit_id, on)
+
+    def history(self, permit_id: str) -> list[dict[str, Any]]:
+        """Every event of the permit, in order, with its envelope."""
+        with self.database.read() as unit:
+            return reading.history_of(self.executor, unit, permit_id)
+
+    def explain(self, permit_id: str, version: int | None = None) -> dict[str, Any]:
+        """Why an event was allowed: who did it, and each rule as it then stood (default: the last one)."""
+        with self.database.read() as unit:
+            return reading.explain(self.executor, unit, permit_id, version)
+
+    def find(self, **conditions: Any) -> list[dict[str, Any]]:
+        """Permits by status, prefecture, expiring_before and limit, from the read model."""
+        with self.database.read() as unit:
+            return queries.listing(unit, today=self.today(), **conditions)
+
+    def caseload(self, on: date | None = None) -> list[dict[str, Any]]:
+        """By office: requests open at the end of a day (default: today), and filed and decided on it."""
+        with self.database.read() as unit:
+            return queries.caseload(unit, on or self.today())
+
+    def results(
+        self, by: tuple[str, ...] = ("outcome",), category: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The account of a campaign: first applications counted by some of the coarse attributes."""
+        with self.database.read() as unit:
+            return queries.results(unit, by, category)
+
+    def notices(
+        self, *, state: str | None = None, permit_id: str | None = None, limit: int | None = 100
+    ) -> list[dict[str, Any]]:
+        """Messages to holders and offices, by state or permit."""
+        with self.database.read() as unit:
+            return queries.messages(unit, state=state, permit_id=permit_id, limit=limit)
+
+    def retry_notice(self, notice_id: str, *, by: str) -> dict[str, Any]:
+        """Let the next pass try a parked, failed or bounced message again."""
+        with self.database.write() as unit:
+            return retrying.retry(self.executor, unit, notice_id, by)
+
+    def rebuild(
+        self,
+        name: str | None = None,
+        *,
+        check: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> rebuilding.Report:
+        """Compute the read models again from history; ``check`` compares and changes nothing."""
+        return rebuilding.rebuild(self.database, self.executor, name, check=check, progress=progress)
+
+    def status(self) -> dict[str, Any]:
+        """Head position, read models, last pass of the scheduler, parked notices and streams."""
+        with self.database.read() as unit:
+            return queries.status(unit, self.adopted.all(unit), history.head(unit))
+
+    def today(self, jurisdiction: str = "MA") -> date:
+        """The legal day in a jurisdiction's time zone."""
+        with self.database.read() as unit:
+            return self.executor.today(self.adopted.current(unit, jurisdiction))
+
+
+class _Undo(Exception):
+    """Ends a dry run by rolling its transaction back."""
+
+    outcome: Outcome | None = None
+
+
+def _in_memory(target: str | SqlEngine) -> bool:
+    if not isinstance(target, str):
+        return False
+    url = make_url(target)
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def _keys(keys: MasterKeys | str | Path) -> MasterKeys:
+    return keys if isinstance(keys, MasterKeys) else MasterKeys.load(Path(keys))
+
+
+def default_key_file(target: str | SqlEngine) -> Path:
+    """The key file beside a SQLite store; any other store has to name one."""
+    url = make_url(target) if isinstance(target, str) else target.url
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise invalid("keys", "name the file of the master key (PERMITS_KEYS, or keys=…) for this store")
+    return Path(url.database).with_suffix(".keys")
+
+
+__all__ = ["Engine", "Outcome", "parse"]

@@ -1,0 +1,72 @@
+"""The person as their own stream tells, opened with their key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import msgspec
+
+from permits_engine.domain import events as e
+from permits_engine.store import codec
+from permits_engine.store.history import StoredRecord
+from permits_engine.store.keyring import Cipher
+
+
+class Person(msgspec.Struct):
+    """What is known about a holder; every field is none once the person's data were erased."""
+
+    holder_id: str
+    version: int = 0
+    family_name: str | None = None
+    given_names: str | None = None
+    birth_date: date | None = None
+    sex: str | None = None
+    nationality: str | None = None
+    language: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    address: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Given names and family name."""
+        return " ".join(part for part in (self.given_names, self.family_name) if part)
+
+
+FIELDS = (
+    "family_name",
+    "given_names",
+    "birth_date",
+    "sex",
+    "nationality",
+    "language",
+    "email",
+    "phone",
+    "address",
+)
+
+
+def person_of(holder_id: str, records: Sequence[StoredRecord], cipher: Cipher | None) -> Person:
+    """Fold a holder's stream; without the key only the version is known."""
+    person = Person(holder_id)
+    for record in records:
+        event = codec.decode(record.name, record.payload)
+        person.version = record.version
+        if cipher is None or not isinstance(event, e.HolderRegistered | e.HolderUpdated):
+            continue
+        event = codec.reveal(
+            event,
+            stream=record.stream,
+            version=record.version,
+            holder_id=holder_id,
+            cipher=cipher,
+            name=record.name,
+        )
+        changed = event.changed if isinstance(event, e.HolderUpdated) else FIELDS
+        for field in changed:
+            value = getattr(event, field)
+            if field == "birth_date" and value is not None:
+                value = date.fromisoformat(value)
+            setattr(person, field, value)
+    return person

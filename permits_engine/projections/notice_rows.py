@@ -1,0 +1,76 @@
+"""The ``notices`` row: what has become of one message, folded from its stream."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from permits_engine.domain import events as e
+from permits_engine.domain.errors import error
+from permits_engine.projections import upserts
+from permits_engine.store import codec
+from permits_engine.store.database import Unit
+from permits_engine.store.history import StoredRecord
+from permits_engine.store.schema import notices
+
+_REPLACE = upserts.replace(notices)
+
+
+def first_row(notice_id: str, event: e.NoticeDue, updated_at: int) -> dict[str, Any]:
+    """The row of a message that has just become due."""
+    return {
+        "notice_id": notice_id,
+        "version": 1,
+        "permit_id": event.permit_id,
+        "holder_id": event.holder_id,
+        "kind": event.kind,
+        "tier": event.tier,
+        "recipient": event.to,
+        "office": event.office,
+        "language": event.language,
+        "state": "due",
+        "due_on": event.due_on.isoformat() if event.due_on else None,
+        "expedited": 1 if event.expedited else 0,
+        "attempts": 0,
+        "reason": None,
+        "updated_at": updated_at,
+    }
+
+
+def after(row: dict[str, Any], event: e.Event, version: int, updated_at: int) -> dict[str, Any]:
+    """The row once one more thing has happened to the message."""
+    changed = {**row, "version": version, "updated_at": updated_at}
+    if isinstance(event, e.NoticeSent):
+        changed |= {"state": "sent", "reason": None, "attempts": row["attempts"] + 1}
+    elif isinstance(event, e.NoticeFailed):
+        changed |= {"state": "failed", "reason": event.channel, "attempts": row["attempts"] + 1}
+    elif isinstance(event, e.NoticeBounced):
+        changed |= {"state": "bounced", "reason": event.channel}
+    elif isinstance(event, e.NoticeParked):
+        changed |= {"state": "parked", "reason": event.reason}
+    elif isinstance(event, e.NoticeSuppressed):
+        changed |= {"state": "suppressed", "reason": event.reason}
+    elif isinstance(event, e.NoticeDue):
+        changed |= {"state": "due", "reason": None, "attempts": 0}
+    return changed
+
+
+def row_of(notice_id: str, records: Sequence[StoredRecord]) -> dict[str, Any]:
+    """The row that a notice's stream tells."""
+    row: dict[str, Any] | None = None
+    for record in records:
+        event = codec.decode(record.name, record.payload)
+        if row is None:
+            if not isinstance(event, e.NoticeDue):
+                raise error("integrity.broken", f"the history of notice {notice_id} begins with {event.NAME}")
+            row = first_row(notice_id, event, record.recorded_at)
+        else:
+            row = after(row, event, record.version, record.recorded_at)
+    if row is None:
+        raise error("integrity.broken", f"notice {notice_id} has no history")
+    return row
+
+
+def replace(unit: Unit, row: dict[str, Any]) -> None:
+    """Put a row in place whatever was there."""
+    unit.run(_REPLACE, row)

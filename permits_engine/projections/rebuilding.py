@@ -1,0 +1,184 @@
+"""Read models again from history: the same rows by the same function, with proof that live equals rebuilt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, func, select
+
+from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.domain.permit import fold
+from permits_engine.domain.policy import Policy
+from permits_engine.projections import notice_rows, writing
+from permits_engine.projections.rows import row_of
+from permits_engine.projections.upserts import insert_new
+from permits_engine.store import codec, history
+from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.schema import events, notices, parked, permits
+
+BATCH = 200
+MODELS = ("permits", "notices")
+
+_NEXT_PERMITS = Statement(
+    select(events.c.stream)
+    .where(events.c.version == 1, events.c.name.like("permit.%"), events.c.stream > bindparam("after"))
+    .order_by(events.c.stream)
+    .limit(bindparam("size"))
+)
+_NEXT_NOTICES = Statement(
+    select(events.c.stream)
+    .where(events.c.version == 1, events.c.name.like("notice.%"), events.c.stream > bindparam("after"))
+    .order_by(events.c.stream)
+    .limit(bindparam("size"))
+)
+_COUNT = Statement(
+    select(func.count())
+    .select_from(events)
+    .where(events.c.version == 1, events.c.name.like(bindparam("like")))
+)
+_PARK = insert_new(parked)
+_UNPARK = Statement(delete(parked).where(parked.c.stream == bindparam("stream")))
+_MARK = Statement(
+    permits.update()
+    .where(permits.c.permit_id == bindparam("of"))
+    .values(parked=bindparam("reason"), next_due=None)
+)
+
+
+class Report(msgspec.Struct):
+    """What a rebuild did or a check found; ``differences`` names each row and its fields."""
+
+    models: list[str]
+    streams: int = 0
+    written: int = 0
+    parked: int = 0
+    differences: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+
+PolicyOf = Callable[[Unit, str], Policy]
+Today = Callable[[Policy], date]
+
+
+def rebuild(
+    database: Database,
+    executor: Any,
+    name: str | None = None,
+    *,
+    check: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Compute rows again, stream by stream, in batches that each commit: stopped and run again it goes on."""
+    if name is not None and name not in MODELS:
+        raise invalid("name", f"{name!r} is none of {', '.join(MODELS)}")
+    models = [name] if name else list(MODELS)
+    report = Report(models)
+    total = _total(database, models)
+    for model in models:
+        for batch in _batches(database, _NEXT_PERMITS if model == "permits" else _NEXT_NOTICES):
+            with database.read() if check else database.write() as unit:
+                work = _permits if model == "permits" else _notices
+                work(unit, executor, batch, report, check)
+            report.streams += len(batch)
+            if progress is not None:
+                progress(report.streams, total)
+    return report
+
+
+def _total(database: Database, models: list[str]) -> int:
+    with database.read() as unit:
+        counts = [unit.one(_COUNT, {"like": f"{model.rstrip('s')}.%"}) for model in models]
+    return sum(int(row[0]) for row in counts if row)
+
+
+def _batches(database: Database, statement: Statement) -> Iterator[list[str]]:
+    after = ""
+    while True:
+        with database.read() as unit:
+            ids = [row[0] for row in unit.all(statement, {"after": after, "size": BATCH})]
+        if not ids:
+            return
+        yield ids
+        after = ids[-1]
+
+
+def _live(unit: Unit, table: Any, key: Any, ids: list[str]) -> dict[str, dict[str, Any]]:
+    names = [column.name for column in table.columns]
+    rows = unit.all(Statement(select(*table.columns).where(key.in_(ids))), {})
+    return {row[names.index(key.name)]: dict(zip(names, row, strict=True)) for row in rows}
+
+
+def _permits(unit: Unit, executor: Any, ids: list[str], report: Report, check: bool) -> None:
+    live = _live(unit, permits, permits.c.permit_id, ids)
+    rows = []
+    for stream, records in history.streams(unit, ids).items():
+        try:
+            permit = fold(stream, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+            assert permit is not None
+            policy = executor.adopted.current(unit, permit.jurisdiction)
+            row = row_of(permit, policy, executor.today(policy))
+        except PermitsError as problem:
+            report.parked += 1
+            if check:
+                report.differences.append({"permit_id": stream, "error": problem.as_dict()})
+            else:
+                park(unit, stream, problem.message, executor.now())
+            continue
+        if check:
+            _compare(live.get(stream), permit, policy, report)
+        else:
+            rows.append(row)
+            unit.run(_UNPARK, {"stream": stream})
+    if rows:
+        writing.replace_rows(unit, rows)
+        report.written += len(rows)
+
+
+def park(unit: Unit, stream: str, reason: str, now: int) -> None:
+    """Set a stream aside that cannot be folded; the others go on."""
+    unit.run(_PARK, {"stream": stream, "permit_id": stream, "reason": reason, "since": now})
+    unit.run(_MARK, {"of": stream, "reason": reason})
+
+
+def _compare(live: dict[str, Any] | None, permit: Any, policy: Policy, report: Report) -> None:
+    if live is None:
+        report.differences.append({"permit_id": permit.permit_id, "missing": True})
+        return
+    day = date.fromisoformat(live["evaluated_on"])
+    settled, fresh = row_of(permit, policy, day, settled=True), row_of(permit, policy, day)
+    fields = [name for name in fresh if name != "next_due" and live[name] != fresh[name]]
+    if live["next_due"] not in (settled["next_due"], fresh["next_due"]) and not _earlier(live, fresh):
+        fields.append("next_due")
+    if fields:
+        report.differences.append(
+            {
+                "permit_id": permit.permit_id,
+                "fields": {name: {"live": live[name], "rebuilt": fresh[name]} for name in fields},
+            }
+        )
+
+
+def _earlier(live: dict[str, Any], fresh: dict[str, Any]) -> bool:
+    """An adoption asks for a look sooner than the file itself would: early is right, late never is."""
+    return live["next_due"] is not None and (
+        fresh["next_due"] is None or live["next_due"] <= fresh["next_due"]
+    )
+
+
+def _notices(unit: Unit, executor: Any, ids: list[str], report: Report, check: bool) -> None:
+    live = _live(unit, notices, notices.c.notice_id, ids)
+    for stream, records in history.streams(unit, ids).items():
+        row = notice_rows.row_of(stream, records)
+        if not check:
+            notice_rows.replace(unit, row)
+            report.written += 1
+        elif live.get(stream) is None:
+            report.differences.append({"notice_id": stream, "missing": True})
+        else:
+            found = live[stream]
+            fields = [name for name in row if name != "updated_at" and found[name] != row[name]]
+            if fields:
+                changed = {name: {"live": found[name], "rebuilt": row[name]} for name in fields}
+                report.differences.append({"notice_id": stream, "fields": changed})

@@ -1,0 +1,112 @@
+"""The ``permits`` row: computed from the folded state, so that live, batch and rebuilt rows are the same."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from permits_engine.domain import deadlines, duties, notice
+from permits_engine.domain.clocks import ONE_DAY
+from permits_engine.domain.permit import Permit
+from permits_engine.domain.policy import Policy
+from permits_engine.domain.situation import GRANTS, REFUSALS, Situation
+
+_encoder = msgspec.json.Encoder()
+
+
+def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False) -> dict[str, Any]:
+    """The row of a file as evaluated on a day.
+
+    ``settled`` says that a scheduler pass has just done all that was due on the day; otherwise what is due
+    already makes ``next_due`` the day itself.
+    """
+    s = Situation(permit, today, policy.at(today))
+    term, request, receipt = s.term, s.request, s.receipt
+    first = permit.requests[0]
+    decided = [d for d in permit.decisions if d.request == first.version and d.annulled_on is None]
+    turns_on, turns_to = _turn(s)
+    return {
+        "permit_id": permit.permit_id,
+        "version": permit.version,
+        "holder_id": permit.holder_id,
+        "jurisdiction": permit.jurisdiction,
+        "prefecture": s.prefecture,
+        "category": permit.category,
+        "criterion": permit.criterion,
+        "title_kind": permit.title_kind,
+        "nationality": permit.nationality,
+        "sex": permit.sex,
+        "age": permit.age,
+        "filed_on": _iso(first.filed_on),
+        "first_decided_on": _iso(decided[-1].on) if decided else None,
+        "outcome": _outcome(decided[-1].kind) if decided else "pending",
+        "request_kind": request.kind if request else None,
+        "request_filed_on": _iso(request.filed_on) if request else None,
+        "request_decided_on": _iso(s.outcome.on) if s.outcome else None,
+        "application_status": s.application_status,
+        "application_turns_on": _iso(turns_on),
+        "application_turns_to": turns_to,
+        "appeal_status": _appeal(s),
+        "track": s.track,
+        "term_number": term.number if term else None,
+        "valid_from": _iso(term.valid_from) if term else None,
+        "valid_until": _iso(term.valid_until) if term else None,
+        "window_closes": _iso(s.window_closes),
+        "receipt_until": _iso(receipt.until) if receipt else None,
+        "revoked_on": _iso(s.revocation.on) if s.revocation else None,
+        "lost_on": _iso(s.lost_on),
+        "closed_on": _iso(permit.closed[0]) if permit.closed else None,
+        "lapsed_on": _iso(permit.lapses[-1][0]) if permit.lapses else None,
+        "next_due": _iso(next_due(s, settled=settled)),
+        "evaluated_on": _iso(today),
+        "deadlines": _encoder.encode(deadlines.deadlines(s)).decode(),
+        "parked": None,
+    }
+
+
+def next_due(s: Situation, *, settled: bool = False) -> date | None:
+    """The next day on which something about the file may have to be done."""
+    if s.permit.closed is not None and s.permit.closed[0] <= s.day:
+        return None
+    if not settled and (notice.due(s) or duties.next_act(s, s.rules) is not None):
+        return s.day
+    days = [duties.next_day(s), notice.next_day(s), s.rules.horizon]
+    if s.rules.calendar_used:
+        days.append(s.rules.calendar.next_publication(s.day))
+    later = [day for day in days if day is not None and day > s.day]
+    return min(later) if later else None
+
+
+def _turn(s: Situation) -> tuple[date | None, str | None]:
+    """When and into what time alone will turn the application's status next."""
+    request = s.request
+    if request is None:
+        return None, None
+    if s.application_status == "incomplete":
+        due = s.completion_due(request)
+        return (due + ONE_DAY, "returned") if due is not None else (None, None)
+    if s.application_status == "under_review":
+        due = s.decision_due(request)
+        silence = s.rules.get("decision.silence", request.filed_on, s.scope())
+        if due is not None and silence == "refusal":
+            return due + ONE_DAY, "implicitly_refused"
+    if s.application_status == "suspended" and s.suspended_by is not None:
+        due = s.answer_due(request, s.suspended_by)
+        return (due + ONE_DAY, "under_review") if due is not None else (None, None)
+    return None, None
+
+
+def _outcome(kind: str) -> str:
+    return "granted" if kind in GRANTS else "refused" if kind in REFUSALS else kind
+
+
+def _appeal(s: Situation) -> str:
+    if s.appeal is None:
+        return "none"
+    return "pending" if s.pending_appeal is not None else s.appeal.outcome or "pending"
+
+
+def _iso(day: date | None) -> str | None:
+    return day.isoformat() if day is not None else None

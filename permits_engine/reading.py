@@ -1,0 +1,231 @@
+"""What is read of one permit: the view on two time axes, its history, and why each act was allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from permits_engine.domain import deadlines
+from permits_engine.domain import events as e
+from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.permit import Permit, fold
+from permits_engine.domain.policy import Policy, Silence
+from permits_engine.domain.situation import Situation
+from permits_engine.domain.view import View, view
+from permits_engine.execution import Executor, micros, moment, not_found
+from permits_engine.store import codec, history
+from permits_engine.store.database import Unit
+from permits_engine.store.history import StoredRecord
+from permits_engine.store.keyring import Cipher
+
+
+class PermitView(View, frozen=True):
+    """The permit view of the contract: what holds on ``as_of`` as known at ``known_at``."""
+
+    known_at: str | None = None
+    file_number: str | None = None
+    card_number: str | None = None
+    deadlines: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, dates in ISO 8601."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
+
+
+def _records(
+    unit: Unit, permit_id: str, known_at: datetime | None, executor: Executor
+) -> tuple[list[StoredRecord], int | None]:
+    records = history.stream(unit, permit_id)
+    if known_at is None:
+        limit = None
+    else:
+        if known_at.tzinfo is None:
+            raise invalid("known_at", "lacks its offset; write it as 2017-02-01T09:00:00Z")
+        limit = micros(known_at)
+        latest = max(executor.now(), history.head(unit).recorded_at)
+        if limit > latest:
+            raise error(
+                "position.beyond_head",
+                f"known_at {known_at.isoformat()} lies after the store's clock, {iso(latest)}",
+                known_at=known_at.isoformat(),
+                clock=iso(latest),
+            )
+        records = [r for r in records if r.recorded_at <= limit]
+    if not records or not records[0].name.startswith("permit."):
+        raise not_found(permit_id)
+    return records, limit
+
+
+def situation(
+    executor: Executor, unit: Unit, permit_id: str, as_of: date | None, known_at: datetime | None
+) -> tuple[Situation, list[StoredRecord]]:
+    """The file on a date as known at a moment."""
+    records, limit = _records(unit, permit_id, known_at, executor)
+    permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+    assert permit is not None
+    policy = executor.adopted.at(unit, permit.jurisdiction, limit)
+    today = executor.today(policy)
+    known = today if known_at is None else _local(policy, known_at)
+    return Situation(permit, as_of or today, policy.at(known)), records
+
+
+def _local(policy: Policy, at: datetime) -> date:
+    from zoneinfo import ZoneInfo
+
+    return at.astimezone(ZoneInfo(policy.calendar.time_zone)).date()
+
+
+def permit(
+    executor: Executor, unit: Unit, permit_id: str, *, as_of: date | None, known_at: datetime | None
+) -> PermitView:
+    """The view, with the numbers that only the holder's key opens."""
+    s, records = situation(executor, unit, permit_id, as_of, known_at)
+    cipher = executor.keyring.load(unit, s.permit.holder_id)
+    numbers = _numbers(records, s.permit, s.day, cipher)
+    plain = view(s)
+    return PermitView(
+        **{name: getattr(plain, name) for name in View.__struct_fields__},
+        known_at=known_at.isoformat().replace("+00:00", "Z") if known_at else None,
+        deadlines=deadlines.explained(s),
+        **numbers,
+    )
+
+
+def _numbers(
+    records: Sequence[StoredRecord], permit: Permit, day: date, cipher: Cipher | None
+) -> dict[str, Any]:
+    found: dict[str, Any] = {"file_number": None, "card_number": None}
+    if cipher is None:
+        return found
+    for record in records:
+        event = codec.decode(record.name, record.payload)
+        if event.sealed is None or not event.SEALED & {*found, "sealed_value"} or event.effective_on > day:
+            continue
+        opened = _opened(event, record, permit.holder_id, cipher)
+        if isinstance(opened, e.Corrected):
+            if opened.field in found:
+                found[opened.field] = opened.sealed_value
+            continue
+        for name in found:
+            value = getattr(opened, name, None)
+            if value is not None:
+                found[name] = value
+    return found
+
+
+def _opened(event: e.Event, record: StoredRecord, holder_id: str, cipher: Cipher | None) -> e.Event:
+    return codec.reveal(
+        event,
+        stream=record.stream,
+        version=record.version,
+        holder_id=holder_id,
+        cipher=cipher,
+        name=record.name,
+    )
+
+
+def deadlines_of(executor: Executor, unit: Unit, permit_id: str, on: date | None) -> list[dict[str, Any]]:
+    """The deadlines that run on a day, with their working."""
+    s, _ = situation(executor, unit, permit_id, on, None)
+    return deadlines.explained(s)
+
+
+def history_of(executor: Executor, unit: Unit, permit_id: str) -> list[dict[str, Any]]:
+    """Every event with its envelope; free text is shown while the holder's key exists."""
+    records, _ = _records(unit, permit_id, None, executor)
+    first = codec.decode(records[0].name, records[0].payload)
+    assert isinstance(first, e.ApplicationLodged)
+    cipher = executor.keyring.load(unit, first.holder_id)
+    return [shown(record, first.holder_id, cipher) for record in records]
+
+
+def shown(record: StoredRecord, holder_id: str, cipher: Cipher | None) -> dict[str, Any]:
+    """One stored event as plain values."""
+    event = _opened(codec.decode(record.name, record.payload), record, holder_id, cipher)
+    plain: dict[str, Any] = msgspec.to_builtins(event)
+    plain.pop("sealed", None)
+    return {
+        "version": record.version,
+        "name": record.name.split("@")[0],
+        "type": record.name,
+        "position": record.position,
+        "recorded_at": iso(record.recorded_at),
+        **plain,
+    }
+
+
+def explain(executor: Executor, unit: Unit, permit_id: str, version: int | None) -> dict[str, Any]:
+    """Why an event was allowed: who, on which file, by which rules, with their sources as then adopted."""
+    records, _ = _records(unit, permit_id, None, executor)
+    if version is not None and not 1 <= version <= len(records):
+        raise error(
+            "position.beyond_head",
+            f"{permit_id} has {len(records)} events, there is no version {version}",
+            version=version,
+            head=len(records),
+        )
+    record = records[(version or len(records)) - 1]
+    event = codec.decode(record.name, record.payload)
+    past = [(r.version, codec.decode(r.name, r.payload)) for r in records[: record.version]]
+    permit = fold(permit_id, past)
+    assert permit is not None
+    cipher = executor.keyring.load(unit, permit.holder_id)
+    result = shown(record, permit.holder_id, cipher)
+    basis = event.basis
+    policy = executor.adopted.current(unit, permit.jurisdiction)
+    if basis is not None:
+        adopted = executor.adopted.by_digest(unit, permit.jurisdiction, basis.policy)
+        if adopted is None:
+            raise error("integrity.broken", f"event {record.version} pins a policy that was never adopted")
+        policy = adopted
+        result["basis"] = {
+            "policy": basis.policy,
+            "rules": [expanded(policy, rule) for rule in basis.rules],
+        }
+    known = _local(policy, moment(record.recorded_at))
+    s = Situation(permit, event.effective_on, policy.at(known))
+    result["deadlines"] = deadlines.explained(s)
+    if isinstance(event, e.Revoked) and event.ground == "public-order":
+        result["warning"] = str(
+            (policy.at(known).get("revocation.grounds", s.day, {}) or {}).get(event.ground)
+        )
+    return result
+
+
+def expanded(policy: Policy, rule: str) -> dict[str, Any]:
+    """A rule of a decision's basis as it stood in the adopted text."""
+    value = policy.by_id.get(rule)
+    if value is None:
+        raise error("integrity.broken", f"the adopted policy has no rule {rule}")
+    return {
+        "rule": rule,
+        "parameter": value.name,
+        "value": plain(value.value),
+        "norm": str(value.source),
+        "rank": value.rank,
+        "in_force_since": value.since.isoformat(),
+        "known_since": value.known.isoformat(),
+        "confidence": value.confidence,
+    }
+
+
+def plain(value: Any) -> Any:
+    """A rule's value as plain JSON."""
+    if isinstance(value, Silence):
+        return value.value
+    if isinstance(value, tuple):
+        return [plain(each) for each in value]
+    if hasattr(value, "in_words"):
+        length = getattr(value, "length", value)
+        counting = getattr(value, "counting", None)
+        return f"{length} {counting}" if counting == "franc" else str(length)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def iso(value: int) -> str:
+    """Microseconds since the epoch as RFC 3339 in UTC."""
+    return moment(value).isoformat(timespec="microseconds").replace("+00:00", "Z")

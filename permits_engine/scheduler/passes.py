@@ -1,0 +1,85 @@
+"""A pass wired to an engine: what the CLI, the scenario runner and the demo all run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from permits_engine.scheduler.delivery.channel import Letter
+from permits_engine.scheduler.delivery.sink import SinkChannel
+from permits_engine.scheduler.outbox import Outbox, Routes
+from permits_engine.scheduler.reconciler import Pass, Reconciler, is_quiet
+
+MORNING = time(9, 0)
+
+
+class RecordingSink(SinkChannel):
+    """A sink that remembers of which permit each letter was, for those who ask what a step sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.details: dict[str, dict[str, Any]] = {}
+
+    def permit_of(self, letter: Letter) -> str | None:
+        """The permit that a letter was about."""
+        found = self.details.get(letter.notice_id)
+        return found["permit_id"] if found else None
+
+    def described(self, letter: Letter) -> dict[str, Any]:
+        """A letter as a scenario speaks of it."""
+        row = self.details.get(letter.notice_id, {})
+        return {
+            "kind": letter.kind,
+            "tier": letter.tier,
+            "to": row.get("recipient"),
+            "language": letter.language,
+            "expedited": letter.expedited,
+        }
+
+
+class _Watched(Routes):
+    """Routes that tell the sink about each message."""
+
+    def __init__(self, sink: RecordingSink) -> None:
+        super().__init__(sink, sink)
+        self._sink = sink
+
+    def channel(self, row: Any) -> Any:
+        """The sink, told of the message."""
+        self._sink.details[row["notice_id"]] = dict(row)
+        return self._sink
+
+
+def sink_routes() -> tuple[Routes, RecordingSink]:
+    """Routes to a sink that always accepts."""
+    sink = RecordingSink()
+    return _Watched(sink), sink
+
+
+def reconciler(engine: Any, routes: Routes) -> Reconciler:
+    """The reconciler of an engine."""
+    outbox = Outbox(engine.database, engine.executor, routes, is_quiet)
+    return Reconciler(engine.database, engine.executor, outbox)
+
+
+def run_pass(
+    engine: Any,
+    routes: Routes,
+    *,
+    on: date | None = None,
+    progress: Callable[[Pass], None] | None = None,
+) -> Pass:
+    """One pass: now, or at 09:00 local time of a given day."""
+    now: datetime = engine.clock()
+    day = on or engine.today()
+    if on is not None:
+        now = datetime.combine(on, MORNING, ZoneInfo("Africa/Casablanca")).astimezone(UTC)
+    return reconciler(engine, routes).run(day, now, progress)
+
+
+def preview(engine: Any, on: date | None = None) -> list[dict[str, Any]]:
+    """What a pass would do on a day (default: today), doing nothing."""
+    routes, _ = sink_routes()
+    return reconciler(engine, routes).preview(on or engine.today())

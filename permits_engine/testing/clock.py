@@ -1,0 +1,24 @@
+"""A clock that stands where it is put."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+MORNING = time(9, 0)
+
+
+class FakeClock:
+    """Gives the instant it was set to; ``at`` puts it to 09:00 local time of a day, never back."""
+
+    def __init__(self, start: datetime | None = None, time_zone: str = "Africa/Casablanca") -> None:
+        self.zone = ZoneInfo(time_zone)
+        self.instant = start or datetime(2000, 1, 1, 9, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.instant
+
+    def at(self, day: date) -> datetime:
+        """Move to the morning of a day."""
+        self.instant = datetime.combine(day, MORNING, self.zone).astimezone(UTC)
+        return self.instant

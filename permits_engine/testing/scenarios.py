@@ -1,0 +1,331 @@
+"""The law as examples: scenario files run against a real engine on an in-memory store.
+
+The format is section 9 of the contract: steps on days, commands, and what is expected of the permit, its
+deadlines, events and notices. A failing expectation says what was expected, what came, and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from permits_engine.commands import PUBLIC, input_error, parse
+from permits_engine.domain.errors import InputError, PermitsError, error, invalid
+from permits_engine.domain.events import Actor
+from permits_engine.engine import Engine
+from permits_engine.policy_files import Day
+from permits_engine.reading import PermitView
+from permits_engine.scheduler.passes import run_pass, sink_routes
+from permits_engine.testing.clock import FakeClock
+
+HOLDER = {
+    "family_name": "Holder",
+    "given_names": "Example",
+    "birth_date": date(1990, 1, 1),
+    "sex": "F",
+    "nationality": "SEN",
+    "language": "fr",
+    "email": "holder@example.org",
+}
+"""Who a holder is that a scenario does not describe."""
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_VIEW = frozenset(PermitView.__struct_fields__)
+_BESIDE = frozenset({"error", "events", "deadlines", "no_deadlines", "notices", "no_notices"})
+
+
+def _mapping(value: object) -> object:
+    if value is None:
+        return {}
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return value
+    raise ValueError("is not a mapping of names")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Step(_Model):
+    """One day: a command, a pass of the scheduler, or only a look."""
+
+    day: Day
+    do: str | None = None
+    as_: str | None = Field(default=None, alias="as")
+    with_: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(default_factory=dict, alias="with")
+    expect: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(default_factory=dict)
+    permit: str | None = None
+
+
+class Scenario(_Model):
+    """A scenario file."""
+
+    name: str
+    jurisdiction: str
+    about: str | None = None
+    holder: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(default_factory=dict)
+    steps: list[Step] = Field(min_length=1)
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """One expectation that was not met."""
+
+    step: int
+    day: date
+    do: str | None
+    field: str
+    expected: Any
+    came: Any
+    explanation: tuple[str, ...] = ()
+
+    def in_words(self) -> str:
+        """For a person to read."""
+        head = f"step {self.step} ({self.day}{', ' + self.do if self.do else ''}): {self.field}"
+        lines = [head, f"  expected: {shown(self.expected)}", f"  came:     {shown(self.came)}"]
+        return "\n".join([*lines, *(f"  {line}" for line in self.explanation)])
+
+
+class Result(msgspec.Struct):
+    """What running a scenario gave."""
+
+    name: str
+    steps: int
+    failures: list[Failure]
+    path: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything came as expected."""
+        return not self.failures
+
+
+def load(path: str | Path) -> Scenario:
+    """Read a scenario file; raises ``input.invalid`` with the field and the reason."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        plain = yaml.load(text, Loader=_LOADER)
+    except OSError as problem:
+        raise invalid(str(path), problem.strerror or "cannot be read") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:
+        mark = getattr(problem, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark is not None else ""
+        raise invalid(str(path), f"{where}{getattr(problem, 'problem', None) or problem}") from None
+    if not isinstance(plain, dict):
+        raise invalid(str(path), "is not a scenario: it needs name, jurisdiction and steps")
+    try:
+        scenario = Scenario.model_validate(plain)
+    except ValidationError as problem:
+        raise input_error(problem, "a scenario") from None
+    _check_names(scenario)
+    return scenario
+
+
+def _check_names(scenario: Scenario) -> None:
+    for number, step in enumerate(scenario.steps, 1):
+        where = f"steps.{number}"
+        if step.do is not None and step.do != "run_scheduler" and step.do not in PUBLIC:
+            raise invalid(f"{where}.do", f"{step.do!r} is no command; there is: {', '.join(PUBLIC)}")
+        for name in step.expect:
+            if name not in _VIEW | _BESIDE:
+                raise invalid(f"{where}.expect.{name}", "is no field of the permit view")
+
+
+class Runner:
+    """Runs one scenario on a store of its own whose clock stands at 09:00 local of each step's day."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self.clock = FakeClock()
+        first = min(step.day for step in scenario.steps)
+        self.clock.at(first - timedelta(days=1))
+        self.engine = Engine.open("sqlite://", clock=self.clock, operator="scenario")
+        self.routes, self.sink = sink_routes()
+        self.holder_id: str | None = None
+        self.permits: dict[str, str] = {}
+        self.latest: str | None = None
+        self.failures: list[Failure] = []
+
+    def run(self) -> Result:
+        """Run every step; expectations that fail are collected."""
+        with self.engine:
+            self._known_jurisdiction()
+            for number, step in enumerate(self.scenario.steps, 1):
+                self.clock.at(step.day)
+                self._step(number, step)
+        return Result(self.scenario.name, len(self.scenario.steps), self.failures)
+
+    def _known_jurisdiction(self) -> None:
+        with self.engine.database.read() as unit:
+            policy = self.engine.adopted.current(unit, self.scenario.jurisdiction)
+        self.clock = FakeClock(self.clock.instant, policy.calendar.time_zone)
+        self.engine.clock = self.engine.executor.clock = self.clock
+
+    def _step(self, number: int, step: Step) -> None:
+        permit_id = self._permit_of(step)
+        before = self._names(permit_id)
+        mark = len(self.sink.letters)
+        refused: PermitsError | None = None
+        try:
+            permit_id = self._do(step, permit_id) or permit_id
+        except PermitsError as problem:
+            refused = problem
+        expect = dict(step.expect)
+        wanted = expect.pop("error", None)
+        if (refused.code if refused else None) != wanted:
+            why = (refused.message,) if refused else ()
+            self._fail(number, step, "error", wanted, refused.code if refused else None, why)
+        if expect:
+            new = self._names(permit_id)[len(before) :]
+            letters = [x for x in self.sink.letters[mark:] if self.sink.permit_of(x) == permit_id]
+            self._compare(number, step, expect, permit_id, new, letters)
+
+    def _permit_of(self, step: Step) -> str | None:
+        return self.permits.get(step.permit) if step.permit is not None else self.latest
+
+    def _names(self, permit_id: str | None) -> list[str]:
+        if permit_id is None:
+            return []
+        return [event["name"] for event in self.engine.history(permit_id)]
+
+    def _do(self, step: Step, permit_id: str | None) -> str | None:
+        if step.do is None:
+            return None
+        if step.do == "run_scheduler":
+            run_pass(self.engine, self.routes, on=step.day)
+            return None
+        fields: dict[str, Any] = {"on": step.day, **step.with_}
+        if step.do == "lodge_application":
+            fields = {
+                "holder_id": self._holder(step),
+                "jurisdiction": self.scenario.jurisdiction,
+                **fields,
+            }
+        elif step.do == "update_holder":
+            fields = {"holder_id": self._holder(step), **fields}
+        elif step.do != "register_holder" and permit_id is not None:
+            fields = {"permit_id": permit_id, **fields}
+        command = parse(step.do, fields)
+        outcome = self.engine.execute(command, actor=self._actor(step, permit_id, command))
+        if step.do == "lodge_application" and outcome.permit_id is not None:
+            self.latest = outcome.permit_id
+            self.permits[step.permit or outcome.permit_id] = outcome.permit_id
+        return outcome.permit_id
+
+    def _holder(self, step: Step) -> str:
+        if self.holder_id is None:
+            office = step.with_.get("prefecture") or f"{self.scenario.jurisdiction}-X"
+            described = {**HOLDER, **self.scenario.holder}
+            command = parse("register_holder", {**described, "on": step.day})
+            actor = Actor("scenario", "counter", str(office))
+            self.holder_id = self.engine.execute(command, actor=actor).holder_id
+        assert self.holder_id is not None
+        return self.holder_id
+
+    def _actor(self, step: Step, permit_id: str | None, command: Any) -> Actor:
+        """Who acts where the scenario does not say: the role the policy expects, at the permit's office."""
+        office = getattr(command, "prefecture", None) if step.do == "lodge_application" else None
+        body = getattr(command, "body", None) if step.do == "record_opinion" else None
+        if permit_id is not None and step.do != "lodge_application":
+            office = self.engine.permit(permit_id, as_of=step.day).prefecture
+            if step.do == "decide_appeal":
+                body = self.engine.pending_body(permit_id, step.day)
+        office = office or f"{self.scenario.jurisdiction}-X"
+        if step.as_ is not None:
+            return Actor("scenario", step.as_, office)
+        roles = self.engine.roles(self.scenario.jurisdiction, step.do or "", step.day, body)
+        return Actor("scenario", next(iter(roles), "counter"), office)
+
+    def _compare(
+        self,
+        number: int,
+        step: Step,
+        expect: dict[str, Any],
+        permit_id: str | None,
+        new: list[str],
+        letters: list[Any],
+    ) -> None:
+        if permit_id is None:
+            self._fail(number, step, "permit", "a permit", None)
+            return
+        view = self.engine.permit(permit_id, as_of=step.day).as_dict()
+        working = tuple(f"{d['kind']} {d.get('due_on')}: {d['explanation']}" for d in view["deadlines"])
+        for field, wanted in expect.items():
+            wanted = plain(wanted)
+            if field == "events":
+                self._equal(number, step, field, wanted, new)
+            elif field == "deadlines":
+                for each in wanted:
+                    if not any(_matches(each, found) for found in view["deadlines"]):
+                        self._fail(number, step, field, each, _brief(view["deadlines"]), working)
+            elif field == "no_deadlines":
+                present = [kind for kind in wanted if any(d["kind"] == kind for d in view["deadlines"])]
+                self._equal(number, step, field, [], present, working)
+            elif field in {"notices", "no_notices"}:
+                self._notices(number, step, field, wanted, letters)
+            else:
+                self._equal(number, step, field, wanted, view[field], working)
+
+    def _notices(self, number: int, step: Step, field: str, wanted: Any, letters: list[Any]) -> None:
+        sent = [self.sink.described(letter) for letter in letters]
+        if field == "no_notices":
+            to_holder = [each for each in sent if each["to"] == "holder"]
+            if wanted is True and to_holder:
+                self._fail(number, step, field, "nothing to the holder", to_holder)
+            return
+        for each in wanted:
+            if not any(_matches(each, found) for found in sent):
+                self._fail(number, step, field, each, sent)
+
+    def _equal(
+        self, number: int, step: Step, field: str, wanted: Any, came: Any, why: tuple[str, ...] = ()
+    ) -> None:
+        if wanted != came:
+            self._fail(number, step, field, wanted, came, why)
+
+    def _fail(
+        self, number: int, step: Step, field: str, wanted: Any, came: Any, why: tuple[str, ...] = ()
+    ) -> None:
+        self.failures.append(Failure(number, step.day, step.do, field, wanted, came, why))
+
+
+def run_file(path: str | Path) -> Result:
+    """Load a scenario file and run it."""
+    result = Runner(load(path)).run()
+    result.path = str(path)
+    return result
+
+
+def plain(value: Any) -> Any:
+    """A YAML value with its dates as ISO text."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return value
+
+
+def shown(value: Any) -> str:
+    """A value on one line."""
+    if isinstance(value, str):
+        return value
+    return msgspec.json.encode(value).decode()
+
+
+def _matches(wanted: Any, found: Mapping[str, Any]) -> bool:
+    if not isinstance(wanted, dict):
+        return False
+    return all(found.get(key) == value for key, value in wanted.items())
+
+
+def _brief(found: list[dict[str, Any]]) -> list[str]:
+    return [f"{d['kind']} {d.get('due_on')}" for d in found]
+
+
+__all__ = ["Failure", "InputError", "Result", "Runner", "Scenario", "error", "load", "run_file"]

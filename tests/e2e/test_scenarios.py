@@ -1,0 +1,62 @@
+"""The law as examples: every scenario passes on the real engine, through the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from permits_engine.testing.scenarios import run_file
+
+SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_a_scenario_holds(path: Path) -> None:
+    """What the law's example expects is what the engine does."""
+    result = run_file(path)
+    assert result.passed, "\n".join(failure.in_words() for failure in result.failures)
+
+
+def test_a_failing_expectation_is_told_with_the_working(tmp_path: Path) -> None:
+    """The command line says the step, what was expected, what came and how the day was counted; exit 1."""
+    text = (
+        (SCENARIOS[0])
+        .read_text(encoding="utf-8")
+        .replace("valid_until: 2018-01-31", "valid_until: 2018-02-28")
+    )
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "permits_engine.cli", "scenario", "run", "--json", str(broken)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 1
+    [told] = json.loads(done.stdout)
+    assert told["failures"][0]["field"] == "valid_until"
+    assert told["failures"][0]["expected"] == "2018-02-28"
+    assert told["failures"][0]["came"] == "2018-01-31"
+    assert any("inclusive" in line for line in told["failures"][0]["explanation"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "name: x",
+        "name: x\njurisdiction: MA\nsteps: []",
+        "steps: [",
+        "name: x\njurisdiction: MA\nsteps: [{day: never}]",
+    ],
+)
+def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str) -> None:
+    """An unreadable scenario is exit 2 with a sentence, and never a traceback."""
+    broken = tmp_path / "broken.yaml"
+    broken.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "permits_engine.cli", "scenario", "run", str(broken)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "input.invalid" in done.stderr
+    assert "Traceback" not in done.stderr
