@@ -62,10 +62,11 @@ class Database:
         return cls(source, create_ok=create_ok)
 
     def close(self) -> None:
-        """Close every connection of the engine's own, of all threads."""
+        """Close every connection of our own; one that a thread works on is closed when it is done."""
         self._closed = True
         for kept in list(self._kept):
-            kept.close()
+            with self._alone():
+                kept.close_idle()
 
     # --- transactions -------------------------------------------------------------------------------------
 
@@ -153,10 +154,11 @@ class Database:
         else:
             return kept
         # The server went away since the last transaction. Nothing was begun: once more on a new connection.
-        kept = self._open(writing=writing)
+        kept = self._take(writing=writing)
         try:
             kept.connection.execute(statement)
         except Exception as problem:
+            self._give_back(kept, writing=writing)
             raise refusal(problem, self.name) from problem
         return kept
 
@@ -210,12 +212,16 @@ class Database:
                 self._shared = self._open(writing=True)
             return self._shared
         idle = self._idle(writing=writing)
-        return idle.pop() if idle else self._open(writing=writing)
+        kept = idle.pop() if idle else self._open(writing=writing)
+        return kept if kept.use.acquire(blocking=False) else self._take(writing=writing)
 
     def _give_back(self, kept: _Kept, *, writing: bool) -> None:
-        if self._closed and kept is not self._shared:
-            kept.close()
-        elif not kept.broken and kept is not self._shared:
+        if kept is self._shared:
+            return
+        kept.use.release()
+        if self._closed:
+            kept.close_idle()
+        elif not kept.broken:
             self._idle(writing=writing).append(kept)
 
     def _idle(self, *, writing: bool) -> list[_Kept]:
@@ -240,12 +246,16 @@ class Database:
 
 
 class _Kept:
-    """A connection that a thread keeps; closed with the thread."""
+    """A connection that a thread keeps; closed with the thread.
 
-    __slots__ = ("__weakref__", "_over", "connection")
+    ``use`` is held by whoever works on it: closing SQLite's under a working thread would crash the process.
+    """
+
+    __slots__ = ("__weakref__", "_over", "connection", "use")
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
+        self.use = threading.Lock()
         self._over = False
         weakref.finalize(self, _close, connection)
 
@@ -254,7 +264,13 @@ class _Kept:
         """Whether the connection is of no more use."""
         return self._over or bool(getattr(self.connection, "closed", False))
 
+    def close_idle(self) -> None:
+        """Close it unless somebody works on it; from then on nobody can take it."""
+        if self.use.acquire(blocking=False):
+            self.close()
+
     def close(self) -> None:
+        """Close it, by whoever works on it."""
         self._over = True
         _close(self.connection)
 
