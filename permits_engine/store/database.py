@@ -257,7 +257,8 @@ class _Kept:
         self.connection = connection
         self.use = threading.Lock()
         self._over = False
-        weakref.finalize(self, _close, connection)
+        # Not at the end of the process: a forked child would end its parent's connections.
+        weakref.finalize(self, _close, connection).atexit = False
 
     @property
     def broken(self) -> bool:
