@@ -12,13 +12,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select
 
 from permits_engine import commands as c
 from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle, notice
 from permits_engine.domain.case import Holder
-from permits_engine.domain.errors import ConflictError, PermitsError
+from permits_engine.domain.errors import ConflictError, PermitsError, error
 from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
@@ -44,11 +44,6 @@ _ALL_DUE = Statement(
     select(permits.c.permit_id)
     .where(permits.c.next_due <= bindparam("today"), permits.c.parked.is_(None))
     .order_by(func.coalesce(permits.c.valid_until, "9999-12-31"), permits.c.permit_id)
-)
-_SETTLE = Statement(
-    update(permits)
-    .where(permits.c.permit_id == bindparam("of"), permits.c.version == bindparam("seen"))
-    .values(next_due=bindparam("next_due"), evaluated_on=bindparam("evaluated_on"))
 )
 _KNOWN = Statement(select(notices.c.notice_id).where(notices.c.notice_id == bindparam("notice_id")))
 _PASS = Statement(
@@ -158,20 +153,9 @@ class Reconciler:
                 report.acts[event.NAME] = report.acts.get(event.NAME, 0) + 1
             self.executor.save(unit, permit, policy, known, new, seen)
         waiting = self._claim(unit, permit, policy, on, known)
-        settled = (
-            row_of(permit, policy, known, settled=True)
-            if on == known
-            else row_of(permit, policy, on, settled=True)
-        )
-        unit.run(
-            _SETTLE,
-            {
-                "of": permit.permit_id,
-                "seen": permit.version,
-                "next_due": settled["next_due"],
-                "evaluated_on": settled["evaluated_on"],
-            },
-        )
+        settled = row_of(permit, policy, on, settled=True)
+        if not writing.update_row(unit, settled, permit.version):
+            raise error("concurrency.conflict", f"{permit.permit_id} has changed meanwhile")
         return waiting
 
     def _claim(self, unit: Unit, permit: Permit, policy: Policy, on: date, known: date) -> list[Waiting]:

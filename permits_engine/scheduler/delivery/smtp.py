@@ -23,9 +23,9 @@ Security = Literal["none", "starttls", "tls"]
 class SmtpChannel:
     """Hands letters to an SMTP server, all letters of one call over one connection.
 
-    ``timeout`` is in seconds. A refusal of the 4xx kind may be tried again, one of the 5xx kind may not.
-    Where the connection drops before the answer, the letter may have arrived: the next attempt bears the
-    same Message-ID.
+    ``timeout`` is in seconds. A refusal of the 4xx kind may be tried again, one of the 5xx kind may not,
+    unless it concerns the sender. Where the connection drops before the answer, the letter may have arrived:
+    the next attempt bears the same Message-ID.
     Raises ``ValueError`` for a sender that is no address, and for a password without TLS.
     """
 
@@ -94,14 +94,11 @@ class SmtpChannel:
         server: smtplib.SMTP | None = None
         try:
             if self._security == "tls":
-                server = smtplib.SMTP_SSL(timeout=self._timeout, context=self._context or _strict())
+                server = smtplib.SMTP_SSL(
+                    self._host, self._port, timeout=self._timeout, context=self._context or _strict()
+                )
             else:
-                server = smtplib.SMTP(timeout=self._timeout)
-            # What certificates are checked against; the constructor keeps it only when it connects.
-            server._host = self._host  # type: ignore[attr-defined]
-            code, answer = server.connect(self._host, self._port)
-            if code != 220:
-                raise smtplib.SMTPConnectError(code, answer)
+                server = smtplib.SMTP(self._host, self._port, timeout=self._timeout)
             server.ehlo_or_helo_if_needed()
             if self._security == "starttls":
                 server.starttls(context=self._context or _strict())
@@ -118,12 +115,13 @@ class SmtpChannel:
     def _handed(self, server: smtplib.SMTP, letter: Letter, to: str, content: bytes) -> Evidence:
         try:
             code, answer = server.mail(self._from)
-            if code == 250:
+            ours = code != 250
+            if not ours:
                 code, answer = server.rcpt(to)
             if code in (250, 251):
                 code, answer = server.data(content)
         except smtplib.SMTPDataError as problem:
-            code, answer = problem.smtp_code, _bytes(problem.smtp_error)
+            code, answer, ours = problem.smtp_code, _bytes(problem.smtp_error), False
         except (OSError, smtplib.SMTPException) as problem:
             _drop(server)
             raise DeliveryError(f"the connection broke: {_said(problem)}", permanent=False) from problem
@@ -134,7 +132,8 @@ class SmtpChannel:
             _drop(server)
         else:
             _reset(server)
-        raise DeliveryError(response, permanent=500 <= code < 600)
+        # A sender that is refused is a matter of settings: no letter is lost to it.
+        raise DeliveryError(response, permanent=500 <= code < 600 and not ours)
 
 
 def _strict() -> ssl.SSLContext:

@@ -1,0 +1,53 @@
+"""The counter and the sink accept every letter; errors travel between processes."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime
+
+from permits_engine.scheduler.delivery.channel import Channel, DeliveryError, Evidence, Letter
+from permits_engine.scheduler.delivery.counter import CounterChannel
+from permits_engine.scheduler.delivery.sink import SinkChannel
+
+LETTER = Letter(
+    notice_id="n-1",
+    kind="title_lapsed",
+    tier=None,
+    to_name=None,
+    to_address=None,
+    office="MA-RAB",
+    language="fr",
+    direction="ltr",
+    subject="Votre titre a pris fin",
+    text="Bonjour,\n",
+    expedited=False,
+    sent_at=datetime(2018, 2, 18, 9, 0, tzinfo=UTC),
+)
+
+
+def test_the_counter_takes_letters_without_address() -> None:
+    """A letter to somebody without an address waits at the counter of its office, and that is evidence."""
+    channel: Channel = CounterChannel()
+    evidence = channel.send(LETTER)
+    assert evidence == Evidence("counter", None, "waits at the counter of MA-RAB")
+    assert channel.send_many([LETTER, LETTER]) == [evidence, evidence]
+    channel.close()
+
+
+def test_the_sink_keeps_letters_in_order() -> None:
+    """The sink accepts everything and shows it afterwards in the order of sending."""
+    sink = SinkChannel()
+    channel: Channel = sink
+    channel.send(LETTER)
+    assert channel.send_many([LETTER]) == [Evidence("sink", None, "kept")]
+    channel.close()
+    assert sink.letters == [LETTER, LETTER]
+
+
+def test_an_error_is_one_line_and_survives_pickling() -> None:
+    """A server's answer of many lines becomes one for the operator, also across processes."""
+    problem = DeliveryError("550 no\r\nsuch\x00 user\u202e" + "x" * 9_000, permanent=True)
+    assert problem.reason.startswith("550 no such user x")
+    assert len(problem.reason) <= 500
+    copy = pickle.loads(pickle.dumps(problem))
+    assert (copy.reason, copy.permanent) == (problem.reason, True)
