@@ -9,8 +9,8 @@ import html
 import re
 from base64 import b64encode
 from binascii import b2a_base64, b2a_qp
-from datetime import datetime
-from email.utils import format_datetime, parseaddr
+from datetime import datetime, timedelta
+from email.utils import format_datetime, getaddresses
 from functools import lru_cache
 
 from permits_engine.scheduler.delivery.channel import DeliveryError, Letter
@@ -46,7 +46,7 @@ def message_bytes(letter: Letter, *, sender: str) -> bytes:
             b"\r\nSubject: ",
             _words(letter.subject, 9),
             b"\r\nDate: ",
-            _date(letter.sent_at),
+            _date(letter.sent_at, letter.sent_at.utcoffset()),
             b"\r\nMessage-ID: ",
             message_id(letter.notice_id, domain).encode(),
             b"\r\nAuto-Submitted: auto-generated\r\nContent-Language: ",
@@ -120,10 +120,10 @@ def _sender(sender: str) -> tuple[bytes, str]:
 def _plain_sender(sender: str) -> tuple[str, str]:
     if not sender.isprintable():
         raise ValueError("the sender holds control characters")
-    name, address = parseaddr(sender)
     try:
+        ((name, address),) = getaddresses([sender])
         return name, mailbox(address)
-    except DeliveryError:
+    except (DeliveryError, ValueError):
         raise ValueError(f"{sender!r} is no sender: give an address, or a name and an address") from None
 
 
@@ -169,8 +169,9 @@ def _encoded(text: str, used: int) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _date(moment: datetime) -> bytes:
-    if moment.tzinfo is None:
+def _date(moment: datetime, offset: timedelta | None) -> bytes:
+    # The offset belongs to the key: one instant in two zones is equal and yet written in two ways.
+    if offset is None:
         raise ValueError("a letter leaves at an aware instant")
     return format_datetime(moment).encode()
 
@@ -190,7 +191,9 @@ def _part(kind: bytes, text: str) -> bytes:
 
 
 def _page(subject: str, text: str, language: str, right: bool) -> str:
-    body = html.escape(text.strip()).replace("\r\n\r\n", "</p>\r\n<p>").replace("\r\n", "<br>\r\n")
+    # Escaped text holds no tags, so that the marks of paragraphs can be found again after the lines.
+    marked = html.escape(text.strip()).replace("\r\n\r\n", "</p><p>").replace("\r\n", "<br>\r\n")
+    body = marked.replace("</p><p>", "</p>\r\n<p>")
     direction = "rtl" if right else "ltr"
     return (
         f'<!DOCTYPE html>\r\n<html lang="{language}" dir="{direction}">\r\n<head><meta charset="utf-8">\r\n'

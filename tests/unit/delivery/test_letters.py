@@ -54,10 +54,9 @@ def values(**changed: Any) -> dict[str, Any]:
     return given | changed
 
 
-BARE = {
-    name: None
-    for name in ("file_number", "card_number", "valid_until", "window_closes", "receipt_until", "due_on", "tier")
-} | {"holder_name": None, "days_left": None, "documents": [], "appeals": []}
+BARE = dict.fromkeys(
+    ("file_number", "card_number", "valid_until", "window_closes", "receipt_until", "due_on", "tier")
+) | {"holder_name": None, "days_left": None, "documents": [], "appeals": []}
 
 
 @pytest.mark.parametrize(("jurisdiction", "language", "kind"), EACH)
@@ -149,9 +148,10 @@ def test_codes_become_words() -> None:
     assert "solicitud denegada" in decision
     assert "tribunal administrativo: hasta el 1 de marzo de 2018" in decision
     assert "plazo" in decision
-    assert "avis de la commission" in templates.compose(
-        "office_alert", "fr", values(deadline="opinion_due")
-    ).text
+    assert (
+        "avis de la commission"
+        in templates.compose("office_alert", "fr", values(deadline="opinion_due")).text
+    )
 
 
 def test_spain_names_its_own_remedies() -> None:
@@ -181,9 +181,7 @@ def test_expedited_asks_for_nothing_new(language: str) -> None:
 
 def test_an_adverse_reminder_never_names_a_grant() -> None:
     """Where silence refused and the last notified decision was a grant, the reminder does not quote the grant."""
-    text = Templates("MA").compose(
-        "appeal_reminder", "en", values(decision="issued", favourable=True)
-    ).text
+    text = Templates("MA").compose("appeal_reminder", "en", values(decision="issued", favourable=True)).text
     assert "granted" not in text
 
 
@@ -297,7 +295,9 @@ def test_letters_follow_the_calendar_of_a_window() -> None:
     """A reminder names both the last day of the title and the last day to ask."""
     end = date(2018, 2, 2)
     closes = end + timedelta(days=15)
-    text = Templates("MA").compose("renewal_reminder", "en", values(valid_until=end, window_closes=closes)).text
+    text = (
+        Templates("MA").compose("renewal_reminder", "en", values(valid_until=end, window_closes=closes)).text
+    )
     assert "2 February 2018" in text
     assert "17 February 2018" in text
 
