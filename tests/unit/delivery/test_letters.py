@@ -180,7 +180,7 @@ def test_expedited_asks_for_nothing_new(language: str) -> None:
 
 
 def test_an_adverse_reminder_never_names_a_grant() -> None:
-    """Where silence refused and the last notified decision was a grant, the reminder does not quote the grant."""
+    """Where silence refused after a grant, the reminder does not quote the grant."""
     text = Templates("MA").compose("appeal_reminder", "en", values(decision="issued", favourable=True)).text
     assert "granted" not in text
 
@@ -219,7 +219,7 @@ HOSTILE = [
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_hostile_name_changes_no_line(name: str, language: str) -> None:
-    """Whatever a name holds, the letter has the same lines around it, no control characters, and is encodable."""
+    """Whatever a name holds, the lines around it stay and nothing in them fails to print."""
     templates = Templates("MA")
     for kind in sorted(KINDS):
         fair = templates.compose(kind, language, values())
