@@ -93,7 +93,7 @@ def to(address: str, notice_id: str = "n-2") -> Letter:
 
 
 def test_a_letter_arrives_as_written(server: tuple[str, int], office: Office) -> None:
-    """What the server takes is the message to the octet, lines of a single dot included; its answer is kept."""
+    """What the server takes is the message to the octet, even a line that is one dot; the answer is kept."""
     post = channel(server)
     assert post.send(LETTER) == Evidence("smtp", "<n-1@example.org>", "250 2.0.0 queued as 1")
     post.close()
@@ -146,7 +146,7 @@ def test_refusals(server: tuple[str, int], office: Office, step: str, answer: st
 
 
 def test_dropped_after_data(server: tuple[str, int], office: Office) -> None:
-    """A connection lost before the answer is worth another attempt, and the next letters go over a new one."""
+    """A connection lost before the answer may be tried again, and the next letters go over a new one."""
     office.data["lost@example.org"] = "drop"
     results = channel(server).send_many([LETTER, to("lost@example.org"), to("ok@example.org", "n-3")])
     assert [type(r) for r in results] == [Evidence, DeliveryError, Evidence]

@@ -114,7 +114,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_leaves_no_half_letter(tmp_path: Path) -> None:
-    """When no more can be written, the letter is reported, the earlier one stays, no temporary file is left."""
+    """When no more can be written, the letter is reported and the earlier one stays alone."""
     resource = pytest.importorskip("resource")
     signal = pytest.importorskip("signal")
     channel = FolderChannel(tmp_path, SENDER)
