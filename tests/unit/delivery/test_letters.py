@@ -303,7 +303,7 @@ def test_letters_follow_the_calendar_of_a_window() -> None:
 
 
 def test_france_never_says_the_last_day_is_the_advised_one() -> None:
-    """In France the advised day comes 60 days before the end, and the letter does not offer the end instead."""
+    """In France the advised day comes 60 days before the end, and the letter says so."""
     text = Templates("FR").compose("renewal_reminder", "en", values(due_on=date(2018, 2, 2))).text
     assert "at least 60 days before" in text
 
