@@ -1,0 +1,86 @@
+"""Statements: compiled once, in the driver's own style, with nothing left out unnoticed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import bindparam, insert, select, update
+
+from permits_engine.store import upgrade
+from permits_engine.store.database import Database, Dialect, Statement
+from permits_engine.store.schema import holders
+
+VALUES = {name: bindparam(name) for name in ("holder_id", "version", "gate")}
+ROWS = [{"holder_id": f"h{n:04}", "version": n, "gate": 0} for n in range(2500)]
+
+
+@pytest.fixture
+def database() -> Iterator[Database]:
+    """An empty store in memory."""
+    database = Database.open("sqlite://")
+    upgrade.initialise(database, now=0)
+    yield database
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "expected"), [("sqlite", ":version"), ("postgresql", "%(version)s::INTEGER")]
+)
+def test_a_construct_is_compiled_for_each_driver(dialect: Dialect, expected: str) -> None:
+    """The same construct takes named parameters in the style of each driver."""
+    text, params = Statement(insert(holders).values(VALUES)).ready(dialect, ROWS[0])
+    assert expected in text
+    assert params == ROWS[0]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_constants_and_lists_are_kept(dialect: Dialect) -> None:
+    """Constants in a construct need not be given, and a list of values becomes as many parameters."""
+    statement = Statement(
+        select(holders.c.version).where(holders.c.gate == 7, holders.c.holder_id.in_(bindparam("ids")))
+    )
+    for ids in (["a"], ["a", "b", "c"], []):
+        _, params = statement.ready(dialect, {"ids": ids})
+        assert sorted(map(str, params.values()))[0] == "7"
+        assert [value for value in params.values() if value != 7] == ids
+
+
+def test_a_percent_sign_in_a_text_is_only_that() -> None:
+    """A text with ``%`` in it is not taken for a parameter by psycopg."""
+    assert Statement("SELECT 1 WHERE 'a' LIKE 'a%' AND :x = 1").ready("postgresql", {"x": 1})[0] == (
+        "SELECT 1 WHERE 'a' LIKE 'a%%' AND %(x)s = 1"
+    )
+
+
+def test_a_forgotten_parameter_is_an_error(database: Database) -> None:
+    """It is never silently none."""
+    with pytest.raises(sqlite3.ProgrammingError), database.write() as unit:
+        unit.run(Statement(insert(holders).values(VALUES)), {"holder_id": "h"})
+
+
+def test_changes_count_their_rows(database: Database) -> None:
+    """A guarded change tells by its count whether somebody else was first."""
+    change = Statement(
+        update(holders)
+        .where(holders.c.holder_id == bindparam("of"), holders.c.version == bindparam("seen"))
+        .values(gate=holders.c.gate + 1)
+    )
+    with database.write() as unit:
+        assert unit.many(Statement(insert(holders).values(VALUES)), ROWS) == len(ROWS)
+        assert unit.many(Statement(insert(holders).values(VALUES)), []) == 0
+        assert unit.run(change, {"of": "h0003", "seen": 3}) == 1
+        assert unit.run(change, {"of": "h0003", "seen": 4}) == 0
+
+
+def test_rows_come_as_plain_tuples(database: Database) -> None:
+    """All of them, the first one or none, or one after another."""
+    ordered = Statement(select(holders.c.holder_id, holders.c.version).order_by(holders.c.holder_id))
+    with database.write() as unit:
+        unit.many(Statement(insert(holders).values(VALUES)), ROWS)
+        expected = [(row["holder_id"], row["version"]) for row in ROWS]
+        assert unit.all(ordered) == expected
+        assert unit.one(ordered) == expected[0]
+        assert unit.one(Statement(select(holders).where(holders.c.version < 0))) is None
+        assert list(unit.stream(ordered, size=7)) == expected
