@@ -218,7 +218,10 @@ class Executor:
         *,
         settled: bool = False,
     ) -> None:
-        """Write new events of a permit and its row; a file that changed meanwhile is a conflict."""
+        """Write new events of a permit and its row; a file that changed meanwhile is a conflict.
+
+        ``settled`` is for a scheduler pass that leaves nothing due on the day.
+        """
         row = row_of(permit, policy, today, settled=settled)
         if not (writing.update_row(unit, row, seen) if seen else writing.insert_row(unit, row)):
             raise conflict(permit.permit_id, None, seen)

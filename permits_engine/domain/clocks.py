@@ -56,11 +56,14 @@ _CACHE: dict[str, Period] = {}
 
 def add(day: date, period: Period, sign: int = 1) -> date:
     """The same day of the month ``period`` later (or earlier), clamped to the end of a shorter month."""
+    if not period.years and not period.months:
+        return day + timedelta(days=sign * period.days)
     count = day.year * 12 + day.month - 1 + sign * (period.years * 12 + period.months)
     year, month = divmod(count, 12)
     if not 1 <= year <= 9998:
         raise ValueError(f"{day} {'+' if sign > 0 else '-'} {period} lies outside the calendar")
-    clamped = date(year, month + 1, min(day.day, months.monthrange(year, month + 1)[1]))
+    last = day.day if day.day < 29 else min(day.day, months.monthrange(year, month + 1)[1])
+    clamped = date(year, month + 1, last)
     return clamped + timedelta(days=sign * period.days)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
+
 from permits_engine.domain import events as e
 from permits_engine.domain.case import Case, Draft
 from permits_engine.domain.clocks import ONE_DAY, add, before, term_end
@@ -31,7 +33,7 @@ def due(case: Case) -> list[Draft]:
         if step is None:
             return drafts
         if not drafts:
-            permit = _copy(permit)
+            permit = _fork(permit)
         drafts.append(step)
         apply(permit, permit.version + 1, _as_event(step))
     raise RuntimeError(f"the clock of {permit.permit_id} does not come to rest")
@@ -195,11 +197,18 @@ def next_day(s: Situation) -> date | None:
     return min(later) if later else None
 
 
-def _copy(permit: Permit) -> Permit:
-    """A copy of the file that may be folded further without touching the first."""
-    import copy
-
-    return copy.deepcopy(permit)
+def _fork(permit: Permit) -> Permit:
+    """A copy of the file on which acts of the clock may be folded without touching the first."""
+    return msgspec.structs.replace(
+        permit,
+        requests=[msgspec.structs.replace(request) for request in permit.requests],
+        decisions=list(permit.decisions),
+        terms=list(permit.terms),
+        receipts=list(permit.receipts),
+        lapses=list(permit.lapses),
+        losses=list(permit.losses),
+        names=list(permit.names),
+    )
 
 
 def _as_event(draft: Draft) -> e.Event:

@@ -72,7 +72,10 @@ class Value(msgspec.Struct, frozen=True):
 
     def covers(self, scope: dict[str, str]) -> bool:
         """Whether the value is meant for these circumstances."""
-        return all(scope.get(key) in allowed for key, allowed in self.applies)
+        for key, allowed in self.applies:  # noqa: SIM110  called a million times
+            if scope.get(key) not in allowed:
+                return False
+        return True
 
 
 class Office(msgspec.Struct, frozen=True):
@@ -130,8 +133,9 @@ class Rules:
 
     def find(self, name: str, on: date, scope: dict[str, str]) -> Value | None:
         """The value in force on ``on`` in these circumstances, or none."""
+        values = self.policy.parameters.get(name, ())
         best: Value | None = None
-        for each in self.policy.parameters.get(name, ()):  # sorted: the last that applies wins
+        for each in values:  # sorted: the last that applies wins
             if each.known > self.known:
                 self._watch(each.known)
                 continue

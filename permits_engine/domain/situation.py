@@ -6,9 +6,9 @@ Nothing here depends on a scheduler having run: what time alone changes is compu
 from __future__ import annotations
 
 from datetime import date, timedelta
-from functools import cached_property
 
 from permits_engine.domain.clocks import ONE_DAY, Count, add, before, unrolled
+from permits_engine.domain.lazy import lazy
 from permits_engine.domain.permit import Absence, Appeal, Decision, Opinion, Permit, Receipt, Request, Term
 from permits_engine.domain.policy import Rules, count_of
 
@@ -27,7 +27,7 @@ class Situation:
 
     # --- requests and decisions ---------------------------------------------------------------------------
 
-    @cached_property
+    @lazy
     def request(self) -> Request | None:
         """The open or latest request filed by the day."""
         return next((r for r in reversed(self.permit.requests) if r.filed_on <= self.day), None)
@@ -52,7 +52,7 @@ class Situation:
             and (request is None or (d.request == request.version and d.kind != "automatic"))
         ]
 
-    @cached_property
+    @lazy
     def outcome(self) -> Decision | None:
         """The last standing decision on the latest request."""
         if self.request is None:
@@ -60,17 +60,17 @@ class Situation:
         decisions = self.standing_decisions(self.request)
         return decisions[-1] if decisions else None
 
-    @cached_property
+    @lazy
     def revocation(self) -> Decision | None:
         """The revocation in force on the day."""
         return next((d for d in self.standing_decisions() if d.kind == "revoked"), None)
 
-    @cached_property
+    @lazy
     def appeal(self) -> Appeal | None:
         """The latest appeal lodged by the day."""
         return next((a for a in reversed(self.permit.appeals) if a.on <= self.day), None)
 
-    @cached_property
+    @lazy
     def pending_appeal(self) -> Appeal | None:
         """The appeal that is undecided on the day."""
         appeal = self.appeal
@@ -78,7 +78,7 @@ class Situation:
             return None
         return appeal
 
-    @cached_property
+    @lazy
     def opinion(self) -> Opinion | None:
         """The latest opinion of the local commission on the latest request."""
         if self.request is None:
@@ -144,7 +144,7 @@ class Situation:
         limit = self.rules.get("documents.answer", ask.on, self.scope(request))
         return None if limit is None else self.rules.due(ask.on, count_of(limit), words=words)
 
-    @cached_property
+    @lazy
     def suspended_by(self) -> int | None:
         """The number of the request for documents that suspends the time to decide, if one does."""
         request = self.request
@@ -201,7 +201,7 @@ class Situation:
         extra = 0 if reopened else self.suspended_days(request)
         return self.rules.due(start, limit, extra=extra, words=words)
 
-    @cached_property
+    @lazy
     def implicit_on(self) -> date | None:
         """The day on which silence became a refusal of the latest request, if it has."""
         request = self.request
@@ -218,7 +218,7 @@ class Situation:
         due = self.decision_due(request)
         return due + ONE_DAY if due is not None and self.day > due else None
 
-    @cached_property
+    @lazy
     def application_status(self) -> str:
         """The status of the open or latest request."""
         request = self.request
@@ -247,13 +247,13 @@ class Situation:
 
     # --- the title ----------------------------------------------------------------------------------------
 
-    @cached_property
+    @lazy
     def terms(self) -> list[Term]:
         """The terms granted by the day."""
         standing = {d.version for d in self.standing_decisions()}
         return [t for t in self.permit.terms if t.granted_on <= self.day and t.version in standing]
 
-    @cached_property
+    @lazy
     def term(self) -> Term | None:
         """The last term granted by the day, also when it has not begun."""
         return self.terms[-1] if self.terms else None
@@ -267,7 +267,7 @@ class Situation:
         limit = self.rules.get("absence.limit", absence.out, self.scope())
         return None if limit is None else add(absence.out, limit)
 
-    @cached_property
+    @lazy
     def lost_on(self) -> date | None:
         """The day on which an absence ended the title."""
         for absence in self.permit.absences:
@@ -280,7 +280,7 @@ class Situation:
                 return limit + ONE_DAY
         return None
 
-    @cached_property
+    @lazy
     def given_back(self) -> tuple[date, date] | None:
         """A revocation that was annulled: the day it was taken and the day the title was given back."""
         for decision in reversed(self.permit.decisions):
@@ -292,7 +292,7 @@ class Situation:
         """Windows follow the rules of the day while the title runs, and those of its end afterwards."""
         return min(self.day, term.valid_until)
 
-    @cached_property
+    @lazy
     def window_closes(self) -> date | None:
         """The last day to ask for a renewal of the last term."""
         term = self.term
@@ -309,7 +309,7 @@ class Situation:
                 closes = max(closes, add(back[1], again))
         return closes
 
-    @cached_property
+    @lazy
     def window_opens(self) -> date | None:
         """The first day to ask for a renewal, where the law sets one."""
         term = self.term
@@ -318,7 +318,7 @@ class Situation:
         ahead = self.rules.get("renewal.opens", self._rule_day(term), self.scope(stage="renewal"))
         return None if ahead is None else before(term.valid_until, ahead)
 
-    @cached_property
+    @lazy
     def timely_until(self) -> date | None:
         """The last day on which a request to renew the last term is timely."""
         return None if self.term is None else self._timely_until(self.term, self.day)
@@ -342,7 +342,7 @@ class Situation:
         until = self._timely_until(term, request.filed_on)
         return until is None or request.filed_on <= until
 
-    @cached_property
+    @lazy
     def renewal_request(self) -> Request | None:
         """The request to renew the last term filed by the day, unless it was returned."""
         request, term = self.request, self.term
@@ -359,7 +359,7 @@ class Situation:
         effect = self.rules.get("filing.effect", request.filed_on, self.scope(request))
         return bool(effect == "validity_extended")
 
-    @cached_property
+    @lazy
     def title_status(self) -> str:
         """The status of the title on the day."""
         closed = self.permit.closed
@@ -371,7 +371,7 @@ class Situation:
             return "lost_by_absence"
         return self.by_dates
 
-    @cached_property
+    @lazy
     def by_dates(self) -> str:
         """What the dates alone make of the title."""
         if self.term is None:
@@ -390,7 +390,7 @@ class Situation:
 
     # --- the receipt --------------------------------------------------------------------------------------
 
-    @cached_property
+    @lazy
     def receipt(self) -> Receipt | None:
         """The latest receipt of the latest request while no decision on it is in force."""
         request = self.request
@@ -407,7 +407,7 @@ class Situation:
 
     # --- decisions against the holder ---------------------------------------------------------------------
 
-    @cached_property
+    @lazy
     def adverse(self) -> tuple[str, Decision | None, date] | None:
         """The decision that stands against the holder: (refusal, revocation or implicit; decision; day)."""
         if self.revocation is not None:
@@ -427,12 +427,12 @@ class Situation:
         limit = self.rules.get("departure.limit", notified, self.scope())
         return None if limit is None else self.rules.due(notified, count_of(limit), words=words)
 
-    @cached_property
+    @lazy
     def proceedings(self) -> bool:
         """Whether a revocation stands or an appeal is open."""
         return self.revocation is not None or self.pending_appeal is not None
 
-    @cached_property
+    @lazy
     def automatic(self) -> bool:
         """Whether the last term will be renewed by itself at its end."""
         term = self.term
@@ -440,14 +440,14 @@ class Situation:
             return False
         return bool(self.rules.get("renewal.automatic", term.valid_until, self.scope(stage="renewal")))
 
-    @cached_property
+    @lazy
     def would_be_expedited(self) -> bool:
         """Whether a complete and timely request to renew, filed on the day, goes on the expedited track."""
         if self.proceedings:
             return False
         return bool(self.rules.get("renewal.expedited", self.day, self.scope(stage="renewal")))
 
-    @cached_property
+    @lazy
     def track(self) -> str:
         """The track of the latest request or automatic renewal."""
         request, term = self.request, self.term

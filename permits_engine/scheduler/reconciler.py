@@ -18,13 +18,12 @@ from permits_engine import commands as c
 from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle, notice
 from permits_engine.domain.case import Holder
-from permits_engine.domain.errors import ConflictError, PermitsError, error
+from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.rebuilding import park
-from permits_engine.projections.rows import row_of
 from permits_engine.scheduler.outbox import Outbox, Waiting
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
@@ -151,12 +150,10 @@ class Reconciler:
             for number, event in enumerate(new, seen + 1):
                 apply(permit, number, event)
                 report.acts[event.NAME] = report.acts.get(event.NAME, 0) + 1
-            self.executor.save(unit, permit, policy, known, new, seen)
-        waiting = self._claim(unit, permit, policy, on, known)
-        settled = row_of(permit, policy, on, settled=True)
-        if not writing.update_row(unit, settled, permit.version):
-            raise error("concurrency.conflict", f"{permit.permit_id} has changed meanwhile")
-        return waiting
+        else:
+            new = []
+        self.executor.save(unit, permit, policy, on, new, seen, settled=True)
+        return self._claim(unit, permit, policy, on, known)
 
     def _claim(self, unit: Unit, permit: Permit, policy: Policy, on: date, known: date) -> list[Waiting]:
         s = Situation(permit, on, policy.at(known))
