@@ -190,6 +190,9 @@ class Database:
             self._writers.release()
 
     def _alone(self) -> AbstractContextManager[Any]:
+        # Before any lock is taken: after a fork the parent's locks are not ours to release.
+        if self._process != os.getpid():
+            self._forget()
         return self._single if self.source.shared else nullcontext()
 
     def _unit(self, connection: Any, *, host: bool = False) -> Unit:
@@ -205,8 +208,6 @@ class Database:
     def _take(self, *, writing: bool) -> _Kept:
         if self._closed:
             raise unavailable(self.name, "has been closed: open it again")
-        if self._process != os.getpid():
-            self._forget()
         if self.source.shared:
             if self._shared is None:
                 self._shared = self._open(writing=True)

@@ -1,0 +1,35 @@
+"""An initialised store on each database, and a host with a table of its own beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, create_engine, text
+
+from permits_engine.store import upgrade
+from permits_engine.store.database import Database
+
+
+def host_url(url: str) -> str:
+    """A store's address as SQLAlchemy writes it."""
+    return url.replace("postgresql://", "postgresql+psycopg://")
+
+
+@pytest.fixture
+def database(store_url: str) -> Iterator[Database]:
+    """An initialised, empty store."""
+    database = Database.open(store_url, create_ok=True)
+    upgrade.initialise(database, now=0)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def host(database: Database, store_url: str) -> Iterator[Engine]:
+    """A host's engine on the store's database, with a table ``rows``."""
+    engine = create_engine(host_url(store_url))
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE rows (word TEXT)"))
+    yield engine
+    engine.dispose()
