@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     )
     from permits_engine.domain.events import Actor
     from permits_engine.engine import Engine
-    from permits_engine.execution import Outcome
+    from permits_engine.outcomes import Outcome
     from permits_engine.reading import PermitView
 
 __version__ = "0.1.0"
@@ -95,7 +95,7 @@ _HOMES = {
     ),
     "permits_engine.domain.events": ("Actor",),
     "permits_engine.engine": ("Engine",),
-    "permits_engine.execution": ("Outcome",),
+    "permits_engine.outcomes": ("Outcome",),
     "permits_engine.reading": ("PermitView",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -22,7 +22,8 @@ from permits_engine.domain.competence import roles_for
 from permits_engine.domain.errors import ConflictError, PermitsError, invalid
 from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
-from permits_engine.execution import Executor, Outcome, micros, not_found
+from permits_engine.execution import Executor
+from permits_engine.outcomes import Outcome, micros, not_found
 from permits_engine.policy_files import PACKAGED, packaged
 from permits_engine.projections import queries, rebuilding
 from permits_engine.scheduler import retrying

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,14 +11,15 @@ import msgspec
 from sqlalchemy import bindparam, select, update
 
 from permits_engine import commands as c
+from permits_engine import registration
 from permits_engine.adopted import Adopted
 from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle
 from permits_engine.domain.case import Draft, Holder, OtherTitle
-from permits_engine.domain.competence import roles_for
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.policy import Policy
+from permits_engine.outcomes import Outcome, conflict, micros, not_found
 from permits_engine.person import Person, person_of
 from permits_engine.projections import writing
 from permits_engine.projections.rows import row_of
@@ -30,20 +31,6 @@ from permits_engine.store.keyring import Cipher, Keyring
 from permits_engine.store.schema import commands as remembered
 from permits_engine.store.schema import events as stored
 from permits_engine.store.schema import holders, permits
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-DEFAULT_JURISDICTION = "MA"
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What a command led to: the stream's version after it and the names of the events."""
-
-    permit_id: str | None
-    holder_id: str | None
-    version: int
-    events: tuple[str, ...]
-    replayed: bool = False
-
 
 _KNOWN = Statement(
     select(
@@ -72,11 +59,6 @@ _HOLDER_PASS = Statement(
     .where(holders.c.holder_id == bindparam("of"), holders.c.gate == bindparam("seen"))
     .values(gate=holders.c.gate + 1)
 )
-_HOLDER_NEXT = Statement(
-    update(holders)
-    .where(holders.c.holder_id == bindparam("of"), holders.c.version == bindparam("seen"))
-    .values(version=bindparam("version"))
-)
 _TITLES = Statement(
     select(permits.c.permit_id, permits.c.title_kind, permits.c.valid_from, permits.c.valid_until).where(
         permits.c.holder_id == bindparam("holder_id"),
@@ -90,7 +72,6 @@ _TITLES = Statement(
 
 
 _REMEMBERED = insert_new(remembered)
-_NEW_HOLDER = insert_new(holders)
 
 
 class Executor:
@@ -154,9 +135,9 @@ class Executor:
             if before is not None:
                 return before
         if isinstance(command, c.RegisterHolder):
-            return self._register(unit, command, actor)
+            return registration.register(self, unit, command, actor)
         if isinstance(command, c.UpdateHolder):
-            return self._update_holder(unit, command, actor)
+            return registration.change(self, unit, command, actor)
         if isinstance(command, c.LodgeApplication):
             return self._lodge(unit, command, actor)
         return self._on_permit(unit, command, actor)
@@ -202,7 +183,7 @@ class Executor:
             moved = unit.run(_HOLDER_PASS, {"of": permit.holder_id, "seen": gate[1]})
             if moved != 1:
                 raise error("concurrency.conflict", "another file of the same holder changed meanwhile")
-        self._remember(
+        self.remember(
             unit, command, permit.holder_id, permit.permit_id, permit.permit_id, seen, permit.version
         )
         return Outcome(permit.permit_id, permit.holder_id, permit.version, tuple(x.NAME for x in new))
@@ -312,77 +293,8 @@ class Executor:
                 )
             raise conflict(permit_id, None, 0)
         self.append(unit, permit_id, 0, new, command.holder_id, self.cipher(unit, command.holder_id))
-        self._remember(unit, command, command.holder_id, permit_id, permit_id, 0, len(new))
+        self.remember(unit, command, command.holder_id, permit_id, permit_id, 0, len(new))
         return Outcome(permit_id, command.holder_id, len(new), tuple(x.NAME for x in new))
-
-    def _register(self, unit: Unit, command: c.RegisterHolder, actor: e.Actor) -> Outcome:
-        today = self._holder_competence(unit, command, actor)
-        if command.birth_date > today:
-            raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
-        holder_id = command.holder_id or self.new_id()
-        if unit.run(_NEW_HOLDER, {"holder_id": holder_id, "version": 1, "gate": 0}) != 1:
-            raise error(
-                "concurrency.conflict",
-                f"holder_id {holder_id} is registered already; use update_holder",
-                holder_id=holder_id,
-            )
-        fields = command.model_dump(
-            mode="json",
-            exclude={"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"},
-        )
-        event = self.stamper(actor, command, command.on or today)(e.HolderRegistered, **fields)
-        self.append(unit, holder_id, 0, [event], holder_id, self.keyring.mint(unit, holder_id))
-        self._remember(unit, command, holder_id, None, holder_id, 0, 1)
-        return Outcome(None, holder_id, 1, (event.NAME,))
-
-    def _update_holder(self, unit: Unit, command: c.UpdateHolder, actor: e.Actor) -> Outcome:
-        today = self._holder_competence(unit, command, actor)
-        gate = unit.one(_HOLDER_GATE, {"holder_id": command.holder_id})
-        if gate is None:
-            raise error(
-                "holder.not_found", f"there is no holder {command.holder_id}", holder_id=command.holder_id
-            )
-        seen = int(gate[0])
-        if command.expected_version is not None and command.expected_version != seen:
-            raise conflict(command.holder_id, seen, command.expected_version)
-        envelope = {"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"}
-        fields = command.model_dump(mode="json", exclude=envelope, exclude_unset=True)
-        if not fields:
-            raise invalid("update_holder", "names no field to change")
-        for required in ("family_name", "given_names", "birth_date", "sex", "nationality", "language"):
-            if required in fields and fields[required] is None:
-                raise invalid(required, "cannot be emptied")
-        if command.birth_date is not None and command.birth_date > today:
-            raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
-        cipher = self.cipher(unit, command.holder_id)
-        stamp = self.stamper(actor, command, command.on or today)
-        event = stamp(e.HolderUpdated, changed=tuple(fields), **fields)
-        moved = unit.run(_HOLDER_NEXT, {"of": command.holder_id, "seen": seen, "version": seen + 1})
-        if moved != 1:
-            raise conflict(command.holder_id, None, seen)
-        self.append(unit, command.holder_id, seen, [event], command.holder_id, cipher)
-        self._remember(unit, command, command.holder_id, None, command.holder_id, seen, seen + 1)
-        return Outcome(None, command.holder_id, seen + 1, (event.NAME,))
-
-    def _holder_competence(self, unit: Unit, command: c.Command, actor: e.Actor) -> date:
-        """A person belongs to no country: the actor's own office says whose rules on competence apply."""
-        jurisdiction = (actor.prefecture or DEFAULT_JURISDICTION)[:2]
-        policy = self.adopted.current(unit, jurisdiction)
-        today = self.today(policy)
-        on = command.on or today
-        if on > today:
-            raise invalid("on", f"{on} lies after today ({today}); give the day on which it happened")
-        roles = roles_for(policy.at(today), max(on, today), command.name)
-        if actor.role not in roles:
-            who = " or ".join(sorted(roles)) or "nobody"
-            raise error(
-                "actor.not_competent",
-                f"the role {actor.role} may not {command.name}; this is for: {who}",
-                role=actor.role,
-                command=command.name,
-                roles=sorted(roles),
-            )
-        return today
 
     # --- the same command twice ---
 
@@ -401,7 +313,7 @@ class Executor:
         names = unit.all(_NAMES, {"stream": stream, "low": first + 1, "high": last})
         return Outcome(permit_id, holder_id, last, tuple(n[0].split("@")[0] for n in names), replayed=True)
 
-    def _remember(
+    def remember(
         self,
         unit: Unit,
         command: c.Command,
@@ -441,30 +353,3 @@ def content_of(command: c.Command) -> bytes:
     """What makes two commands the same: name and fields as given, without the id itself."""
     fields = command.model_dump(mode="json", exclude_unset=True, exclude={"command_id"})
     return msgspec.json.encode([command.name, sorted(fields.items())])
-
-
-def micros(moment: datetime) -> int:
-    """A moment as microseconds since the epoch."""
-    delta = moment - EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-def moment(value: int) -> datetime:
-    """Microseconds since the epoch as an instant in UTC."""
-    return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
-
-
-def conflict(what: str, version: int | None, expected: int) -> Exception:
-    """``concurrency.conflict``: somebody else was first."""
-    now = f"; it is at version {version}" if version is not None else ""
-    return error(
-        "concurrency.conflict",
-        f"{what} has changed since version {expected}{now}; read it again and decide anew",
-        expected_version=expected,
-        version=version,
-    )
-
-
-def not_found(permit_id: str) -> Exception:
-    """``permit.not_found``."""
-    return error("permit.not_found", f"there is no permit {permit_id}", permit_id=permit_id)

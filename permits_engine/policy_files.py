@@ -7,125 +7,25 @@ no code, bounded in size and depth.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterator
 from datetime import date, time
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from permits_engine.domain.clocks import Calendar, Count, Holiday, Period
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.domain.policy import KINDS, RANKS, SCOPES, Office, Policy, Silence, Source, Value
+from permits_engine.domain.policy import KINDS, SCOPES, Office, Policy, Silence, Source, Value
+from permits_engine.policy_models import MODELS, CalendarPart, Model, OfficesPart, PolicyPart, Row
 
 LARGEST = 2_000_000
 """Bytes: a policy text beyond this is refused."""
 PARTS = ("policy", "calendar", "offices")
 PACKAGED = ("MA", "FR", "ES")
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=20_000)
-
-
-def _plain_date(value: object) -> object:
-    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)):
-        return value
-    raise ValueError("is not a date such as 2017-01-10")
-
-
-Day = Annotated[date, BeforeValidator(_plain_date)]
-Rank = Literal[RANKS]  # type: ignore[valid-type]
-Confidence = Literal["high", "medium", "low"]
-
-
-class _Source(_Model):
-    text: str = Field(min_length=1)
-    article: str | None = None
-
-
-class _Row(_Model):
-    name: str
-    value: Any
-    since: Day = Field(alias="from")
-    until: Day | None = None
-    known: Day
-    rank: Rank
-    source: _Source
-    confidence: Confidence
-    applies: dict[str, list[str]] = Field(default_factory=dict)
-    counting: Literal["calendar", "franc"] = "calendar"
-    roll: Literal["none", "next_working_day"] = "none"
-    note: str | None = None
-    id: str | None = None
-
-
-class _PolicyPart(_Model):
-    policy: str = Field(pattern=r"^[A-Z]{2}$")
-    title: str
-    parameters: list[_Row] = Field(min_length=1)
-
-
-class _Based(_Model):
-    source: _Source
-    rank: Rank
-    confidence: Confidence
-
-
-class _Fixed(_Based):
-    name: str
-    day: str = Field(pattern=r"^\d{2}-\d{2}$")
-    since: Day = Field(alias="from")
-    until: Day | None = None
-    known: Day
-
-
-class _Days(_Model):
-    on: list[Day] = Field(min_length=1)
-    known: Day
-
-
-class _Moving(_Based):
-    name: str
-    key: str
-    estimated: _Days | None = None
-    official: _Days | None = None
-
-
-class _Exceptional(_Based):
-    name: str
-    on: list[Day] = Field(min_length=1)
-    known: Day
-
-
-class _CalendarPart(_Based):
-    calendar: str
-    time_zone: str
-    weekend: list[int]
-    fixed: list[_Fixed] = Field(default_factory=list)
-    moving: list[_Moving] = Field(default_factory=list)
-    exceptional: list[_Exceptional] = Field(default_factory=list)
-
-
-class _OfficeRow(_Model):
-    code: str = Field(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}(\.[A-Z0-9]{1,8})?$")
-    name: dict[str, str]
-
-
-class _OfficesPart(_Based):
-    offices: str
-    list_: list[_OfficeRow] = Field(alias="list", min_length=1)
-
-
-_MODELS: dict[str, type[_Model]] = {
-    "policy": _PolicyPart,
-    "calendar": _CalendarPart,
-    "offices": _OfficesPart,
-}
 
 
 # --- reading ----------------------------------------------------------------------------------------------
@@ -251,9 +151,9 @@ def compile_text(text: str) -> Policy:
         raise _invalid([problem])
     parts = {kind: _validated(kind, plain, node) for kind, (plain, node) in found.items()}
     policy, calendar, offices = parts["policy"], parts["calendar"], parts["offices"]
-    assert isinstance(policy, _PolicyPart)
-    assert isinstance(calendar, _CalendarPart)
-    assert isinstance(offices, _OfficesPart)
+    assert isinstance(policy, PolicyPart)
+    assert isinstance(calendar, CalendarPart)
+    assert isinstance(offices, OfficesPart)
     for kind, code in (("calendar", calendar.calendar), ("offices", offices.offices)):
         if code != policy.policy:
             line = _line(found[kind][1], (kind,))
@@ -270,9 +170,9 @@ def compile_text(text: str) -> Policy:
     )
 
 
-def _validated(kind: str, plain: Any, node: Any) -> _Model:
+def _validated(kind: str, plain: Any, node: Any) -> Model:
     try:
-        return _MODELS[kind].model_validate(plain)
+        return MODELS[kind].model_validate(plain)
     except ValidationError as problem:
         faults = []
         for fault in problem.errors(include_url=False, include_input=False):
@@ -286,7 +186,7 @@ def _validated(kind: str, plain: Any, node: Any) -> _Model:
         raise _invalid(faults) from None
 
 
-def _parameters(part: _PolicyPart, node: Any) -> dict[str, tuple[Value, ...]]:
+def _parameters(part: PolicyPart, node: Any) -> dict[str, tuple[Value, ...]]:
     values: list[Value] = []
     faults: list[dict[str, Any]] = []
     taken: set[str] = set()
@@ -312,7 +212,7 @@ def _parameters(part: _PolicyPart, node: Any) -> dict[str, tuple[Value, ...]]:
     return {name: tuple(sorted(each, key=lambda v: v.weight)) for name, each in by_name.items()}
 
 
-def _value(jurisdiction: str, row: _Row, taken: set[str]) -> Value:
+def _value(jurisdiction: str, row: Row, taken: set[str]) -> Value:
     if row.name not in KINDS:
         raise ValueError(f"{row.name!r} is not a parameter that the engine knows")
     unknown = set(row.applies) - SCOPES
@@ -342,7 +242,7 @@ def _value(jurisdiction: str, row: _Row, taken: set[str]) -> Value:
     )
 
 
-def _typed(row: _Row, name: str) -> Any:
+def _typed(row: Row, name: str) -> Any:
     value, kind = row.value, KINDS[row.name]
     if isinstance(value, str) and value in {s.value for s in Silence}:
         return Silence(value)
@@ -433,7 +333,7 @@ def _clash(one: Value, two: Value) -> bool:
     return first.since == second.since and first.known == second.known
 
 
-def _holidays(part: _CalendarPart) -> Iterator[Holiday]:
+def _holidays(part: CalendarPart) -> Iterator[Holiday]:
     for fixed in part.fixed:
         month, day = (int(each) for each in fixed.day.split("-"))
         for year in range(max(fixed.since.year, 2000), 2061):

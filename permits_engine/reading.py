@@ -15,7 +15,8 @@ from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy, Silence
 from permits_engine.domain.situation import Situation
 from permits_engine.domain.view import View, view
-from permits_engine.execution import Executor, micros, moment, not_found
+from permits_engine.execution import Executor
+from permits_engine.outcomes import micros, moment, not_found
 from permits_engine.store import codec, history
 from permits_engine.store.database import Unit
 from permits_engine.store.history import StoredRecord

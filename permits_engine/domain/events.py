@@ -1,512 +1,50 @@
-"""What has happened: every stored event as a frozen, versioned struct.
-
-Fields named in ``SEALED`` are personal or free text. The store encrypts them under the holder's key into
-``sealed`` before the event is stored, and nothing in ``domain`` ever reads them back.
-"""
+"""What has happened: every stored event as a frozen, versioned struct, in one closed registry."""
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Any, ClassVar
-
-import msgspec
-
-
-class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
-    """For whom an act is done: an identity, a role of the policy, and the office where it is held."""
-
-    id: str
-    role: str
-    prefecture: str | None = None
-
-
-class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The legal basis of an event: the adopted policy text (SHA-256, hexadecimal) and the rules used."""
-
-    policy: str
-    rules: tuple[str, ...] = ()
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What every event carries.
-
-    ``effective_on`` is the legal date; the store adds position, stream, version and recorded time.
-    ``actor`` is for whom it was done, ``operator`` who ran the process.
-    """
-
-    NAME: ClassVar[str] = ""
-    SCHEMA: ClassVar[int] = 1
-    SEALED: ClassVar[frozenset[str]] = frozenset()
-    CORRECTABLE: ClassVar[frozenset[str]] = frozenset()
-
-    event_id: str
-    effective_on: date
-    actor: Actor
-    operator: str
-    correlation_id: str
-    causation_id: str | None = None
-    command_id: str | None = None
-    basis: Basis | None = None
-    sealed: str | None = None
-
-
-def stored_name(event: type[Event] | Event) -> str:
-    """The stored type of an event, ``name@schema_version``."""
-    return f"{event.NAME}@{event.SCHEMA}"
-
-
-# --- the permit -------------------------------------------------------------------------------------------
-
-
-class ApplicationLodged(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A first request was filed; what statistics and decisions need of the holder is pinned, coarse."""
-
-    NAME = "permit.application_lodged"
-    SEALED = frozenset({"file_number"})
-    CORRECTABLE = frozenset(
-        {"effective_on", "criterion", "missing", "file_number", "nationality", "sex", "age"}
-    )
-
-    holder_id: str
-    jurisdiction: str
-    category: str
-    prefecture: str
-    title_kind: str = "registration_card"
-    criterion: str | None = None
-    missing: tuple[str, ...] = ()
-    nationality: str | None = None
-    sex: str | None = None
-    age: int | None = None
-    file_number: str | None = None
-
-
-class ReceiptIssued(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The récépissé was given for the latest request (law 02-03, article 8)."""
-
-    NAME = "permit.receipt_issued"
-    CORRECTABLE = frozenset({"until"})
-
-    until: date
-
-
-class ReceiptExtended(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The receipt was extended from its own end."""
-
-    NAME = "permit.receipt_extended"
-
-    until: date
-
-
-class DocumentsRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The office asked for documents after filing."""
-
-    NAME = "permit.documents_requested"
-    SEALED = frozenset({"reason"})
-    CORRECTABLE = frozenset({"effective_on", "documents"})
-
-    documents: tuple[str, ...]
-    reason: str | None = None
-
-
-class DocumentsSupplied(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The holder supplied documents."""
-
-    NAME = "permit.documents_supplied"
-    CORRECTABLE = frozenset({"effective_on", "documents"})
-
-    documents: tuple[str, ...]
-
-
-class ApplicationReturned(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The file was returned because it was not completed in time (law 55-19, article 10)."""
-
-    NAME = "permit.application_returned"
-
-    request: int
-
-
-class DecisionExtended(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The time to decide was extended for an expertise or an inquiry (law 55-19, article 17)."""
-
-    NAME = "permit.decision_extended"
-    CORRECTABLE = frozenset({"until"})
-
-    reason: str
-    until: date
-
-
-class OpinionRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A commission gave its opinion."""
-
-    NAME = "permit.opinion_recorded"
-    SEALED = frozenset({"reasons"})
-    CORRECTABLE = frozenset({"effective_on", "favourable", "reasons"})
-
-    body: str
-    favourable: bool
-    reasons: str | None = None
-
-
-class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A first card was granted."""
-
-    NAME = "permit.issued"
-    SEALED = frozenset({"card_number"})
-    CORRECTABLE = frozenset({"card_number", "valid_from", "valid_until"})
-
-    term_number: int
-    valid_from: date
-    valid_until: date
-    term: str
-    title_kind: str = "registration_card"
-    card_number: str | None = None
-
-
-class Refused(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The application was refused."""
-
-    NAME = "permit.refused"
-    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
-
-    request: int
-    reasons_in_fact: str | None = None
-    reasons_in_law: str | None = None
-
-
-class ImplicitlyRefused(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Silence became a refusal (law 41-90, article 23)."""
-
-    NAME = "permit.implicitly_refused"
-
-    request: int
-
-
-class ImplicitlyGranted(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Silence became an acceptance, where the law says so."""
-
-    NAME = "permit.implicitly_granted"
-
-    request: int
-    term_number: int
-    valid_from: date
-    valid_until: date
-    term: str
-    title_kind: str = "registration_card"
-
-
-class RenewalRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A renewal was asked for; ``track`` and ``timely`` are as on the day of filing."""
-
-    NAME = "permit.renewal_requested"
-    CORRECTABLE = frozenset({"effective_on", "missing"})
-
-    missing: tuple[str, ...] = ()
-    track: str = "standard"
-    timely: bool = True
-
-
-class Renewed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A further term was granted; ``excluded`` when it is shorter than the policy's for recorded reasons."""
-
-    NAME = "permit.renewed"
-    SEALED = frozenset({"card_number", "exclusion"})
-    CORRECTABLE = frozenset({"card_number", "valid_from", "valid_until"})
-
-    term_number: int
-    valid_from: date
-    valid_until: date
-    term: str
-    track: str = "standard"
-    request: int | None = None
-    excluded: bool = False
-    card_number: str | None = None
-    exclusion: dict[str, str] | None = None
-
-
-class RenewalRefused(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The renewal was refused."""
-
-    NAME = "permit.renewal_refused"
-    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
-
-    request: int
-    reasons_in_fact: str | None = None
-    reasons_in_law: str | None = None
-
-
-class Revoked(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The title was withdrawn (law 02-03, article 19)."""
-
-    NAME = "permit.revoked"
-    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
-
-    ground: str
-    reasons_in_fact: str | None = None
-    reasons_in_law: str | None = None
-
-
-class Reinstated(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A revoked title was given back whole; it acts from the revocation that was annulled."""
-
-    NAME = "permit.reinstated"
-
-    decision_version: int
-
-
-class DecisionNotified(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A decision was brought to the holder's knowledge; only a regular notification starts clocks."""
-
-    NAME = "permit.decision_notified"
-    SEALED = frozenset({"proof"})
-    CORRECTABLE = frozenset({"effective_on", "regular", "mode", "proof"})
-
-    decision_version: int
-    mode: str
-    regular: bool
-    proof: str | None = None
-
-
-class Appealed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An appeal was lodged; ``decision_version`` 0 is an implicit refusal not yet recorded."""
-
-    NAME = "permit.appealed"
-    CORRECTABLE = frozenset({"effective_on"})
-
-    body: str
-    decision_version: int
-
-
-class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An appeal was decided; upheld, it acts from the decision that it annuls."""
-
-    NAME = "permit.appeal_decided"
-    SEALED = frozenset({"reasons"})
-
-    body: str
-    outcome: str
-    decision_version: int
-    reasons: str | None = None
-
-
-class Lapsed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The window to renew closed without a request."""
-
-    NAME = "permit.lapsed"
-
-    term_number: int
-
-
-class ExitRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The holder left the territory."""
-
-    NAME = "permit.exit_recorded"
-    CORRECTABLE = frozenset({"effective_on"})
-
-
-class ReturnRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The holder came back."""
-
-    NAME = "permit.return_recorded"
-    CORRECTABLE = frozenset({"effective_on"})
-
-
-class LostByAbsence(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An absence longer than the law allows ended the title (decree 2-09-607, article 19)."""
-
-    NAME = "permit.lost_by_absence"
-
-    exit_version: int
-
-
-class Transferred(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The file went to another office."""
-
-    NAME = "permit.transferred"
-    CORRECTABLE = frozenset({"effective_on"})
-
-    prefecture: str
-
-
-class CardReplaced(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A new card was made for the same term."""
-
-    NAME = "permit.card_replaced"
-    SEALED = frozenset({"card_number"})
-    CORRECTABLE = frozenset({"card_number"})
-
-    reason: str
-    card_number: str | None = None
-
-
-class Closed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The permit ended for good."""
-
-    NAME = "permit.closed"
-    CORRECTABLE = frozenset({"effective_on", "reason"})
-
-    reason: str
-
-
-class Corrected(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A field of an earlier event was recorded wrongly; it acts from the fact that it corrects.
-
-    ``value`` holds the right value of a clear field, ``sealed_value`` that of a sealed one.
-    """
-
-    NAME = "permit.corrected"
-    SEALED = frozenset({"sealed_value", "reason"})
-
-    of_version: int
-    field: str
-    value: Any = None
-    sealed_value: Any = None
-    reason: str | None = None
-
-
-# --- the holder -------------------------------------------------------------------------------------------
-
-_PERSON = frozenset(
-    {
-        "family_name",
-        "given_names",
-        "birth_date",
-        "sex",
-        "nationality",
-        "language",
-        "email",
-        "phone",
-        "address",
-    }
+from permits_engine.domain.event import Actor, Basis, Event, stored_name
+from permits_engine.domain.other_events import (
+    FactRecorded,
+    HolderRegistered,
+    HolderUpdated,
+    NoticeBounced,
+    NoticeDue,
+    NoticeFailed,
+    NoticeParked,
+    NoticeSent,
+    NoticeSuppressed,
+    PolicyAdopted,
 )
-
-
-class HolderRegistered(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A person became known; every field about them is sealed."""
-
-    NAME = "holder.registered"
-    SEALED = _PERSON
-
-    family_name: str | None = None
-    given_names: str | None = None
-    birth_date: str | None = None
-    sex: str | None = None
-    nationality: str | None = None
-    language: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    address: str | None = None
-
-
-class HolderUpdated(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Personal data changed; ``changed`` names the fields, so that one may also become empty."""
-
-    NAME = "holder.updated"
-    SEALED = _PERSON
-
-    changed: tuple[str, ...]
-    family_name: str | None = None
-    given_names: str | None = None
-    birth_date: str | None = None
-    sex: str | None = None
-    nationality: str | None = None
-    language: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    address: str | None = None
-
-
-class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Something about a person that law attaches effects to, with its validity and sealed evidence."""
-
-    NAME = "holder.fact_recorded"
-    SEALED = frozenset({"evidence"})
-
-    kind: str
-    since: date
-    until: date | None = None
-    evidence: str | None = None
-
-
-# --- the law ----------------------------------------------------------------------------------------------
-
-
-class PolicyAdopted(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A policy text became part of the history; decisions from here on are taken under it."""
-
-    NAME = "policy.adopted"
-
-    jurisdiction: str
-    digest: str
-    text: str
-
-
-# --- notices ----------------------------------------------------------------------------------------------
-
-
-class NoticeDue(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message became due; its id is a function of permit, deadline kind, tier and anchor."""
-
-    NAME = "notice.due"
-
-    permit_id: str
-    holder_id: str
-    kind: str
-    to: str
-    anchor: int
-    office: str
-    language: str
-    tier: str | None = None
-    due_on: date | None = None
-    deadline: str | None = None
-    expedited: bool = False
-
-
-class NoticeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message was accepted by its channel; the channel's answer is the evidence."""
-
-    NAME = "notice.sent"
-    SEALED = frozenset({"response"})
-
-    channel: str
-    message_id: str | None = None
-    response: str | None = None
-
-
-class NoticeFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A channel did not take the message; it will be tried again."""
-
-    NAME = "notice.failed"
-    SEALED = frozenset({"response"})
-
-    channel: str
-    permanent: bool = False
-    response: str | None = None
-
-
-class NoticeBounced(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message came back after it had been accepted."""
-
-    NAME = "notice.bounced"
-    SEALED = frozenset({"response"})
-
-    channel: str
-    response: str | None = None
-
-
-class NoticeParked(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message waits for a human; ``reason`` is a code."""
-
-    NAME = "notice.parked"
-
-    reason: str
-
-
-class NoticeSuppressed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message that was due is not sent any more; ``reason`` is a code."""
-
-    NAME = "notice.suppressed"
-
-    reason: str
+from permits_engine.domain.permit_events import (
+    AppealDecided,
+    Appealed,
+    ApplicationLodged,
+    ApplicationReturned,
+    CardReplaced,
+    Closed,
+    Corrected,
+    DecisionExtended,
+    DecisionNotified,
+    DocumentsRequested,
+    DocumentsSupplied,
+    ExitRecorded,
+    ImplicitlyGranted,
+    ImplicitlyRefused,
+    Issued,
+    Lapsed,
+    LostByAbsence,
+    OpinionRecorded,
+    ReceiptExtended,
+    ReceiptIssued,
+    Refused,
+    Reinstated,
+    RenewalRefused,
+    RenewalRequested,
+    Renewed,
+    ReturnRecorded,
+    Revoked,
+    Transferred,
+)
 
 
 def _all(kind: type[Event]) -> list[type[Event]]:
@@ -515,3 +53,49 @@ def _all(kind: type[Event]) -> list[type[Event]]:
 
 EVENTS: dict[str, type[Event]] = {stored_name(kind): kind for kind in _all(Event) if kind.NAME}
 """The closed registry: stored type to class. What is not here is not read."""
+
+__all__ = [
+    "EVENTS",
+    "Actor",
+    "AppealDecided",
+    "Appealed",
+    "ApplicationLodged",
+    "ApplicationReturned",
+    "Basis",
+    "CardReplaced",
+    "Closed",
+    "Corrected",
+    "DecisionExtended",
+    "DecisionNotified",
+    "DocumentsRequested",
+    "DocumentsSupplied",
+    "Event",
+    "ExitRecorded",
+    "FactRecorded",
+    "HolderRegistered",
+    "HolderUpdated",
+    "ImplicitlyGranted",
+    "ImplicitlyRefused",
+    "Issued",
+    "Lapsed",
+    "LostByAbsence",
+    "NoticeBounced",
+    "NoticeDue",
+    "NoticeFailed",
+    "NoticeParked",
+    "NoticeSent",
+    "NoticeSuppressed",
+    "OpinionRecorded",
+    "PolicyAdopted",
+    "ReceiptExtended",
+    "ReceiptIssued",
+    "Refused",
+    "Reinstated",
+    "RenewalRefused",
+    "RenewalRequested",
+    "Renewed",
+    "ReturnRecorded",
+    "Revoked",
+    "Transferred",
+    "stored_name",
+]

@@ -19,7 +19,7 @@ from permits_engine.commands import PUBLIC, input_error, parse
 from permits_engine.domain.errors import InputError, PermitsError, error, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
-from permits_engine.policy_files import Day
+from permits_engine.policy_models import Day
 from permits_engine.reading import PermitView
 from permits_engine.scheduler.passes import run_pass, sink_routes
 from permits_engine.testing.clock import FakeClock

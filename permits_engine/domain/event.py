@@ -1,0 +1,55 @@
+"""What has happened: every stored event as a frozen, versioned struct.
+
+Fields named in ``SEALED`` are personal or free text. The store encrypts them under the holder's key into
+``sealed`` before the event is stored, and nothing in ``domain`` ever reads them back.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import ClassVar
+
+import msgspec
+
+
+class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
+    """For whom an act is done: an identity, a role of the policy, and the office where it is held."""
+
+    id: str
+    role: str
+    prefecture: str | None = None
+
+
+class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The legal basis of an event: the adopted policy text (SHA-256, hexadecimal) and the rules used."""
+
+    policy: str
+    rules: tuple[str, ...] = ()
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What every event carries.
+
+    ``effective_on`` is the legal date; the store adds position, stream, version and recorded time.
+    ``actor`` is for whom it was done, ``operator`` who ran the process.
+    """
+
+    NAME: ClassVar[str] = ""
+    SCHEMA: ClassVar[int] = 1
+    SEALED: ClassVar[frozenset[str]] = frozenset()
+    CORRECTABLE: ClassVar[frozenset[str]] = frozenset()
+
+    event_id: str
+    effective_on: date
+    actor: Actor
+    operator: str
+    correlation_id: str
+    causation_id: str | None = None
+    command_id: str | None = None
+    basis: Basis | None = None
+    sealed: str | None = None
+
+
+def stored_name(event: type[Event] | Event) -> str:
+    """The stored type of an event, ``name@schema_version``."""
+    return f"{event.NAME}@{event.SCHEMA}"

@@ -1,0 +1,150 @@
+"""What happens to a person, to the law, and to a message."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from permits_engine.domain.event import Event
+
+_PERSON = frozenset(
+    {
+        "family_name",
+        "given_names",
+        "birth_date",
+        "sex",
+        "nationality",
+        "language",
+        "email",
+        "phone",
+        "address",
+    }
+)
+
+
+class HolderRegistered(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A person became known; every field about them is sealed."""
+
+    NAME = "holder.registered"
+    SEALED = _PERSON
+
+    family_name: str | None = None
+    given_names: str | None = None
+    birth_date: str | None = None
+    sex: str | None = None
+    nationality: str | None = None
+    language: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    address: str | None = None
+
+
+class HolderUpdated(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Personal data changed; ``changed`` names the fields, so that one may also become empty."""
+
+    NAME = "holder.updated"
+    SEALED = _PERSON
+
+    changed: tuple[str, ...]
+    family_name: str | None = None
+    given_names: str | None = None
+    birth_date: str | None = None
+    sex: str | None = None
+    nationality: str | None = None
+    language: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    address: str | None = None
+
+
+class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Something about a person that law attaches effects to, with its validity and sealed evidence."""
+
+    NAME = "holder.fact_recorded"
+    SEALED = frozenset({"evidence"})
+
+    kind: str
+    since: date
+    until: date | None = None
+    evidence: str | None = None
+
+
+# --- the law ----------------------------------------------------------------------------------------------
+
+
+class PolicyAdopted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A policy text became part of the history; decisions from here on are taken under it."""
+
+    NAME = "policy.adopted"
+
+    jurisdiction: str
+    digest: str
+    text: str
+
+
+# --- notices ----------------------------------------------------------------------------------------------
+
+
+class NoticeDue(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A message became due; its id is a function of permit, deadline kind, tier and anchor."""
+
+    NAME = "notice.due"
+
+    permit_id: str
+    holder_id: str
+    kind: str
+    to: str
+    anchor: int
+    office: str
+    language: str
+    tier: str | None = None
+    due_on: date | None = None
+    deadline: str | None = None
+    expedited: bool = False
+
+
+class NoticeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A message was accepted by its channel; the channel's answer is the evidence."""
+
+    NAME = "notice.sent"
+    SEALED = frozenset({"response"})
+
+    channel: str
+    message_id: str | None = None
+    response: str | None = None
+
+
+class NoticeFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A channel did not take the message; it will be tried again."""
+
+    NAME = "notice.failed"
+    SEALED = frozenset({"response"})
+
+    channel: str
+    permanent: bool = False
+    response: str | None = None
+
+
+class NoticeBounced(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A message came back after it had been accepted."""
+
+    NAME = "notice.bounced"
+    SEALED = frozenset({"response"})
+
+    channel: str
+    response: str | None = None
+
+
+class NoticeParked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A message waits for a human; ``reason`` is a code."""
+
+    NAME = "notice.parked"
+
+    reason: str
+
+
+class NoticeSuppressed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A message that was due is not sent any more; ``reason`` is a code."""
+
+    NAME = "notice.suppressed"
+
+    reason: str

@@ -1,0 +1,313 @@
+"""What happens to a permit file."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from permits_engine.domain.event import Event
+
+
+class ApplicationLodged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A first request was filed; what statistics and decisions need of the holder is pinned, coarse."""
+
+    NAME = "permit.application_lodged"
+    SEALED = frozenset({"file_number"})
+    CORRECTABLE = frozenset(
+        {"effective_on", "criterion", "missing", "file_number", "nationality", "sex", "age"}
+    )
+
+    holder_id: str
+    jurisdiction: str
+    category: str
+    prefecture: str
+    title_kind: str = "registration_card"
+    criterion: str | None = None
+    missing: tuple[str, ...] = ()
+    nationality: str | None = None
+    sex: str | None = None
+    age: int | None = None
+    file_number: str | None = None
+
+
+class ReceiptIssued(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The récépissé was given for the latest request (law 02-03, article 8)."""
+
+    NAME = "permit.receipt_issued"
+    CORRECTABLE = frozenset({"until"})
+
+    until: date
+
+
+class ReceiptExtended(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The receipt was extended from its own end."""
+
+    NAME = "permit.receipt_extended"
+
+    until: date
+
+
+class DocumentsRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The office asked for documents after filing."""
+
+    NAME = "permit.documents_requested"
+    SEALED = frozenset({"reason"})
+    CORRECTABLE = frozenset({"effective_on", "documents"})
+
+    documents: tuple[str, ...]
+    reason: str | None = None
+
+
+class DocumentsSupplied(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The holder supplied documents."""
+
+    NAME = "permit.documents_supplied"
+    CORRECTABLE = frozenset({"effective_on", "documents"})
+
+    documents: tuple[str, ...]
+
+
+class ApplicationReturned(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The file was returned because it was not completed in time (law 55-19, article 10)."""
+
+    NAME = "permit.application_returned"
+
+    request: int
+
+
+class DecisionExtended(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The time to decide was extended for an expertise or an inquiry (law 55-19, article 17)."""
+
+    NAME = "permit.decision_extended"
+    CORRECTABLE = frozenset({"until"})
+
+    reason: str
+    until: date
+
+
+class OpinionRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A commission gave its opinion."""
+
+    NAME = "permit.opinion_recorded"
+    SEALED = frozenset({"reasons"})
+    CORRECTABLE = frozenset({"effective_on", "favourable", "reasons"})
+
+    body: str
+    favourable: bool
+    reasons: str | None = None
+
+
+class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A first card was granted."""
+
+    NAME = "permit.issued"
+    SEALED = frozenset({"card_number"})
+    CORRECTABLE = frozenset({"card_number", "valid_from", "valid_until"})
+
+    term_number: int
+    valid_from: date
+    valid_until: date
+    term: str
+    title_kind: str = "registration_card"
+    card_number: str | None = None
+
+
+class Refused(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The application was refused."""
+
+    NAME = "permit.refused"
+    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
+
+    request: int
+    reasons_in_fact: str | None = None
+    reasons_in_law: str | None = None
+
+
+class ImplicitlyRefused(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Silence became a refusal (law 41-90, article 23)."""
+
+    NAME = "permit.implicitly_refused"
+
+    request: int
+
+
+class ImplicitlyGranted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Silence became an acceptance, where the law says so."""
+
+    NAME = "permit.implicitly_granted"
+
+    request: int
+    term_number: int
+    valid_from: date
+    valid_until: date
+    term: str
+    title_kind: str = "registration_card"
+
+
+class RenewalRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A renewal was asked for; ``track`` and ``timely`` are as on the day of filing."""
+
+    NAME = "permit.renewal_requested"
+    CORRECTABLE = frozenset({"effective_on", "missing"})
+
+    missing: tuple[str, ...] = ()
+    track: str = "standard"
+    timely: bool = True
+
+
+class Renewed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A further term was granted; ``excluded`` when it is shorter than the policy's for recorded reasons."""
+
+    NAME = "permit.renewed"
+    SEALED = frozenset({"card_number", "exclusion"})
+    CORRECTABLE = frozenset({"card_number", "valid_from", "valid_until"})
+
+    term_number: int
+    valid_from: date
+    valid_until: date
+    term: str
+    track: str = "standard"
+    request: int | None = None
+    excluded: bool = False
+    card_number: str | None = None
+    exclusion: dict[str, str] | None = None
+
+
+class RenewalRefused(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The renewal was refused."""
+
+    NAME = "permit.renewal_refused"
+    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
+
+    request: int
+    reasons_in_fact: str | None = None
+    reasons_in_law: str | None = None
+
+
+class Revoked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The title was withdrawn (law 02-03, article 19)."""
+
+    NAME = "permit.revoked"
+    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
+
+    ground: str
+    reasons_in_fact: str | None = None
+    reasons_in_law: str | None = None
+
+
+class Reinstated(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A revoked title was given back whole; it acts from the revocation that was annulled."""
+
+    NAME = "permit.reinstated"
+
+    decision_version: int
+
+
+class DecisionNotified(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A decision was brought to the holder's knowledge; only a regular notification starts clocks."""
+
+    NAME = "permit.decision_notified"
+    SEALED = frozenset({"proof"})
+    CORRECTABLE = frozenset({"effective_on", "regular", "mode", "proof"})
+
+    decision_version: int
+    mode: str
+    regular: bool
+    proof: str | None = None
+
+
+class Appealed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An appeal was lodged; ``decision_version`` 0 is an implicit refusal not yet recorded."""
+
+    NAME = "permit.appealed"
+    CORRECTABLE = frozenset({"effective_on"})
+
+    body: str
+    decision_version: int
+
+
+class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An appeal was decided; upheld, it acts from the decision that it annuls."""
+
+    NAME = "permit.appeal_decided"
+    SEALED = frozenset({"reasons"})
+
+    body: str
+    outcome: str
+    decision_version: int
+    reasons: str | None = None
+
+
+class Lapsed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The window to renew closed without a request."""
+
+    NAME = "permit.lapsed"
+
+    term_number: int
+
+
+class ExitRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The holder left the territory."""
+
+    NAME = "permit.exit_recorded"
+    CORRECTABLE = frozenset({"effective_on"})
+
+
+class ReturnRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The holder came back."""
+
+    NAME = "permit.return_recorded"
+    CORRECTABLE = frozenset({"effective_on"})
+
+
+class LostByAbsence(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An absence longer than the law allows ended the title (decree 2-09-607, article 19)."""
+
+    NAME = "permit.lost_by_absence"
+
+    exit_version: int
+
+
+class Transferred(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The file went to another office."""
+
+    NAME = "permit.transferred"
+    CORRECTABLE = frozenset({"effective_on"})
+
+    prefecture: str
+
+
+class CardReplaced(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A new card was made for the same term."""
+
+    NAME = "permit.card_replaced"
+    SEALED = frozenset({"card_number"})
+    CORRECTABLE = frozenset({"card_number"})
+
+    reason: str
+    card_number: str | None = None
+
+
+class Closed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The permit ended for good."""
+
+    NAME = "permit.closed"
+    CORRECTABLE = frozenset({"effective_on", "reason"})
+
+    reason: str
+
+
+class Corrected(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A field of an earlier event was recorded wrongly; it acts from the fact that it corrects.
+
+    ``value`` holds the right value of a clear field, ``sealed_value`` that of a sealed one.
+    """
+
+    NAME = "permit.corrected"
+    SEALED = frozenset({"sealed_value", "reason"})
+
+    of_version: int
+    field: str
+    value: Any = None
+    sealed_value: Any = None
+    reason: str | None = None

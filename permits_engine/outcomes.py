@@ -1,0 +1,48 @@
+"""What comes back from a command, and the moments and refusals that every road shares."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from permits_engine.domain.errors import error
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What a command led to: the stream's version after it and the names of the events."""
+
+    permit_id: str | None
+    holder_id: str | None
+    version: int
+    events: tuple[str, ...]
+    replayed: bool = False
+
+
+def micros(moment: datetime) -> int:
+    """A moment as microseconds since the epoch."""
+    delta = moment - EPOCH
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+def moment(value: int) -> datetime:
+    """Microseconds since the epoch as an instant in UTC."""
+    return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
+
+
+def conflict(what: str, version: int | None, expected: int) -> Exception:
+    """``concurrency.conflict``: somebody else was first."""
+    now = f"; it is at version {version}" if version is not None else ""
+    return error(
+        "concurrency.conflict",
+        f"{what} has changed since version {expected}{now}; read it again and decide anew",
+        expected_version=expected,
+        version=version,
+    )
+
+
+def not_found(permit_id: str) -> Exception:
+    """``permit.not_found``."""
+    return error("permit.not_found", f"there is no permit {permit_id}", permit_id=permit_id)
