@@ -17,7 +17,7 @@ from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle
 from permits_engine.domain.case import Draft, Holder, OtherTitle
 from permits_engine.domain.errors import error, invalid
-from permits_engine.domain.permit import Permit, apply, fold
+from permits_engine.domain.permit import Permit, apply, corrected, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.outcomes import Outcome, conflict, micros, not_found
 from permits_engine.person import Person, person_of
@@ -159,7 +159,7 @@ class Executor:
             holder, gate = self._titles(unit, permit)
         target = None
         if isinstance(command, c.CorrectRecord):
-            target = dict(past).get(command.of_version)
+            target = dict(corrected(past)).get(command.of_version)
         drafts = lifecycle.decide(
             command.name, command, permit, holder, policy, actor, today=today, target=target
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import msgspec
 
@@ -134,7 +135,7 @@ def renew_permit(case: Case) -> list[Draft]:
     s, c, request, last = case.situation, case.command, case.situation.request, case.situation.term
     assert request is not None and last is not None
     after = last.valid_until + ONE_DAY
-    valid_from = after if s.is_timely(request) else max(case.on, after)
+    valid_from = after if s.is_timely(request) else case.on
     term = _term(case, "term.renewal", valid_from, "term.maximum")
     default: Period = case.rules.need("term.renewal", case.on, case.scope(stage="renewal"))
     shorter = term_end(valid_from, term) < term_end(valid_from, default)
@@ -212,17 +213,23 @@ def _to_notify(case: Case) -> Decision:
 def notify_decision(case: Case) -> list[Draft]:
     """A notification; regular only in a form that the policy names, with proof (law 03-01)."""
     c, decision = case.command, _to_notify(case)
-    forms = case.rules.get("notification.regular", case.on, case.scope()) or ()
-    regular = c.mode in forms and bool(c.proof and c.proof.strip())
+    proven = bool(c.proof and c.proof.strip())
+    regular = _is_regular(case, c.mode, proven)
     return [
         case.draft(
             e.DecisionNotified,
             decision_version=decision.version,
             mode=c.mode,
             regular=regular,
+            proven=proven,
             proof=c.proof,
         )
     ]
+
+
+def _is_regular(case: Case, mode: str, proven: bool) -> bool:
+    forms = case.rules.get("notification.regular", case.on, case.scope()) or ()
+    return proven and mode in forms
 
 
 def lodge_appeal(case: Case) -> list[Draft]:
@@ -279,32 +286,27 @@ def close_permit(case: Case) -> list[Draft]:
 def correct_record(case: Case) -> list[Draft]:
     """A correction of one field of an earlier event, appended."""
     c, target = case.command, case.target
-    if target is None:
-        last = case.situation.permit.version
-        raise invalid("of_version", f"there is no event {c.of_version}; the last one is {last}")
-    if c.field not in target.CORRECTABLE:
-        names = ", ".join(sorted(target.CORRECTABLE)) or "nothing"
-        raise invalid("field", f"{c.field!r} of {target.NAME} cannot be corrected; correctable: {names}")
-    try:
-        fixed = with_fields(target, {c.field: c.value})
-    except (msgspec.ValidationError, TypeError, ValueError) as problem:
-        raise invalid("value", f"does not fit {target.NAME}.{c.field}: {problem}") from None
-    if c.value is None:
-        raise invalid("value", "is missing; give the right value")
-    if c.field == "effective_on" and fixed.effective_on > case.today:
-        raise invalid("value", f"{fixed.effective_on} lies after today")
-    sealed = c.field in target.SEALED
-    plain = msgspec.to_builtins(getattr(fixed, c.field))
-    return [
-        case.draft(
-            e.Corrected,
-            of_version=c.of_version,
-            field=c.field,
-            value=None if sealed else plain,
-            sealed_value=plain if sealed else None,
-            reason=c.reason,
-        )
-    ]
+    assert target is not None
+    fixed = with_fields(target, {c.field: c.value})
+    drafts = [_correction(case, target, c.field, msgspec.to_builtins(getattr(fixed, c.field)))]
+    if isinstance(fixed, e.DecisionNotified) and c.field in {"mode", "proof"}:
+        proven = bool(c.value.strip()) if c.field == "proof" else fixed.proven
+        regular = _is_regular(case, fixed.mode, proven)
+        if regular != fixed.regular:
+            drafts.append(_correction(case, target, "regular", regular))
+    return drafts
+
+
+def _correction(case: Case, target: e.Event, field: str, value: Any) -> Draft:
+    sealed = field in target.SEALED
+    return case.draft(
+        e.Corrected,
+        of_version=case.command.of_version,
+        field=field,
+        value=None if sealed else value,
+        sealed_value=value if sealed else None,
+        reason=case.command.reason,
+    )
 
 
 def run_clock(case: Case) -> list[Draft]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from permits_engine.domain.case import Case
 from permits_engine.domain.errors import error
 from permits_engine.domain.policy import Rules
@@ -9,9 +11,9 @@ from permits_engine.domain.policy import Rules
 COMMANDS_BY_BODY = {"record_opinion", "decide_appeal"}
 
 
-def roles_for(rules: Rules, case_on: object, name: str, body: str | None = None) -> dict[str, str]:
+def roles_for(rules: Rules, case_on: date, name: str, body: str | None = None) -> dict[str, str]:
     """The roles that may give a command, each with its reach (own or any)."""
-    table = rules.get("competence", case_on, {}) or {}  # type: ignore[arg-type]
+    table = rules.need("competence", case_on, {})
     if name in COMMANDS_BY_BODY:
         if body is not None:
             return dict(table.get(f"{name}/{body}", {}))

@@ -88,7 +88,7 @@ def _acceptance(s: Situation, rules: Rules, on: date) -> Draft:
         start, number = on, 1
     else:
         after = term.valid_until + ONE_DAY
-        start, number = after if s.is_timely(request) else max(on, after), term.number + 1
+        start, number = after if s.is_timely(request) else on, term.number + 1
     return _draft(
         rules,
         e.ImplicitlyGranted,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+import msgspec
 
 from permits_engine.domain import deadlines
 from permits_engine.domain.case import Case
 from permits_engine.domain.errors import PermitsError, error, invalid
+from permits_engine.domain.permit import with_fields
 from permits_engine.domain.situation import half
 
 
@@ -34,9 +38,9 @@ def _refuse(case: Case, why: str) -> PermitsError:
 # --- filing -----------------------------------------------------------------------------------------------
 
 
-def lodging(case: Case) -> None:
-    """A first application: category, office, campaign window, criterion and documents."""
-    c, rules, scope = case.command, case.rules, case.scope()
+def filed_with(case: Case) -> None:
+    """A first application names a category and an office of the country, for somebody born by then."""
+    c, rules = case.command, case.rules
     categories = rules.need("categories", case.on, {})
     if c.category not in categories:
         raise invalid("category", f"{c.category!r} is not one of {', '.join(categories)}")
@@ -44,6 +48,11 @@ def lodging(case: Case) -> None:
         raise invalid("prefecture", f"{c.prefecture!r} is not an office of {rules.policy.jurisdiction}")
     if case.holder.age is not None and case.holder.age < 0:
         raise invalid("holder_id", "the holder was born after the day of filing")
+
+
+def lodging(case: Case) -> None:
+    """A first application: campaign window, criterion and documents."""
+    c, rules, scope = case.command, case.rules, case.scope()
     window = rules.get("campaign.window", case.on, scope)
     campaigns = rules.policy.parameters.get("campaign.window", ())
     if window is None and any(each.covers(scope) for each in campaigns):
@@ -181,8 +190,8 @@ def extension_possible(case: Case) -> None:
         raise invalid("reason", f"{c.reason!r} is not one of {', '.join(reasons)}")
     if request.extended is not None:
         raise _refuse(case, "the time to decide was extended already, and that is possible once")
-    if case.on > due:
-        raise _refuse(case, f"the time to decide ended on {due}")
+    if case.on >= due:
+        raise _refuse(case, f"the time to decide is over on {due}, and it is extended before that day")
     if c.until <= due:
         raise invalid("until", f"{c.until} is not later than the present last day, {due}")
 
@@ -317,10 +326,52 @@ def abroad(case: Case) -> None:
         raise _refuse(case, "no exit without a return is recorded before that day")
 
 
-def other_office(case: Case) -> None:
-    """A file goes to another office of the same jurisdiction."""
+def known_office(case: Case) -> None:
+    """A file goes to an office of the same jurisdiction."""
     office = case.command.prefecture
     if office not in case.rules.policy.offices:
         raise invalid("prefecture", f"{office!r} is not an office of {case.rules.policy.jurisdiction}")
+
+
+def other_office(case: Case) -> None:
+    """A file goes to an office that does not have it."""
+    office = case.command.prefecture
     if office == case.situation.prefecture:
         raise invalid("prefecture", f"the file is with {office} already")
+
+
+# --- corrections ------------------------------------------------------------------------------------------
+
+
+_CORRECTED_AS: dict[tuple[str, str], Any] = {
+    ("permit.application_lodged", "nationality"): Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")],
+    ("permit.application_lodged", "sex"): Literal["F", "M", "X"],
+    ("permit.application_lodged", "age"): Annotated[int, msgspec.Meta(ge=0, le=150)],
+    ("permit.decision_notified", "mode"): Literal["written", "electronic", "oral"],
+    ("permit.closed", "reason"): Literal["naturalised", "departed", "deceased", "other_title"],
+}
+
+
+def correctable(case: Case) -> None:
+    """A correction names a field of an event that may be corrected, and a value that fits it."""
+    c, target = case.command, case.target
+    if target is None:
+        raise invalid(
+            "of_version",
+            f"there is no event {c.of_version}; the last one is {case.situation.permit.version}",
+        )
+    if c.field not in target.CORRECTABLE:
+        names = ", ".join(sorted(target.CORRECTABLE)) or "nothing"
+        raise invalid("field", f"{c.field!r} of {target.NAME} cannot be corrected; correctable: {names}")
+    if c.value is None:
+        raise invalid("value", "is missing; give the right value")
+    try:
+        msgspec.convert(c.value, _CORRECTED_AS.get((target.NAME, c.field), Any))
+        fixed = with_fields(target, {c.field: c.value})
+    except (msgspec.ValidationError, TypeError, ValueError) as problem:
+        raise invalid("value", f"does not fit {target.NAME}.{c.field}: {problem}") from None
+    if fixed.effective_on > case.today:
+        raise invalid("value", f"{fixed.effective_on} lies after today")
+    start, end = getattr(fixed, "valid_from", None), getattr(fixed, "valid_until", None)
+    if start is not None and end is not None and end < start:
+        raise invalid("value", f"the term would end on {end}, before it begins on {start}")

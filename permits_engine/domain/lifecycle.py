@@ -37,9 +37,9 @@ NOT_CLOSED = EVER_HELD | {"none", "revoked", "lost_by_absence"}
 class Move(msgspec.Struct, frozen=True):
     """One row of the table.
 
-    ``title``, ``application`` and ``stage`` name the states in which the command is possible (none: any),
-    ``guards`` run in order after the state, ``events`` is what may be recorded and ``to`` what the file
-    then is, for the diagram.
+    ``checks`` look at the input before anything else; ``title``, ``application`` and ``stage`` name the
+    states in which the command is possible (none: any); ``guards`` run in order after the state; ``events``
+    is what may be recorded and ``to`` what the file then is, for the diagram.
     """
 
     command: str
@@ -49,6 +49,7 @@ class Move(msgspec.Struct, frozen=True):
     title: frozenset[str] | None = None
     application: frozenset[str] | None = None
     stage: str | None = None
+    checks: tuple[Guard, ...] = ()
     guards: tuple[Guard, ...] = ()
     to: tuple[str, ...] = ()
 
@@ -152,7 +153,8 @@ TABLE: tuple[Move, ...] = (
         acts.revoke_permit,
         ("permit.revoked",),
         title=HELD,
-        guards=(guards.revocation_ground, guards.reasons_in_fact_and_law),
+        checks=(guards.revocation_ground,),
+        guards=(guards.reasons_in_fact_and_law,),
         to=("revoked",),
     ),
     Move(
@@ -200,6 +202,7 @@ TABLE: tuple[Move, ...] = (
         acts.transfer_file,
         ("permit.transferred",),
         title=NOT_CLOSED,
+        checks=(guards.known_office,),
         guards=(guards.other_office,),
     ),
     Move(
@@ -222,6 +225,7 @@ TABLE: tuple[Move, ...] = (
         FACT,
         acts.correct_record,
         ("permit.corrected",),
+        checks=(guards.correctable,),
     ),
     Move(
         "run_clock",
@@ -277,13 +281,16 @@ def decide(
     rules = policy.at(known or today)
     if permit is None:
         case = Case(name, command, None, holder, rules, actor, on, today, None)
+        guards.filed_with(case)
         check_competence(case)
         guards.lodging(case)
         return acts.lodge_application(case)
     situation = Situation(permit, on, policy.at(known or today))
     case = Case(name, command, situation, holder, rules, actor, on, today, target)
-    check_competence(case)
     move = MOVES[name]
+    for check in move.checks:
+        check(case)
+    check_competence(case)
     _check_state(case, move)
     for guard in move.guards:
         guard(case)

@@ -208,11 +208,12 @@ class DecisionNotified(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.decision_notified"
     SEALED = frozenset({"proof"})
-    CORRECTABLE = frozenset({"effective_on", "regular", "mode", "proof"})
+    CORRECTABLE = frozenset({"effective_on", "mode", "proof"})
 
     decision_version: int
     mode: str
     regular: bool
+    proven: bool = False
     proof: str | None = None
 
 

@@ -60,9 +60,15 @@ class Situation(Examination):
                 return decision.on, decision.annulled_on
         return None
 
-    def _rule_day(self, term: Term) -> date:
-        """Windows follow the rules of the day while the title runs, and those of its end afterwards."""
-        return min(self.day, term.valid_until)
+    def _closes(self, term: Term, day: date) -> date | None:
+        """The last day to ask for a renewal: by the rules of the day, once closed by those of its closing."""
+        scope = self.scope(stage="renewal")
+        after = self.rules.get("renewal.closes", min(day, term.valid_until), scope)
+        if after is None or day <= term.valid_until:
+            return None if after is None else add(term.valid_until, after)
+        # A rule that changes while the window is open moves its end; one that comes later opens nothing.
+        still = self.rules.get("renewal.closes", min(day, add(term.valid_until, after)), scope)
+        return None if still is None else add(term.valid_until, still)
 
     @lazy
     def window_closes(self) -> date | None:
@@ -70,10 +76,9 @@ class Situation(Examination):
         term = self.term
         if term is None:
             return None
-        after = self.rules.get("renewal.closes", self._rule_day(term), self.scope(stage="renewal"))
-        if after is None:
+        closes = self._closes(term, self.day)
+        if closes is None:
             return None
-        closes = add(term.valid_until, after)
         back = self.given_back
         if back is not None and back[1] > term.valid_until:
             again = self.rules.get("renewal.given_back", back[1], self.scope(stage="renewal"))
@@ -87,7 +92,7 @@ class Situation(Examination):
         term = self.term
         if term is None:
             return None
-        ahead = self.rules.get("renewal.opens", self._rule_day(term), self.scope(stage="renewal"))
+        ahead = self.rules.get("renewal.opens", min(self.day, term.valid_until), self.scope(stage="renewal"))
         return None if ahead is None else before(term.valid_until, ahead)
 
     @lazy
@@ -101,8 +106,7 @@ class Situation(Examination):
             return before(term.valid_until, ahead)
         if self.term is term:
             return self.window_closes
-        after = self.rules.get("renewal.closes", min(day, term.valid_until), self.scope(stage="renewal"))
-        return None if after is None else add(term.valid_until, after)
+        return self._closes(term, day)
 
     def is_timely(self, request: Request) -> bool:
         """Whether a request was filed in time; a first application always is."""
