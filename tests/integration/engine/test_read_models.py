@@ -1,0 +1,102 @@
+"""Rows: computed from history, equal to what a rebuild gives, and what cannot be read set aside."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import date
+
+from permits_engine.scheduler.passes import run_pass, sink_routes
+from permits_engine.store.database import Statement
+from tests.integration.engine.conftest import DECIDER, Office
+
+SABOTAGE = {
+    "sqlite": [
+        "DROP TRIGGER events_kept",
+        "UPDATE events SET payload = CAST('{}' AS BLOB) WHERE stream = :stream AND version = 1",
+    ],
+    "postgresql": [
+        "ALTER TABLE events DISABLE TRIGGER events_kept",
+        "UPDATE events SET payload = '{}' WHERE stream = :stream AND version = 1",
+    ],
+}
+
+
+def test_rows_follow_the_acts_of_offices_and_clock(office: Office) -> None:
+    """Through filing, grant, passes and renewal live rows equal rebuilt ones, and the lists agree."""
+    permit_id = office.title()
+    routes, sink = sink_routes()
+    for day in ("2017-02-02", "2017-11-02", "2017-12-03", "2018-01-02"):
+        office.at(day)
+        run_pass(office.engine, routes, on=date.fromisoformat(day))
+        assert office.engine.rebuild(check=True).differences == []
+    assert [letter.tier for letter in sink.letters] == ["P90D", "P60D", "P30D"]
+    office.do("request_renewal", "2018-01-10", permit_id=permit_id)
+    office.do("renew_permit", "2018-01-18", DECIDER, permit_id=permit_id)
+    assert office.engine.rebuild(check=True).differences == []
+    [row] = office.engine.find(status="active")
+    assert (row["permit_id"], row["valid_until"]) == (permit_id, "2021-01-31")
+    [count] = office.engine.results(("nationality", "sex", "outcome"))
+    assert count == {"nationality": "SEN", "sex": "F", "outcome": "granted", "applications": 1}
+
+
+def test_a_rebuild_makes_lost_rows_again(office: Office) -> None:
+    """Rows that were deleted or altered come back as they were."""
+    permit_id = office.title()
+    before = office.engine.find()
+    with office.engine.database.write() as unit:
+        unit.run(Statement("DELETE FROM permits"))
+    assert office.engine.rebuild(check=True).differences == [{"permit_id": permit_id, "missing": True}]
+    report = office.engine.rebuild()
+    assert (report.written, report.parked) == (1, 0)
+    assert office.engine.find() == before
+    assert office.engine.rebuild(check=True).differences == []
+
+
+def test_a_stream_that_cannot_be_read_is_parked_and_the_others_go_on(office: Office) -> None:
+    """The operator sees which one and why, and the pass reaches everybody else."""
+    broken, sound = office.title(), office.title(holder_id=office.holder(given_names="Awa"))
+    with office.engine.database.write() as unit:
+        for statement in SABOTAGE[unit.dialect]:
+            unit.run(Statement(statement), {"stream": broken} if ":stream" in statement else None)
+    routes, sink = sink_routes()
+    office.at("2017-11-02")
+    report = run_pass(office.engine, routes, on=date(2017, 11, 2))
+    assert (report.parked, [sink.permit_of(letter) for letter in sink.letters]) == (1, [sound])
+    [parked] = office.engine.status()["parked_streams"]
+    assert parked["stream"] == broken
+    assert "cannot be read" in parked["reason"]
+    assert run_pass(office.engine, routes, on=date(2017, 11, 2)).files == 0
+    rebuilt = office.engine.rebuild("permits")
+    assert (rebuilt.written, rebuilt.parked) == (1, 1)
+    [difference] = office.engine.rebuild("permits", check=True).differences
+    assert difference["permit_id"] == broken
+
+
+def test_a_stopped_rebuild_is_taken_up_again(office: Office) -> None:
+    """Each batch commits: run again after a stop it ends with the same rows."""
+    for _ in range(3):
+        office.title(holder_id=office.holder())
+
+    class Stop(Exception):
+        pass
+
+    def stop(done: int, total: int) -> None:
+        raise Stop
+
+    with office.engine.database.write() as unit:
+        unit.run(Statement("DELETE FROM permits"))
+    with contextlib.suppress(Stop):
+        office.engine.rebuild(progress=stop)
+    office.engine.rebuild()
+    assert office.engine.rebuild(check=True).differences == []
+    assert len(office.engine.find()) == 3
+
+
+def test_the_caseload_counts_by_office_and_day(office: Office) -> None:
+    """Open at the end of a day, filed and decided on it."""
+    office.title()
+    office.application(holder_id=office.holder())
+    [row] = office.engine.caseload(date(2017, 2, 1))
+    assert row == {"prefecture": "MA-RAB", "open": 1, "filed": 0, "decided": 1}
+    [row] = office.engine.caseload(date(2016, 12, 20))
+    assert (row["open"], row["filed"]) == (2, 2)
