@@ -20,12 +20,13 @@ export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check lint types walls lock bench dist clean
+.PHONY: help demo test check lint types walls docs lock bench dist clean
 
 help:
 	@echo "make demo     run a demonstration into $(OUT)/ (SCALE=$(SCALE) SEED=$(SEED) OUT=$(OUT))"
 	@echo "make check    the quick look: lint, types, walls and the unit tests"
 	@echo "make test     everything: lint, types, walls and all tests, on SQLite and PostgreSQL"
+	@echo "make docs     generated sections and outputs of README and docs/, made anew"
 	@echo "make bench    the benchmarks"
 	@echo "make dist     the wheel and the source archive, in dist/"
 	@echo "make lock     write requirements/*.txt anew (UPGRADE=--upgrade for newer versions)"
@@ -91,6 +92,10 @@ types: $(VENV)/.dev
 walls: $(VENV)/.dev
 	@echo "==> walls between the rooms"
 	@$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/.dev
+	@echo "==> docs"
+	@$(BIN)/python -m tests.docs.refresh
 
 # -------------------------------------------------------------- distributions
 

@@ -75,11 +75,13 @@ def policy_diff(
 
 
 @policy_app.command("diagram")
-def policy_diagram() -> None:
+def policy_diagram(
+    table: Annotated[bool, typer.Option("--table", help="The commands as a table instead.")] = False,
+) -> None:
     """The lifecycle as a Mermaid state diagram."""
-    from permits_engine.domain.diagram import diagram
+    from permits_engine.domain import diagram
 
-    output.out(diagram())
+    output.out(diagram.table() if table else diagram.diagram())
 
 
 @scenario_app.command("run")

@@ -26,6 +26,24 @@ BY_TIME = (
 )
 
 
+def table() -> str:
+    """Every command on an existing file as a row of Markdown: where it is possible and what it records."""
+    lines = [
+        "| command | title | application | of | records |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for move in TABLE:
+        title = _listed(move.title, TITLE)
+        application = _listed(move.application, APPLICATION)
+        events = "<br>".join(f"`{name}`" for name in move.events)
+        lines.append(f"| `{move.command}` | {title} | {application} | {move.stage or 'any'} | {events} |")
+    return "\n".join(lines)
+
+
+def _listed(allowed: frozenset[str] | None, states: tuple[str, ...]) -> str:
+    return "any" if allowed is None else ", ".join(state for state in states if state in allowed)
+
+
 def diagram() -> str:
     """Two regions, title and application; arrows of commands from the table, dotted names from the clock."""
     lines = ["stateDiagram-v2"]
@@ -52,7 +70,7 @@ def _arrows(region: str, states: tuple[str, ...]) -> list[str]:
 
 
 def _from(region: str, move: Move, states: tuple[str, ...]) -> list[str]:
-    allowed = move.title if region == "title" else move.application
+    allowed = move.title if region == "title" else move.leaves or move.application
     if move.command == "decide_appeal":
         allowed = (
             frozenset({"revoked"}) if region == "title" else frozenset({"refused", "implicitly_refused"})

@@ -39,7 +39,8 @@ class Move(msgspec.Struct, frozen=True):
 
     ``checks`` look at the input before anything else; ``title``, ``application`` and ``stage`` name the
     states in which the command is possible (none: any); ``guards`` run in order after the state; ``events``
-    is what may be recorded and ``to`` what the file then is, for the diagram.
+    is what may be recorded. For the diagram, ``to`` is what the file then is, and ``leaves`` are the states
+    from which it gets there, where a guard refuses the command in others with a better reason.
     """
 
     command: str
@@ -52,6 +53,7 @@ class Move(msgspec.Struct, frozen=True):
     checks: tuple[Guard, ...] = ()
     guards: tuple[Guard, ...] = ()
     to: tuple[str, ...] = ()
+    leaves: frozenset[str] | None = None
 
 
 TABLE: tuple[Move, ...] = (
@@ -74,6 +76,7 @@ TABLE: tuple[Move, ...] = (
         application=UNDECIDED,
         guards=(guards.documents_may_be_asked,),
         to=("suspended",),
+        leaves=frozenset({"under_review"}),
     ),
     Move(
         "extend_decision",

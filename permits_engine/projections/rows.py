@@ -20,7 +20,7 @@ def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False
     """The row of a file as evaluated on a day.
 
     ``settled`` says that a scheduler pass has just done all that was due on the day; otherwise what is due
-    already makes ``next_due`` the day itself.
+    already makes ``next_due`` the day of filing: overdue for a pass of any day.
     """
     s = Situation(permit, today, policy.at(today))
     term, request, receipt = s.term, s.request, s.receipt
@@ -71,7 +71,8 @@ def next_due(s: Situation, *, settled: bool = False) -> date | None:
     if s.permit.closed is not None and s.permit.closed[0] <= s.day:
         return None
     if not settled and (notice.due(s) or duties.next_act(s, s.rules) is not None):
-        return s.day
+        # Since when it has been due does not matter, and a pass for an earlier day must find the file too.
+        return s.permit.requests[0].filed_on
     days = [duties.next_day(s), notice.next_day(s), s.rules.horizon]
     if s.rules.calendar_used:
         days.append(s.rules.calendar.next_publication(s.day))

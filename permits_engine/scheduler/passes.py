@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from permits_engine.domain.errors import invalid
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.delivery.sink import SinkChannel
 from permits_engine.scheduler.outbox import Outbox, Routes
@@ -71,9 +72,17 @@ def run_pass(
     on: date | None = None,
     progress: Callable[[Pass], None] | None = None,
 ) -> Pass:
-    """One pass: now, or at 09:00 local time of a given day."""
+    """One pass: now, or at 09:00 local time of a given day.
+
+    A day after the store's today is ``input.invalid``: the pass would record what has not happened.
+    """
     now: datetime = engine.clock()
-    day = on or engine.today()
+    today = engine.today()
+    day = on or today
+    if day > today:
+        raise invalid(
+            "on", f"{day} lies after today ({today}); permits due --on shows what a later pass would do"
+        )
     if on is not None:
         now = datetime.combine(on, MORNING, ZoneInfo("Africa/Casablanca")).astimezone(UTC)
     return reconciler(engine, routes).run(day, now, progress)

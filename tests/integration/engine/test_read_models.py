@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 from datetime import date
 
-from permits_engine.scheduler.passes import run_pass, sink_routes
+import pytest
+
+from permits_engine import PermitsError
+from permits_engine.scheduler.passes import preview, run_pass, sink_routes
 from permits_engine.store.database import Statement
 from tests.integration.engine.conftest import DECIDER, Office
 
@@ -100,3 +103,28 @@ def test_the_caseload_counts_by_office_and_day(office: Office) -> None:
     assert row == {"prefecture": "MA-RAB", "open": 1, "filed": 0, "decided": 1}
     [row] = office.engine.caseload(date(2016, 12, 20))
     assert (row["open"], row["filed"]) == (2, 2)
+
+
+def test_a_pass_for_an_earlier_day_finds_what_was_recorded_late(office: Office) -> None:
+    """A file that is filed and granted years later than it was done still gets the pass of each day."""
+    office.at("2024-05-02")
+    permit_id = office.title()
+    routes, sink = sink_routes()
+    for day in ("2017-02-02", "2017-11-02", "2017-11-03", "2018-02-16"):
+        run_pass(office.engine, routes, on=date.fromisoformat(day))
+    assert [(letter.kind, letter.tier) for letter in sink.letters] == [
+        ("renewal_reminder", "P90D"),
+        ("title_lapsed", None),
+    ]
+    assert office.engine.permit(permit_id).title_status == "expired"
+
+
+def test_a_pass_for_a_day_to_come_is_refused(office: Office) -> None:
+    """It would record what has not happened; a preview of it records nothing."""
+    office.title()
+    routes, _ = sink_routes()
+    with pytest.raises(PermitsError, match=r"input\.invalid.*permits due"):
+        run_pass(office.engine, routes, on=date(2018, 2, 16))
+    end = office.position()
+    assert [each["does"] for each in preview(office.engine, date(2018, 2, 16))] == ["permit.lapsed", "notice"]
+    assert office.position() == end
