@@ -11,6 +11,7 @@ import msgspec
 from permits_engine.domain import deadlines
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.lifecycle import TABLE
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy, Silence
 from permits_engine.domain.situation import Situation
@@ -185,7 +186,7 @@ def explain(executor: Executor, unit: Unit, permit_id: str, version: int | None)
         policy = adopted
         result["basis"] = {
             "policy": basis.policy,
-            "rules": [expanded(policy, rule) for rule in basis.rules],
+            "rules": [_concerning(event, expanded(policy, rule)) for rule in basis.rules],
         }
     known = _local(policy, moment(record.recorded_at))
     s = Situation(permit, event.effective_on, policy.at(known))
@@ -195,6 +196,15 @@ def explain(executor: Executor, unit: Unit, permit_id: str, version: int | None)
             (policy.at(known).get("revocation.grounds", s.day, {}) or {}).get(event.ground)
         )
     return result
+
+
+def _concerning(event: e.Event, rule: dict[str, Any]) -> dict[str, Any]:
+    """Of the table of competences only what it says of the commands that lead to the event."""
+    if rule["parameter"] != "competence":
+        return rule
+    commands = {move.command for move in TABLE if event.NAME in move.events} or {"lodge_application"}
+    value = {name: roles for name, roles in rule["value"].items() if name.partition("/")[0] in commands}
+    return {**rule, "value": value}
 
 
 def expanded(policy: Policy, rule: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ the highest rank wins, then the latest; practice never beats law.
 from __future__ import annotations
 
 import enum
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -29,6 +30,10 @@ RANKS = (
 """Norms from the strongest to the weakest; ``convention`` fills a silence and still beats practice."""
 
 
+_ARTICLE = re.compile(r"[A-Z*]{0,3}\d")
+_SEVERAL = re.compile(r"(?:,|\band|\bto) (?:[A-Z*]{0,3}\d|following)")
+
+
 class Silence(enum.Enum):
     """Three ways of not having a number, which are not the same."""
 
@@ -47,7 +52,11 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True):
     article: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.text}, {self.article}" if self.article else self.text
+        if not self.article:
+            return self.text
+        numbered = _ARTICLE.match(self.article)
+        word = "" if numbered is None else "articles " if _SEVERAL.search(self.article) else "article "
+        return f"{self.text}, {word}{self.article}"
 
 
 class Value(msgspec.Struct, frozen=True):

@@ -194,5 +194,5 @@ def test_deadlines_come_with_their_working(office: Office) -> None:
         if d["kind"] == "renewal_window_closes"
     ]
     assert closes["explanation"] == (
-        "the term ends on 31 January 2018; 15 days after: 15 February 2018; décret 2-09-607, 8 (decree)"
+        "the term ends on 31 January 2018; 15 days after: 15 February 2018; décret 2-09-607, article 8 (decree)"
     )
