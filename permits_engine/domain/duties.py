@@ -40,10 +40,12 @@ def due(case: Case) -> list[Draft]:
 
 
 def next_act(s: Situation, rules: Rules) -> Draft | None:
-    """The next act that is due on the situation's day, if any."""
+    """Of the acts that are due on the situation's day the one that fell due first, if any."""
     if s.request is None or (s.permit.closed is not None and s.permit.closed[0] <= s.day):
         return None
-    return _returned(s, rules) or _silence(s, rules) or _receipt(s, rules) or _title(s, rules)
+    known = rules.known
+    acts = (find(s, rules.policy.at(known)) for find in (_returned, _silence, _receipt, _title))
+    return min((act for act in acts if act is not None), key=lambda act: act.effective_on, default=None)
 
 
 def _draft(rules: Rules, kind: type[e.Event], on: date, **fields: object) -> Draft:
