@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import calendar as months
 import re
-from bisect import bisect_right
 from collections.abc import Iterable
 from datetime import date, timedelta
 
@@ -99,12 +98,8 @@ class Calendar:
         self.weekend = frozenset(weekend)
         self.time_zone = time_zone
         self._days: dict[date, list[Holiday]] = {}
-        self._published: list[date] = []
-        published: set[date] = set()
         for each in holidays:
             self._days.setdefault(each.day, []).append(each)
-            published.add(each.known)
-        self._published = sorted(published)
 
     def holiday(self, day: date, known: date) -> Holiday | None:
         """The holiday that ``day`` is, as known on ``known``; none where it is not one."""
@@ -135,10 +130,13 @@ class Calendar:
             day += ONE_DAY
         raise ValueError(f"no working day in the sixty days before {day}")
 
-    def next_publication(self, known: date) -> date | None:
-        """The next day on which something about the calendar becomes known."""
-        at = bisect_right(self._published, known)
-        return self._published[at] if at < len(self._published) else None
+    def next_news(self, day: date, known: date) -> date | None:
+        """The first day after ``known`` on which something else becomes known about ``day``."""
+        holidays = self._days.get(day)
+        if not holidays:
+            return None
+        days = [each.known for each in holidays] + [each.until_known or known for each in holidays]
+        return min((each for each in days if each > known), default=None)
 
 
 class Count(msgspec.Struct, frozen=True):

@@ -31,13 +31,9 @@ class Examination:
 
     def scope(self, of: Request | None = None, /, **more: str) -> dict[str, str]:
         """The circumstances that select among rules; ``of`` is the request meant (default: the latest)."""
-        request = of or self.request
-        return {
-            "category": self.permit.category,
-            "title_kind": self.permit.title_kind,
-            "stage": request.kind if request else "application",
-            **more,
-        }
+        request, permit = of or self.request, self.permit
+        stage = request.kind if request else "application"
+        return self.rules.policy.scope(permit.category, permit.title_kind, stage, more)
 
     def standing_decisions(self, request: Request | None = None) -> list[Decision]:
         """Decisions taken by the day and not annulled since, on a request or on all."""

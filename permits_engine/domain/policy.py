@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import enum
 import re
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import msgspec
 
-from permits_engine.domain.clocks import Calendar, Count, due
+from permits_engine.domain.clocks import ONE_DAY, Calendar, Count, due, unrolled
 from permits_engine.domain.errors import error
 
 RANKS = (
@@ -98,6 +98,16 @@ class Office(msgspec.Struct, frozen=True):
         return self.names.get(language) or next(iter(self.names.values()), self.code)
 
 
+class Scope(dict[str, str]):
+    """The circumstances that select among a policy's values, with those that it selected so far."""
+
+    __slots__ = ("selected",)
+
+    def __init__(self, circumstances: dict[str, str]) -> None:
+        super().__init__(circumstances)
+        self.selected: dict[str, tuple[Value, ...]] = {}
+
+
 class Policy:
     """A policy text, compiled: parameters by name (weakest value first), the calendar, the offices."""
 
@@ -117,6 +127,26 @@ class Policy:
         self.calendar = calendar
         self.offices = offices
         self.by_id: dict[str, Value] = {v.id: v for values in parameters.values() for v in values}
+        self._scopes: dict[tuple[object, ...], Scope] = {}
+
+    def scope(self, category: str, title_kind: str, stage: str, more: dict[str, str] | None = None) -> Scope:
+        """The circumstances of a file; the same ones are the same object, which remembers its values."""
+        key = (category, title_kind, stage, *more.items()) if more else (category, title_kind, stage)
+        found = self._scopes.get(key)
+        if found is None:
+            plain = {"category": category, "title_kind": title_kind, "stage": stage, **(more or {})}
+            found = self._scopes[key] = Scope(plain)
+        return found
+
+    def values(self, name: str, scope: dict[str, str]) -> tuple[Value, ...]:
+        """The values of a parameter that are meant for these circumstances, the weakest first."""
+        if type(scope) is not Scope:
+            return tuple(each for each in self.parameters.get(name, ()) if each.covers(scope))
+        found = scope.selected.get(name)
+        if found is None:
+            covering = tuple(each for each in self.parameters.get(name, ()) if each.covers(scope))
+            found = scope.selected[name] = covering
+        return found
 
     def at(self, known: date) -> Rules:
         """The rules as they were known on a day."""
@@ -130,7 +160,7 @@ class Rules:
     one of the answers may change.
     """
 
-    __slots__ = ("calendar", "calendar_used", "horizon", "known", "policy", "used")
+    __slots__ = ("calendar", "horizon", "known", "policy", "used")
 
     def __init__(self, policy: Policy, known: date) -> None:
         self.policy = policy
@@ -138,24 +168,19 @@ class Rules:
         self.known = known
         self.used: dict[str, None] = {}
         self.horizon: date | None = None
-        self.calendar_used = False
 
     def find(self, name: str, on: date, scope: dict[str, str]) -> Value | None:
         """The value in force on ``on`` in these circumstances, or none."""
-        values = self.policy.parameters.get(name, ())
         best: Value | None = None
-        for each in values:  # sorted: the last that applies wins
+        for each in self.policy.values(name, scope):  # sorted: the last that applies wins
             if each.known > self.known:
                 self._watch(each.known)
-                continue
-            if each.since > on:
+            elif each.since > on:
                 self._watch(each.since)
-                continue
-            if each.until is not None:
-                if each.until < on:
-                    continue
-                self._watch(each.until + timedelta(days=1))
-            if each.covers(scope):
+            elif each.until is None:
+                best = each
+            elif each.until >= on:
+                self._watch(each.until + ONE_DAY)
                 best = each
         if best is not None:
             self.used[best.id] = None
@@ -182,9 +207,15 @@ class Rules:
 
     def due(self, start: date, count: Count, *, extra: int = 0, words: list[str] | None = None) -> date:
         """The last useful day of a delay, by the calendar as known."""
-        if count.roll:
-            self.calendar_used = True
-        return due(start, count, self.calendar, self.known, extra_days=extra, words=words)
+        last = due(start, count, self.calendar, self.known, extra_days=extra, words=words)
+        if count.roll:  # news about one of the days that were looked at could move the last one
+            day = unrolled(start, count, extra)
+            while day <= last:
+                news = self.calendar.next_news(day, self.known)
+                if news is not None:
+                    self._watch(news)
+                day += ONE_DAY
+        return last
 
     def _watch(self, day: date) -> None:
         if day > self.known and (self.horizon is None or day < self.horizon):

@@ -74,8 +74,6 @@ def next_due(s: Situation, *, settled: bool = False) -> date | None:
         # Since when it has been due does not matter, and a pass for an earlier day must find the file too.
         return s.permit.requests[0].filed_on
     days = [duties.next_day(s), notice.next_day(s), s.rules.horizon]
-    if s.rules.calendar_used:
-        days.append(s.rules.calendar.next_publication(s.day))
     later = [day for day in days if day is not None and day > s.day]
     return min(later) if later else None
 
