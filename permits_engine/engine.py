@@ -28,13 +28,15 @@ from permits_engine.policy_files import PACKAGED, packaged
 from permits_engine.projections import queries, rebuilding
 from permits_engine.scheduler import retrying
 from permits_engine.store import history, upgrade
-from permits_engine.store.database import Database, Unit
+from permits_engine.store.database import Database
 from permits_engine.store.keyring import Keyring, MasterKeys
+from permits_engine.work import Work
 
 ATTEMPTS = 3
 """How often a command without ``expected_version`` is decided again after somebody else was first."""
 BATCH = 250
 """Commands in one transaction of ``execute_many``."""
+_HOPELESS = frozenset({"store.unavailable", "store.not_initialised"})
 
 
 def utc_now() -> datetime:
@@ -142,7 +144,10 @@ class Engine:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self.database.write(session) as unit:
-                    return self.executor.run(unit, command, actor)
+                    work = self.executor.begin(unit)
+                    outcome = self.executor.run(work, command, actor)
+                    work.write()
+                    return outcome
             except ConflictError as problem:
                 if once or attempt == ATTEMPTS or problem.code != "concurrency.conflict":
                     raise
@@ -172,19 +177,22 @@ class Engine:
             return []
         try:
             with self.database.write() as unit:
-                return [self._one_of(unit, command, who) for command, who in batch]
-        except ConflictError:
+                work = self.executor.begin(unit)
+                self.executor.expect(work, [command for command, _ in batch])
+                answers = [self._one_of(work, command, who) for command, who in batch]
+                work.write()
+                return answers
+        except PermitsError as problem:
+            if problem.code in _HOPELESS:
+                raise
+            # Somebody else was first, or one of them cannot be written: then each by itself.
             return [self._alone(command, who) for command, who in batch]
 
-    def _one_of(self, unit: Unit, command: Command, actor: e.Actor) -> Outcome | PermitsError:
+    def _one_of(self, work: Work, command: Command, actor: e.Actor) -> Outcome | PermitsError:
         try:
-            return self.executor.run(unit, command, actor)
-        except ConflictError as problem:
-            if command.expected_version is None and problem.code == "concurrency.conflict":
-                raise
-            return problem
+            return self.executor.run(work, command, actor)
         except PermitsError as problem:
-            if problem.code in {"store.unavailable", "integrity.broken"}:
+            if work.broken or problem.code in _HOPELESS:
                 raise
             return problem
 
@@ -192,23 +200,17 @@ class Engine:
         try:
             return self.execute(command, actor=actor)
         except PermitsError as problem:
-            if problem.code == "store.unavailable":
+            if problem.code in _HOPELESS:
                 raise
             return problem
 
     def check(self, command: Command, *, actor: e.Actor) -> tuple[str, ...]:
         """The events that a command would lead to, recording nothing; raises what it would."""
         with self.database.read() as unit:
-            if hasattr(command, "permit_id") and command.name != "lodge_application":
-                drafts = self.executor.prepare(unit, command, actor)[4]
-                return tuple(draft.kind.NAME for draft in drafts)
-        undo = _Undo()
-        try:
-            with self.database.write() as unit:
-                undo.outcome = self.executor.run(unit, command, actor)
-                raise undo
-        except _Undo:
-            return undo.outcome.events if undo.outcome else ()
+            work = self.executor.begin(unit)
+            outcome = self.executor.run(work, command, actor)
+            work.rows()
+            return outcome.events
 
     def allowed(self, permit_id: str, *, actor: e.Actor, on: date | None = None) -> list[str]:
         """The commands that the file's state and the actor's role and office allow on a day."""
@@ -324,12 +326,6 @@ class Engine:
         """The legal day in a jurisdiction's time zone."""
         with self.database.read() as unit:
             return self.executor.today(self.adopted.current(unit, jurisdiction))
-
-
-class _Undo(Exception):
-    """Ends a dry run by rolling its transaction back."""
-
-    outcome: Outcome | None = None
 
 
 def _in_memory(target: str | SqlEngine) -> bool:

@@ -52,21 +52,28 @@ def person_of(holder_id: str, records: Sequence[StoredRecord], cipher: Cipher | 
     person = Person(holder_id)
     for record in records:
         event = codec.decode(record.name, record.payload)
+        if cipher is not None and isinstance(event, e.HolderRegistered | e.HolderUpdated):
+            event = codec.reveal(
+                event,
+                stream=record.stream,
+                version=record.version,
+                holder_id=holder_id,
+                cipher=cipher,
+                name=record.name,
+            )
+            person = grown(person, holder_id, record.version, event)
         person.version = record.version
-        if cipher is None or not isinstance(event, e.HolderRegistered | e.HolderUpdated):
-            continue
-        event = codec.reveal(
-            event,
-            stream=record.stream,
-            version=record.version,
-            holder_id=holder_id,
-            cipher=cipher,
-            name=record.name,
-        )
-        changed = event.changed if isinstance(event, e.HolderUpdated) else FIELDS
-        for field in changed:
-            value = getattr(event, field)
-            if field == "birth_date" and value is not None:
-                value = date.fromisoformat(value)
-            setattr(person, field, value)
+    return person
+
+
+def grown(person: Person | None, holder_id: str, version: int, event: e.Event) -> Person:
+    """The person after one more event, which is opened."""
+    person = person or Person(holder_id)
+    person.version = version
+    changed = event.changed if isinstance(event, e.HolderUpdated) else FIELDS
+    for field in changed:
+        value = getattr(event, field)
+        if field == "birth_date" and value is not None:
+            value = date.fromisoformat(value)
+        setattr(person, field, value)
     return person

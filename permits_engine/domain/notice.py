@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 
 import msgspec
 
@@ -49,29 +50,45 @@ class Tiered(msgspec.Struct, frozen=True):
 
 def due(s: Situation) -> list[Notice]:
     """The messages due on the situation's day."""
-    found = list(_at_once(s))
-    for tiered in _tiered(s):
-        begun = [(on, tier) for on, tier in _tiers(s, tiered) if on <= s.day]
-        if begun and (tiered.last is None or s.day <= tiered.last):
-            _, tier = max(begun)
-            expedited = tiered.kind == "renewal_reminder" and s.would_be_expedited
-            found.append(
-                Notice(tiered.kind, tiered.to, tiered.anchor, tier, tiered.due_on, tiered.deadline, expedited)
-            )
-    return found
+    return outlook(s)[0]
 
 
 def next_day(s: Situation) -> date | None:
     """The first later day on which another message may become due if nothing else happens."""
-    later = [on for tiered in _tiered(s) for on, _ in _tiers(s, tiered) if on > s.day]
-    return min(later) if later else None
+    return outlook(s)[1]
+
+
+def outlook(s: Situation) -> tuple[list[Notice], date | None]:
+    """The messages due on the day, and the first later day on which another may become due."""
+    found = list(_at_once(s))
+    following: date | None = None
+    for tiered in _tiered(s):
+        begun: tuple[date, str] | None = None
+        for on, tier in _tiers(s, tiered):
+            if on > s.day:
+                following = on if following is None or on < following else following
+            elif begun is None or (on, tier) > begun:
+                begun = (on, tier)
+        if begun is not None and (tiered.last is None or s.day <= tiered.last):
+            expedited = tiered.kind == "renewal_reminder" and s.would_be_expedited
+            found.append(
+                Notice(
+                    tiered.kind, tiered.to, tiered.anchor, begun[1], tiered.due_on, tiered.deadline, expedited
+                )
+            )
+    return found, following
 
 
 def _tiers(s: Situation, tiered: Tiered) -> Iterator[tuple[date, str]]:
-    for tier in s.rules.get("reminders.tiers", s.day, {"kind": tiered.kind}) or ():
-        after = tier.endswith("-after")
-        period = Period.parse(tier.removesuffix("-after"))
-        yield add(tiered.base, period, 1 if after else -1), tier
+    for tier in s.rules.get("reminders.tiers", s.day, s.scope(kind=tiered.kind)) or ():
+        period, sign = _tier(tier)
+        yield add(tiered.base, period, sign), tier
+
+
+@cache
+def _tier(tier: str) -> tuple[Period, int]:
+    """How far before (-1) or after (1) its day a deadline is announced."""
+    return Period.parse(tier.removesuffix("-after")), 1 if tier.endswith("-after") else -1
 
 
 def _at_once(s: Situation) -> Iterator[Notice]:

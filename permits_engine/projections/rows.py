@@ -22,12 +22,19 @@ def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False
     ``settled`` says that a scheduler pass has just done all that was due on the day; otherwise what is due
     already makes ``next_due`` the day of filing: overdue for a pass of any day.
     """
-    s = Situation(permit, today, policy.at(today))
+    return evaluated(Situation(permit, today, policy.at(today)), settled=settled)[0]
+
+
+def evaluated(s: Situation, *, settled: bool) -> tuple[dict[str, Any], list[notice.Notice]]:
+    """The row of a file on a day, and the messages due on it."""
+    permit = s.permit
+    due, next_message = notice.outlook(s)
+    act = duties.next_act(s, s.rules)
     term, request, receipt = s.term, s.request, s.receipt
     first = permit.requests[0]
     decided = [d for d in permit.decisions if d.request == first.version and d.annulled_on is None]
     turns_on, turns_to = _turn(s)
-    return {
+    row = {
         "permit_id": permit.permit_id,
         "version": permit.version,
         "holder_id": permit.holder_id,
@@ -59,23 +66,34 @@ def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False
         "lost_on": _iso(s.lost_on),
         "closed_on": _iso(permit.closed[0]) if permit.closed else None,
         "lapsed_on": _iso(permit.lapses[-1][0]) if permit.lapses else None,
-        "next_due": _iso(next_due(s, settled=settled)),
-        "evaluated_on": _iso(today),
+        "next_due": None,
+        "evaluated_on": _iso(s.day),
         "deadlines": _encoder.encode(deadlines.deadlines(s)).decode(),
         "parked": None,
     }
+    # Last of all: by now the rules know everything that was asked of them.
+    if not settled and (due or act is not None):
+        row["next_due"] = _overdue(s)
+    else:
+        row["next_due"] = _iso(_next_due(s, next_message))
+    return row, due
 
 
-def next_due(s: Situation, *, settled: bool = False) -> date | None:
+def _overdue(s: Situation) -> str | None:
+    """Since when it has been due does not matter, and a pass for an earlier day must find the file too."""
+    return None if _closed(s) else s.permit.requests[0].filed_on.isoformat()
+
+
+def _next_due(s: Situation, next_message: date | None) -> date | None:
     """The next day on which something about the file may have to be done."""
-    if s.permit.closed is not None and s.permit.closed[0] <= s.day:
+    if _closed(s):
         return None
-    if not settled and (notice.due(s) or duties.next_act(s, s.rules) is not None):
-        # Since when it has been due does not matter, and a pass for an earlier day must find the file too.
-        return s.permit.requests[0].filed_on
-    days = [duties.next_day(s), notice.next_day(s), s.rules.horizon]
-    later = [day for day in days if day is not None and day > s.day]
-    return min(later) if later else None
+    days = (duties.next_day(s), next_message, s.rules.horizon)
+    return min((day for day in days if day is not None and day > s.day), default=None)
+
+
+def _closed(s: Situation) -> bool:
+    return s.permit.closed is not None and s.permit.closed[0] <= s.day
 
 
 def _turn(s: Situation) -> tuple[date | None, str | None]:

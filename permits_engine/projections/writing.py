@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlalchemy import bindparam, update
@@ -9,6 +10,7 @@ from sqlalchemy import bindparam, update
 from permits_engine.projections.upserts import insert_new, replace
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.schema import notices, permits
+from permits_engine.store.sql import among
 
 _PERMIT = [column.name for column in permits.columns]
 _INSERT_PERMIT = insert_new(permits)
@@ -18,8 +20,9 @@ _UPDATE_PERMIT = Statement(
     .values({name: bindparam(name) for name in _PERMIT if name != "permit_id"})
 )
 _REPLACE_PERMIT = replace(permits)
-_INSERT_NOTICE = insert_new(notices)
-_UPDATE_NOTICE = Statement(
+INSERT_NOTICE = insert_new(notices)
+"""Adds the row of a new notice; touches nothing where it is known already."""
+UPDATE_NOTICE = Statement(
     update(notices)
     .where(notices.c.notice_id == bindparam("of"), notices.c.version == bindparam("seen"))
     .values(
@@ -30,16 +33,18 @@ _UPDATE_NOTICE = Statement(
         updated_at=bindparam("updated_at"),
     )
 )
+"""Changes the row of a notice (``of``) at the version ``seen``."""
+_KNOWN_NOTICES = Statement(among("SELECT notice_id FROM notices WHERE notice_id"))
 
 
-def insert_row(unit: Unit, row: dict[str, Any]) -> bool:
-    """Add the row of a new permit; false where there is one already."""
-    return unit.run(_INSERT_PERMIT, row) == 1
+def insert_rows(unit: Unit, rows: list[dict[str, Any]]) -> int:
+    """Add the rows of new permits; how many were not there yet."""
+    return unit.each(_INSERT_PERMIT, rows)
 
 
-def update_row(unit: Unit, row: dict[str, Any], seen: int) -> bool:
-    """Replace the row of a permit at the version seen; false where somebody else was first."""
-    return unit.run(_UPDATE_PERMIT, {**row, "of": row["permit_id"], "seen": seen}) == 1
+def update_rows(unit: Unit, rows: list[dict[str, Any]]) -> int:
+    """Replace rows of permits (``of``) at the versions ``seen``; how many nobody else was first to change."""
+    return unit.each(_UPDATE_PERMIT, rows)
 
 
 def replace_rows(unit: Unit, rows: list[dict[str, Any]]) -> None:
@@ -47,11 +52,20 @@ def replace_rows(unit: Unit, rows: list[dict[str, Any]]) -> None:
     unit.many(_REPLACE_PERMIT, rows)
 
 
-def insert_notice(unit: Unit, row: dict[str, Any]) -> bool:
-    """Add the row of a new notice; false where it is known already."""
-    return unit.run(_INSERT_NOTICE, row) == 1
+def known_notices(unit: Unit, ids: list[str]) -> set[str]:
+    """Those of the notices that were claimed already."""
+    if not ids:
+        return set()
+    given = json.dumps(ids) if unit.dialect == "sqlite" else ids
+    return {row[0] for row in unit.all(_KNOWN_NOTICES, {"ids": given})}
+
+
+def moved(row: dict[str, Any], seen: int) -> dict[str, Any]:
+    """What ``UPDATE_NOTICE`` takes for the row of a notice that was at version ``seen``."""
+    fields = {name: row[name] for name in ("version", "state", "attempts", "reason", "updated_at")}
+    return {**fields, "of": row["notice_id"], "seen": seen}
 
 
 def update_notice(unit: Unit, fields: dict[str, Any]) -> bool:
-    """Change the row of a notice at the version seen (``of``, ``seen``); false where somebody was first."""
-    return unit.run(_UPDATE_NOTICE, fields) == 1
+    """Change the row of a notice at the version seen; false where somebody was first."""
+    return unit.run(UPDATE_NOTICE, fields) == 1

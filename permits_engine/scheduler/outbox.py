@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -11,17 +12,20 @@ from sqlalchemy import bindparam, select
 
 from permits_engine.domain import deadlines, notice
 from permits_engine.domain import events as e
-from permits_engine.domain.errors import PermitsError
-from permits_engine.domain.permit import Permit, fold
+from permits_engine.domain.errors import ConflictError, PermitsError
+from permits_engine.domain.permit import Permit
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import GRANTS, Situation
+from permits_engine.execution import Executor
 from permits_engine.person import Person
 from permits_engine.projections import notice_rows, writing
 from permits_engine.scheduler.delivery.channel import Channel, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.letters import Templates
 from permits_engine.store import codec, history
-from permits_engine.store.database import Database, Statement
-from permits_engine.store.schema import notices, permits
+from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.schema import notices
+from permits_engine.store.sql import among
+from permits_engine.work import Work
 
 BATCH = 100
 ATTEMPTS = 5
@@ -33,7 +37,7 @@ _OPEN = Statement(
     .order_by(notices.c.notice_id)
     .limit(bindparam("size"))
 )
-_VERSION = Statement(select(permits.c.version).where(permits.c.permit_id == bindparam("permit_id")))
+_VERSIONS = Statement(among("SELECT permit_id, version FROM permits WHERE permit_id"))
 
 
 class Waiting(msgspec.Struct):
@@ -45,6 +49,12 @@ class Waiting(msgspec.Struct):
     permit: Permit
     person: Person
     policy: Policy
+    situation: Situation | None = None
+    """The file as it was evaluated when the message was claimed, in this very pass."""
+
+
+Result = tuple[Waiting, e.Event]
+"""What became of a message, not yet recorded."""
 
 
 class Routes:
@@ -76,7 +86,7 @@ class Outbox:
     def __init__(
         self,
         database: Database,
-        executor: Any,
+        executor: Executor,
         routes: Routes,
         quiet: Callable[[Policy, datetime], bool],
     ) -> None:
@@ -86,33 +96,74 @@ class Outbox:
         self.quiet = quiet
         self._templates: dict[str, Templates] = {}
 
-    def deliver(self, waiting: Sequence[Waiting], on: date, now: datetime, tally: dict[str, int]) -> int:
-        """Send messages that were just found due; gives how many are held back by quiet hours."""
+    def send(self, waiting: Sequence[Waiting], on: date, now: datetime) -> list[Result]:
+        """Let messages go out that were just claimed; those held back by quiet hours stay open."""
         open_now = [w for w in waiting if not self.quiet(w.policy, now)]
         current = self._still_current(open_now, on)
-        outcomes: list[tuple[Waiting, e.Event]] = []
+        results: list[Result] = []
         by_channel: dict[int, list[tuple[Waiting, Letter]]] = {}
         channels: dict[int, Channel] = {}
         for each in open_now:
             if each.notice_id not in current:
-                outcomes.append((each, self._event(e.NoticeSuppressed, each, on, reason="no_longer_due")))
+                results.append((each, self._event(e.NoticeSuppressed, on, reason="no_longer_due")))
                 continue
             channel = self.routes.channel(each.row)
             letter = self._letter(each, on, now)
             if letter.to_address is None and channel.name in {"smtp", "folder"}:
-                outcomes.append((each, self._event(e.NoticeParked, each, on, reason="no_address")))
+                results.append((each, self._event(e.NoticeParked, on, reason="no_address")))
                 continue
             channels[id(channel)] = channel
             by_channel.setdefault(id(channel), []).append((each, letter))
         for key, items in by_channel.items():
             answers = channels[key].send_many([letter for _, letter in items])
             for (each, _), answer in zip(items, answers, strict=True):
-                outcomes += [(each, event) for event in self._outcome(channels[key], each, answer, on)]
-        self._record(outcomes, tally)
-        return len(waiting) - len(open_now)
+                results += [(each, event) for event in self._outcome(channels[key], each, answer, on)]
+        return results
+
+    def record(self, work: Work, results: Sequence[Result], tally: dict[str, int]) -> None:
+        """Put into a transaction what became of messages."""
+        work.expect_keys(each.event.holder_id for each, _ in results)
+        rows: dict[str, dict[str, Any]] = {}
+        for each, event in results:
+            row = rows.get(each.notice_id, each.row)
+            rows[each.notice_id] = self._recorded(work, each, event, row)
+            name = event.NAME.removeprefix("notice.")
+            tally[name] = tally.get(name, 0) + 1
+
+    def record_each(self, results: Sequence[Result], tally: dict[str, int]) -> None:
+        """The same after a conflict: what somebody else has recorded meanwhile is left as it is."""
+        rows: dict[str, dict[str, Any]] = {}
+        for each, event in results:
+            row = rows.get(each.notice_id, each.row)
+            try:
+                with self.database.write() as unit:
+                    work = self.executor.begin(unit)
+                    rows[each.notice_id] = self._recorded(work, each, event, row)
+                    work.write()
+            except ConflictError:
+                continue
+            name = event.NAME.removeprefix("notice.")
+            tally[name] = tally.get(name, 0) + 1
+
+    def _recorded(self, work: Work, each: Waiting, event: e.Event, before: dict[str, Any]) -> dict[str, Any]:
+        seen = before["version"]
+        row = notice_rows.after(before, event, seen + 1, self.executor.now())
+        if work.key(each.event.holder_id) is None:
+            event = msgspec.structs.replace(event, **dict.fromkeys(event.SEALED))
+        records = work.sealed(each.notice_id, seen, [event], each.event.holder_id)
+        work.later(writing.UPDATE_NOTICE, writing.moved(row, seen))
+        work.append(records)
+        return row
+
+    def anything_open(self, unit: Unit) -> bool:
+        """Whether a message of before still waits to go out."""
+        return unit.one(_OPEN, {"after": "", "size": 1}) is not None
 
     def flush(self, on: date, now: datetime, tally: dict[str, int]) -> int:
-        """Try every message that is still open: held back, refused for a while, or left by a crash."""
+        """Try every message that is still open: held back, refused for a while, or left by a crash.
+
+        Gives how many quiet hours hold back.
+        """
         after, held = "", 0
         names = [column.name for column in notices.columns]
         while True:
@@ -123,21 +174,33 @@ class Outbox:
                 return held
             after = rows[-1][0]
             ready = [w for w in found if w is not None and w.row["updated_at"] < self.executor.now()]
-            held += self.deliver(ready, on, now, tally)
+            held += sum(self.quiet(w.policy, now) for w in ready)
+            results = self.send(ready, on, now)
+            if not results:
+                continue
+            done: dict[str, int] = {}
+            try:
+                with self.database.write() as unit:
+                    work = self.executor.begin(unit)
+                    self.record(work, results, done)
+                    work.write()
+            except ConflictError:
+                self.record_each(results, tally)
+            else:
+                for name, count in done.items():
+                    tally[name] = tally.get(name, 0) + count
 
-    def _loaded(self, unit: Any, row: dict[str, Any]) -> Waiting | None:
+    def _loaded(self, unit: Unit, row: dict[str, Any]) -> Waiting | None:
         records = history.stream(unit, row["notice_id"])
         event = codec.decode(records[0].name, records[0].payload)
         assert isinstance(event, e.NoticeDue)
+        work = self.executor.begin(unit)
         try:
-            past = history.stream(unit, event.permit_id)
-            permit = fold(event.permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in past])
+            permit, person = work.file(event.permit_id), work.person(event.holder_id)
         except PermitsError:
             return None  # the stream is parked and named by status
         assert permit is not None
-        policy = self.executor.adopted.current(unit, permit.jurisdiction)
-        person = self.executor.person(unit, event.holder_id)
-        return Waiting(row["notice_id"], row, event, permit, person, policy)
+        return Waiting(row["notice_id"], row, event, permit, person, work.policy(permit.jurisdiction))
 
     def _still_current(self, waiting: Sequence[Waiting], on: date) -> set[str]:
         """The messages that are still due: checked on the file as it is at the moment of sending."""
@@ -145,19 +208,26 @@ class Outbox:
         if not waiting:
             return current
         with self.database.read() as unit:
+            ids = sorted({each.permit.permit_id for each in waiting})
+            given = json.dumps(ids) if unit.dialect == "sqlite" else ids
+            versions: dict[str, int] = {row[0]: row[1] for row in unit.all(_VERSIONS, {"ids": given})}
+            work = self.executor.begin(unit)
+            work.expect_files(
+                each.permit.permit_id
+                for each in waiting
+                if versions.get(each.permit.permit_id) != each.permit.version
+            )
             for each in waiting:
-                row = unit.one(_VERSION, {"permit_id": each.permit.permit_id})
-                if row is not None and row[0] != each.permit.version:
-                    past = history.stream(unit, each.permit.permit_id)
-                    fresh = fold(
-                        each.permit.permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in past]
-                    )
-                    each.permit = fresh or each.permit
-                s = self._situation(each, on)
-                keys = {(n.kind, n.deadline, n.tier, n.anchor) for n in notice.due(s)}
-                if (each.event.kind, each.event.deadline, each.event.tier, each.event.anchor) in keys:
+                if versions.get(each.permit.permit_id) != each.permit.version:
+                    each.permit, each.situation = work.file(each.permit.permit_id) or each.permit, None
+                if each.situation is not None or self._is_due(each, on):
                     current.add(each.notice_id)
         return current
+
+    def _is_due(self, each: Waiting, on: date) -> bool:
+        each.situation = self._situation(each, on)
+        keys = {(n.kind, n.deadline, n.tier, n.anchor) for n in notice.due(each.situation)}
+        return (each.event.kind, each.event.deadline, each.event.tier, each.event.anchor) in keys
 
     def _situation(self, each: Waiting, on: date) -> Situation:
         known = max(on, self.executor.today(each.policy))
@@ -170,7 +240,6 @@ class Outbox:
             return [
                 self._event(
                     e.NoticeSent,
-                    each,
                     on,
                     channel=answer.channel,
                     message_id=answer.message_id,
@@ -179,7 +248,6 @@ class Outbox:
             ]
         failed = self._event(
             e.NoticeFailed,
-            each,
             on,
             channel=channel.name,
             permanent=answer.permanent,
@@ -187,35 +255,15 @@ class Outbox:
         )
         if answer.permanent or each.row["attempts"] + 1 >= ATTEMPTS:
             reason = "refused" if answer.permanent else "too_many_attempts"
-            return [failed, self._event(e.NoticeParked, each, on, reason=reason)]
+            return [failed, self._event(e.NoticeParked, on, reason=reason)]
         return [failed]
 
-    def _event(self, kind: type[e.Event], each: Waiting, on: date, **fields: Any) -> e.Event:
+    def _event(self, kind: type[e.Event], on: date, **fields: Any) -> e.Event:
         event: e.Event = self.executor.stamper(_ACTOR, None, on)(kind, **fields)
         return event
 
-    def _record(self, outcomes: Sequence[tuple[Waiting, e.Event]], tally: dict[str, int]) -> None:
-        if not outcomes:
-            return
-        with self.database.write() as unit:
-            for each, event in outcomes:
-                seen = each.row["version"]
-                row = notice_rows.after(each.row, event, seen + 1, self.executor.now())
-                fields = {
-                    name: row[name] for name in ("version", "state", "attempts", "reason", "updated_at")
-                }
-                if not writing.update_notice(unit, {**fields, "of": each.notice_id, "seen": seen}):
-                    continue
-                cipher = self.executor.keyring.load(unit, each.event.holder_id)
-                if cipher is None:
-                    event = msgspec.structs.replace(event, **dict.fromkeys(event.SEALED))
-                self.executor.append(unit, each.notice_id, seen, [event], each.event.holder_id, cipher)
-                each.row = row
-                name = event.NAME.removeprefix("notice.")
-                tally[name] = tally.get(name, 0) + 1
-
     def _letter(self, each: Waiting, on: date, now: datetime) -> Letter:
-        s = self._situation(each, on)
+        s = each.situation or self._situation(each, on)
         code = each.permit.jurisdiction
         templates = self._templates.get(code) or self._templates.setdefault(code, Templates(code))
         to_holder = each.event.to == notice.HOLDER

@@ -8,30 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import bindparam, func, insert, select
 
 from permits_engine import commands as c
+from permits_engine.domain import duties, lifecycle, notice
 from permits_engine.domain import events as e
-from permits_engine.domain import lifecycle, notice
 from permits_engine.domain.case import Holder
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
+from permits_engine.execution import Executor, events_of
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.rebuilding import park
-from permits_engine.scheduler.outbox import Outbox, Waiting
+from permits_engine.projections.rows import evaluated, row_of
+from permits_engine.scheduler.outbox import Outbox, Result, Waiting
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.ids import derived
-from permits_engine.store.schema import notices, permits, scheduler_passes
+from permits_engine.store.schema import permits, scheduler_passes
+from permits_engine.work import Work
 
-BATCH = 100
+BATCH = 200
 SCHEDULER = e.Actor("scheduler", "scheduler")
+_NOBODYS_FAULT = frozenset({"store.unavailable", "store.not_initialised", "concurrency.conflict"})
+"""Errors that say nothing about the file: it is not parked for them."""
 
 _DUE = Statement(
     select(permits.c.permit_id)
@@ -44,7 +49,6 @@ _ALL_DUE = Statement(
     .where(permits.c.next_due <= bindparam("today"), permits.c.parked.is_(None))
     .order_by(func.coalesce(permits.c.valid_until, "9999-12-31"), permits.c.permit_id)
 )
-_KNOWN = Statement(select(notices.c.notice_id).where(notices.c.notice_id == bindparam("notice_id")))
 _PASS = Statement(
     insert(scheduler_passes).values(
         {name: bindparam(name) for name in ("on_day", "started_at", "finished_at", "summary")}
@@ -62,11 +66,28 @@ class Pass(msgspec.Struct):
     parked: int = 0
     held: int = 0
 
+    def add(self, more: Pass) -> None:
+        """Count what a transaction that was committed did."""
+        self.files += more.files
+        self.parked += more.parked
+        for mine, its in ((self.acts, more.acts), (self.notices, more.notices)):
+            for name, count in its.items():
+                mine[name] = mine.get(name, 0) + count
+
+
+class _Found(NamedTuple):
+    """A message that is due, on the file as it was evaluated."""
+
+    notice_id: str
+    due: notice.Notice
+    situation: Situation
+    policy: Policy
+
 
 class Reconciler:
     """Brings the store up to the legal day: ``run`` is one pass."""
 
-    def __init__(self, database: Database, executor: Any, outbox: Outbox) -> None:
+    def __init__(self, database: Database, executor: Executor, outbox: Outbox) -> None:
         self.database = database
         self.executor = executor
         self.outbox = outbox
@@ -74,99 +95,126 @@ class Reconciler:
     def run(
         self, on: date, now: datetime, progress: Callable[[Pass], None] | None = None, *, record: bool = True
     ) -> Pass:
-        """Do everything that is due on a day, nearest expiry first, in batches that always make progress."""
+        """Do everything that is due on a day, nearest expiry first, in batches that always make progress.
+
+        A transaction records what became of the last letters and claims the next ones; between two of them
+        the letters go out.
+        """
         started = self.executor.now()
         report = Pass(on)
+        results: list[Result] = []
         while True:
-            waiting, size = self._batch(on, report)
+            waiting, size, noted = self._step(results, on, report, started if record else None)
             if not size:
                 break
-            self.outbox.deliver(waiting, on, now, report.notices)
+            results = self.outbox.send(waiting, on, now)
             if progress is not None:
                 progress(report)
+        if noted:
+            return report
         report.held = self.outbox.flush(on, now, report.notices)
         if record:
-            self._note(report, started)
+            with self.database.write() as unit:
+                self._note(unit, report, started)
         return report
 
-    def _batch(self, on: date, report: Pass) -> tuple[list[Waiting], int]:
+    def _step(
+        self, results: Sequence[Result], on: date, report: Pass, started: int | None
+    ) -> tuple[list[Waiting], int, bool]:
+        """One transaction; where nothing is left to do, not even a letter of before, it notes the pass too."""
+        done = Pass(on)
+        noted = False
         try:
             with self.database.write() as unit:
+                work = self.executor.begin(unit)
+                self.outbox.record(work, results, done.notices)
                 ids = [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": BATCH})]
-                waiting = self._settle_all(unit, ids, on, report) if ids else []
-                return waiting, len(ids)
+                waiting = self._settle_all(work, ids, on, done)
+                work.write()
+                if not ids and started is not None and not self.outbox.anything_open(unit):
+                    self._note(unit, _sum(report, done), started)
+                    noted = True
         except ConflictError:
+            self.outbox.record_each(results, report.notices)
             return self._one_by_one(on, report)
+        report.add(done)
+        return waiting, len(ids), noted
 
-    def _one_by_one(self, on: date, report: Pass) -> tuple[list[Waiting], int]:
+    def _one_by_one(self, on: date, report: Pass) -> tuple[list[Waiting], int, bool]:
         """After a conflict each file is tried by itself; what is still disputed waits for the next pass."""
         with self.database.read() as unit:
             ids = [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": BATCH})]
         waiting: list[Waiting] = []
-        done = 0
+        size = 0
         for permit_id in ids:
+            done = Pass(on)
             try:
                 with self.database.write() as unit:
-                    waiting += self._settle_all(unit, [permit_id], on, report)
-                done += 1
+                    work = self.executor.begin(unit)
+                    claimed = self._settle_all(work, [permit_id], on, done)
+                    work.write()
             except ConflictError:
                 continue
-        return waiting, done
+            report.add(done)
+            waiting += claimed
+            size += 1
+        return waiting, size, False
 
-    def _settle_all(self, unit: Unit, ids: Sequence[str], on: date, report: Pass) -> list[Waiting]:
-        waiting: list[Waiting] = []
-        for permit_id, records in history.streams(unit, ids).items():
+    def _settle_all(self, work: Work, ids: Sequence[str], on: date, report: Pass) -> list[Waiting]:
+        found: list[_Found] = []
+        for permit_id, records in history.streams(work.unit, ids).items():
             report.files += 1
             try:
-                past = [(r.version, codec.decode(r.name, r.payload)) for r in records]
-                permit = fold(permit_id, past)
+                permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
                 assert permit is not None
+                found += self._settle(work, permit, on, report)
             except PermitsError as problem:
-                park(unit, permit_id, problem.message, self.executor.now())
+                if problem.code in _NOBODYS_FAULT:
+                    raise
+                park(work.unit, permit_id, problem.message, self.executor.now())
                 report.parked += 1
-                continue
-            waiting += self._settle(unit, permit, on, report)
-        return waiting
+        return self._claim(work, found, on)
 
-    def _settle(self, unit: Unit, permit: Permit, on: date, report: Pass) -> list[Waiting]:
-        policy = self.executor.adopted.current(unit, permit.jurisdiction)
-        command = c.RunClock(permit_id=permit.permit_id, on=on)
+    def _settle(self, work: Work, permit: Permit, on: date, report: Pass) -> list[_Found]:
+        """Record what time alone has brought about, and the file's row; gives the messages due."""
+        policy = work.policy(permit.jurisdiction)
         known = max(on, self.executor.today(policy))
-        drafts = lifecycle.decide(
-            "run_clock", command, permit, Holder(), policy, SCHEDULER, today=max(on, known), known=known
-        )
-        seen = permit.version
-        if drafts:
-            stamp = self.executor.stamper(SCHEDULER, command, on)
-            new = [
-                stamp(
-                    d.kind,
-                    d.effective_on,
-                    basis=e.Basis(policy.digest, d.rules) if d.rules else None,
-                    **d.fields,
-                )
-                for d in drafts
-            ]
+        seen, records = permit.version, []
+        s = Situation(permit, on, policy.at(known))
+        if duties.next_act(s, s.rules) is not None:
+            command = c.RunClock(permit_id=permit.permit_id, on=on)
+            drafts = lifecycle.decide(
+                "run_clock", command, permit, Holder(), policy, SCHEDULER, today=known, known=known
+            )
+            new = events_of(drafts, self.executor.stamper(SCHEDULER, command, on), policy.digest)
+            records = work.sealed(permit.permit_id, seen, new, permit.holder_id)
             for number, event in enumerate(new, seen + 1):
                 apply(permit, number, event)
                 report.acts[event.NAME] = report.acts.get(event.NAME, 0) + 1
-        else:
-            new = []
-        self.executor.save(unit, permit, policy, on, new, seen, settled=True)
-        return self._claim(unit, permit, policy, on, known)
+            s = Situation(permit, on, policy.at(known))
+        row, due = evaluated(s, settled=True)
+        if known != on:  # a row is evaluated by the rules that were known on its day
+            row = row_of(permit, policy, on, settled=True)
+        work.change(permit, policy, on, seen, records, row)
+        return [_Found(derived(f"notice/{each.key(permit.permit_id)}"), each, s, policy) for each in due]
 
-    def _claim(self, unit: Unit, permit: Permit, policy: Policy, on: date, known: date) -> list[Waiting]:
-        s = Situation(permit, on, policy.at(known))
-        found: list[Waiting] = []
-        person = None
-        for due in notice.due(s):
-            notice_id = derived(f"notice/{due.key(permit.permit_id)}")
-            if unit.one(_KNOWN, {"notice_id": notice_id}) is not None:
+    def _claim(self, work: Work, found: Sequence[_Found], on: date) -> list[Waiting]:
+        """Messages that nobody has claimed yet become due by an event of their own."""
+        known = writing.known_notices(work.unit, [each.notice_id for each in found])
+        fresh = [each for each in found if each.notice_id not in known]
+        work.expect_persons(each.situation.permit.holder_id for each in fresh)
+        waiting = []
+        for notice_id, due, s, policy in fresh:
+            permit = s.permit
+            try:
+                person = work.person(permit.holder_id)
+            except PermitsError as problem:
+                if problem.code in _NOBODYS_FAULT:
+                    raise
+                work.write()
+                park(work.unit, permit.permit_id, problem.message, self.executor.now())
                 continue
-            if person is None:
-                person = self.executor.person(unit, permit.holder_id)
-            stamp = self.executor.stamper(SCHEDULER, None, on)
-            event = stamp(
+            event = self.executor.stamper(SCHEDULER, None, on)(
                 e.NoticeDue,
                 permit_id=permit.permit_id,
                 holder_id=permit.holder_id,
@@ -180,12 +228,12 @@ class Reconciler:
                 deadline=due.deadline,
                 expedited=due.expedited,
             )
+            assert isinstance(event, e.NoticeDue)
             row = notice_rows.first_row(notice_id, event, self.executor.now())
-            if not writing.insert_notice(unit, row):
-                continue
-            self.executor.append(unit, notice_id, 0, [event], permit.holder_id, None)
-            found.append(Waiting(notice_id, row, event, permit, person, policy))
-        return found
+            work.later(writing.INSERT_NOTICE, row)
+            work.append(work.sealed(notice_id, 0, [event], None))
+            waiting.append(Waiting(notice_id, row, event, permit, person, policy, s))
+        return waiting
 
     def preview(self, on: date) -> list[dict[str, Any]]:
         """What a pass would do on a day, doing nothing."""
@@ -215,25 +263,32 @@ class Reconciler:
         stamp = self.executor.stamper(SCHEDULER, None, on)
         for number, draft in enumerate(drafts, permit.version + 1):
             apply(permit, number, stamp(draft.kind, draft.effective_on, **draft.fields))
-        for due in notice.due(Situation(permit, on, policy.at(known))):
-            notice_id = derived(f"notice/{due.key(permit_id)}")
-            if unit.one(_KNOWN, {"notice_id": notice_id}) is None:
-                plain = {k: v for k, v in msgspec.to_builtins(due).items() if v not in (None, False)}
+        due = notice.due(Situation(permit, on, policy.at(known)))
+        ids = [derived(f"notice/{each.key(permit_id)}") for each in due]
+        known_ids = writing.known_notices(unit, ids)
+        for notice_id, each in zip(ids, due, strict=True):
+            if notice_id not in known_ids:
+                plain = {k: v for k, v in msgspec.to_builtins(each).items() if v not in (None, False)}
                 found.append({"permit_id": permit_id, "does": "notice", **plain})
         return found
 
-    def _note(self, report: Pass, started: int) -> None:
-        summary = msgspec.json.encode(report).decode()
-        with self.database.write() as unit:
-            unit.run(
-                _PASS,
-                {
-                    "on_day": report.on.isoformat(),
-                    "started_at": started,
-                    "finished_at": self.executor.now(),
-                    "summary": summary,
-                },
-            )
+    def _note(self, unit: Unit, report: Pass, started: int) -> None:
+        unit.run(
+            _PASS,
+            {
+                "on_day": report.on.isoformat(),
+                "started_at": started,
+                "finished_at": self.executor.now(),
+                "summary": msgspec.json.encode(report).decode(),
+            },
+        )
+
+
+def _sum(first: Pass, second: Pass) -> Pass:
+    whole = Pass(first.on)
+    whole.add(first)
+    whole.add(second)
+    return whole
 
 
 def is_quiet(policy: Policy, now: datetime) -> bool:

@@ -8,12 +8,13 @@ import msgspec
 
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import NotFoundError, error
+from permits_engine.execution import Executor
 from permits_engine.projections import notice_rows, writing
 from permits_engine.store import codec, history
 from permits_engine.store.database import Unit
 
 
-def retry(executor: Any, unit: Unit, notice_id: str, by: str) -> dict[str, Any]:
+def retry(executor: Executor, unit: Unit, notice_id: str, by: str) -> dict[str, Any]:
     """Append a fresh ``notice.due`` to a parked, failed or bounced notice; gives its row."""
     records = history.stream(unit, notice_id)
     if not records or not records[0].name.startswith("notice."):
@@ -33,8 +34,8 @@ def retry(executor: Any, unit: Unit, notice_id: str, by: str) -> dict[str, Any]:
         first, event_id=stamp(e.NoticeParked, reason="").event_id, actor=e.Actor(by, "administrator")
     )
     after = notice_rows.after(row, fresh, row["version"] + 1, executor.now())
-    fields = {name: after[name] for name in ("version", "state", "attempts", "reason", "updated_at")}
-    if not writing.update_notice(unit, {**fields, "of": notice_id, "seen": row["version"]}):
-        raise error("concurrency.conflict", "the notice has changed meanwhile; look at it again")
-    executor.append(unit, notice_id, row["version"], [fresh], row["holder_id"], None)
+    work = executor.begin(unit)
+    work.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
+    work.append(work.sealed(notice_id, row["version"], [fresh], None))
+    work.write()
     return after

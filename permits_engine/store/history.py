@@ -89,7 +89,7 @@ def append(unit: Unit, records: Sequence[Record], *, now: int) -> None:
         unit.one(_NOW, {"now": str(now)})
         unit.simulated_now = now
     rows = [{**record._asdict(), "now": now} for record in records]
-    done = unit.run(_APPEND, rows[0]) if len(rows) == 1 else unit.many(_APPEND, rows)
+    done = unit.each(_APPEND, rows)
     if done != len(rows):
         first = records[0]
         raise error(

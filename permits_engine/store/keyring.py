@@ -9,9 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import os
 from binascii import Error as BinasciiError
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.store.sql import Statement, Unit
+from permits_engine.store.sql import Statement, Unit, among
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -31,11 +32,13 @@ _HOLDER_TAG = "permits-engine/holder-key/v1"
 _HMAC_INFO = b"permits-engine/holder-hmac/v1"
 _CACHED = 4096
 
-_INSERT = Statement(
+NEW_KEY = Statement(
     "INSERT INTO holder_keys (holder_id, wrapped, key_id) VALUES (:holder_id, :wrapped, :key_id)"
     " ON CONFLICT (holder_id) DO NOTHING"
 )
+"""Adds a holder's key; no row is touched where there is one."""
 _SELECT = Statement("SELECT wrapped, key_id FROM holder_keys WHERE holder_id = :holder_id")
+_SELECT_MANY = Statement(among("SELECT holder_id, wrapped, key_id FROM holder_keys WHERE holder_id"))
 
 
 class _KeyFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -162,20 +165,25 @@ class Keyring:
     def __repr__(self) -> str:
         return f"<Keyring {self._master!r}>"
 
-    def mint(self, unit: Unit, holder_id: str) -> Cipher:
-        """A new key for a holder who has none; raises ``concurrency.conflict`` where there is one."""
+    def make(self, holder_id: str) -> tuple[Cipher, dict[str, Any]]:
+        """A new key, and the row that keeps it wrapped, to be written with ``NEW_KEY``."""
         key, key_id = os.urandom(KEY_BYTES), self._master.active
         master = self._master.key(key_id)
         assert master is not None
         nonce = os.urandom(NONCE_BYTES)
         wrapped = nonce + AESGCM(master).encrypt(nonce, key, _bound(key_id, holder_id))
-        if unit.run(_INSERT, {"holder_id": holder_id, "wrapped": wrapped, "key_id": key_id}) != 1:
+        return Cipher(key), {"holder_id": holder_id, "wrapped": wrapped, "key_id": key_id}
+
+    def mint(self, unit: Unit, holder_id: str) -> Cipher:
+        """A new key for a holder who has none; raises ``concurrency.conflict`` where there is one."""
+        cipher, row = self.make(holder_id)
+        if unit.run(NEW_KEY, row) != 1:
             raise error(
                 "concurrency.conflict",
                 f"holder {holder_id} has a key already; read them again",
                 holder_id=holder_id,
             )
-        return self._unwrap(wrapped, key_id, holder_id)
+        return cipher
 
     def load(self, unit: Unit, holder_id: str) -> Cipher | None:
         """The holder's key, none once their data were erased.
@@ -184,6 +192,15 @@ class Keyring:
         """
         row = unit.one(_SELECT, {"holder_id": holder_id})
         return None if row is None else self._unwrap(bytes(row[0]), row[1], holder_id)
+
+    def load_many(self, unit: Unit, holder_ids: Sequence[str]) -> dict[str, Cipher | None]:
+        """The keys of several holders, read with one query."""
+        found: dict[str, Cipher | None] = dict.fromkeys(holder_ids)
+        if holder_ids:
+            given = json.dumps(holder_ids) if unit.dialect == "sqlite" else holder_ids
+            for row in unit.all(_SELECT_MANY, {"ids": given}):
+                found[row[0]] = self._unwrap(bytes(row[1]), row[2], row[0])
+        return found
 
     def _unwrapped(self, wrapped: bytes, key_id: str, holder_id: str) -> Cipher:
         master = self._master.key(key_id)

@@ -125,6 +125,10 @@ class Unit:
         except Exception as problem:
             raise refusal(problem, self._name, host=self._host) from problem
 
+    def each(self, statement: Statement | ClauseElement, params: Sequence[Params]) -> int:
+        """``run`` for one, ``many`` for several; a batch of one costs no more than a single change."""
+        return self.run(statement, params[0]) if len(params) == 1 else self.many(statement, params)
+
     def stream(
         self, statement: Statement | ClauseElement, params: Params | None = None, size: int = 1000
     ) -> Iterator[Row]:
@@ -156,6 +160,17 @@ class Unit:
         if name is None:
             return self._connection.cursor(binary=True, row_factory=tuple_row)
         return self._connection.cursor(f"{name}_{next(_numbers)}", binary=True, row_factory=tuple_row)
+
+
+def among(query: str) -> dict[str, str]:
+    """A query that ends with a column's name, for rows in which it is one of ``ids``.
+
+    SQLite takes them as a JSON text, PostgreSQL as a list.
+    """
+    return {
+        "sqlite": f"{query} IN (SELECT value FROM json_each(:ids))",
+        "postgresql": f"{query} = ANY(CAST(:ids AS text[]))",
+    }
 
 
 def _wrapped(statement: Statement | ClauseElement) -> Statement:
