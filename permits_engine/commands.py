@@ -6,113 +6,31 @@ The class is ``LodgeApplication``, the name ``lodge_application``. ``on`` is the
 from __future__ import annotations
 
 import re
-import unicodedata
-import uuid
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, ClassVar, Literal
+from functools import cache
+from typing import Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
-from permits_engine.domain.clocks import Period
+from permits_engine import fields as f
 from permits_engine.domain.errors import InputError
-
-EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
-FORBIDDEN = {"Cc", "Cs", "Co", "Cn"}
-OVERRIDES = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
-
-
-def _day(value: object) -> object:
-    if isinstance(value, date) and type(value) is date:
-        return value
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        return value
-    raise ValueError("is not a calendar date such as 2017-01-31")
-
-
-def _in_range(value: date) -> date:
-    if not EARLIEST <= value <= LATEST:
-        raise ValueError(f"lies outside {EARLIEST} to {LATEST}")
-    return value
-
-
-def _identity(value: str) -> str:
-    try:
-        return str(uuid.UUID(value))
-    except (ValueError, AttributeError, TypeError):
-        raise ValueError("is not a UUID") from None
-
-
-def _clean(value: str) -> str:
-    for char in value:
-        if (char not in "\n\r\t" and unicodedata.category(char) in FORBIDDEN) or char in OVERRIDES:
-            raise ValueError(f"holds the character U+{ord(char):04X}, which is not text; remove it")
-    return unicodedata.normalize("NFC", value)
-
-
-def _one_line(value: str) -> str:
-    if any(char in value for char in "\n\r\t"):
-        raise ValueError("holds a line break or a tab; write it on one line")
-    if not value.strip():
-        raise ValueError("is blank")
-    return _clean(value).strip()
-
-
-def _period(value: str) -> str:
-    return str(Period.parse(value))
-
-
-def _language(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", value):
-        raise ValueError("is not a BCP 47 language tag such as fr, ar or es-MX")
-    return value
-
-
-def _nationality(value: str) -> str:
-    import pycountry
-
-    code = value.upper()
-    if code in {"XXA", "XXB", "XXC", "XXX", "XKX"} or pycountry.countries.get(alpha_3=code) is not None:
-        return code
-    raise ValueError("is not an ISO 3166-1 alpha-3 code such as SEN (stateless: XXA)")
-
-
-def _email(value: str) -> str:
-    from email_validator import EmailNotValidError, validate_email
-
-    try:
-        return str(validate_email(value, check_deliverability=False, test_environment=True).normalized)
-    except EmailNotValidError as problem:
-        raise ValueError(f"is not an e-mail address: {problem}") from None
-
-
-def _phone(value: str) -> str:
-    import phonenumbers
-
-    try:
-        number = phonenumbers.parse(value, None)
-    except phonenumbers.NumberParseException:
-        raise ValueError("is not a telephone number in E.164 form such as +212537000000") from None
-    if not phonenumbers.is_possible_number(number):
-        raise ValueError("is not a possible telephone number; write it in E.164 form such as +212537000000")
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-
-
-Day = Annotated[date, BeforeValidator(_day), AfterValidator(_in_range)]
-Identity = Annotated[str, Field(max_length=64), AfterValidator(_identity)]
-Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
-Text = Annotated[str, Field(max_length=20_000), AfterValidator(_clean)]
-Code = Annotated[str, Field(max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._\-]*$")]
-Codes = Annotated[tuple[Code, ...], Field(max_length=60)]
-SomeCodes = Annotated[tuple[Code, ...], Field(min_length=1, max_length=60)]
-Office = Annotated[str, Field(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}(\.[A-Z0-9]{1,8})?$")]
-Term = Annotated[str, Field(max_length=20), AfterValidator(_period)]
-Language = Annotated[str, Field(max_length=35), AfterValidator(_language)]
-Nationality = Annotated[str, Field(min_length=3, max_length=3), AfterValidator(_nationality)]
-Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
-Phone = Annotated[str, Field(max_length=30), AfterValidator(_phone)]
-Sex = Literal["F", "M", "X"]
-Body = Literal["national_commission", "administrative_tribunal", "gracious", "hierarchical"]
+from permits_engine.fields import (
+    Body,
+    Code,
+    Codes,
+    Day,
+    Flag,
+    Identity,
+    Line,
+    Office,
+    Sex,
+    SomeCodes,
+    Term,
+    Text,
+    Version,
+)
+from permits_engine.plain_words import reason_of, refusal, refused, suggestion
 
 
 class Command(BaseModel):
@@ -122,10 +40,10 @@ class Command(BaseModel):
     name: ClassVar[str] = ""
 
     on: Day | None = None
-    command_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    expected_version: Annotated[int, Field(ge=0, strict=True)] | None = None
-    correlation_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    causation_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    command_id: f.Label | None = None
+    expected_version: Version | None = None
+    correlation_id: f.Label | None = None
+    causation_id: f.Label | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -136,7 +54,8 @@ class Command(BaseModel):
         try:
             super().__init__(**fields)
         except ValidationError as problem:
-            raise input_error(problem, self.name) from None
+            faults = problem.errors(include_url=False, include_input=False)
+            raise refused(faults, self.name, type(self).model_fields) from None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"  # personal data stay out of logs
@@ -153,11 +72,11 @@ class _Person(Command):
     given_names: Line
     birth_date: Day
     sex: Sex
-    nationality: Nationality
-    language: Language
-    email: Email | None = None
-    phone: Phone | None = None
-    address: Annotated[Text, Field(max_length=1000)] | None = None
+    nationality: f.Nationality
+    language: f.Language
+    email: f.Email | None = None
+    phone: f.Phone | None = None
+    address: f.Address | None = None
 
 
 class RegisterHolder(_Person):
@@ -174,11 +93,11 @@ class UpdateHolder(Command):
     given_names: Line | None = None
     birth_date: Day | None = None
     sex: Sex | None = None
-    nationality: Nationality | None = None
-    language: Language | None = None
-    email: Email | None = None
-    phone: Phone | None = None
-    address: Annotated[Text, Field(max_length=1000)] | None = None
+    nationality: f.Nationality | None = None
+    language: f.Language | None = None
+    email: f.Email | None = None
+    phone: f.Phone | None = None
+    address: f.Address | None = None
 
 
 class LodgeApplication(Command):
@@ -186,7 +105,7 @@ class LodgeApplication(Command):
 
     permit_id: Identity | None = None
     holder_id: Identity
-    jurisdiction: Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+    jurisdiction: f.Country
     category: Code
     criterion: Code | None = None
     prefecture: Office
@@ -218,7 +137,7 @@ class RecordOpinion(_OnPermit):
     """Record a commission's opinion."""
 
     body: Literal["local_commission", "national_commission"]
-    favourable: Annotated[bool, Field(strict=True)]
+    favourable: Flag
     reasons: Text
 
 
@@ -278,9 +197,9 @@ class RevokePermit(_OnPermit):
 class NotifyDecision(_OnPermit):
     """Bring a decision to the holder's knowledge."""
 
-    mode: Literal["written", "electronic", "oral"]
+    mode: f.Mode
     proof: Text | None = None
-    decision_version: Annotated[int, Field(ge=1, strict=True)] | None = None
+    decision_version: f.EventVersion | None = None
 
 
 class LodgeAppeal(_OnPermit):
@@ -326,14 +245,53 @@ class ClosePermit(_OnPermit):
 class CorrectRecord(_OnPermit):
     """Correct a field of an earlier event by appending."""
 
-    of_version: Annotated[int, Field(ge=1, strict=True)]
-    field: Annotated[str, Field(min_length=1, max_length=60)]
+    of_version: f.EventVersion
+    field: Code
     value: Any
     reason: Text
+
+    @field_validator("value")
+    @classmethod
+    def _fits(cls, value: Any, info: ValidationInfo) -> Any:
+        """The value as its field's own command would take it; which event has the field is checked later."""
+        if value is None or "field" not in info.data:
+            return value
+        field = info.data["field"]
+        adapter = _adapter(field if field in _CORRECTED else None)
+        try:
+            return adapter.dump_python(adapter.validate_python(value), mode="json")
+        except ValidationError as problem:
+            [fault, *_] = problem.errors(include_url=False, include_input=False)
+            raise ValueError(reason_of(dict(fault), field)) from None
 
 
 class RunClock(_OnPermit):
     """Record what time alone has brought about; given by the scheduler."""
+
+
+_CORRECTED: dict[str | None, Any] = {
+    "age": f.Age,
+    "card_number": Line,
+    "criterion": Code,
+    "documents": SomeCodes,
+    "effective_on": Day,
+    "favourable": Flag,
+    "file_number": Line,
+    "missing": Codes,
+    "mode": f.Mode,
+    "nationality": f.Nationality,
+    "sex": Sex,
+    "until": Day,
+    "valid_from": Day,
+    "valid_until": Day,
+    None: Text | Flag | Version | Codes,
+}
+"""What a corrected field may hold; under none, what any other field may."""
+
+
+@cache
+def _adapter(field: str | None) -> TypeAdapter[Any]:
+    return TypeAdapter(_CORRECTED[field])
 
 
 def _concrete(kind: type[Command]) -> list[type[Command]]:
@@ -347,34 +305,21 @@ COMMANDS: dict[str, type[Command]] = {kind.name: kind for kind in _concrete(Comm
 PUBLIC: tuple[str, ...] = tuple(sorted(name for name in COMMANDS if name != "run_clock"))
 
 
-def input_error(problem: ValidationError, name: str) -> InputError:
-    """``input.invalid`` with the path and reason of each bad field; values are not repeated."""
-    fields = []
-    for fault in problem.errors(include_url=False, include_input=False, include_context=False):
-        path = ".".join(str(step) for step in fault["loc"]) or name
-        kind = fault["type"]
-        reason = {
-            "missing": "is missing",
-            "extra_forbidden": f"is not a field of {name}",
-            "string_too_long": "is too long",
-        }.get(kind, fault["msg"].removeprefix("Value error, "))
-        fields.append({"path": path, "reason": reason})
-    text = "; ".join(f"{f['path']}: {f['reason']}" for f in fields[:3])
-    more = f" (and {len(fields) - 3} more)" if len(fields) > 3 else ""
-    return InputError("input.invalid", f"{text}{more}", fields=fields)
-
-
 def parse(name: object, fields: Mapping[str, Any]) -> Command:
     """A command from its name and plain fields; raises ``input.invalid``."""
-    kind = COMMANDS.get(name) if isinstance(name, str) and name != "run_clock" else None
+    if name is None:
+        raise _unknown(f"is missing; there is: {', '.join(PUBLIC)}")
+    kind = COMMANDS.get(name) if isinstance(name, str) and name in PUBLIC else None
     if kind is None:
-        reason = f"is none of {', '.join(PUBLIC)}"
-        raise InputError(
-            "input.invalid", f"command: {reason}", fields=[{"path": "command", "reason": reason}]
-        )
+        said = name[:60] if isinstance(name, str) else type(name).__name__
+        raise _unknown(f"{said!r} is not a command{suggestion(said, PUBLIC)}")
     if not all(isinstance(key, str) for key in fields):
-        raise InputError("input.invalid", "a field name is not text", fields=[])
+        raise _unknown("has a field whose name is not text")
     return kind(**fields)
+
+
+def _unknown(reason: str) -> InputError:
+    return refusal([{"path": "command", "reason": reason}])
 
 
 def ages(birth: date, on: date) -> int:

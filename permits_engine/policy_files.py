@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from datetime import date, time
+from datetime import date
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from permits_engine.domain.clocks import Calendar, Count, Holiday, Period
+from permits_engine.domain.clocks import Calendar, Holiday
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.domain.policy import KINDS, SCOPES, Office, Policy, Silence, Source, Value
+from permits_engine.domain.policy import KINDS, Office, Policy, Source, Value
+from permits_engine.plain_words import reason_of, suggestion
 from permits_engine.policy_models import MODELS, CalendarPart, Model, OfficesPart, PolicyPart, Row
+from permits_engine.policy_values import MisfitError, typed
+from permits_engine.yaml_text import YamlError, line_of
+from permits_engine.yaml_text import documents as read_yaml
 
 LARGEST = 2_000_000
 """Bytes: a policy text beyond this is refused."""
@@ -29,8 +32,6 @@ PACKAGED = ("MA", "FR", "ES")
 
 
 # --- reading ----------------------------------------------------------------------------------------------
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def packaged(jurisdiction: str) -> str:
@@ -50,13 +51,26 @@ def read_file(path: str | Path) -> str:
                 raise error(
                     "policy.invalid", f"{place} holds none of policy.yaml, calendar.yaml, offices.yaml"
                 )
-            return "---\n".join(each.read_text(encoding="utf-8") for each in found)
-        if place.stat().st_size > LARGEST:
-            raise error("policy.invalid", f"{place} is larger than {LARGEST} bytes")
-        return place.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "is not UTF-8 text"
-        raise error("policy.invalid", f"{place}: {reason}") from None
+            return "---\n".join(_text(each) for each in found)
+        return _text(place)
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or "cannot be opened"
+        raise error("policy.invalid", f"{place}: {reason}; name a policy file or its folder") from None
+
+
+def _text(place: Path) -> str:
+    with place.open("rb") as file:
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise error("policy.invalid", f"{place} is larger than {LARGEST:,} bytes")
+    try:
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as problem:
+        line = content.count(b"\n", 0, problem.start) + 1
+        raise _invalid(
+            [{"line": line, "path": "", "reason": "is not UTF-8 text; save it as UTF-8"}]
+        ) from None
+    return text if text.endswith("\n") else f"{text}\n"
 
 
 def digest_of(text: str) -> str:
@@ -70,49 +84,17 @@ def documents(text: str) -> dict[str, tuple[Any, Any]]:
         raise _invalid([{"line": 1, "path": "", "reason": f"is larger than {LARGEST} bytes"}])
     found: dict[str, tuple[Any, Any]] = {}
     try:
-        nodes = list(yaml.compose_all(text, Loader=_LOADER))
-        _bounded(nodes)
-        loader_class = _LOADER
-        for node in nodes:
-            loader = loader_class("")
-            try:
-                plain = loader.construct_document(node)
-            finally:
-                loader.dispose()
+        for plain, node in read_yaml(text):
             kind = next((part for part in PARTS if isinstance(plain, dict) and part in plain), None)
-            line = node.start_mark.line + 1
+            line = line_of(node, ())
             if kind is None:
-                raise _invalid(
-                    [{"line": line, "path": "", "reason": f"begins with none of {', '.join(PARTS)}"}]
-                )
+                raise YamlError(line, f"begins with none of {', '.join(PARTS)}")
             if kind in found:
-                raise _invalid([{"line": line, "path": kind, "reason": "stands twice"}])
+                raise YamlError(line, f"there are two parts of the kind {kind}")
             found[kind] = (plain, node)
-    except yaml.MarkedYAMLError as problem:
-        mark = problem.problem_mark
-        line = mark.line + 1 if mark else 1
-        raise _invalid([{"line": line, "path": "", "reason": problem.problem or "is not YAML"}]) from None
-    except yaml.YAMLError as problem:
-        raise _invalid([{"line": 1, "path": "", "reason": str(problem).splitlines()[0]}]) from None
-    except (ValueError, RecursionError, TypeError) as problem:
-        raise _invalid([{"line": 1, "path": "", "reason": f"cannot be read: {problem}"}]) from None
+    except YamlError as problem:
+        raise _invalid([{"line": problem.line, "path": "", "reason": problem.reason}]) from None
     return found
-
-
-def _bounded(nodes: list[Any]) -> None:
-    """Refuse texts whose aliases would unfold into something huge, or that are nested very deep."""
-    budget = 400_000
-    stack = [(node, 0) for node in nodes]
-    while stack:
-        node, depth = stack.pop()
-        budget -= 1
-        if budget < 0 or depth > 40:
-            raise ValueError("it is nested too deep or unfolds into too much")
-        if isinstance(node, yaml.MappingNode):
-            for key, value in node.value:
-                stack += [(key, depth + 1), (value, depth + 1)]
-        elif isinstance(node, yaml.SequenceNode):
-            stack += [(each, depth + 1) for each in node.value]
 
 
 def _invalid(problems: list[dict[str, Any]]) -> PermitsError:
@@ -120,22 +102,6 @@ def _invalid(problems: list[dict[str, Any]]) -> PermitsError:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     where = f"line {first['line']}, {first['path']}: " if first["path"] else f"line {first['line']}: "
     return error("policy.invalid", f"{where}{first['reason']}{more}", problems=problems)
-
-
-def _line(node: Any, path: tuple[Any, ...]) -> int:
-    """The line (from 1) of the deepest node that a path leads to."""
-    line: int = node.start_mark.line + 1
-    for step in path:
-        following = None
-        if isinstance(node, yaml.MappingNode):
-            following = next((v for k, v in node.value if getattr(k, "value", None) == str(step)), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            following = node.value[step]
-        if following is None:
-            return line
-        node = following
-        line = node.start_mark.line + 1
-    return line
 
 
 # --- compiling --------------------------------------------------------------------------------------------
@@ -156,7 +122,7 @@ def compile_text(text: str) -> Policy:
     assert isinstance(offices, OfficesPart)
     for kind, code in (("calendar", calendar.calendar), ("offices", offices.offices)):
         if code != policy.policy:
-            line = _line(found[kind][1], (kind,))
+            line = line_of(found[kind][1], (kind,))
             raise _invalid(
                 [{"line": line, "path": kind, "reason": f"is of {code}, the policy of {policy.policy}"}]
             )
@@ -174,16 +140,17 @@ def _validated(kind: str, plain: Any, node: Any) -> Model:
     try:
         return MODELS[kind].model_validate(plain)
     except ValidationError as problem:
-        faults = []
-        for fault in problem.errors(include_url=False, include_input=False):
-            path = fault["loc"]
-            reason = (
-                "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
-            )
-            if fault["type"] == "missing" and path and path[-1] == "source":
-                reason = "is missing: a value without a legal basis does not load"
-            faults.append({"line": _line(node, path), "path": ".".join(map(str, path)), "reason": reason})
-        raise _invalid(faults) from None
+        raise _invalid(
+            [_told(dict(fault), node, kind) for fault in problem.errors(include_input=False)]
+        ) from None
+
+
+def _told(fault: dict[str, Any], node: Any, kind: str) -> dict[str, Any]:
+    path = fault["loc"]
+    reason = reason_of(fault, f"a {kind} text")
+    if fault["type"] == "missing" and path[-1] == "source":
+        reason = "is missing: a value without a legal basis does not load"
+    return {"line": line_of(node, path), "path": ".".join(map(str, path)), "reason": reason}
 
 
 def _parameters(part: PolicyPart, node: Any) -> dict[str, tuple[Value, ...]]:
@@ -191,15 +158,16 @@ def _parameters(part: PolicyPart, node: Any) -> dict[str, tuple[Value, ...]]:
     faults: list[dict[str, Any]] = []
     taken: set[str] = set()
     for number, row in enumerate(part.parameters):
-        where = ("parameters", number)
         try:
             value = _value(part.policy, row, taken)
             clash = next((v for v in values if _clash(v, value)), None)
             if clash is not None:
-                raise ValueError(f"two values of {row.name} apply at once from {row.since}: see {clash.id}")
-        except ValueError as problem:
+                said = f"two values of {row.name} apply at once from {row.since}: see {clash.id}"
+                raise MisfitError("value", said)
+        except MisfitError as problem:
+            path = ("parameters", number, problem.field)
             faults.append(
-                {"line": _line(node, where), "path": f"parameters.{number}", "reason": str(problem)}
+                {"line": line_of(node, path), "path": ".".join(map(str, path)), "reason": str(problem)}
             )
             continue
         values.append(value)
@@ -214,23 +182,20 @@ def _parameters(part: PolicyPart, node: Any) -> dict[str, tuple[Value, ...]]:
 
 def _value(jurisdiction: str, row: Row, taken: set[str]) -> Value:
     if row.name not in KINDS:
-        raise ValueError(f"{row.name!r} is not a parameter that the engine knows")
-    unknown = set(row.applies) - SCOPES
-    if unknown:
-        raise ValueError(f"applies: {', '.join(sorted(unknown))} is none of {', '.join(sorted(SCOPES))}")
+        raise MisfitError("name", f"{row.name!r} is not a parameter that the engine knows{_near(row.name)}")
     if row.until is not None and row.until < row.since:
-        raise ValueError(f"until {row.until} lies before from {row.since}")
+        raise MisfitError("until", f"{row.until} lies before from, {row.since}")
     name = row.id or f"{jurisdiction.lower()}.{row.name}@{row.since}"
     base, number = name, 1
     while name in taken:
         if row.id:
-            raise ValueError(f"the id {row.id!r} stands twice")
+            raise MisfitError("id", f"{row.id!r} stands twice")
         number += 1
         name = f"{base}/{number}"
     return Value(
         id=name,
         name=row.name,
-        value=_typed(row, name),
+        value=typed(row, name),
         since=row.since,
         until=row.until,
         known=row.known,
@@ -242,78 +207,9 @@ def _value(jurisdiction: str, row: Row, taken: set[str]) -> Value:
     )
 
 
-def _typed(row: Row, name: str) -> Any:
-    value, kind = row.value, KINDS[row.name]
-    if isinstance(value, str) and value in {s.value for s in Silence}:
-        return Silence(value)
-    if kind in {"period", "count"}:
-        if not isinstance(value, str):
-            raise ValueError(f"value: {value!r} is not an ISO 8601 period, unset, unlimited or unknown")
-        period = Period.parse(value)
-        if kind == "period":
-            return period
-        return Count(period, row.counting, row.roll == "next_working_day", name)
-    if row.counting != "calendar" or row.roll != "none":
-        raise ValueError(f"counting and roll belong to delays, and {row.name} is a {kind}")
-    reader = _READERS.get(kind)
-    if reader is None or not reader(value):
-        raise ValueError(f"value: {value!r} is not a {kind}")
-    if kind == "window":
-        return (value["opens"], value["closes"])
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _is_codes(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(v, str) and v for v in value)
-
-
-def _is_texts(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(k, str) and isinstance(v, str) for k, v in value.items()
-    )
-
-
-def _is_window(value: Any) -> bool:
-    if not isinstance(value, dict) or set(value) != {"opens", "closes"}:
-        return False
-    return all(isinstance(v, date) for v in value.values()) and bool(value["opens"] <= value["closes"])
-
-
-def _is_tiers(value: Any) -> bool:
-    if not _is_codes(value):
-        return False
-    for tier in value:
-        Period.parse(tier.removesuffix("-after"))
-    return True
-
-
-def _is_quiet(value: Any) -> bool:
-    if not isinstance(value, dict) or set(value) != {"from", "to", "holidays"}:
-        return False
-    for key in ("from", "to"):
-        time.fromisoformat(value[key])
-    return isinstance(value["holidays"], bool)
-
-
-def _is_competence(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        isinstance(roles, dict) and all(reach in {"own", "any"} for reach in roles.values())
-        for roles in value.values()
-    )
-
-
-_READERS = {
-    "code": lambda v: isinstance(v, str) and bool(v),
-    "codes": _is_codes,
-    "flag": lambda v: isinstance(v, bool),
-    "number": lambda v: isinstance(v, int) and not isinstance(v, bool) and v >= 0,
-    "texts": _is_texts,
-    "documents": _is_texts,
-    "window": _is_window,
-    "tiers": _is_tiers,
-    "quiet": _is_quiet,
-    "competence": _is_competence,
-}
+def _near(name: str) -> str:
+    said = suggestion(name, KINDS)
+    return said if said.endswith("?") else ""
 
 
 def _clash(one: Value, two: Value) -> bool:

@@ -2,37 +2,62 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from permits_engine.domain.policy import RANKS
+from permits_engine.domain.policy import RANKS, SCOPES
+from permits_engine.fields import Country, Day, Line, Office, Text, clean
+
+Rank = Literal[RANKS]  # type: ignore[valid-type]
+Confidence = Literal["high", "medium", "low"]
+Said = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(clean)]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=20_000)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _plain_date(value: object) -> object:
-    if isinstance(value, date) or (isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value)):
-        return value
-    raise ValueError("is not a date such as 2017-01-10")
+def _day_of_year(value: str) -> str:
+    try:
+        date.fromisoformat(f"2000-{value}")
+    except ValueError:
+        raise ValueError("is not a day of the year such as 01-11 (month, day)") from None
+    return value
 
 
-Day = Annotated[date, BeforeValidator(_plain_date)]
-Rank = Literal[RANKS]  # type: ignore[valid-type]
-Confidence = Literal["high", "medium", "low"]
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (OSError, ValueError, KeyError):
+        raise ValueError("is not a time zone such as Africa/Casablanca") from None
+    return value
+
+
+def _weekend(values: list[int]) -> list[int]:
+    if len(set(values)) != len(values) or len(values) == 7:
+        raise ValueError("is not a list of different days, from 1 (Monday) to 7 (Sunday), fewer than seven")
+    return values
+
+
+def _circumstances(values: dict[str, list[str]]) -> dict[str, list[str]]:
+    for name, allowed in values.items():
+        if name not in SCOPES:
+            raise ValueError(f"{name!r} is none of {', '.join(sorted(SCOPES))}")
+        if not allowed:
+            raise ValueError(f"{name} names nothing; leave it out where the value is meant for all")
+    return values
 
 
 class _Source(Model):
-    text: str = Field(min_length=1)
-    article: str | None = None
+    text: Said
+    article: Said | None = None
 
 
 class Row(Model):
-    name: str
+    name: Line
     value: Any
     since: Day = Field(alias="from")
     until: Day | None = None
@@ -40,16 +65,16 @@ class Row(Model):
     rank: Rank
     source: _Source
     confidence: Confidence
-    applies: dict[str, list[str]] = Field(default_factory=dict)
+    applies: Annotated[dict[str, list[Line]], AfterValidator(_circumstances)] = Field(default_factory=dict)
     counting: Literal["calendar", "franc"] = "calendar"
     roll: Literal["none", "next_working_day"] = "none"
-    note: str | None = None
-    id: str | None = None
+    note: Text | None = None
+    id: Line | None = None
 
 
 class PolicyPart(Model):
-    policy: str = Field(pattern=r"^[A-Z]{2}$")
-    title: str
+    policy: Country
+    title: Said
     parameters: list[Row] = Field(min_length=1)
 
 
@@ -60,8 +85,8 @@ class _Based(Model):
 
 
 class _Fixed(_Based):
-    name: str
-    day: str = Field(pattern=r"^\d{2}-\d{2}$")
+    name: Line
+    day: Annotated[str, AfterValidator(_day_of_year)]
     since: Day = Field(alias="from")
     until: Day | None = None
     known: Day
@@ -73,34 +98,34 @@ class _Days(Model):
 
 
 class _Moving(_Based):
-    name: str
-    key: str
+    name: Line
+    key: Line
     estimated: _Days | None = None
     official: _Days | None = None
 
 
 class _Exceptional(_Based):
-    name: str
+    name: Line
     on: list[Day] = Field(min_length=1)
     known: Day
 
 
 class CalendarPart(_Based):
-    calendar: str
-    time_zone: str
-    weekend: list[int]
+    calendar: Country
+    time_zone: Annotated[str, AfterValidator(_time_zone)]
+    weekend: Annotated[list[Annotated[int, Field(ge=1, le=7, strict=True)]], AfterValidator(_weekend)]
     fixed: list[_Fixed] = Field(default_factory=list)
     moving: list[_Moving] = Field(default_factory=list)
     exceptional: list[_Exceptional] = Field(default_factory=list)
 
 
 class _OfficeRow(Model):
-    code: str = Field(pattern=r"^[A-Z]{2}-[A-Z0-9]{1,3}(\.[A-Z0-9]{1,8})?$")
-    name: dict[str, str]
+    code: Office
+    name: dict[str, Line] = Field(min_length=1)
 
 
 class OfficesPart(_Based):
-    offices: str
+    offices: Country
     list_: list[_OfficeRow] = Field(alias="list", min_length=1)
 
 

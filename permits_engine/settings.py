@@ -5,29 +5,49 @@ The library itself reads no environment; only the CLI makes a ``Settings``.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
-from permits_engine.domain.errors import InputError
+from permits_engine.fields import label
+from permits_engine.plain_words import reason_of, refusal, suggestion
+
+FILE = "permits.toml"
+_STORE = re.compile(r"sqlite(\+pysqlite)?:///.+|(postgresql(\+psycopg)?|postgres)://.*", re.DOTALL)
+
+
+def _store(value: str) -> str:
+    if not _STORE.fullmatch(value) or not value.isprintable():
+        raise ValueError("is no address of a store; write sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+    if value.endswith("/:memory:"):
+        raise ValueError("would end with the command; name a file: sqlite:///permits.db")
+    return value
+
+
+def _path(value: Path) -> Path:
+    if not str(value).isprintable() or value == Path():
+        raise ValueError("is not the path of a file")
+    return value
 
 
 class Settings(BaseSettings):
     """Every setting, as ``PERMITS_…`` in the environment or a key of ``permits.toml``."""
 
-    model_config = SettingsConfigDict(env_prefix="PERMITS_", toml_file="permits.toml", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PERMITS_", toml_file=FILE, extra="forbid")
 
-    store: str = "sqlite:///permits.db"
-    keys: Path | None = None
-    operator: str | None = Field(default=None, max_length=200)
-    mail_dir: Path | None = None
+    store: Annotated[str, AfterValidator(_store)] = "sqlite:///permits.db"
+    keys: Annotated[Path, AfterValidator(_path)] | None = None
+    operator: Annotated[str, Field(max_length=200), AfterValidator(label)] | None = None
+    mail_dir: Annotated[Path, AfterValidator(_path)] | None = None
     mail_from: str = "no-reply@permits.invalid"
     smtp_host: str | None = None
     smtp_port: int = Field(default=587, ge=1, le=65535)
@@ -54,11 +74,26 @@ def load(**given: Any) -> Settings:
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as problem:
-        fields = [
-            {"path": "PERMITS_" + "_".join(map(str, fault["loc"])).upper(), "reason": fault["msg"]}
-            for fault in problem.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        text = "; ".join(f"{field['path']}: {field['reason']}" for field in fields)
-        raise InputError("input.invalid", text, fields=fields) from None
+        raise refusal([_fault(dict(each)) for each in problem.errors(include_input=False)]) from None
+    except SettingsError as problem:
+        name = re.search(r'field "(\w+)"', str(problem))
+        reason = 'is not a JSON object such as {"MA-RAB": "office@example.org"}'
+        raise refusal([{"path": _variable(name[1] if name else "…"), "reason": reason}]) from None
     except (OSError, ValueError) as problem:
-        raise InputError("input.invalid", f"permits.toml: {problem}", fields=[]) from None
+        reason = str(getattr(problem, "strerror", None) or problem)
+        raise refusal([{"path": FILE, "reason": f"cannot be read: {reason}"}]) from None
+
+
+def _fault(fault: dict[str, Any]) -> dict[str, str]:
+    name, *below = (str(step) for step in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return {"path": FILE, "reason": f"{name!r} is not a setting{suggestion(name, Settings.model_fields)}"}
+    reason = reason_of(fault, "the settings")
+    if name == "store":
+        return {"path": "store", "reason": f"{reason} (--store, PERMITS_STORE or {FILE})"}
+    where = ".".join([_variable(name), *below])
+    return {"path": where, "reason": f"{reason} (environment or {FILE})"}
+
+
+def _variable(name: str) -> str:
+    return f"PERMITS_{name.upper()}"

@@ -7,9 +7,12 @@ import sys
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with the exit code of the contract."""
-    from permits_engine.cli.app import run
+    try:
+        from permits_engine.cli.app import run
 
-    sys.exit(run(arguments))
+        sys.exit(run(arguments))
+    except KeyboardInterrupt:  # while the program was still loading
+        sys.exit(130)
 
 
 __all__ = ["main"]

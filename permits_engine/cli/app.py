@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from permits_engine import __version__
 from permits_engine.cli import output, permits, rules, scheduler, store
-from permits_engine.cli.options import given
-from permits_engine.domain.errors import InputError, PermitsError
+from permits_engine.cli.options import given, hoisted
+from permits_engine.cli.usage import HELP, examples, refusal_of
+from permits_engine.domain.errors import PermitsError
+
+STOPPED, CUT = 130, 141
+"""Exit codes beside the contract's, as shells have them: stopped by Ctrl-C, nobody reads on."""
 
 app = typer.Typer(
     name="permits",
     help="The life of residence permits: decided by dated law, kept as history, reminded in time.",
+    epilog=examples(
+        "permits init",
+        "permits execute commands.jsonl",
+        "permits show 0190… --as-of 2017-06-01",
+        "permits --store postgresql://permits@db/permits status --json",
+        last="--store and --json are understood anywhere on the line. Exit codes: 0 done, 1 refused or not "
+        "found, 2 bad usage or input, 3 integrity broken, 4 no store.",
+    ),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -26,27 +39,42 @@ for room in (store, permits, scheduler, rules):
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; gives the exit code."""
-    given.machine = "--json" in (sys.argv[1:] if arguments is None else arguments)
-    given.store = None
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    given.store, given.machine = None, "--json" in typed
+    output.prepare()
     try:
-        result = app(args=arguments, standalone_mode=False)
-        return int(result) if isinstance(result, int) else 0
+        code = _run(hoisted(typed))
+        output.flush()
+    except output.OutputError as problem:
+        if problem.reason is None:
+            return CUT
+        output.say(f"permits: output.failed: the result cannot be written: {problem.reason}")
+        return output.EXIT["refused"]
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        result: Any = app(args=arguments, prog_name="permits", standalone_mode=False)
     except PermitsError as problem:
         return output.fail(problem, machine=given.machine)
     except typer.Exit as leave:
         return leave.exit_code
     except typer.TyperException as problem:
-        if type(problem).__name__ == "NoArgsIsHelpError":
+        if type(problem).__name__ == HELP:
             output.out(problem.format_message())
             return 2
-        refusal = InputError("input.invalid", problem.format_message(), fields=[])
-        return output.fail(refusal, machine=given.machine)
+        return output.fail(refusal_of(problem), machine=given.machine)
     except (typer.Abort, KeyboardInterrupt):
         output.say("permits: stopped")
-        return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+        return STOPPED
+    except output.OutputError:
+        raise
+    except Exception as problem:
+        if os.environ.get("PERMITS_DEBUG"):
+            raise
+        return output.crashed(problem, machine=given.machine)
+    return result if isinstance(result, int) else 0
 
 
 def _version(value: bool) -> None:
@@ -60,7 +88,10 @@ def _options(
     store: Annotated[
         str | None,
         typer.Option(
-            "--store", metavar="URL", help="The store (PERMITS_STORE; default sqlite:///permits.db)."
+            "--store",
+            metavar="URL",
+            help="The store: sqlite:///FILE or postgresql://… [env: PERMITS_STORE; default: "
+            "sqlite:///permits.db].",
         ),
     ] = None,
     version: Annotated[

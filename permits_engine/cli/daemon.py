@@ -39,9 +39,9 @@ def mail_folder(settings: Any) -> Path:
     """The folder of .eml files: as set, or ``mail`` beside a SQLite store."""
     if settings.mail_dir is not None:
         return Path(settings.mail_dir)
-    url = make_url(settings.store)
-    beside = Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path()
-    return beside / "mail"
+    if not settings.store.startswith("sqlite"):
+        return Path("mail")
+    return Path(str(make_url(settings.store).database)).parent / "mail"
 
 
 def one_pass(engine: Any, settings: Any, on: date | None) -> dict[str, Any]:

@@ -2,43 +2,104 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import make_url
 
+from permits_engine.cli.daemon import mail_folder
+from permits_engine.cli.options import keys_of
+from permits_engine.outcomes import micros
+from permits_engine.policy_files import PACKAGED, digest_of, packaged
+from permits_engine.store.database import Statement
 
-def findings(engine: Any, settings: Any) -> list[dict[str, str]]:
-    """Errors, warnings and notes about the store, its keys and its messages."""
-    found: list[dict[str, str]] = []
+Finding = dict[str, str]
+STALE = timedelta(days=2)
+"""After so long without a pass nobody runs the scheduler."""
+AHEAD = 300_000_000
+"""Microseconds by which the store's last event may lie ahead of this machine's clock."""
+
+_QUICK_CHECK = Statement("PRAGMA quick_check(1)")
+
+
+def findings(engine: Any, settings: Any) -> list[Finding]:
+    """Errors, warnings and notes about the store, its keys, its rules and its messages."""
     state = engine.status()
+    found = [*_store(engine, state), *_passes(state, engine.today())]
+    if not state["head"]["simulated"]:
+        found += _messages(settings)
+    return [*found, *_rules(state), *_keys(settings)]
+
+
+def _store(engine: Any, state: dict[str, Any]) -> Iterator[Finding]:
     if state["head"]["simulated"]:
-        found.append(
-            _say("note", "this store is simulated (a demo or a scenario): nothing is sent from it by SMTP")
-        )
+        yield _say("note", "this store is simulated (a demo or a scenario): nothing is sent from it by SMTP")
+    elif _head(engine) > micros(engine.clock()) + AHEAD:
+        yield _say("error", "this machine's clock is behind the store's last event: set the clock")
     for each in state["parked_streams"]:
-        found.append(_say("error", f"{each['stream']} is parked: {each['reason']}"))
+        yield _say("error", f"{each['stream']} cannot be read and is set aside: {each['reason']}")
+    if engine.database.dialect == "sqlite":
+        with engine.database.read() as unit:
+            [(said,)] = unit.all(_QUICK_CHECK, {})
+        if said != "ok":
+            yield _say("error", f"the database file is damaged ({said}): restore a backup")
+
+
+def _head(engine: Any) -> int:
+    from permits_engine.store import history
+
+    with engine.database.read() as unit:
+        return int(history.head(unit).recorded_at)
+
+
+def _passes(state: dict[str, Any], today: date) -> Iterator[Finding]:
+    last = state["last_pass"]
+    if last is None:
+        yield _say("warning", "no scheduler pass has run yet: permits daemon --once")
+    elif not state["head"]["simulated"] and date.fromisoformat(last["on"]) < today - STALE:
+        yield _say("warning", f"the last pass was of {last['on']}: run permits daemon --once every hour")
     parked = state["notices"].get("parked", 0)
     if parked:
-        found.append(_say("warning", f"{parked} notices wait for a human: permits notices --state parked"))
-    if state["last_pass"] is None:
-        found.append(_say("warning", "no scheduler pass has run yet: permits daemon --once"))
-    found += _keys(settings)
-    return found
+        wait = "1 notice waits" if parked == 1 else f"{parked} notices wait"
+        yield _say("warning", f"{wait} for a human: permits notices --state parked")
 
 
-def _keys(settings: Any) -> list[dict[str, str]]:
-    from permits_engine.engine import default_key_file
+def _messages(settings: Any) -> Iterator[Finding]:
+    if not settings.smtp_host:
+        folder = mail_folder(settings)
+        place = folder if folder.exists() else folder.absolute().parent
+        if (folder.exists() and not folder.is_dir()) or not os.access(place, os.W_OK):
+            yield _say(
+                "error", f"letters cannot be written to {folder}: make it writable, or PERMITS_MAIL_DIR"
+            )
+        yield _say("note", f"letters go to the folder {folder}, not by SMTP (PERMITS_SMTP_HOST)")
+        return
+    if settings.mail_from.endswith(".invalid"):
+        yield _say("error", f"letters would come from {settings.mail_from}: set PERMITS_MAIL_FROM")
+    if settings.smtp_security == "none" and settings.smtp_host not in {"localhost", "127.0.0.1", "::1"}:
+        yield _say("warning", "letters travel unencrypted: set PERMITS_SMTP_SECURITY to starttls or tls")
 
-    url = make_url(settings.store)
-    place = Path(settings.keys or default_key_file(settings.store)).resolve()
-    found = []
-    beside = url.get_backend_name() == "sqlite" and url.database
-    if beside and place.parent == Path(str(url.database)).resolve().parent:
+
+def _rules(state: dict[str, Any]) -> Iterator[Finding]:
+    for each in state["policies"]:
+        code = each["jurisdiction"]
+        if code in PACKAGED and each["digest"] != digest_of(packaged(code)):
+            yield _say(
+                "note", f"the adopted policy of {code} is not the packaged one, which init would adopt"
+            )
+
+
+def _keys(settings: Any) -> Iterator[Finding]:
+    place = keys_of(settings).resolve()
+    if not settings.store.startswith("sqlite"):
+        return
+    if place.parent == Path(str(make_url(settings.store).database)).resolve().parent:
         remedy = "keep it on another disk (PERMITS_KEYS), with a copy apart"
-        found.append(_say("warning", f"the master key lies beside the store: {remedy}"))
-    return found
+        yield _say("warning", f"the master key lies beside the store: {remedy}")
 
 
-def _say(level: str, message: str) -> dict[str, str]:
+def _say(level: str, message: str) -> Finding:
     return {"level": level, "message": message}

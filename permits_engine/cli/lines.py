@@ -8,26 +8,40 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import msgspec
-
-from permits_engine.cli.output import as_json, out
+from permits_engine.cli import output
 from permits_engine.commands import Command, parse
 from permits_engine.domain.errors import InputError, PermitsError, invalid
 from permits_engine.domain.events import Actor
+from permits_engine.fields import label, office
+from permits_engine.outcomes import Outcome
+from permits_engine.plain_words import refusal, suggestion
 
 LONGEST = 1_000_000
 """Bytes of one line."""
+_ACTOR = 'give {"id": …, "role": …, "prefecture": …}'
 
 
 def execute_lines(engine: Any, file: str) -> int:
-    """Carry out every line in order; gives the exit code."""
+    """Carry out every line in order; gives the exit code.
+
+    Where the store is lost the line says so and is the last one: what follows it was not carried out.
+    """
     if file == "-":
+        if sys.stdin.isatty():
+            output.say("permits: type one command a line as JSON; end with Ctrl-D")
         return _all(engine, sys.stdin.buffer)
+    with _opened(file) as source:
+        return _all(engine, source)
+
+
+def _opened(file: str) -> BinaryIO:
     try:
-        with Path(file).open("rb") as source:
-            return _all(engine, source)
-    except OSError as problem:
-        raise invalid("FILE", f"{file}: {problem.strerror}") from None
+        return Path(file).open("rb")
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or "cannot be opened"
+        raise invalid(
+            "FILE", f"{file}: {reason}; name a file of JSON Lines, or - for standard input"
+        ) from None
 
 
 def _all(engine: Any, source: BinaryIO) -> int:
@@ -35,52 +49,79 @@ def _all(engine: Any, source: BinaryIO) -> int:
     for number, line in _lines(source):
         try:
             command, actor = read_line(line)
-            outcome = engine.execute(command, actor=actor)
+            told = _told(engine.execute(command, actor=actor))
         except PermitsError as problem:
-            if problem.code in {"store.unavailable", "store.not_initialised"}:
-                raise
-            out(as_json({"ok": False, "error": {**problem.as_dict(), "line": number}}))
-            worst = 2 if problem.code == "input.invalid" else max(worst, 1)
-            continue
-        said: dict[str, Any] = {"ok": True}
-        said |= {"permit_id": outcome.permit_id} if outcome.permit_id else {"holder_id": outcome.holder_id}
-        said |= {"version": outcome.version, "events": list(outcome.events)}
-        if outcome.replayed:
-            said["replayed"] = True
-        out(as_json(said))
-        sys.stdout.flush()
+            told = {"ok": False, "error": {**problem.as_dict(), "line": number}}
+            code = output.exit_code(problem)
+            worst = max(worst, code)
+        output.out(output.as_json(told))
+        # Whoever reads may wait for this outcome before they give the next command.
+        output.flush()
+        if worst == output.EXIT["store"]:
+            output.say(f"permits: the store was lost at line {number}; give that line and the rest again")
+            break
     return worst
+
+
+def _told(outcome: Outcome) -> dict[str, Any]:
+    told: dict[str, Any] = {"ok": True}
+    told |= {"permit_id": outcome.permit_id} if outcome.permit_id else {"holder_id": outcome.holder_id}
+    told |= {"version": outcome.version, "events": list(outcome.events)}
+    return told | ({"replayed": True} if outcome.replayed else {})
 
 
 def _lines(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Lines with their numbers; blank ones are passed over, a longer one than allowed is cut short."""
     number = 0
-    while True:
-        line = source.readline(LONGEST + 1)
-        if not line:
-            return
-        number += 1
-        if len(line) > LONGEST and not line.endswith(b"\n"):
-            while (rest := source.readline(LONGEST)) and not rest.endswith(b"\n"):
-                pass
-        if line.strip():
-            yield number, line
+    try:
+        while line := source.readline(LONGEST + 1):
+            number += 1
+            if len(line) > LONGEST and not line.endswith(b"\n"):
+                while (rest := source.readline(LONGEST)) and not rest.endswith(b"\n"):
+                    pass
+            if line.strip():
+                yield number, line
+    except OSError as problem:
+        raise invalid("FILE", f"cannot be read after line {number}: {problem.strerror}") from None
 
 
 def read_line(line: bytes) -> tuple[Command, Actor]:
-    """One line as a command and its actor; raises ``input.invalid``."""
+    """One line as a command and its actor; raises ``input.invalid`` with every bad field of both."""
+    plain = _object(line)
+    faults: list[dict[str, str]] = []
+    actor = _actor(plain.pop("actor", None), faults)
+    try:
+        command = parse(plain.pop("command", None), plain)
+    except InputError as problem:
+        raise refusal([*faults, *problem.details["fields"]]) if faults else problem from None
+    if faults:
+        raise refusal(faults)
+    return command, actor
+
+
+def _object(line: bytes) -> dict[str, Any]:
     if len(line) > LONGEST:
-        raise invalid("line", f"is longer than {LONGEST} bytes")
+        raise invalid("line", f"is longer than {LONGEST:,} bytes; shorten its texts")
     try:
         plain = json.loads(line.decode("utf-8-sig"), parse_constant=_no_constant, object_pairs_hook=_unique)
-    except UnicodeDecodeError:
-        raise invalid("line", "is not UTF-8 text") from None
-    except (ValueError, RecursionError) as problem:
-        raise invalid("line", f"is not JSON: {str(problem)[:200]}") from None
+    except UnicodeDecodeError as problem:
+        raise invalid(
+            "line", f"is not UTF-8 text (byte {problem.start + 1}); save the file as UTF-8"
+        ) from None
+    except RecursionError:
+        raise invalid("line", "is nested too deep; a command is one flat object") from None
+    except ValueError as problem:
+        raise invalid("line", f"is not JSON: {_what(problem)}") from None
     if not isinstance(plain, dict):
         raise invalid("line", 'is not an object such as {"command": "lodge_application", …}')
-    actor = actor_of(plain.pop("actor", None))
-    return parse(plain.pop("command", None), plain), actor
+    return plain
+
+
+def _what(problem: ValueError) -> str:
+    if isinstance(problem, json.JSONDecodeError):
+        return f"{problem.msg} at character {problem.pos + 1}"
+    said = str(problem)
+    return "a number has too many digits" if "int_max_str_digits" in said else said
 
 
 def _no_constant(name: str) -> Any:
@@ -88,27 +129,38 @@ def _no_constant(name: str) -> Any:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a field stands twice")
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"the field {name[:80]!r} stands twice")
+        found[name] = value
     return found
 
 
-def actor_of(plain: Any) -> Actor:
-    """The actor of a line: id, role and, where there is one, office."""
+def _actor(plain: Any, faults: list[dict[str, str]]) -> Actor:
+    """The actor of a line: id, role and, where there is one, office; what is wrong goes to ``faults``."""
+
+    def fault(path: str, reason: str) -> None:
+        faults.append({"path": path, "reason": reason})
+
     if not isinstance(plain, dict):
-        raise invalid("actor", 'is missing; give {"id": …, "role": …, "prefecture": …}')
-    unknown = set(plain) - {"id", "role", "prefecture"}
-    if unknown:
-        raise invalid(f"actor.{sorted(unknown)[0]}", "is not a field of actor")
-    try:
-        actor = msgspec.convert(plain, Actor)
-    except msgspec.ValidationError as problem:
-        raise InputError(
-            "input.invalid", f"actor: {problem}", fields=[{"path": "actor", "reason": str(problem)}]
-        ) from None
-    for field in ("id", "role"):
-        value = getattr(actor, field)
-        if not value.strip() or len(value) > 200 or not value.isprintable():
-            raise invalid(f"actor.{field}", "is blank, too long or not plain text")
-    return actor
+        fault("actor", f"{'is missing' if plain is None else 'is not an object'}; {_ACTOR}")
+        return Actor("", "")
+    for name in sorted(set(plain) - {"id", "role", "prefecture"}):
+        fault(f"actor.{name}", f"is not a field of actor{suggestion(name, ('id', 'role', 'prefecture'))}")
+    values: dict[str, str] = {}
+    for name, check in (("id", label), ("role", label), ("prefecture", office)):
+        value = plain.get(name)
+        if value is None:
+            if name != "prefecture":
+                fault(f"actor.{name}", f"is missing; {_ACTOR}")
+            continue
+        try:
+            if not isinstance(value, str):
+                raise ValueError("is not text; write it in quotes")
+            if len(value) > 200:
+                raise ValueError("is too long: 200 characters at most")
+            values[name] = check(value)
+        except ValueError as problem:
+            fault(f"actor.{name}", str(problem))
+    return Actor(values.get("id", ""), values.get("role", ""), values.get("prefecture"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +12,14 @@ import typer
 from permits_engine.domain.errors import invalid
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-PermitId = Annotated[str, typer.Argument(metavar="ID", help="The permit's id.")]
+PermitId = Annotated[str, typer.Argument(metavar="ID", help="The permit's id (permits list shows them).")]
+Limit = Annotated[
+    int, typer.Option("--limit", metavar="N", min=1, max=1_000_000, help="Show so many rows at most.")
+]
+
+_INSTANT = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
 
 
 class Given:
@@ -22,6 +30,26 @@ class Given:
 
 
 given = Given()
+
+
+def hoisted(arguments: list[str]) -> list[str]:
+    """The line with ``--store`` before the command and ``--json`` behind it, wherever they were typed."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    front: list[str] = []
+    back: list[str] = []
+    rest: list[str] = []
+    typed = iter(arguments[:end])
+    for each in typed:
+        if each.startswith("--store="):
+            front.append(each)
+        elif each == "--store":
+            value = next(typed, None)
+            front += [each] if value is None else [each, value]
+        elif each == "--json" and not rest:
+            back.append(each)
+        else:
+            rest.append(each)
+    return [*front, *rest, *back, *arguments[end:]]
 
 
 def settings_now() -> Any:
@@ -48,36 +76,53 @@ def open_engine() -> Any:
     from permits_engine.engine import Engine
 
     settings = settings_now()
-    return Engine.open(settings.store, keys=settings.keys, operator=operator_of(settings))
+    return Engine.open(settings.store, keys=keys_of(settings), operator=operator_of(settings))
+
+
+def keys_of(settings: Any) -> Path:
+    """The file of the master key: as set, or beside a SQLite store; raises ``input.invalid``."""
+    from permits_engine.engine import default_key_file
+
+    if settings.keys is not None:
+        return Path(settings.keys)
+    if not settings.store.startswith("sqlite"):
+        raise invalid("PERMITS_KEYS", "is missing: name the file of the master key, which init makes")
+    return default_key_file(settings.store)
 
 
 def day_of(text: str | None, name: str) -> date | None:
     """A date as typed; raises ``input.invalid``."""
-    if text is None:
-        return None
+    return None if text is None else required_day(text, name)
+
+
+def required_day(text: str, name: str) -> date:
+    """A date that has to be given; raises ``input.invalid``."""
+    from permits_engine.fields import day_of as parsed
+
     try:
-        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-            raise ValueError
-        return date.fromisoformat(text)
-    except ValueError:
-        raise invalid(name, f"{text!r} is not a date such as 2017-01-31") from None
+        return parsed(text)
+    except ValueError as problem:
+        raise invalid(name, f"{text!r} {problem}") from None
 
 
 def instant_of(text: str | None, name: str) -> datetime | None:
     """An instant as typed; raises ``input.invalid``."""
     if text is None:
         return None
+    wanted = "is not an instant with its offset such as 2017-01-31T09:00:00Z"
     try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise invalid(name, f"{text!r} is not an instant such as 2017-01-31T09:00:00Z") from None
+        if not _INSTANT.fullmatch(text):
+            raise ValueError
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise invalid(name, f"{text!r} {wanted}") from None
 
 
-def id_of(text: str) -> str:
+def id_of(text: str, listed: str = "permits list") -> str:
     """A permit's or notice's id as typed; raises ``input.invalid``."""
     import uuid
 
     try:
         return str(uuid.UUID(text))
     except ValueError:
-        raise invalid("ID", f"{text!r} is not a UUID; permits list shows the ids") from None
+        raise invalid("ID", f"{text!r} is not a UUID; {listed} shows the ids") from None

@@ -3,20 +3,49 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
-from typing import Any
+from io import StringIO
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any, NoReturn
 
 from permits_engine.domain.errors import PermitsError
 
-EXIT = {"input": 2, "integrity": 3, "store": 4}
-"""Exit codes by family of error; every other refusal is 1."""
+EXIT = {"refused": 1, "input": 2, "integrity": 3, "store": 4}
+"""The exit codes of the contract."""
+_INPUT = frozenset({"input.invalid", "policy.invalid"})
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN"})
+
+
+class OutputError(Exception):
+    """Standard output takes nothing more; ``reason`` is none where its reader has gone."""
+
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def prepare() -> None:
+    """Make standard output and error fit to print anything, whatever the shell made of them."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by the caller
+            setattr(sys, name, StringIO())
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def as_json(value: Any) -> str:
     """A value as JSON on one line, dates in ISO 8601."""
-    return json.dumps(value, ensure_ascii=False, default=_plain)
+    wide = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("-", "") == "utf8"
+    return json.dumps(value, ensure_ascii=not wide, default=_plain, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
@@ -27,12 +56,30 @@ def _plain(value: Any) -> Any:
 
 def out(text: str = "") -> None:
     """One line of a result."""
-    sys.stdout.write(text + "\n")
+    try:
+        sys.stdout.write(text + "\n")
+    except OSError as problem:
+        _lost(problem)
+
+
+def flush() -> None:
+    """Send what was printed on its way."""
+    try:
+        sys.stdout.flush()
+    except OSError as problem:
+        _lost(problem)
+
+
+def _lost(problem: OSError) -> NoReturn:
+    # What is still in the buffer would be complained about again at the end of the process.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise OutputError(None if isinstance(problem, BrokenPipeError) else problem.strerror) from None
 
 
 def say(text: str) -> None:
     """One line to the person, beside the result."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write("\n".join(map(safe, text.split("\n"))) + "\n")
 
 
 def fail(problem: PermitsError, *, machine: bool) -> int:
@@ -42,17 +89,64 @@ def fail(problem: PermitsError, *, machine: bool) -> int:
     say(f"permits: {problem.code}: {problem.message}")
     for fault in problem.details.get("problems", [])[1:]:
         say(f"  line {fault['line']}, {fault['path']}: {fault['reason']}")
+    for field in problem.details.get("fields", [])[3:]:
+        say(f"  {field['path']}: {field['reason']}")
     allowed = problem.details.get("allowed")
     if allowed:
         say(f"  possible now: {', '.join(allowed)}")
     return exit_code(problem)
 
 
+def crashed(problem: Exception, *, machine: bool) -> int:
+    """Tell a fault of the program itself in a sentence, with the place for whoever mends it."""
+    frames = extract_tb(problem.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
+    message = (
+        f"{type(problem).__name__} at {place}: {problem}; this is a fault of the program: please report it "
+        "with what you typed (PERMITS_DEBUG=1 shows the whole way)"
+    )
+    if machine:
+        out(as_json({"error": {"code": "internal.error", "message": message, "details": {}}}))
+    say(f"permits: internal.error: {message}")
+    return EXIT["refused"]
+
+
 def exit_code(problem: PermitsError) -> int:
-    """The exit code that the contract gives to an error."""
-    if problem.code == "policy.invalid":
-        return 2
-    return EXIT.get(problem.family, 1)
+    """The exit code that the contract gives to an error; a text that cannot be used is bad input."""
+    if problem.code in _INPUT:
+        return EXIT["input"]
+    return EXIT[problem.family] if problem.family in {"integrity", "store"} else EXIT["refused"]
+
+
+def result(value: Any, *, machine: bool) -> bool:
+    """Print a result as JSON where that was asked for, and say whether it was."""
+    if machine:
+        out(as_json(value))
+    return machine
+
+
+# --- for people -------------------------------------------------------------------------------------------
+
+
+def safe(text: str) -> str:
+    """Text without anything that would steer a terminal."""
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), text)
+
+
+def width(text: str) -> int:
+    """How many columns of a terminal a text takes: none for marks, two for wide letters."""
+    if text.isascii():
+        return len(text)
+    narrow = sum(unicodedata.category(char) not in {"Mn", "Me", "Cf"} for char in text)
+    return narrow + sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+
+
+def padded(text: str, columns: int) -> str:
+    """A cell filled up to its column; right-to-left text is kept from drawing its neighbours along."""
+    fill = " " * (columns - width(text))
+    if not text.isascii() and any(unicodedata.bidirectional(char) in _RIGHT_TO_LEFT for char in text):
+        return f"\u2068{text}\u2069{fill}"
+    return text + fill
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
@@ -61,18 +155,23 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = Non
         say("nothing found")
         return
     names = list(columns or rows[0])
-    cells = [[cell(row.get(name)) for name in names] for row in rows]
-    widths = [max(len(name), *(len(line[at]) for line in cells)) for at, name in enumerate(names)]
-    out("  ".join(name.ljust(width) for name, width in zip(names, widths, strict=True)).rstrip())
+    cells = [names, *([cell(row.get(name)) for name in names] for row in rows)]
+    widths = [max(width(line[at]) for line in cells) for at in range(len(names))]
     for line in cells:
-        out("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+        out("  ".join(padded(text, size) for text, size in zip(line, widths, strict=True)).rstrip())
 
 
-def pairs(values: Mapping[str, Any]) -> None:
+def cut(rows: Sequence[Any], limit: int) -> None:
+    """Say that there may be more rows than were asked for."""
+    if len(rows) == limit:
+        say(f"{limit} shown; --limit shows more")
+
+
+def pairs(values: Mapping[str, Any], indent: str = "") -> None:
     """One field to a line."""
-    width = max(map(len, values), default=0)
+    size = max(map(len, values), default=0)
     for name, value in values.items():
-        out(f"{name.ljust(width)}  {cell(value)}")
+        out(f"{indent}{name.ljust(size)}  {cell(value)}".rstrip())
 
 
 def cell(value: Any) -> str:
@@ -82,9 +181,13 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}={cell(each)}" for name, each in value.items())
+        return ", ".join(map(_pair, value, value.values())) or "-"
     if isinstance(value, str | int | float | date):
-        return str(value)
+        return safe(str(value)) or "-"
     if isinstance(value, Iterable):
-        return ", ".join(cell(each) for each in value)
-    return str(value)
+        return ", ".join(cell(each) for each in value) or "-"
+    return safe(str(value))
+
+
+def _pair(name: str, value: Any) -> str:
+    return f"{name}: {cell(value)}" if isinstance(value, Mapping) else f"{name}={cell(value)}"

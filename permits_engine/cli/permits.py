@@ -7,13 +7,21 @@ from typing import Annotated
 import typer
 
 from permits_engine.cli import output
-from permits_engine.cli.options import Json, PermitId, day_of, id_of, instant_of, open_engine
+from permits_engine.cli.options import Json, Limit, PermitId, day_of, id_of, instant_of, open_engine
+from permits_engine.cli.usage import examples
 
 
 def execute(
-    file: Annotated[str, typer.Argument(metavar="[FILE or -]", help="JSON Lines of commands.")] = "-",
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="JSON Lines of commands; - is standard input.")
+    ] = "-",
+    json: Annotated[bool, typer.Option("--json", help="Outcomes are JSON Lines with or without it.")] = False,
 ) -> int:
-    """Carry out commands from JSON Lines, one outcome line each."""
+    """Carry out commands from JSON Lines.
+
+    One outcome line each; a refused line stops nothing. After all lines the exit code is 2 where one could
+    not be read, else 1 where one was refused.
+    """
     from permits_engine.cli.lines import execute_lines
 
     with open_engine() as engine:
@@ -23,124 +31,140 @@ def execute(
 def show(
     permit_id: PermitId,
     as_of: Annotated[
-        str | None, typer.Option("--as-of", metavar="D", help="The legal date asked about.")
+        str | None,
+        typer.Option("--as-of", metavar="D", help="The legal date asked about; it may lie ahead [today]."),
     ] = None,
     known_at: Annotated[
-        str | None, typer.Option("--known-at", metavar="T", help="Only what was known then.")
+        str | None,
+        typer.Option("--known-at", metavar="T", help="Only what was recorded and published by then [now]."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """One permit on a date."""
-    day, instant = day_of(as_of, "--as-of"), instant_of(known_at, "--known-at")
+    """One permit on a date, with its deadlines."""
+    from permits_engine.cli import views
+
+    day, instant, wanted = day_of(as_of, "--as-of"), instant_of(known_at, "--known-at"), id_of(permit_id)
     with open_engine() as engine:
-        view = engine.permit(id_of(permit_id), as_of=day, known_at=instant).as_dict()
-    if json:
-        output.out(output.as_json(view))
-        return
-    deadlines = view.pop("deadlines")
-    output.pairs(view)
-    for each in deadlines:
-        output.out(f"{each['kind']} {each.get('due_on')} ({each.get('status', 'running')})")
-        output.out(f"  {each['explanation']}")
+        view = engine.permit(wanted, as_of=day, known_at=instant).as_dict()
+    if not output.result(view, machine=json):
+        views.permit(view)
 
 
 def history(permit_id: PermitId, json: Json = False) -> None:
     """Every event of a permit, in order."""
+    from permits_engine.cli import views
+
+    wanted = id_of(permit_id)
     with open_engine() as engine:
-        events = engine.history(id_of(permit_id))
-    if json:
-        output.out(output.as_json(events))
-        return
-    output.table(
-        [
-            {
-                "version": event["version"],
-                "event": event["name"],
-                "effective_on": event["effective_on"],
-                "recorded_at": event["recorded_at"],
-                "actor": f"{event['actor']['id']} ({event['actor']['role']})",
-            }
-            for event in events
-        ]
-    )
+        events = engine.history(wanted)
+    if not output.result(events, machine=json):
+        views.history(events)
 
 
 def explain(
     permit_id: PermitId,
-    version: Annotated[int | None, typer.Option("--version", metavar="N", help="Which event.")] = None,
+    version: Annotated[
+        int | None,
+        typer.Option("--version", metavar="N", min=1, help="Which event of the history [the last]."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Why an event was allowed: who, and by which rules."""
+    """Why an event was allowed.
+
+    Who did it, by which rules as they then stood, and how each clock was counted.
+    """
+    from permits_engine.cli import views
+
+    wanted = id_of(permit_id)
     with open_engine() as engine:
-        told = engine.explain(id_of(permit_id), version)
-    if json:
-        output.out(output.as_json(told))
-        return
-    actor = told["actor"]
-    output.out(f"{told['name']} on {told['effective_on']}, recorded {told['recorded_at']}")
-    output.out(f"by {actor['id']} as {actor['role']} of {actor.get('prefecture') or 'no office'}")
-    for rule in (told.get("basis") or {}).get("rules", []):
-        value = output.cell(rule["value"])
-        norm = f"{rule['norm']} ({rule['rank']}), since {rule['in_force_since']}"
-        output.out(f"  {rule['parameter']} = {value}: {norm}")
-    for each in told["deadlines"]:
-        output.out(f"  {each['kind']} {each.get('due_on')}: {each['explanation']}")
-    if told.get("warning"):
-        output.out(f"  warning: {told['warning']}")
+        told = engine.explain(wanted, version)
+    if not output.result(told, machine=json):
+        views.explanation(told)
 
 
 def list_(
-    status: Annotated[str | None, typer.Option("--status", metavar="S")] = None,
-    prefecture: Annotated[str | None, typer.Option("--prefecture", metavar="P")] = None,
-    expiring_before: Annotated[str | None, typer.Option("--expiring-before", metavar="D")] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N")] = 100,
+    status: Annotated[
+        str | None,
+        typer.Option("--status", metavar="S", help="Of the title (active, expired, …) or the application."),
+    ] = None,
+    prefecture: Annotated[
+        str | None, typer.Option("--prefecture", metavar="P", help="The office's code, such as MA-RAB.")
+    ] = None,
+    expiring_before: Annotated[
+        str | None,
+        typer.Option("--expiring-before", metavar="D", help="Titles in force that end before that date."),
+    ] = None,
+    limit: Limit = 100,
     json: Json = False,
 ) -> None:
     """Permits from the read model, nearest expiry first."""
+    from permits_engine.domain.errors import invalid
+    from permits_engine.fields import office
+
     day = day_of(expiring_before, "--expiring-before")
+    try:
+        code = None if prefecture is None else office(prefecture)
+    except ValueError as problem:
+        raise invalid("--prefecture", f"{prefecture!r} {problem}") from None
     with open_engine() as engine:
-        rows = engine.find(status=status, prefecture=prefecture, expiring_before=day, limit=limit)
-    if json:
-        output.out(output.as_json(rows))
-    else:
+        rows = engine.find(status=status, prefecture=code, expiring_before=day, limit=limit)
+    if not output.result(rows, machine=json):
         output.table(rows)
+        output.cut(rows, limit)
 
 
 def caseload(
-    on: Annotated[str | None, typer.Option("--on", metavar="D")] = None,
+    on: Annotated[str | None, typer.Option("--on", metavar="D", help="The day counted [today].")] = None,
     json: Json = False,
 ) -> None:
-    """By office: requests open at the end of a day, and filed and decided on it."""
+    """Requests open, filed and decided, by office."""
+    day = day_of(on, "--on")
     with open_engine() as engine:
-        rows = engine.caseload(day_of(on, "--on"))
-    if json:
-        output.out(output.as_json(rows))
-    else:
+        rows = engine.caseload(day)
+    if not output.result(rows, machine=json):
         output.table(rows)
 
 
 def results(
     by: Annotated[
-        str, typer.Option("--by", help="Comma-separated: nationality, sex, prefecture, outcome, …")
+        str,
+        typer.Option(
+            "--by",
+            metavar="A,B,…",
+            help="Any of nationality, sex, prefecture, category, outcome, criterion, with commas.",
+        ),
     ] = "outcome",
-    category: Annotated[str | None, typer.Option("--category")] = None,
+    category: Annotated[
+        str | None, typer.Option("--category", metavar="C", help="Of one category only.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """The account of a campaign: first applications counted."""
     with open_engine() as engine:
         rows = engine.results(tuple(name.strip() for name in by.split(",") if name.strip()), category)
-    if json:
-        output.out(output.as_json(rows))
-    else:
+    if not output.result(rows, machine=json):
         output.table(rows)
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
-    app.command("execute")(execute)
-    app.command("show")(show)
-    app.command("history")(history)
-    app.command("explain")(explain)
-    app.command("list")(list_)
-    app.command("caseload")(caseload)
-    app.command("results")(results)
+    line = """'{"command": "lodge_application", "on": "2016-12-20", "actor": {"id": …}, …}'"""
+    app.command(
+        "execute", epilog=examples("permits execute filing.jsonl", f"echo {line} | permits execute -")
+    )(execute)
+    app.command(
+        "show",
+        epilog=examples(
+            "permits show ID --as-of 2017-06-01", "permits show ID --known-at 2017-01-31T09:00:00Z --json"
+        ),
+    )(show)
+    app.command("history", epilog=examples("permits history ID --json"))(history)
+    app.command("explain", epilog=examples("permits explain ID --version 4"))(explain)
+    app.command(
+        "list",
+        epilog=examples("permits list --status active --prefecture MA-RAB --expiring-before 2018-03-01"),
+    )(list_)
+    app.command("caseload", epilog=examples("permits caseload --on 2014-06-30"))(caseload)
+    app.command(
+        "results", epilog=examples("permits results --by nationality,outcome --category regularisation-2014")
+    )(results)

@@ -6,33 +6,55 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.cli.output import say
+from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.policy import Policy, Value
 from permits_engine.policy_files import PACKAGED, PARTS, compile_text, documents, packaged, read_file
 from permits_engine.reading import plain
 
 
 def policy_of(settings: Any, jurisdiction: str) -> Policy:
-    """The adopted policy of a jurisdiction, or the packaged one where there is no store."""
+    """The adopted policy of a jurisdiction, or the packaged one where no store was named and none is there."""
     from permits_engine.engine import Engine
+    from permits_engine.store.keyring import MasterKeys
 
     code = jurisdiction.upper()
     try:
-        with Engine.open(settings.store, keys=settings.keys) as engine, engine.database.read() as unit:
+        # Rules are nobody's secret: they are shown without the master key.
+        with (
+            Engine.open(settings.store, keys=MasterKeys.in_memory()) as engine,
+            engine.database.read() as unit,
+        ):
             return engine.adopted.current(unit, code)
     except PermitsError as problem:
-        if code in PACKAGED and problem.family in {"store", "input"}:
-            return compile_text(packaged(code))
-        raise
+        if problem.code != "store.not_initialised" or "store" in settings.model_fields_set:
+            raise
+    if code not in PACKAGED:
+        raise error(
+            "policy.none_in_force",
+            f"no policy of {code[:20]!r} is packaged; there is: {', '.join(PACKAGED)}",
+            jurisdiction=code[:20],
+        )
+    say(f"permits: there is no store at {settings.store}; these are the packaged rules")
+    return compile_text(packaged(code))
 
 
 def in_force(policy: Policy, on: date | None) -> list[dict[str, Any]]:
-    """The value of each parameter that applies on a day, as known on it."""
+    """The value of each parameter that applies on a day, as known on it; raises ``policy.none_in_force``."""
     day = on or datetime.now(UTC).astimezone(ZoneInfo(policy.calendar.time_zone)).date()
-    rows = []
-    for name in sorted(policy.parameters):
-        for value in _winners(policy, name, day):
-            rows.append(_row(value) | {"in_force_since": value.since.isoformat()})
+    rows = [
+        _row(value) | {"in_force_since": value.since.isoformat()}
+        for name in sorted(policy.parameters)
+        for value in _winners(policy, name, day)
+    ]
+    if not rows:
+        first = min(value.since for values in policy.parameters.values() for value in values)
+        raise error(
+            "policy.none_in_force",
+            f"no rule of {policy.jurisdiction} is in force on {day}; the first is of {first}",
+            jurisdiction=policy.jurisdiction,
+            on=day.isoformat(),
+        )
     return rows
 
 

@@ -7,29 +7,38 @@ from typing import Annotated
 import typer
 
 from permits_engine.cli import output
-from permits_engine.cli.options import Json, day_of, id_of, open_engine, operator_of, settings_now
+from permits_engine.cli.options import Json, Limit, day_of, id_of, open_engine, operator_of, settings_now
+from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import invalid
 
-notices_app = typer.Typer(invoke_without_command=True, help="Messages to holders and offices.")
+notices_app = typer.Typer(
+    invoke_without_command=True,
+    help="Messages to holders and offices.",
+    epilog=examples("permits notices --state parked", "permits notices retry ID"),
+)
 
 
-def due(on: Annotated[str | None, typer.Option("--on", metavar="D")] = None, json: Json = False) -> None:
+def due(
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="D", help="The day of the pass; it may lie ahead [today].")
+    ] = None,
+    json: Json = False,
+) -> None:
     """What the scheduler would do on a date, doing nothing."""
     from permits_engine.scheduler.passes import preview
 
     day = day_of(on, "--on")
     with open_engine() as engine:
         rows = preview(engine, day)
-    if json:
-        output.out(output.as_json(rows))
-    else:
+    if not output.result(rows, machine=json):
         output.table(rows, ["permit_id", "does", "kind", "tier", "on", "due_on", "to"])
 
 
 def daemon(
     once: Annotated[bool, typer.Option("--once", help="One pass, then end.")] = False,
     on: Annotated[
-        str | None, typer.Option("--on", metavar="D", help="The pass of that day, at 09:00.")
+        str | None,
+        typer.Option("--on", metavar="D", help="The pass of that day, at 09:00 local time [now]."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -37,13 +46,11 @@ def daemon(
     from permits_engine.cli.daemon import one_pass
 
     if not once:
-        raise invalid("--once", "is needed: run one pass from cron or a timer")
-    settings = settings_now()
+        raise invalid("--once", "is needed: run permits daemon --once from cron or a timer")
+    day, settings = day_of(on, "--on"), settings_now()
     with open_engine() as engine:
-        report = one_pass(engine, settings, day_of(on, "--on"))
-    if json:
-        output.out(output.as_json(report))
-    else:
+        report = one_pass(engine, settings, day)
+    if not output.result(report, machine=json):
         output.pairs(report)
 
 
@@ -51,35 +58,43 @@ def daemon(
 def notices(
     context: typer.Context,
     state: Annotated[
-        str | None, typer.Option("--state", metavar="S", help="due, sent, failed, parked, …")
+        str | None,
+        typer.Option(
+            "--state", metavar="S", help="One of due, sent, failed, bounced, parked, suppressed [all]."
+        ),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N")] = 100,
+    limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """Messages, by state."""
+    """Messages to holders and offices, the latest first."""
     if context.invoked_subcommand is not None:
         return
     with open_engine() as engine:
         rows = engine.notices(state=state, limit=limit)
-    if json:
-        output.out(output.as_json(rows))
-    else:
+    if not output.result(rows, machine=json):
         output.table(rows)
+        output.cut(rows, limit)
 
 
-@notices_app.command("retry")
-def notices_retry(notice_id: Annotated[str, typer.Argument(metavar="ID")], json: Json = False) -> None:
-    """Let the next pass try a parked or failed message again."""
-    settings = settings_now()
+@notices_app.command("retry", epilog=examples("permits notices retry ID"))
+def notices_retry(
+    notice_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The notice's id (permits notices shows them).")
+    ],
+    json: Json = False,
+) -> None:
+    """Let the next pass try a parked, failed or bounced message again."""
+    settings, wanted = settings_now(), id_of(notice_id, "permits notices")
     with open_engine() as engine:
-        row = engine.retry_notice(id_of(notice_id), by=operator_of(settings))
-    output.out(
-        output.as_json(row) if json else f"{row['notice_id']} is {row['state']}; the next pass tries it"
-    )
+        row = engine.retry_notice(wanted, by=operator_of(settings))
+    if not output.result(row, machine=json):
+        output.out(f"{row['notice_id']} is {row['state']}; the next pass tries it")
 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
-    app.command("due")(due)
-    app.command("daemon")(daemon)
+    app.command("due", epilog=examples("permits due", "permits due --on 2018-01-01 --json"))(due)
+    app.command("daemon", epilog=examples("permits daemon --once", "permits daemon --once --on 2018-01-02"))(
+        daemon
+    )
     app.add_typer(notices_app, name="notices")

@@ -8,26 +8,30 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
-from permits_engine.cli.options import Json, open_engine, operator_of, settings_now
+from permits_engine.cli.options import Json, keys_of, open_engine, operator_of, settings_now
+from permits_engine.cli.usage import examples
 
 
 def init(json: Json = False) -> None:
-    """Create or upgrade the store, adopt the packaged policies, make the key file."""
-    from permits_engine.engine import Engine, default_key_file
+    """Create or upgrade the store.
+
+    Adopts the packaged policies and makes the key file where there is none.
+    """
+    from permits_engine.engine import Engine
 
     settings = settings_now()
-    keys = settings.keys or default_key_file(settings.store)
-    had = Path(keys).exists()
+    keys = keys_of(settings)
+    had = keys.exists()
     with Engine.initialise(settings.store, keys=keys, operator=operator_of(settings)) as engine:
         state = engine.status()
+        name = engine.database.name
     result: dict[str, Any] = {
-        "store": _shown(settings.store),
+        "store": name,
         "keys": str(keys),
         "keys_created": not had,
         "policies": [each["jurisdiction"] for each in state["policies"]],
     }
-    if json:
-        output.out(output.as_json(result))
+    if output.result(result, machine=json):
         return
     output.out(f"The store {result['store']} is ready; policies: {', '.join(result['policies'])}.")
     if not had:
@@ -36,31 +40,32 @@ def init(json: Json = False) -> None:
         )
 
 
-def _shown(url: str) -> str:
-    from sqlalchemy import make_url
-
-    return make_url(url).render_as_string(hide_password=True)
-
-
 def status(json: Json = False) -> None:
-    """Head position, read models, the last pass, parked notices and files."""
+    """The head, the last pass, and what is parked."""
+    from permits_engine.cli import views
+    from permits_engine.reading import iso
+
     with open_engine() as engine:
         state = engine.status()
-    if json:
-        output.out(output.as_json(state))
-    else:
-        output.pairs(state)
+    for part, name in ((state["head"], "recorded_at"), (state["last_pass"] or {}, "finished_at")):
+        if isinstance(part.get(name), int):
+            part[name] = iso(part[name])
+    if not output.result(state, machine=json):
+        views.status(state)
 
 
 def doctor(json: Json = False) -> int:
-    """What is wrong with the set-up, if anything."""
+    """What is wrong with the set-up.
+
+    Exit 1 where something has to be put right; warnings and notes are exit 0.
+    """
     from permits_engine.cli.doctor import findings
 
     settings = settings_now()
     with open_engine() as engine:
         found = findings(engine, settings)
-    if json:
-        output.out(output.as_json({"findings": found}))
+    if output.result({"findings": found}, machine=json):
+        pass
     elif not found:
         output.out("nothing to say: the set-up is sound")
     else:
@@ -70,8 +75,10 @@ def doctor(json: Json = False) -> int:
 
 
 def rebuild(
-    name: Annotated[str | None, typer.Argument(help="permits or notices; default: both.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Compare, change nothing.")] = False,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="permits or notices [both].")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare, change nothing (exit 3 where they differ).")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Compute the read models again from history."""
@@ -86,8 +93,8 @@ def rebuild(
         "parked": report.parked,
         "differences": report.differences,
     }
-    if json:
-        output.out(output.as_json(result))
+    if output.result(result, machine=json):
+        pass
     elif check:
         output.out(f"{report.streams} streams compared, {len(report.differences)} differ")
         for each in report.differences[:20]:
@@ -98,18 +105,26 @@ def rebuild(
 
 
 def demo(
-    scale: Annotated[float, typer.Option("--scale", metavar="F", help="Share of the published size.")] = 0.1,
-    seed: Annotated[int, typer.Option("--seed", metavar="N")] = 2014,
-    out: Annotated[str, typer.Option("--out", metavar="DIR")] = "permits-demo",
+    scale: Annotated[
+        float, typer.Option("--scale", metavar="F", min=0, max=10, help="Share of the published size.")
+    ] = 0.1,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="The same seed gives the same history.")
+    ] = 2014,
+    out: Annotated[
+        str, typer.Option("--out", metavar="DIR", help="A folder that is empty or not there.")
+    ] = "permits-demo",
     json: Json = False,
 ) -> None:
-    """The national operation of 2014 replayed, from filing to the three-year card."""
+    """The operation of 2014 replayed at scale.
+
+    From filing to the three-year card, end to end, into a store of its own.
+    """
     from permits_engine.demo import run_demo
 
     account = run_demo(scale=scale, seed=seed, out=Path(out))
     told = account.pop("told")
-    if json:
-        output.out(output.as_json(account))
+    if output.result(account, machine=json):
         return
     for line in told:
         output.out(line)
@@ -117,8 +132,11 @@ def demo(
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
-    app.command("init")(init)
-    app.command("status")(status)
-    app.command("doctor")(doctor)
-    app.command("rebuild")(rebuild)
-    app.command("demo")(demo)
+    app.command(
+        "init",
+        epilog=examples("permits init", "PERMITS_KEYS=/etc/permits.keys permits --store postgresql://… init"),
+    )(init)
+    app.command("status", epilog=examples("permits status --json"))(status)
+    app.command("doctor", epilog=examples("permits doctor"))(doctor)
+    app.command("rebuild", epilog=examples("permits rebuild --check", "permits rebuild notices"))(rebuild)
+    app.command("demo", epilog=examples("permits demo", "permits demo --scale 1 --seed 7 --out demo"))(demo)

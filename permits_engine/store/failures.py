@@ -10,7 +10,7 @@ from permits_engine.domain.errors import PermitsError, error
 APPEND_ONLY = "append-only"
 """How the triggers' refusals begin."""
 
-INIT = "run: permits --store URL init"
+INIT = "run: permits init (with the same --store or PERMITS_STORE)"
 
 _SQLITE = {
     "SQLITE_CANTOPEN": "cannot be opened: check that its file and folder exist and may be read and written",

@@ -15,11 +15,12 @@ import msgspec
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from permits_engine.commands import PUBLIC, input_error, parse
+from permits_engine.commands import PUBLIC, parse
 from permits_engine.domain.errors import InputError, PermitsError, error, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
-from permits_engine.policy_models import Day
+from permits_engine.fields import Day
+from permits_engine.plain_words import refused
 from permits_engine.reading import PermitView
 from permits_engine.scheduler.passes import run_pass, sink_routes
 from permits_engine.testing.clock import FakeClock
@@ -120,7 +121,7 @@ def load(path: str | Path) -> Scenario:
     try:
         scenario = Scenario.model_validate(plain)
     except ValidationError as problem:
-        raise input_error(problem, "a scenario") from None
+        raise refused(problem.errors(include_url=False), "a scenario") from None
     _check_names(scenario)
     return scenario
 

@@ -71,11 +71,12 @@ def run(command: str, folder: Path) -> str:
     # A folder for the one program, so that nothing else of the test environment is found first.
     tools = folder.parent / "tools"
     tools.mkdir(exist_ok=True)
-    program = tools / "permits"
-    if not program.exists():
-        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m permits_engine.cli "$@"\n')
-        program.chmod(0o755)
-        (tools / "python").symlink_to(sys.executable)
+    # Scripts, not links: behind a link Python does not find the environment that it belongs to.
+    for name, arguments in (("permits", " -m permits_engine.cli"), ("python", "")):
+        program = tools / name
+        if not program.exists():
+            program.write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n')
+            program.chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PERMITS_")}
     path = os.pathsep.join([str(tools), kept["PATH"]])
     python_path = os.pathsep.join(filter(None, [str(ROOT), kept.get("PYTHONPATH")]))

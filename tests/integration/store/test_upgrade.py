@@ -92,7 +92,7 @@ def test_two_processes_may_initialise_at_once(store_url: str) -> None:
 def test_a_store_without_a_schema_is_not_initialised(store_url: str) -> None:
     """An empty database is not used; the error gives the command to run."""
     database = Database.open(store_url, create_ok=True)
-    with pytest.raises(PermitsError, match=r"store\.not_initialised.*run: permits --store URL init"):
+    with pytest.raises(PermitsError, match=r"store\.not_initialised.*run: permits init"):
         upgrade.require_current(database)
     with pytest.raises(PermitsError, match=r"store\.not_initialised"), database.write() as unit:
         history.append(unit, [history.Record("s", 1, "n@1", b"")], now=1)

@@ -1,0 +1,160 @@
+"""Permits, their histories and their reasons as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from permits_engine.cli.output import cell, out, pairs, table
+
+_BECAUSE = {
+    "title": "a title is in force",
+    "receipt": "the receipt is in force",
+    "pending_request": "a request filed in time is pending",
+    "title_given_back": "the title was given back on appeal",
+    "renewal_window": "a renewal may still be requested, until which this is open to dispute",
+    "departure_period": "the days to depart are still running",
+    "suspensive_appeal": "an appeal suspends the decision",
+    "closed": "the permit was closed",
+    "no_ground": "there is no title, receipt, pending request or suspensive appeal",
+}
+_ENVELOPE = frozenset(
+    {
+        *("version", "name", "type", "position", "recorded_at", "event_id", "effective_on", "actor"),
+        *("operator", "correlation_id", "causation_id", "command_id", "basis", "holder_id"),
+        *("jurisdiction", "title_kind", "deadlines", "warning"),
+    }
+)
+"""What is shown of every event elsewhere, or of none."""
+
+
+def permit(view: dict[str, Any]) -> None:
+    """One permit on a date: what it is, where it stands, and which clocks run."""
+    known = f", as known at {view['known_at']}" if view.get("known_at") else ""
+    out(f"Permit {view['permit_id']} on {view['as_of']}{known}")
+    pairs(
+        {
+            "holder": view["holder_id"],
+            "file": _of(view["category"], view["criterion"], view["prefecture"], view["file_number"]),
+            "title": _title(view),
+            "application": _of(view["application_status"], _unless(view["track"], "standard")),
+            "appeal": view["appeal_status"],
+            "receipt": f"until {view['receipt_until']}" if view["receipt_until"] else None,
+            "lawful stay": _standing(view),
+            "version": view["version"],
+        },
+        indent="  ",
+    )
+    if view["deadlines"]:
+        out("Deadlines")
+        deadlines(view["deadlines"])
+
+
+def _of(*parts: Any) -> str:
+    return ", ".join(str(part) for part in parts if part is not None)
+
+
+def _unless(value: str, usual: str) -> str | None:
+    return None if value == usual else f"{value} track"
+
+
+def _title(view: Mapping[str, Any]) -> str:
+    if view["term_number"] is None:
+        return str(view["title_status"])
+    term = f"term {view['term_number']} from {view['valid_from']} to {view['valid_until']}"
+    number = view["card_number"]
+    return _of(view["title_status"], term, f"card {number}" if number else None)
+
+
+def _standing(view: Mapping[str, Any]) -> str:
+    standing = view["standing"]
+    because = _BECAUSE.get(standing["because"], standing["because"])
+    return f"{'yes' if view['lawful_stay'] else 'no'}: {because}"
+
+
+def deadlines(found: Iterable[Mapping[str, Any]]) -> None:
+    """Each clock with its last day or instant, and its working below."""
+    for each in found:
+        end = each.get("due_at") or each.get("due_on") or "no limit  "
+        body = f" ({each['body']})" if each.get("body") else ""
+        state = "" if each.get("status", "running") == "running" else f", {each['status']}"
+        out(f"  {end}  {each['kind']}{body}{state}")
+        if each.get("explanation"):
+            out(f"              {cell(each['explanation'])}")
+
+
+def history(events: Iterable[Mapping[str, Any]]) -> None:
+    """Every event with its legal date, what it says, and who did it when."""
+    table(
+        [
+            {
+                "version": event["version"],
+                "on": event["effective_on"],
+                "event": event["name"].removeprefix("permit."),
+                "by": f"{event['actor']['id']} ({event['actor']['role']})",
+                "recorded": f"{event['recorded_at'][:19]}Z",
+                "says": says(event),
+            }
+            for event in events
+        ]
+    )
+
+
+def says(event: Mapping[str, Any]) -> str:
+    """What an event says beside its envelope, on one line."""
+    own = {name: value for name, value in event.items() if name not in _ENVELOPE}
+    return cell({name: value for name, value in own.items() if value not in (None, [], "")})
+
+
+def explanation(told: Mapping[str, Any]) -> None:
+    """Why an event was allowed: who, by which rules with their sources, and what followed."""
+    actor = told["actor"]
+    out(f"{told['name']} (version {told['version']}) on {told['effective_on']}")
+    office = f" of {actor['prefecture']}" if actor.get("prefecture") else ""
+    out(f"  by {cell(actor['id'])}, {actor['role']}{office}; recorded {told['recorded_at']}")
+    if (said := says(told)) != "-":
+        out(f"  says {said}")
+    rules = (told.get("basis") or {}).get("rules", [])
+    if rules:
+        out("Allowed by")
+    for rule in rules:
+        out(f"  {rule['parameter']} = {cell(rule['value'])}")
+        since = f"in force since {rule['in_force_since']}"
+        if rule["known_since"] != rule["in_force_since"]:
+            since += f", known since {rule['known_since']}"
+        out(f"      {rule['norm']} ({rule['rank']}); {since}")
+    if told["deadlines"]:
+        out("Clocks then running")
+        deadlines(told["deadlines"])
+    if told.get("warning"):
+        out(f"Warning: {told['warning']}")
+
+
+def status(state: Mapping[str, Any]) -> None:
+    """The store for an operator."""
+    head, last = state["head"], state["last_pass"]
+    simulated = " (a simulated store)" if head["simulated"] else ""
+    pairs(
+        {
+            "head": f"position {head['position']}, recorded {head['recorded_at']}{simulated}",
+            "permits": f"{state['permits']} with {state['permit_events']} events; lag {state['lag']}",
+            "notices": ", ".join(f"{number} {name}" for name, number in state["notices"].items()),
+            "last pass": f"of {last['on']}, finished {last['finished_at']}" if last else "none yet",
+        }
+    )
+    for each in state["policies"]:
+        times = f"{each['adoptions']} adoption{'s' if each['adoptions'] != 1 else ''}"
+        out(f"policy     {each['jurisdiction']} {each['digest'][:12]}… ({times})")
+    for each in state["parked_streams"]:
+        out(f"parked     {each['stream']}: {cell(each['reason'])}")
+
+
+def rules(rows: Iterable[Mapping[str, Any]]) -> None:
+    """The rules of one day: the value, when it is meant, and where it stands."""
+    for row in rows:
+        value, listed = row["value"], isinstance(row["value"], Mapping)
+        meant = f"  ({cell(row['applies'])})" if row["applies"] else ""
+        out(f"{row['parameter']}{'' if listed else f' = {cell(value)}'}{meant}")
+        if listed:
+            pairs(value, indent="    ")
+        out(f"    {row['norm']} ({row['rank']}); in force since {row['in_force_since']}")

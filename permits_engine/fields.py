@@ -1,0 +1,189 @@
+"""The kinds of value that a command may carry: each is checked, and brought to one form, at the door."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from permits_engine.domain.clocks import Period
+
+EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
+"""No legal date lies outside these."""
+_NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn"})
+_OVERRIDES = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
+_BREAKS = frozenset("\n\r\t\u2028\u2029")
+_STATELESS = frozenset({"XXA", "XXB", "XXC", "XXX", "XKX"})
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_OFFICE = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}(\.[A-Z0-9]{1,8})?")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
+_PHONE = re.compile(r"\+[\d\s().\-/]+")
+
+
+def day_of(text: str) -> date:
+    """A calendar date in ISO 8601 within the range of legal dates; raises ``ValueError``."""
+    if not _ISO_DAY.fullmatch(text):
+        raise ValueError("is not a calendar date such as 2017-01-31")
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("is not a day of the calendar; dates look like 2017-01-31") from None
+    return in_range(day)
+
+
+def in_range(day: date) -> date:
+    """The day, where it may be a legal date; raises ``ValueError``."""
+    if not EARLIEST <= day <= LATEST:
+        raise ValueError(f"lies outside {EARLIEST} to {LATEST}; check the year")
+    return day
+
+
+def _day(value: object) -> object:
+    if type(value) is date:
+        return in_range(value)
+    if isinstance(value, str):
+        return day_of(value)
+    raise ValueError("is not a calendar date such as 2017-01-31")
+
+
+def _identity(value: str) -> str:
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        raise ValueError("is not a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057") from None
+
+
+def clean(value: str) -> str:
+    """Text in Unicode's form NFC; raises ``ValueError`` for characters that are none or hide others."""
+    if value.isascii() and value.isprintable():
+        return value
+    for char in value:
+        if (char not in "\n\r\t" and unicodedata.category(char) in _NO_TEXT) or char in _OVERRIDES:
+            raise ValueError(f"holds the character U+{ord(char):04X}, which is not text; remove it")
+    return unicodedata.normalize("NFC", value)
+
+
+def is_blank(value: str) -> bool:
+    """Whether nothing of a text can be seen."""
+    return not any(unicodedata.category(char)[0] in "LNPS" for char in value)
+
+
+def _one_line(value: str) -> str:
+    if not _BREAKS.isdisjoint(value):
+        raise ValueError("holds a line break or a tab; write it on one line")
+    if is_blank(value):
+        raise ValueError("is blank; leave it out or fill it in")
+    return clean(value).strip()
+
+
+def label(value: str) -> str:
+    """A program's own mark (an idempotency key, a correlation id), kept as it is; raises ``ValueError``."""
+    if is_blank(value) or not value.isprintable():
+        raise ValueError("is blank or holds characters that cannot be printed")
+    return value
+
+
+def _code(value: str) -> str:
+    if not _CODE.fullmatch(value):
+        raise ValueError("is not a code: letters, digits, dots, dashes and underscores, 80 at most")
+    return value
+
+
+def _once(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def office(value: str) -> str:
+    """An office's code; raises ``ValueError``."""
+    if not _OFFICE.fullmatch(value):
+        raise ValueError("is not an office code such as MA-RAB or MA-CAS.HH")
+    return value
+
+
+def _country(value: str) -> str:
+    if not re.fullmatch("[A-Z]{2}", value):
+        raise ValueError("is not a country code in two capitals such as MA")
+    return value
+
+
+def _period(value: str) -> str:
+    return str(Period.parse(value))
+
+
+def _language(value: str) -> str:
+    """BCP 47 (RFC 5646), in its recommended spelling: ``fr``, ``zh-Hant-TW``."""
+    if not _LANGUAGE.fullmatch(value) or len(value.rsplit("-", maxsplit=1)[-1]) == 1:
+        raise ValueError("is not a BCP 47 language tag such as fr, ar or es-MX")
+    first, *rest = value.lower().split("-")
+    spelt, extension = [first], False
+    for part in rest:
+        extension = extension or len(part) == 1
+        if not extension and part.isalpha() and len(part) in {2, 4}:
+            part = part.upper() if len(part) == 2 else part.title()
+        spelt.append(part)
+    return "-".join(spelt)
+
+
+def _nationality(value: str) -> str:
+    import pycountry
+
+    code = value.upper()
+    if re.fullmatch("[A-Z]{3}", code) and (
+        code in _STATELESS or pycountry.countries.get(alpha_3=code) is not None
+    ):
+        return code
+    raise ValueError("is not an ISO 3166-1 alpha-3 code such as SEN (stateless: XXA)")
+
+
+def _email(value: str) -> str:
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        return str(validate_email(value, check_deliverability=False, test_environment=True).normalized)
+    except EmailNotValidError as problem:
+        raise ValueError(f"is not an e-mail address such as name@example.org: {problem}") from None
+
+
+def _phone(value: str) -> str:
+    import phonenumbers
+
+    wanted = "write it in E.164 form such as +212537000000, without an extension"
+    if not _PHONE.fullmatch(value):
+        raise ValueError(f"is not a telephone number; {wanted}")
+    try:
+        number = phonenumbers.parse(value, None)
+    except phonenumbers.NumberParseException:
+        raise ValueError(f"is not a telephone number; {wanted}") from None
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError(f"is not a possible telephone number; {wanted}")
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+Identity = Annotated[str, Field(max_length=64), AfterValidator(_identity)]
+Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(label)]
+Version = Annotated[int, Field(ge=0, strict=True)]
+EventVersion = Annotated[int, Field(ge=1, strict=True)]
+Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+Text = Annotated[str, Field(max_length=20_000), AfterValidator(clean)]
+Address = Annotated[str, Field(max_length=1000), AfterValidator(clean)]
+Code = Annotated[str, AfterValidator(_code)]
+Codes = Annotated[tuple[Code, ...], Field(max_length=60), AfterValidator(_once)]
+SomeCodes = Annotated[tuple[Code, ...], Field(min_length=1, max_length=60), AfterValidator(_once)]
+Office = Annotated[str, AfterValidator(office)]
+Country = Annotated[str, AfterValidator(_country)]
+Term = Annotated[str, AfterValidator(_period)]
+Language = Annotated[str, Field(max_length=35), AfterValidator(_language)]
+Nationality = Annotated[str, AfterValidator(_nationality)]
+Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
+Phone = Annotated[str, Field(max_length=30), AfterValidator(_phone)]
+Flag = Annotated[bool, Field(strict=True)]
+Sex = Literal["F", "M", "X"]
+Age = Annotated[int, Field(ge=0, le=130, strict=True)]
+Body = Literal["national_commission", "administrative_tribunal", "gracious", "hierarchical"]
+Mode = Literal["written", "electronic", "oral"]
