@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from permits_engine.commands import (
+        AnnulRemoval,
         ClosePermit,
         Command,
         CorrectRecord,
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
         LodgeAppeal,
         LodgeApplication,
         NotifyDecision,
+        OrderRemoval,
         RecordExit,
+        RecordFact,
         RecordOpinion,
         RecordReturn,
         RefuseApplication,
@@ -56,6 +59,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "permits_engine.commands": (
+        "AnnulRemoval",
+        "OrderRemoval",
+        "RecordFact",
         "ClosePermit",
         "Command",
         "CorrectRecord",
@@ -102,6 +108,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Actor",
+    "AnnulRemoval",
     "ClosePermit",
     "Command",
     "ConflictError",
@@ -119,11 +126,13 @@ __all__ = [
     "NotCompetentError",
     "NotFoundError",
     "NotifyDecision",
+    "OrderRemoval",
     "Outcome",
     "PermitView",
     "PermitsError",
     "PolicyError",
     "RecordExit",
+    "RecordFact",
     "RecordOpinion",
     "RecordReturn",
     "RefuseApplication",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, or_, select, update
 
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import error
@@ -38,7 +38,12 @@ _NEXT = Statement(
     .values(version=bindparam("version"), digest=bindparam("digest"), adopted_at=bindparam("adopted_at"))
 )
 _LOOK_AGAIN = Statement(
-    update(permits).where(permits.c.jurisdiction == bindparam("of")).values(next_due=bindparam("next_due"))
+    update(permits)
+    .where(
+        permits.c.jurisdiction == bindparam("of"),
+        or_(permits.c.next_due.is_(None), permits.c.next_due > bindparam("next_due")),
+    )
+    .values(next_due=bindparam("next_due"))
 )
 
 
@@ -85,6 +90,14 @@ class Adopted:
     def all(self, unit: Unit) -> list[tuple[str, str, int, int]]:
         """Jurisdiction, digest, number of adoptions and moment of the last, of every adopted policy."""
         return [(row[0], row[1], row[2], row[3]) for row in unit.all(_ALL)]
+
+    def adopted_by(self, unit: Unit, jurisdiction: str) -> str | None:
+        """Who adopted the policy in use; none where there is none."""
+        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
+        if row is None:
+            return None
+        last = history.stream(unit, row[0])[-1]
+        return codec.decode(last.name, last.payload).actor.id
 
     def adopt(self, unit: Unit, text: str, stamp: Stamp, *, now: int, today: str) -> tuple[str, str, bool]:
         """Make a text part of the history; parts that it lacks are kept from the text in use.

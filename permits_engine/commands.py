@@ -16,12 +16,14 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, Valida
 from permits_engine import fields as f
 from permits_engine.domain.errors import InputError
 from permits_engine.fields import (
+    Against,
     Body,
     Code,
     Codes,
     Day,
     Flag,
     Identity,
+    Instant,
     Line,
     Office,
     Sex,
@@ -203,16 +205,43 @@ class NotifyDecision(_OnPermit):
 
 
 class LodgeAppeal(_OnPermit):
-    """Lodge an appeal against the decision that stands."""
+    """Lodge an appeal against the decision that stands, or against the removal."""
 
     body: Body
+    against: Against = "decision"
+    at: Instant | None = None
 
 
 class DecideAppeal(_OnPermit):
-    """Decide the pending appeal."""
+    """Decide the pending appeal against the decision, or against the removal."""
 
     outcome: Literal["upheld", "dismissed", "withdrawn"]
     reasons: Text
+    against: Against = "decision"
+    at: Instant | None = None
+
+
+class RecordFact(_OnPermit):
+    """Record a fact about the holder, with its evidence and from when until when it is valid."""
+
+    kind: Code
+    since: Day
+    until: Day | None = None
+    evidence: Text
+
+
+class OrderRemoval(_OnPermit):
+    """Order the holder's removal, notified at an instant."""
+
+    ground: Line
+    notified_at: Instant
+    reasons: Text | None = None
+
+
+class AnnulRemoval(_OnPermit):
+    """Annul the removal that is in force."""
+
+    reasons: Text | None = None
 
 
 class RecordExit(_OnPermit):

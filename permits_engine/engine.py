@@ -23,15 +23,17 @@ from permits_engine.domain.errors import ConflictError, PermitsError, invalid
 from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
 from permits_engine.execution import Executor
-from permits_engine.outcomes import Outcome, micros, not_found
+from permits_engine.outcomes import Outcome, micros, not_found, valid_actor
 from permits_engine.policy_files import PACKAGED, packaged
 from permits_engine.projections import queries, rebuilding
 from permits_engine.scheduler import retrying
 from permits_engine.store import history, upgrade
 from permits_engine.store.database import Database
-from permits_engine.store.keyring import Keyring, MasterKeys
+from permits_engine.store.keyring import Keyring, MasterKeys, holds_keys
 from permits_engine.work import Work
 
+INSTALLER = e.Actor("installer", "administrator")
+"""Who adopts the packaged policies."""
 ATTEMPTS = 3
 """How often a command without ``expected_version`` is decided again after somebody else was first."""
 BATCH = 250
@@ -91,7 +93,10 @@ class Engine:
                 random=random,
             )
             upgrade.initialise(database, simulated=True, now=micros(clock()))
-            engine.adopt(*(packaged(code) for code in PACKAGED) if policies is None else policies)
+            if policies is None:
+                engine._adopt_packaged()
+            else:
+                engine.adopt(*policies)
             return engine
         upgrade.require_current(database)
         master = _keys(keys if keys is not None else default_key_file(target))
@@ -108,14 +113,21 @@ class Engine:
         operator: str = "library",
         random: Callable[[int], bytes] = os.urandom,
     ) -> Self:
-        """Create or upgrade the store and its key file, adopt the packaged policies, and open it."""
+        """Create or upgrade the store and its key file, adopt the packaged policies, and open it.
+
+        A jurisdiction whose policy somebody adopted by hand keeps it. Raises ``store.unavailable`` where the
+        key file of a store that holds people is missing.
+        """
         key_file = Path(keys if keys is not None else default_key_file(target))
         database = Database.open(target, create_ok=True)
         upgrade.initialise(database, simulated=simulated, now=micros(clock()))
-        if not key_file.exists():
+        with database.read() as unit:
+            sealed = holds_keys(unit)
+        if not sealed and not key_file.exists():
+            # Only for a store in which nothing was sealed yet: another key would open none of it.
             MasterKeys.create(key_file)
         engine = cls(database, _keys(key_file), clock=clock, operator=operator, random=random)
-        engine.adopt(*(packaged(code) for code in PACKAGED))
+        engine._adopt_packaged()
         return engine
 
     def close(self) -> None:
@@ -140,6 +152,7 @@ class Engine:
         With the host's ``session`` the events commit or roll back with the host's own rows, and nothing is
         tried again. Raises ``PermitsError``; a refused command leaves no trace.
         """
+        valid_actor(actor)
         once = session is not None or command.expected_version is not None
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -164,9 +177,7 @@ class Engine:
         batch: list[tuple[Command, e.Actor]] = []
         for item in commands:
             command, who = item if isinstance(item, tuple) else (item, actor)
-            if who is None:
-                raise invalid("actor", "is missing")
-            batch.append((command, who))
+            batch.append((command, valid_actor(who)))
             if len(batch) == BATCH:
                 yield from self._batch(batch)
                 batch = []
@@ -241,9 +252,17 @@ class Engine:
             s, _ = reading.situation(self.executor, unit, permit_id, on, None)
         return s.pending_appeal.body if s.pending_appeal else None
 
-    def adopt(self, *texts: str) -> list[tuple[str, str, bool]]:
-        """Make policy texts part of the history; gives jurisdiction, digest and whether it is new."""
-        actor = e.Actor("installer", "administrator")
+    def _adopt_packaged(self) -> None:
+        with self.database.read() as unit:
+            own = [code for code in PACKAGED if self.adopted.adopted_by(unit, code) in {None, INSTALLER.id}]
+        self.adopt(*(packaged(code) for code in own), actor=INSTALLER)
+
+    def adopt(self, *texts: str, actor: e.Actor | None = None) -> list[tuple[str, str, bool]]:
+        """Make policy texts part of the history; gives jurisdiction, digest and whether it is new.
+
+        ``actor`` is the administrator who adopts (default: the operator of the engine).
+        """
+        actor = actor or e.Actor(self.executor.operator, "administrator")
         done = []
         for text in texts:
             with self.database.write() as unit:
@@ -267,6 +286,11 @@ class Engine:
         """Every legal clock of the permit that runs on a day, with its working in words."""
         with self.database.read() as unit:
             return reading.deadlines_of(self.executor, unit, permit_id, on)
+
+    def rights(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
+        """What the permit opens on a day: each right, open or not, by which rule and because of what."""
+        with self.database.read() as unit:
+            return reading.rights_of(self.executor, unit, permit_id, on)
 
     def history(self, permit_id: str) -> list[dict[str, Any]]:
         """Every event of the permit, in order, with its envelope."""

@@ -17,7 +17,7 @@ from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle
 from permits_engine.domain.case import Draft, Holder
 from permits_engine.domain.errors import error, invalid
-from permits_engine.domain.permit import apply, fold
+from permits_engine.domain.permit import Permit, apply, corrected, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.outcomes import Outcome, conflict, micros, not_found
 from permits_engine.person import Person
@@ -37,6 +37,10 @@ _NAMES = Statement(
     )
     .order_by(stored.c.version)
 )
+
+
+PERSONAL = frozenset({"order_removal"})
+"""Commands whose decision depends on facts about the person, which may have been recorded elsewhere."""
 
 
 class Executor:
@@ -138,17 +142,22 @@ class Executor:
         if alone:
             work.holder(permit.holder_id)
             holder = Holder(permit.holder_id, titles=work.titles(permit))
+        if command.name in PERSONAL:
+            holder = _known_person(work, permit, command.on or today)
         past: list[tuple[int, e.Event]] = []
         if isinstance(command, c.CorrectRecord):
             past = work.past(permit.permit_id)
-        target = dict(past).get(command.of_version) if past else None
+        target = dict(corrected(past)).get(command.of_version) if past else None
         drafts = lifecycle.decide(
             command.name, command, permit, holder, policy, actor, today=today, target=target
         )
         if not drafts:
             return Outcome(permit.permit_id, permit.holder_id, seen, ())
-        new = events_of(drafts, self.stamper(actor, command, command.on or today), policy.digest)
+        stamp = self.stamper(actor, command, command.on or today)
+        new = events_of(drafts, stamp, policy.digest)
         records = work.sealed(permit.permit_id, seen, new, permit.holder_id)
+        if isinstance(command, c.RecordFact):
+            registration.note_fact(work, command, permit.holder_id, stamp)
         outcome = Outcome(permit.permit_id, permit.holder_id, seen + len(new), tuple(x.NAME for x in new))
         self.remember(work, command, outcome, permit.permit_id, seen)
         # From here on nothing refuses the command any more.
@@ -236,6 +245,13 @@ class Executor:
                     "last_version": outcome.version,
                 }
             )
+
+
+def _known_person(work: Work, permit: Permit, on: date) -> Holder:
+    """What decisions on a person need: facts recorded through any of their files, and the age on the day."""
+    person = work.person(permit.holder_id)
+    age = c.ages(person.birth_date, on) if person.birth_date else None
+    return Holder(permit.holder_id, sex=permit.sex, age=age, facts=person.facts)
 
 
 def events_of(drafts: Sequence[Draft], stamp: Callable[..., e.Event], digest: str) -> list[e.Event]:

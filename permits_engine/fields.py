@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -19,6 +19,7 @@ _OVERRIDES = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
 _BREAKS = frozenset("\n\r\t\u2028\u2029")
 _STATELESS = frozenset({"XXA", "XXB", "XXC", "XXX", "XKX"})
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.{0,24}")
 _OFFICE = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}(\.[A-Z0-9]{1,8})?")
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
@@ -49,6 +50,19 @@ def _day(value: object) -> object:
     if isinstance(value, str):
         return day_of(value)
     raise ValueError("is not a calendar date such as 2017-01-31")
+
+
+def _moment(value: object) -> object:
+    if isinstance(value, datetime) or (isinstance(value, str) and _ISO_MOMENT.fullmatch(value)):
+        return value
+    raise ValueError("is not an instant such as 2019-05-04T20:00:00+01:00")
+
+
+def _in_time(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("lacks its offset from UTC; write it as 2019-05-04T20:00:00+01:00")
+    in_range(value.date())
+    return value.astimezone(UTC)
 
 
 def _identity(value: str) -> str:
@@ -185,5 +199,7 @@ Phone = Annotated[str, Field(max_length=30), AfterValidator(_phone)]
 Flag = Annotated[bool, Field(strict=True)]
 Sex = Literal["F", "M", "X"]
 Age = Annotated[int, Field(ge=0, le=130, strict=True)]
+Instant = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_in_time)]
+Against = Literal["decision", "removal"]
 Body = Literal["national_commission", "administrative_tribunal", "gracious", "hierarchical"]
 Mode = Literal["written", "electronic", "oral"]

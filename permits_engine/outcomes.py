@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from permits_engine.domain.errors import error
+from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.event import Actor
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -46,3 +47,16 @@ def conflict(what: str, version: int | None, expected: int) -> Exception:
 def not_found(permit_id: str) -> Exception:
     """``permit.not_found``."""
     return error("permit.not_found", f"there is no permit {permit_id}", permit_id=permit_id)
+
+
+def valid_actor(actor: object) -> Actor:
+    """The actor, where it can be stored and told apart; raises ``input.invalid``."""
+    if not isinstance(actor, Actor):
+        raise invalid("actor", "is missing: give an Actor with id, role and, where there is one, prefecture")
+    for field in ("id", "role", "prefecture"):
+        value = getattr(actor, field)
+        if field == "prefecture" and value is None:
+            continue
+        if not isinstance(value, str) or not value.strip() or len(value) > 200 or not value.isprintable():
+            raise invalid(f"actor.{field}", "is blank, longer than 200 characters or not plain text")
+    return actor

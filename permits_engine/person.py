@@ -8,6 +8,7 @@ from datetime import date
 import msgspec
 
 from permits_engine.domain import events as e
+from permits_engine.domain.facts import Fact
 from permits_engine.store import codec
 from permits_engine.store.history import StoredRecord
 from permits_engine.store.keyring import Cipher
@@ -62,6 +63,8 @@ def person_of(holder_id: str, records: Sequence[StoredRecord], cipher: Cipher | 
                 name=record.name,
             )
             person = grown(person, holder_id, record.version, event)
+        if isinstance(event, e.FactRecorded):
+            person.facts += (Fact(event.kind, event.since, event.until, record.version),)
         person.version = record.version
     return person
 

@@ -141,6 +141,20 @@ def _is_competence(value: Any) -> bool:
     )
 
 
+def _is_protections(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(map(_is_protection, value.values()))
+
+
+def _is_protection(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not set(entry) <= {"article", "after", "sex", "lifted_by"}:
+        return False
+    if not isinstance(entry.get("article"), str) or entry.get("sex") not in {None, "F", "M"}:
+        return False
+    if "after" in entry and not _parsed(entry["after"]):
+        return False
+    return "lifted_by" not in entry or _is_codes(entry["lifted_by"])
+
+
 _READERS: dict[str, Callable[[Any], bool]] = {
     "code": lambda v: isinstance(v, str) and bool(v),
     "codes": _is_codes,
@@ -152,4 +166,5 @@ _READERS: dict[str, Callable[[Any], bool]] = {
     "tiers": _is_tiers,
     "quiet": _is_quiet,
     "competence": _is_competence,
+    "protections": _is_protections,
 }

@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain import deadlines
+from permits_engine.domain import deadlines, rights
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.facts import Fact
 from permits_engine.domain.lifecycle import TABLE
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy, Silence
@@ -66,13 +67,27 @@ def situation(
     executor: Executor, unit: Unit, permit_id: str, as_of: date | None, known_at: datetime | None
 ) -> tuple[Situation, list[StoredRecord]]:
     """The file on a date as known at a moment."""
+    if as_of is not None and type(as_of) is not date:
+        raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
     records, limit = _records(unit, permit_id, known_at, executor)
     permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
     assert permit is not None
     policy = executor.adopted.at(unit, permit.jurisdiction, limit)
     today = executor.today(policy)
     known = today if known_at is None else _local(policy, known_at)
-    return Situation(permit, as_of or today, policy.at(known)), records
+    facts = _facts(unit, permit, limit)
+    return Situation(permit, as_of or today, policy.at(known), facts), records
+
+
+def _facts(unit: Unit, permit: Permit, limit: int | None) -> tuple[Fact, ...] | None:
+    """What is known about the holder, also through their other files, by that moment."""
+    found: list[Fact] = []
+    for record in history.stream(unit, permit.holder_id):
+        if record.name.startswith("holder.fact_recorded") and (limit is None or record.recorded_at <= limit):
+            event = codec.decode(record.name, record.payload)
+            assert isinstance(event, e.FactRecorded)
+            found.append(Fact(event.kind, event.since, event.until, record.version))
+    return tuple(found) if found else None
 
 
 def _local(policy: Policy, at: datetime) -> date:
@@ -136,6 +151,12 @@ def deadlines_of(executor: Executor, unit: Unit, permit_id: str, on: date | None
     return deadlines.explained(s)
 
 
+def rights_of(executor: Executor, unit: Unit, permit_id: str, on: date | None) -> list[dict[str, Any]]:
+    """What the permit opens on a day, right by right."""
+    s, _ = situation(executor, unit, permit_id, on, None)
+    return rights.explained(s)
+
+
 def history_of(executor: Executor, unit: Unit, permit_id: str) -> list[dict[str, Any]]:
     """Every event with its envelope; free text is shown while the holder's key exists."""
     records, _ = _records(unit, permit_id, None, executor)
@@ -148,7 +169,7 @@ def history_of(executor: Executor, unit: Unit, permit_id: str) -> list[dict[str,
 def shown(record: StoredRecord, holder_id: str, cipher: Cipher | None) -> dict[str, Any]:
     """One stored event as plain values."""
     event = _opened(codec.decode(record.name, record.payload), record, holder_id, cipher)
-    plain: dict[str, Any] = msgspec.to_builtins(event)
+    plain: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(event))
     plain.pop("sealed", None)
     return {
         "version": record.version,

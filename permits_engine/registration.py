@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,22 @@ def change(executor: Executor, work: Work, command: c.UpdateHolder, actor: e.Act
     work.move_holder(command.holder_id, seen, seen + 1)
     work.append(records)
     return outcome
+
+
+def note_fact(work: Work, command: c.RecordFact, holder_id: str, stamp: Callable[..., e.Event]) -> None:
+    """A fact recorded through a file, in the holder's own stream, with its evidence sealed."""
+    gate = work.holder(holder_id)
+    seen = gate[0] if gate is not None else 0
+    event = stamp(
+        e.FactRecorded,
+        kind=command.kind,
+        since=command.since,
+        until=command.until,
+        evidence=command.evidence,
+    )
+    records = work.sealed(holder_id, seen, [event], holder_id)
+    work.move_holder(holder_id, seen, seen + 1)
+    work.append(records)
 
 
 def _competence(executor: Executor, work: Work, command: c.Command, actor: e.Actor) -> date:

@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain import duties
+from permits_engine.domain import duties, removing
 from permits_engine.domain import events as e
 from permits_engine.domain.case import Case, Draft
 from permits_engine.domain.clocks import ONE_DAY, Period, add, term_end
 from permits_engine.domain.errors import error, invalid
-from permits_engine.domain.guards import _refuse
+from permits_engine.domain.guards import refuse
 from permits_engine.domain.permit import Decision, with_fields
 
 
@@ -165,7 +165,7 @@ def renew_permit(case: Case) -> list[Draft]:
     ]
 
 
-def refuse(case: Case) -> list[Draft]:
+def refuse_request(case: Case) -> list[Draft]:
     """A refusal of the request that is under review, with its reasons."""
     c, request = case.command, case.situation.request
     assert request is not None
@@ -202,12 +202,12 @@ def _to_notify(case: Case) -> Decision:
             listed = ", ".join(str(d.version) for d in decisions) or "none"
             raise invalid("decision_version", f"event {wanted} is no decision to notify; there is: {listed}")
         if found.notified_on(date.max) is not None:
-            raise _refuse(case, f"decision {wanted} was regularly notified already")
+            raise refuse(case, f"decision {wanted} was regularly notified already")
         return found
     for decision in reversed(decisions):
         if decision.annulled_on is None and decision.notified_on(date.max) is None:
             return decision
-    raise _refuse(case, "there is no decision left to notify")
+    raise refuse(case, "there is no decision left to notify")
 
 
 def notify_decision(case: Case) -> list[Draft]:
@@ -233,7 +233,9 @@ def _is_regular(case: Case, mode: str, proven: bool) -> bool:
 
 
 def lodge_appeal(case: Case) -> list[Draft]:
-    """An appeal against the decision that stands."""
+    """An appeal against the decision that stands, or against the removal."""
+    if case.command.against == "removal":
+        return removing.contest(case)
     adverse = case.situation.adverse
     assert adverse is not None
     version = adverse[1].version if adverse[1] is not None else 0
@@ -242,6 +244,8 @@ def lodge_appeal(case: Case) -> list[Draft]:
 
 def decide_appeal(case: Case) -> list[Draft]:
     """A ruling; upheld against a revocation it gives the title back whole."""
+    if case.command.against == "removal":
+        return removing.rule(case)
     appeal, c = case.situation.pending_appeal, case.command
     assert appeal is not None
     ruled = case.draft(

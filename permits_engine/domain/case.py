@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from permits_engine.domain.events import Actor, Event
+from permits_engine.domain.facts import Fact
 from permits_engine.domain.policy import Rules
 from permits_engine.domain.situation import Situation
 
@@ -22,13 +23,17 @@ class OtherTitle(msgspec.Struct, frozen=True):
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """The little that decisions need of a person: coarse attributes, facts, other titles."""
+    """The little that decisions need of a person: coarse attributes, facts, other titles.
+
+    ``facts`` none means that only those recorded through the file itself are looked at.
+    """
 
     holder_id: str = ""
     nationality: str | None = None
     sex: str | None = None
     age: int | None = None
     titles: tuple[OtherTitle, ...] = ()
+    facts: tuple[Fact, ...] | None = None
 
 
 class Draft(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from permits_engine.domain import removal
 from permits_engine.domain.case import Case
 from permits_engine.domain.errors import error
 from permits_engine.domain.policy import Rules
@@ -29,6 +30,8 @@ def body_of(case: Case) -> str | None:
     """The body that a command is about, where competence depends on it."""
     if case.name == "record_opinion":
         return str(case.command.body)
+    if case.name == "decide_appeal" and case.command.against == "removal":
+        return removal.BODY
     if case.name == "decide_appeal" and case.situation.pending_appeal is not None:
         return case.situation.pending_appeal.body
     return None

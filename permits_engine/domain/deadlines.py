@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from permits_engine.domain import removal
 from permits_engine.domain.clocks import ONE_DAY
 from permits_engine.domain.policy import Rules, Silence, Value, count_of
 from permits_engine.domain.situation import CERTAIN_SILENCE, Situation
@@ -32,13 +34,22 @@ class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def deadlines(s: Situation) -> list[Deadline]:
     """Every deadline that runs or is suspended on the day, earliest first."""
-    found = [*_title(s), *_request(s), *_appeals(s), *_absence(s)]
-    return sorted(found, key=lambda d: (d.due_on or date.max, d.kind, d.body or ""))
+    found = [*_title(s), *_request(s), *_appeals(s), *_absence(s), *_removal(s)]
+    return sorted(found, key=lambda d: (_on(d), d.kind, d.body or ""))
+
+
+def _on(deadline: Deadline) -> date:
+    if deadline.due_at is not None:
+        return deadline.due_at.date()
+    return deadline.due_on or date.max
 
 
 def explained(s: Situation) -> list[dict[str, Any]]:
     """The deadlines with their working, ready to be shown."""
-    return [msgspec.to_builtins(d) | {"explanation": "; ".join(working(s, d))} for d in deadlines(s)]
+    return [
+        {"status": d.status, **msgspec.to_builtins(d), "explanation": "; ".join(working(s, d))}
+        for d in deadlines(s)
+    ]
 
 
 def _title(s: Situation) -> Iterator[Deadline]:
@@ -46,7 +57,8 @@ def _title(s: Situation) -> Iterator[Deadline]:
     if term is None or not s.running:
         return
     if s.day <= term.valid_until:
-        yield Deadline("title_expiry", term.valid_until, term.version, "")
+        rule = _id(s, "term.first" if term.number == 1 else "term.renewal", term.granted_on)
+        yield Deadline("title_expiry", term.valid_until, term.version, rule)
     if s.renewal_request is not None or s.application_status == "refused":
         return
     opens, closes = s.window_opens, s.window_closes
@@ -154,8 +166,11 @@ def already_ruled(s: Situation, body: str) -> bool:
     if adverse is None:
         return False
     version = adverse[1].version if adverse[1] is not None else 0
+    silence = s.request.version if adverse[0] == "implicit" and s.request is not None else None
     return any(
-        a.body == body and a.against == version and a.outcome == "dismissed"
+        a.body == body
+        and (a.against == version or (silence is not None and a.against == 0 and a.request == silence))
+        and a.outcome == "dismissed"
         for a in s.permit.appeals
         if a.decided_on is not None and a.decided_on <= s.day
     )
@@ -204,6 +219,22 @@ def _absence(s: Situation) -> Iterator[Deadline]:
             yield Deadline("absence_limit", limit, absence.version, rule)
 
 
+def _removal(s: Situation) -> Iterator[Deadline]:
+    order = removal.in_force(s)
+    if order is None:
+        return
+    appeal = removal.pending(s)
+    if appeal is not None:
+        due = removal.ruling_due(s, appeal)
+        if due is not None and s.day <= due:
+            rule = _id(s, "removal.ruling", appeal.on)
+            yield Deadline("removal_ruling_due", due, appeal.version, rule)
+    elif not any(a.on <= s.day for a in order.appeals):
+        closes = removal.appeal_closes(s, order)
+        if closes is not None and s.day <= removal.local_day(s, closes[0]):
+            yield Deadline("removal_appeal_closes", None, order.version, closes[1].id, due_at=closes[0])
+
+
 def _id(s: Situation, name: str, on: date | None = None) -> str:
     quiet = Rules(s.rules.policy, s.rules.known)
     found = quiet.find(name, on or s.day, s.scope())
@@ -234,6 +265,12 @@ def working(s: Situation, deadline: Deadline) -> list[str]:
     elif kind == "appeal_closes" and deadline.body is not None:
         what = "silence became a refusal" if s.adverse and s.adverse[0] == "implicit" else "notified"
         appeal_closes(s, deadline.body, words=_named(words, what))
+    elif kind == "removal_appeal_closes":
+        words.append(_hours(s))
+    elif kind == "removal_ruling_due":
+        appeal = removal.pending(s)
+        if appeal is not None:
+            removal.ruling_due(s, appeal, words=_named(words, "lodged"))
     elif kind == "absence_limit":
         words.append(f"the day before the absence ends the title: {_d(deadline.due_on)}")
     elif kind == "appeal_ruling_due" and s.pending_appeal is not None:
@@ -244,6 +281,19 @@ def working(s: Situation, deadline: Deadline) -> list[str]:
     if found is not None:
         words.append(f"{found.source} ({found.rank})")
     return words
+
+
+def _hours(s: Situation) -> str:
+    order = removal.in_force(s)
+    closes = removal.appeal_closes(s, order) if order is not None else None
+    if order is None or closes is None:
+        return ""
+    zone = ZoneInfo(s.rules.calendar.time_zone)
+    told, ends = order.notified_at.astimezone(zone), closes[0].astimezone(zone)
+    hours = closes[1].value.in_words()
+    return (
+        f"notified {told:%d %B %Y %H:%M} ({told:%z}); {hours} by the clock: {ends:%d %B %Y %H:%M} ({ends:%z})"
+    )
 
 
 def _request_working(s: Situation, deadline: Deadline, words: list[str]) -> None:

@@ -17,7 +17,7 @@ from permits_engine.domain.permit import Permit, apply
 from permits_engine.domain.policy import Rules
 from permits_engine.domain.situation import Situation
 
-MOST = 400
+MOST = 2000
 """More acts than this in one pass on one file means that the rules make it run in circles."""
 
 _NOBODY = e.Actor("", "scheduler")
@@ -106,7 +106,7 @@ def _acceptance(s: Situation, rules: Rules, on: date) -> Draft:
 
 def _receipt(s: Situation, rules: Rules) -> Draft | None:
     receipt = s.receipt
-    if receipt is None or s.title_status in {"closed", "revoked", "lost_by_absence"}:
+    if receipt is None or s.title_status == "closed":
         return None
     ahead = s.rules.get("receipt.extend_before", s.day, s.scope())
     if ahead is None or s.day < before(receipt.until, ahead):
@@ -166,6 +166,7 @@ def _automatic(s: Situation, rules: Rules) -> Draft | None:
         valid_until=term_end(start, length),
         term=str(length),
         track="automatic",
+        request=s.renewal_request.version if s.renewal_request is not None else None,
     )
 
 

@@ -115,6 +115,7 @@ _FAMILIES: dict[str, type[PermitsError]] = {
     "documents.not_listed": RuleError,
     "title.overlap": RuleError,
     "exclusion.reasons_missing": RuleError,
+    "removal.protected": RuleError,
 }
 
 CODES: frozenset[str] = frozenset(_FAMILIES)

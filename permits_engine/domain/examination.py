@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from permits_engine.domain.clocks import ONE_DAY, Count, unrolled
+from permits_engine.domain.facts import Fact, latest
 from permits_engine.domain.lazy import lazy
 from permits_engine.domain.permit import Appeal, Decision, Opinion, Permit, Request
 from permits_engine.domain.policy import Rules, count_of
@@ -17,10 +18,13 @@ CERTAIN_SILENCE = "implicitly_refused"
 class Examination:
     """The requests of a permit on a date; every property is computed once and only when asked."""
 
-    def __init__(self, permit: Permit, day: date, rules: Rules) -> None:
+    def __init__(
+        self, permit: Permit, day: date, rules: Rules, facts: tuple[Fact, ...] | None = None
+    ) -> None:
         self.permit = permit
         self.day = day
         self.rules = rules
+        self._facts = facts
 
     # --- requests and decisions ---------------------------------------------------------------------------
 
@@ -35,22 +39,35 @@ class Examination:
         stage = request.kind if request else "application"
         return self.rules.policy.scope(permit.category, permit.title_kind, stage, more)
 
+    @lazy
+    def facts(self) -> tuple[Fact, ...]:
+        """What is known about the holder: given, or as recorded through this file."""
+        return latest(self.permit.facts if self._facts is None else self._facts)
+
     def standing_decisions(self, request: Request | None = None) -> list[Decision]:
         """Decisions taken by the day and not annulled since, on a request or on all."""
+        again = self._reexamined(request) if request is not None else None
         return [
             d
             for d in self.permit.decisions
             if d.on <= self.day
             and d.annulled_on is None
-            and (request is None or (d.request == request.version and d.kind != "automatic"))
+            and (request is None or d.request == request.version)
+            and (again is None or d.on >= again)
         ]
+
+    def _reexamined(self, request: Request) -> date | None:
+        """The day from which a request is examined again because a removal was annulled."""
+        again = request.reexamined_on
+        return again if again is not None and again <= self.day else None
 
     @lazy
     def outcome(self) -> Decision | None:
         """The last standing decision on the latest request."""
-        if self.request is None:
+        request = self.request
+        if request is None:
             return None
-        decisions = self.standing_decisions(self.request)
+        decisions = self.standing_decisions(request)
         return decisions[-1] if decisions else None
 
     @lazy
@@ -171,9 +188,13 @@ class Examination:
         """The day from which the time to decide runs."""
         anchor = self.rules.get("decision.anchor", request.filed_on, self.scope(request))
         start = request.filed_on if anchor == "filing" else self.complete_on(request)
-        if start is not None and request.reopened_on is not None:
-            start = max(start, request.reopened_on)
-        return start
+        again = self._again(request)
+        return max(start, again) if start is not None and again is not None else start
+
+    def _again(self, request: Request) -> date | None:
+        """The day on which a decided request was opened again, by an appeal or an annulled removal."""
+        days = [day for day in (request.reopened_on, self._reexamined(request)) if day is not None]
+        return max(days) if days else None
 
     def decision_limit(self, request: Request) -> Count | None:
         """How long the office has to decide, where the law says."""
@@ -186,7 +207,8 @@ class Examination:
         start = self.clock_start(request)
         if limit is None or start is None:
             return None
-        reopened = request.reopened_on is not None and request.reopened_on >= start
+        again = self._again(request)
+        reopened = again is not None and again >= start
         if request.extended is not None and request.extended[0] <= self.day and not reopened:
             if words is not None:
                 words.append(f"extended on {request.extended[0]} to {request.extended[1]}")
@@ -219,7 +241,13 @@ class Examination:
             return "none"
         if self.outcome is not None and self.outcome.kind != CERTAIN_SILENCE:
             kind = self.outcome.kind
-            return "granted" if kind in {"issued", "renewed"} else "refused" if kind in REFUSALS else kind
+            return (
+                "granted"
+                if kind in {"issued", "renewed", "automatic"}
+                else "refused"
+                if kind in REFUSALS
+                else kind
+            )
         if self.returned_on(request) is not None:
             return "returned"
         if self.complete_on(request) is None:

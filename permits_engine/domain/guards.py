@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from permits_engine.domain import deadlines
 from permits_engine.domain.case import Case
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.permit import with_fields
@@ -28,7 +27,8 @@ def not_allowed(case: Case, allowed: list[str], why: str | None = None) -> Permi
     )
 
 
-def _refuse(case: Case, why: str) -> PermitsError:
+def refuse(case: Case, why: str) -> PermitsError:
+    """``transition.not_allowed`` for a reason of its own."""
     from permits_engine.domain.lifecycle import allowed_now
 
     allowed = [each for each in allowed_now(case.situation) if each != case.name]
@@ -102,7 +102,7 @@ def renewal_window(case: Case) -> None:
     """The window in which a renewal may be asked for (decree 2-09-607, article 8)."""
     s, term = case.situation, case.situation.term
     if term is None:
-        raise _refuse(case, "there is no term to renew")
+        raise refuse(case, "there is no term to renew")
     scope, day = s.scope(stage="renewal"), min(case.on, term.valid_until)
     case.rules.find("renewal.closes", day, scope)
     opens, closes = s.window_opens, s.window_closes
@@ -136,7 +136,7 @@ def something_outstanding(case: Case) -> None:
         if ask.on <= case.on and (answered is None or answered > case.on):
             wanted |= ask.documents
     if not wanted:
-        raise _refuse(case, "no document is outstanding")
+        raise refuse(case, "no document is outstanding")
     unknown = [code for code in case.command.documents if code not in wanted]
     if unknown:
         raise error(
@@ -175,7 +175,7 @@ def documents_may_be_asked(case: Case) -> None:
                 until=last.isoformat(),
             )
     if s.application_status != "under_review":
-        raise _refuse(case, f"the application is {s.application_status}")
+        raise refuse(case, f"the application is {s.application_status}")
 
 
 def extension_possible(case: Case) -> None:
@@ -185,13 +185,13 @@ def extension_possible(case: Case) -> None:
     reasons = case.rules.get("decision.extension", case.on, case.scope())
     due = s.decision_due(request)
     if reasons is None or due is None:
-        raise _refuse(case, f"no rule in force on {case.on} lets this decision be extended")
+        raise refuse(case, f"no rule in force on {case.on} lets this decision be extended")
     if c.reason not in reasons:
         raise invalid("reason", f"{c.reason!r} is not one of {', '.join(reasons)}")
     if request.extended is not None:
-        raise _refuse(case, "the time to decide was extended already, and that is possible once")
+        raise refuse(case, "the time to decide was extended already, and that is possible once")
     if case.on >= due:
-        raise _refuse(case, f"the time to decide is over on {due}, and it is extended before that day")
+        raise refuse(case, f"the time to decide is over on {due}, and it is extended before that day")
     if c.until <= due:
         raise invalid("until", f"{c.until} is not later than the present last day, {due}")
 
@@ -261,54 +261,6 @@ def _say_why(case: Case, field: str) -> None:
         )
 
 
-# --- appeals ----------------------------------------------------------------------------------------------
-
-
-def no_appeal_pending(case: Case) -> None:
-    """One appeal at a time."""
-    pending = case.situation.pending_appeal
-    if pending is not None:
-        raise _refuse(case, f"an appeal to {pending.body} of {pending.on} is pending")
-
-
-def appeal_pending(case: Case) -> None:
-    """Only a pending appeal is decided."""
-    if case.situation.pending_appeal is None:
-        raise _refuse(case, "no appeal is pending")
-
-
-def appeal_available(case: Case) -> None:
-    """The body can be seized against what stands, on that day."""
-    s, body = case.situation, case.command.body
-    if s.adverse is None:
-        raise error("appeal.not_available", f"no decision stands against the holder on {case.on}", body=body)
-    rule = deadlines.appeal_rule(s, body)
-    sits = s.rules.get("appeal.sits", case.on, s.scope(body=body))
-    if rule is None or sits is False:
-        when = ", when it does not sit" if sits is False else ""
-        raise error(
-            "appeal.not_available",
-            f"{body} cannot be seized against this decision on {case.on}{when}",
-            body=body,
-        )
-    case.rules.used[rule.id] = None
-    if deadlines.already_ruled(s, body):
-        raise error("appeal.not_available", f"{body} has ruled on this decision already", body=body)
-
-
-def appeal_in_time(case: Case) -> None:
-    """An appeal is lodged on or before the last day, where a clock runs."""
-    words: list[str] = []
-    closes = deadlines.appeal_closes(case.situation, case.command.body, words)
-    if closes is not None and case.on > closes:
-        raise error(
-            "appeal.out_of_time",
-            f"the time to seize {case.command.body} ended on {closes} ({'; '.join(words)})",
-            body=case.command.body,
-            closes=closes.isoformat(),
-        )
-
-
 # --- movements --------------------------------------------------------------------------------------------
 
 
@@ -316,14 +268,14 @@ def not_abroad(case: Case) -> None:
     """An exit is recorded for someone who is in the country."""
     for absence in case.situation.permit.absences:
         if absence.out <= case.on and (absence.back is None or absence.back > case.on):
-            raise _refuse(case, f"an exit on {absence.out} is recorded without a return")
+            raise refuse(case, f"an exit on {absence.out} is recorded without a return")
 
 
 def abroad(case: Case) -> None:
     """A return is recorded for someone whose exit is."""
     absences = case.situation.permit.absences
     if not any(a.out <= case.on and a.back is None for a in absences):
-        raise _refuse(case, "no exit without a return is recorded before that day")
+        raise refuse(case, "no exit without a return is recorded before that day")
 
 
 def known_office(case: Case) -> None:

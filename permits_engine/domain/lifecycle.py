@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain import acts, guards
+from permits_engine.domain import acts, appealing, guards, protection, removing
 from permits_engine.domain.case import Case, Draft, Holder
 from permits_engine.domain.competence import check_competence
 from permits_engine.domain.errors import error, invalid
@@ -111,7 +111,7 @@ TABLE: tuple[Move, ...] = (
     Move(
         "refuse_application",
         DECISION,
-        acts.refuse,
+        acts.refuse_request,
         ("permit.refused",),
         title=frozenset({"none"}),
         application=frozenset({"under_review", "implicitly_refused"}),
@@ -142,7 +142,7 @@ TABLE: tuple[Move, ...] = (
     Move(
         "refuse_renewal",
         DECISION,
-        acts.refuse,
+        acts.refuse_request,
         ("permit.renewal_refused",),
         title=EVER_HELD,
         application=frozenset({"under_review", "implicitly_refused"}),
@@ -172,16 +172,40 @@ TABLE: tuple[Move, ...] = (
         acts.lodge_appeal,
         ("permit.appealed",),
         title=NOT_CLOSED,
-        guards=(guards.no_appeal_pending, guards.appeal_available, guards.appeal_in_time),
+        guards=(appealing.possible,),
     ),
     Move(
         "decide_appeal",
         DECISION,
         acts.decide_appeal,
-        ("permit.appeal_decided", "permit.reinstated"),
+        ("permit.appeal_decided", "permit.reinstated", "permit.removal_annulled"),
         title=NOT_CLOSED,
-        guards=(guards.appeal_pending, guards.reasons),
+        guards=(appealing.pending, guards.reasons),
         to=("under_review", "active"),
+    ),
+    Move(
+        "record_fact",
+        FACT,
+        removing.record_fact,
+        ("permit.fact_recorded",),
+        checks=(protection.known_fact,),
+    ),
+    Move(
+        "order_removal",
+        RECORD,
+        removing.order_removal,
+        ("permit.removal_ordered",),
+        title=NOT_CLOSED,
+        checks=(protection.told_in_time,),
+        guards=(protection.not_ordered, protection.unprotected),
+    ),
+    Move(
+        "annul_removal",
+        RECORD,
+        removing.annul_removal,
+        ("permit.removal_annulled",),
+        title=NOT_CLOSED,
+        guards=(protection.ordered,),
     ),
     Move(
         "record_exit",
@@ -252,6 +276,7 @@ MOVES: dict[str, Move] = {move.command: move for move in TABLE}
 ACTS_FROM: dict[str, str] = {
     "permit.appeal_decided": "the decision that it annuls, where it was upheld",
     "permit.reinstated": "the revocation that was annulled",
+    "permit.fact_recorded": "the day since which the fact holds",
     "permit.corrected": "the fact that it corrects",
     "permit.refused": "the title from the decision, the stay from its regular notification",
     "permit.renewal_refused": "the title from the decision, the stay from its regular notification",
@@ -288,7 +313,7 @@ def decide(
         check_competence(case)
         guards.lodging(case)
         return acts.lodge_application(case)
-    situation = Situation(permit, on, policy.at(known or today))
+    situation = Situation(permit, on, policy.at(known or today), holder.facts)
     case = Case(name, command, situation, holder, rules, actor, on, today, target)
     move = MOVES[name]
     for check in move.checks:

@@ -7,162 +7,29 @@ The fold keeps every fact with the legal date from which it acts, so that one fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date
 from typing import Any
 
 import msgspec
 
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import error
-
-
-class Supply(msgspec.Struct):
-    """Documents that came in on a day."""
-
-    on: date
-    documents: frozenset[str]
-
-
-class Ask(msgspec.Struct):
-    """Documents that the office asked for after filing."""
-
-    on: date
-    documents: frozenset[str]
-    version: int
-
-
-class Opinion(msgspec.Struct):
-    """What a commission thought."""
-
-    on: date
-    body: str
-    favourable: bool
-    version: int
-
-
-class Request(msgspec.Struct):
-    """An application (``kind`` application) or a request to renew."""
-
-    kind: str
-    version: int
-    filed_on: date
-    missing: frozenset[str]
-    track: str = "standard"
-    supplies: list[Supply] = msgspec.field(default_factory=list)
-    asks: list[Ask] = msgspec.field(default_factory=list)
-    opinions: list[Opinion] = msgspec.field(default_factory=list)
-    extended: tuple[date, date] | None = None
-    returned_on: date | None = None
-    reopened_on: date | None = None
-
-
-class Notification(msgspec.Struct):
-    """A decision brought to the holder's knowledge."""
-
-    on: date
-    regular: bool
-    version: int
-
-
-class Decision(msgspec.Struct):
-    """A decision on a request or on the title; ``request`` is the version of the request's event."""
-
-    kind: str
-    version: int
-    on: date
-    request: int | None = None
-    notifications: list[Notification] = msgspec.field(default_factory=list)
-    annulled_on: date | None = None
-
-    def notified_on(self, day: date) -> date | None:
-        """The day of the first regular notification known by ``day``."""
-        days = [n.on for n in self.notifications if n.regular and n.on <= day]
-        return min(days) if days else None
-
-
-class Term(msgspec.Struct):
-    """One period of validity; both ends are inclusive."""
-
-    number: int
-    valid_from: date
-    valid_until: date
-    granted_on: date
-    version: int
-    track: str
-    title_kind: str
-
-
-class Receipt(msgspec.Struct):
-    """The paper that stands for the title while the file is open."""
-
-    on: date
-    until: date
-    request: int
-    version: int
-    extension: bool = False
-
-
-class Appeal(msgspec.Struct):
-    """An appeal; ``against`` is the version of the decision, 0 for an implicit refusal not yet recorded."""
-
-    version: int
-    body: str
-    on: date
-    against: int
-    request: int | None = None
-    decided_on: date | None = None
-    outcome: str | None = None
-
-
-class Absence(msgspec.Struct):
-    """An exit and, once it is known, the return."""
-
-    out: date
-    version: int
-    back: date | None = None
-
-
-class Permit(msgspec.Struct):
-    """The folded file."""
-
-    permit_id: str
-    holder_id: str
-    jurisdiction: str
-    category: str
-    criterion: str | None
-    title_kind: str
-    nationality: str | None
-    sex: str | None
-    age: int | None
-    version: int = 0
-    offices: list[tuple[date, str]] = msgspec.field(default_factory=list)
-    requests: list[Request] = msgspec.field(default_factory=list)
-    decisions: list[Decision] = msgspec.field(default_factory=list)
-    terms: list[Term] = msgspec.field(default_factory=list)
-    receipts: list[Receipt] = msgspec.field(default_factory=list)
-    appeals: list[Appeal] = msgspec.field(default_factory=list)
-    absences: list[Absence] = msgspec.field(default_factory=list)
-    lapses: list[tuple[date, int, int]] = msgspec.field(default_factory=list)
-    losses: list[date] = msgspec.field(default_factory=list)
-    closed: tuple[date, str] | None = None
-    names: list[tuple[str, date]] = msgspec.field(default_factory=list)
-
-    def prefecture(self, day: date) -> str:
-        """The office that holds the file on a day."""
-        current = self.offices[0][1]
-        for since, office in self.offices:
-            if since <= day:
-                current = office
-        return current
-
-    def decision(self, version: int) -> Decision | None:
-        """The decision that the event of that version took."""
-        return next((d for d in self.decisions if d.version == version), None)
-
-    def request(self, version: int | None) -> Request | None:
-        """The request that the event of that version filed."""
-        return next((r for r in self.requests if r.version == version), None)
-
+from permits_engine.domain.facts import Fact
+from permits_engine.domain.parts import (
+    REFUSED,
+    Absence,
+    Appeal,
+    Ask,
+    Decision,
+    Notification,
+    Opinion,
+    Permit,
+    Receipt,
+    Removal,
+    RemovalAppeal,
+    Request,
+    Supply,
+    Term,
+)
 
 Step = Callable[[Permit, int, Any], None]
 
@@ -243,12 +110,19 @@ def _notified(p: Permit, version: int, x: e.DecisionNotified) -> None:
 
 
 def _appealed(p: Permit, version: int, x: e.Appealed) -> None:
+    if x.against == "removal":
+        p.removals[-1].appeals.append(RemovalAppeal(version, x.effective_on, x.at))
+        return
     decision = p.decision(x.decision_version)
     request = decision.request if decision else p.requests[-1].version
     p.appeals.append(Appeal(version, x.body, x.effective_on, x.decision_version, request))
 
 
 def _appeal_decided(p: Permit, version: int, x: e.AppealDecided) -> None:
+    if x.against == "removal":
+        lodged = p.removals[-1].appeals[-1]
+        lodged.decided_on, lodged.outcome = x.effective_on, x.outcome
+        return
     appeal = next((a for a in reversed(p.appeals) if a.decided_on is None), None)
     if appeal is None:
         return
@@ -293,6 +167,23 @@ def _closed(p: Permit, version: int, x: e.Closed) -> None:
     p.closed = (x.effective_on, x.reason)
 
 
+def _fact(p: Permit, version: int, x: e.FactNoted) -> None:
+    p.facts.append(Fact(x.kind, x.since, x.until, version))
+
+
+def _removal(p: Permit, version: int, x: e.RemovalOrdered) -> None:
+    p.removals.append(Removal(version, x.effective_on, x.ground, x.notified_at))
+
+
+def _removal_annulled(p: Permit, version: int, x: e.RemovalAnnulled) -> None:
+    for removal in p.removals:
+        if removal.version == x.order_version:
+            removal.annulled_on = x.effective_on
+    request = p.requests[-1]
+    if any(d.request == request.version and d.kind in REFUSED and d.annulled_on is None for d in p.decisions):
+        request.reexamined_on = x.effective_on
+
+
 def _nothing(p: Permit, version: int, x: e.Event) -> None:
     """The event is kept for the record and changes nothing that the fold needs."""
 
@@ -325,6 +216,9 @@ STEPS: dict[type[e.Event], Step] = {
     e.CardReplaced: _nothing,
     e.Closed: _closed,
     e.Corrected: _nothing,
+    e.FactNoted: _fact,
+    e.RemovalOrdered: _removal,
+    e.RemovalAnnulled: _removal_annulled,
 }
 
 
@@ -371,3 +265,24 @@ def with_fields(event: e.Event, fields: dict[str, Any]) -> e.Event:
     """The event with other values in some fields; raises ``msgspec.ValidationError`` for a wrong type."""
     raw = {name: getattr(event, name) for name in event.__struct_fields__} | fields
     return msgspec.convert(msgspec.to_builtins(raw), type(event))
+
+
+__all__ = [
+    "Absence",
+    "Appeal",
+    "Ask",
+    "Decision",
+    "Notification",
+    "Opinion",
+    "Permit",
+    "Receipt",
+    "Removal",
+    "RemovalAppeal",
+    "Request",
+    "Supply",
+    "Term",
+    "apply",
+    "corrected",
+    "fold",
+    "with_fields",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from permits_engine.domain.event import Event
@@ -218,13 +218,18 @@ class DecisionNotified(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Appealed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An appeal was lodged; ``decision_version`` 0 is an implicit refusal not yet recorded."""
+    """An appeal was lodged; ``decision_version`` 0 is an implicit refusal not yet recorded.
+
+    ``against`` is decision or removal; ``at`` the instant, where hours count.
+    """
 
     NAME = "permit.appealed"
     CORRECTABLE = frozenset({"effective_on"})
 
     body: str
     decision_version: int
+    against: str = "decision"
+    at: datetime | None = None
 
 
 class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -236,6 +241,8 @@ class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
     body: str
     outcome: str
     decision_version: int
+    against: str = "decision"
+    at: datetime | None = None
     reasons: str | None = None
 
 
@@ -312,3 +319,41 @@ class Corrected(Event, frozen=True, kw_only=True, omit_defaults=True):
     value: Any = None
     sealed_value: Any = None
     reason: str | None = None
+
+
+class FactNoted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact about the holder was recorded through this file; its evidence is in the holder's own stream."""
+
+    NAME = "permit.fact_recorded"
+    CORRECTABLE = frozenset({"since", "until"})
+
+    kind: str
+    since: date
+    until: date | None = None
+
+
+class RemovalOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Removal from the territory was ordered (law 02-03, articles 21 and 25).
+
+    ``age`` is the holder's on the day where it is known; ``asks`` the protections that nobody has looked into.
+    """
+
+    NAME = "permit.removal_ordered"
+    SEALED = frozenset({"reasons"})
+    CORRECTABLE = frozenset({"notified_at"})
+
+    ground: str
+    notified_at: datetime
+    age: int | None = None
+    asks: tuple[str, ...] = ()
+    reasons: str | None = None
+
+
+class RemovalAnnulled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The removal was annulled: a provisional stay, and the case is examined again (law 02-03, article 24)."""
+
+    NAME = "permit.removal_annulled"
+    SEALED = frozenset({"reasons"})
+
+    order_version: int
+    reasons: str | None = None

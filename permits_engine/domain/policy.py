@@ -271,8 +271,16 @@ KINDS: dict[str, str] = {
     "reminders.tiers": "tiers",
     "notices.quiet": "quiet",
     "competence": "competence",
+    "facts.kinds": "texts",
+    "stay.facts": "codes",
+    "right": "codes",
+    "removal.protected": "protections",
+    "removal.lawful": "flag",
+    "removal.appeal": "period",
+    "removal.ruling": "count",
+    "removal.annulment": "code",
 }
 """Every parameter that the engine knows, and the kind of value that it takes."""
 
-SCOPES = frozenset({"category", "stage", "body", "against", "title_kind", "kind"})
+SCOPES = frozenset({"category", "stage", "body", "against", "title_kind", "kind", "right"})
 """What ``applies`` may distinguish."""

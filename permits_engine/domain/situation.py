@@ -80,7 +80,7 @@ class Situation(Examination):
         if closes is None:
             return None
         back = self.given_back
-        if back is not None and back[1] > term.valid_until:
+        if back is not None and term.valid_until < back[1] <= self.day:
             again = self.rules.get("renewal.given_back", back[1], self.scope(stage="renewal"))
             if again is not None:
                 closes = max(closes, add(back[1], again))
@@ -212,8 +212,10 @@ class Situation(Examination):
     def automatic(self) -> bool:
         """Whether the last term will be renewed by itself at its end."""
         term = self.term
-        if term is None or self.renewal_request is not None or self.proceedings or not self.running:
+        if term is None or self.proceedings or not self.running:
             return False
+        if self.renewal_request is not None and not self.pending:
+            return False  # decided: a request that is still open is answered by the automatic renewal
         return bool(self.rules.get("renewal.automatic", term.valid_until, self.scope(stage="renewal")))
 
     @lazy

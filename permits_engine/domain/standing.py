@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from permits_engine.domain import removal
+from permits_engine.domain.facts import holding
 from permits_engine.domain.policy import Rules
 from permits_engine.domain.situation import REFUSALS, Situation
 
@@ -23,13 +25,23 @@ def standing(s: Situation) -> Standing:
     if closed is not None and closed[0] <= s.day:
         return Standing(closed[1] in {"naturalised", "other_title"}, "closed", ())
     revoked = s.revocation is not None and s.revocation.notified_on(s.day) is not None
-    found = None if revoked else _by_title_or_request(s)
-    return found or _by_decision(s) or Standing(False, "no_ground", ())
+    found = (None if revoked else _by_title(s)) or _by_request(s) or (None if revoked else _by_window(s))
+    return found or _by_decision(s) or _by_removal(s) or Standing(False, "no_ground", ())
 
 
-def _by_title_or_request(s: Situation) -> Standing | None:
-    if s.lost_on is None and (s.covered(s.day) or s.extends_validity):
+def _by_title(s: Situation) -> Standing | None:
+    if s.lost_on is not None:
+        return None
+    if s.covered(s.day) or s.extends_validity:
         return Standing(True, "title", _rule(s, "filing.effect") if s.extends_validity else ())
+    back = s.given_back
+    if back is not None and s.term is not None and back[0] <= s.day <= back[1]:
+        return Standing(True, "title_given_back", _rule(s, "renewal.given_back"))
+    return None
+
+
+def _by_request(s: Situation) -> Standing | None:
+    """A revocation of the title is no refusal of the request."""
     receipt = s.receipt
     if receipt is not None and s.day <= receipt.until:
         return Standing(True, "receipt", _rule(s, "receipt.stands_for_title"))
@@ -38,10 +50,7 @@ def _by_title_or_request(s: Situation) -> Standing | None:
         refused = s.outcome is not None and s.outcome.kind in REFUSALS
         if s.pending or (refused and s.outcome is not None and s.outcome.notified_on(s.day) is None):
             return Standing(True, "pending_request", _rule(s, "filing.effect"))
-    back = s.given_back
-    if back is not None and s.term is not None and back[0] <= s.day <= back[1] and s.lost_on is None:
-        return Standing(True, "title_given_back", _rule(s, "renewal.given_back"))
-    return _by_window(s)
+    return None
 
 
 def _by_window(s: Situation) -> Standing | None:
@@ -68,6 +77,17 @@ def _by_decision(s: Situation) -> Standing | None:
         scope = s.scope(body=appeal.body, against=adverse[0])
         if s.rules.get("appeal.suspensive", s.day, scope):
             return Standing(True, "suspensive_appeal", _rule(s, "appeal.suspensive", body=appeal.body))
+    return None
+
+
+def _by_removal(s: Situation) -> Standing | None:
+    if removal.pending(s) is not None:
+        return Standing(True, "suspensive_appeal", _rule(s, "removal.appeal"))
+    if removal.provisional(s) is not None:
+        return Standing(True, "provisional_stay", _rule(s, "removal.annulment"))
+    for kind in s.rules.get("stay.facts", s.day, s.scope()) or ():
+        if holding(s.facts, kind, s.day) is not None:
+            return Standing(True, kind, _rule(s, "stay.facts"))
     return None
 
 

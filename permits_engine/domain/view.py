@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from permits_engine.domain import removal
 from permits_engine.domain.situation import Situation
 from permits_engine.domain.standing import standing
 
@@ -24,6 +25,7 @@ class View(msgspec.Struct, frozen=True):
     title_status: str
     application_status: str
     appeal_status: str
+    removal_status: str
     term_number: int | None
     valid_from: date | None
     valid_until: date | None
@@ -49,10 +51,11 @@ def view(s: Situation) -> View:
         prefecture=s.prefecture,
         category=s.permit.category,
         criterion=s.permit.criterion,
-        title_kind=s.permit.title_kind,
+        title_kind=_title_kind(s),
         title_status=s.title_status,
         application_status=s.application_status,
         appeal_status=status,
+        removal_status=removal.status(s),
         term_number=term.number if term else None,
         valid_from=term.valid_from if term else None,
         valid_until=term.valid_until if term else None,
@@ -63,3 +66,10 @@ def view(s: Situation) -> View:
         version=s.permit.version,
         as_of=s.day,
     )
+
+
+def _title_kind(s: Situation) -> str:
+    """The kind of the file's title, or the provisional stay where nothing else holds."""
+    if s.title_status != "active" and removal.provisional(s) is not None:
+        return "provisional_stay"
+    return s.permit.title_kind

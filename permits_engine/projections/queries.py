@@ -52,6 +52,16 @@ def _ask(unit: Unit, statement: Select[Any], names: list[str]) -> list[dict[str,
     return [dict(zip(names, row, strict=True)) for row in unit.all(Statement(statement), {})]
 
 
+MOST = 1_000_000
+"""Rows in one answer."""
+
+
+def _bounded(limit: int) -> int:
+    if type(limit) is not int or not 1 <= limit <= MOST:
+        raise invalid("limit", f"is not a whole number from 1 to {MOST:,}")
+    return limit
+
+
 def listing(
     unit: Unit,
     *,
@@ -110,9 +120,7 @@ def listing(
             _p.valid_until < literal(expiring_before.isoformat()), _p.valid_until >= literal(day)
         )
     if limit is not None:
-        if limit < 1:
-            raise invalid("limit", "is less than 1")
-        query = query.limit(limit)
+        query = query.limit(_bounded(limit))
     return _ask(unit, query, names)
 
 
@@ -165,9 +173,7 @@ def messages(
     if permit_id is not None:
         query = query.where(n.permit_id == literal(permit_id))
     if limit is not None:
-        if limit < 1:
-            raise invalid("limit", "is less than 1")
-        query = query.limit(limit)
+        query = query.limit(_bounded(limit))
     return [row | {"expedited": bool(row["expedited"])} for row in _ask(unit, query, names)]
 
 

@@ -41,6 +41,9 @@ _SELECT = Statement("SELECT wrapped, key_id FROM holder_keys WHERE holder_id = :
 _SELECT_MANY = Statement(among("SELECT holder_id, wrapped, key_id FROM holder_keys WHERE holder_id"))
 
 
+_ANY = Statement("SELECT 1 FROM holder_keys LIMIT 1")
+
+
 class _KeyFile(msgspec.Struct, forbid_unknown_fields=True):
     version: int
     active: str
@@ -217,6 +220,11 @@ class Keyring:
             raise error(
                 "integrity.broken", f"the key of holder {holder_id} does not open", holder_id=holder_id
             ) from problem
+
+
+def holds_keys(unit: Unit) -> bool:
+    """Whether anything in the store is sealed under some holder's key."""
+    return unit.one(_ANY) is not None
 
 
 def _bound(key_id: str, holder_id: str) -> bytes:

@@ -7,7 +7,7 @@ deadlines, events and notices. A failing expectation says what was expected, wha
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -254,7 +254,9 @@ class Runner:
             self._fail(number, step, "permit", "a permit", None)
             return
         view = self.engine.permit(permit_id, as_of=step.day).as_dict()
-        working = tuple(f"{d['kind']} {d.get('due_on')}: {d['explanation']}" for d in view["deadlines"])
+        working = tuple(
+            f"{d['kind']} {d.get('due_on') or d.get('due_at')}: {d['explanation']}" for d in view["deadlines"]
+        )
         for field, wanted in expect.items():
             wanted = plain(wanted)
             if field == "events":
@@ -302,7 +304,10 @@ def run_file(path: str | Path) -> Result:
 
 
 def plain(value: Any) -> Any:
-    """A YAML value with its dates as ISO text."""
+    """A YAML value with its dates as ISO text, instants in UTC."""
+    if isinstance(value, datetime):
+        at = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+        return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, dict):
@@ -322,11 +327,20 @@ def shown(value: Any) -> str:
 def _matches(wanted: Any, found: Mapping[str, Any]) -> bool:
     if not isinstance(wanted, dict):
         return False
-    return all(found.get(key) == value for key, value in wanted.items())
+    return all(_same(key, value, found.get(key)) for key, value in wanted.items())
+
+
+def _same(key: str, wanted: Any, came: Any) -> bool:
+    if key == "due_at" and isinstance(wanted, str) and isinstance(came, str):
+        try:
+            return datetime.fromisoformat(wanted) == datetime.fromisoformat(came)
+        except (ValueError, TypeError):
+            return False
+    return bool(wanted == came)
 
 
 def _brief(found: list[dict[str, Any]]) -> list[str]:
-    return [f"{d['kind']} {d.get('due_on')}" for d in found]
+    return [f"{d['kind']} {d.get('due_on') or d.get('due_at')}" for d in found]
 
 
 __all__ = ["Failure", "InputError", "Result", "Runner", "Scenario", "error", "load", "run_file"]

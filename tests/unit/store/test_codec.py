@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_type_hints
 
@@ -28,6 +28,7 @@ _SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     int: st.integers(-(2**53), 2**53),
     bool: st.booleans(),
     date: st.dates(),
+    datetime: st.datetimes(timezones=st.just(UTC)),
     type(None): st.none(),
     Any: st.one_of(st.none(), _text, st.integers(0, 9), st.lists(_text, max_size=2)),
     tuple[str, ...]: st.lists(_text, max_size=3).map(tuple),

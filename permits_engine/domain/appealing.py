@@ -1,0 +1,65 @@
+"""What must hold before an appeal is lodged or decided, against a decision or against a removal."""
+
+from __future__ import annotations
+
+from permits_engine.domain import deadlines, protection
+from permits_engine.domain.case import Case
+from permits_engine.domain.errors import error
+from permits_engine.domain.guards import refuse
+
+
+def possible(case: Case) -> None:
+    """One appeal at a time, before a body that can be seized, in time."""
+    if case.command.against == "removal":
+        protection.appeal_possible(case)
+        return
+    _one_at_a_time(case)
+    _available(case)
+    _in_time(case)
+
+
+def _one_at_a_time(case: Case) -> None:
+    for appeal in case.situation.permit.appeals:
+        if appeal.decided_on is None or appeal.on <= case.on < appeal.decided_on:
+            raise refuse(case, f"an appeal to {appeal.body} of {appeal.on} is pending")
+
+
+def pending(case: Case) -> None:
+    """Only a pending appeal is decided."""
+    if case.command.against == "removal":
+        protection.appeal_lodged(case)
+        return
+    if case.situation.pending_appeal is None:
+        raise refuse(case, "no appeal is pending")
+
+
+def _available(case: Case) -> None:
+    """The body can be seized against what stands, on that day."""
+    s, body = case.situation, case.command.body
+    if s.adverse is None:
+        raise error("appeal.not_available", f"no decision stands against the holder on {case.on}", body=body)
+    rule = deadlines.appeal_rule(s, body)
+    sits = s.rules.get("appeal.sits", case.on, s.scope(body=body))
+    if rule is None or sits is False:
+        when = ", when it does not sit" if sits is False else ""
+        raise error(
+            "appeal.not_available",
+            f"{body} cannot be seized against this decision on {case.on}{when}",
+            body=body,
+        )
+    case.rules.used[rule.id] = None
+    if deadlines.already_ruled(s, body):
+        raise error("appeal.not_available", f"{body} has ruled on this decision already", body=body)
+
+
+def _in_time(case: Case) -> None:
+    """An appeal is lodged on or before the last day, where a clock runs."""
+    words: list[str] = []
+    closes = deadlines.appeal_closes(case.situation, case.command.body, words)
+    if closes is not None and case.on > closes:
+        raise error(
+            "appeal.out_of_time",
+            f"the time to seize {case.command.body} ended on {closes} ({'; '.join(words)})",
+            body=case.command.body,
+            closes=closes.isoformat(),
+        )

@@ -1,0 +1,60 @@
+"""Facts about a person to which law attaches effects: recorded with evidence, valid from a day and perhaps until one.
+
+What nobody recorded is neither true nor false: it is unknown, and whoever decides is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+import msgspec
+
+MAJORITY = 18
+"""Age in full years at which a person is of age (law 02-03, article 6; family code, article 209)."""
+
+
+class Fact(msgspec.Struct, frozen=True):
+    """A fact of a kind that the policy lists; both ends are inclusive, ``until`` none means open."""
+
+    kind: str
+    since: date
+    until: date | None = None
+    version: int = 0
+
+    def holds(self, day: date) -> bool:
+        """Whether it is valid on the day."""
+        return self.since <= day and (self.until is None or day <= self.until)
+
+
+def latest(facts: Iterable[Fact]) -> tuple[Fact, ...]:
+    """The facts without those that a later record of the same kind and first day replaced."""
+    kept: dict[tuple[str, date], Fact] = {}
+    for fact in facts:
+        kept.pop((fact.kind, fact.since), None)
+        kept[fact.kind, fact.since] = fact
+    return tuple(kept.values())
+
+
+def holding(facts: Iterable[Fact], kind: str, day: date) -> Fact | None:
+    """The fact of that kind which is valid on the day."""
+    return next((fact for fact in facts if fact.kind == kind and fact.holds(day)), None)
+
+
+def recorded(facts: Iterable[Fact], kind: str) -> bool:
+    """Whether anything of that kind was ever recorded, so that the question has been asked."""
+    return any(fact.kind == kind for fact in facts)
+
+
+def of_age(age: int | None, known_on: date, day: date) -> bool | None:
+    """Whether somebody who had that age on one day is of age on another; none where it may be either.
+
+    An age in full years leaves a year open: the birthday itself is not among what decisions read.
+    """
+    if age is None:
+        return None
+    years = day.year - known_on.year - ((day.month, day.day) < (known_on.month, known_on.day))
+    if age + years >= MAJORITY:
+        return True
+    exact = (day.month, day.day) == (known_on.month, known_on.day)
+    return False if age + years + (0 if exact else 1) < MAJORITY else None

@@ -1,0 +1,95 @@
+"""What must hold before a fact is recorded, a removal ordered, contested or annulled."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from permits_engine.domain import removal
+from permits_engine.domain.case import Case
+from permits_engine.domain.errors import PermitsError, error, invalid
+from permits_engine.domain.guards import refuse
+from permits_engine.domain.standing import standing
+
+
+def known_fact(case: Case) -> None:
+    """A fact is of a kind that the policy lists, and does not end before it begins."""
+    c = case.command
+    kinds = case.rules.need("facts.kinds", case.on, {})
+    if c.kind not in kinds:
+        raise invalid("kind", f"{c.kind!r} is not one of {', '.join(kinds)}")
+    if c.until is not None and c.until < c.since:
+        raise invalid("until", f"{c.until} lies before since, {c.since}")
+    if not c.evidence.strip():
+        raise invalid("evidence", "is blank: name the paper or finding that shows the fact")
+
+
+def told_in_time(case: Case) -> None:
+    """A notification is not later than the day on which it is recorded."""
+    at: datetime = case.command.notified_at
+    if removal.local_day(case.situation, at) > case.on:
+        raise invalid(
+            "notified_at", f"{at.isoformat()} lies after {case.on}; record the order once it is notified"
+        )
+
+
+def not_ordered(case: Case) -> None:
+    """One removal at a time."""
+    if removal.in_force(case.situation) is not None:
+        raise refuse(case, "a removal is in force already")
+
+
+def ordered(case: Case) -> None:
+    """Only a removal in force is annulled."""
+    if removal.in_force(case.situation) is None:
+        raise refuse(case, "no removal is in force")
+
+
+def unprotected(case: Case) -> None:
+    """Nobody whom the law protects is removed (law 02-03, articles 8, 21, 26 and 29)."""
+    s, age = case.situation, case.holder.age
+    for held in removal.protections(s, case.rules, age, case.command.ground):
+        raise _protected(f"the holder is protected as {held.kind}", held.article, held.kind)
+    if removal.doubtful_minority(s, age):
+        reason = "the holder may be a minor: record the fact minor, with until, or with evidence of majority"
+        raise _protected(reason, "law 02-03, articles 26 and 29", "minor")
+    now = standing(s)
+    if now.lawful and now.because != "no_ground":
+        basis = s.rules.policy.by_id.get(now.basis[0]) if now.basis else None
+        rule = basis or case.rules.find("removal.lawful", case.on, case.scope())
+        article = str(rule.source) if rule else "law 02-03, article 21"
+        raise _protected(f"the holder may lawfully stay on {case.on} ({now.because})", article, now.because)
+
+
+def _protected(why: str, article: str, protection: str) -> PermitsError:
+    return error("removal.protected", f"{why}: {article}", article=article, protection=protection)
+
+
+def appeal_possible(case: Case) -> None:
+    """A removal in force is contested before the tribunal, once, within its hours (law 02-03, article 23)."""
+    s, c = case.situation, case.command
+    order = removal.in_force(s)
+    if order is None:
+        raise error("appeal.not_available", f"no removal is in force on {case.on}", body=c.body)
+    if removal.pending(s) is not None:
+        raise refuse(case, "an appeal against the removal is pending")
+    if c.body != removal.BODY:
+        raise error("appeal.not_available", f"a removal is contested before the {removal.BODY}", body=c.body)
+    if any(a.outcome == "dismissed" for a in order.appeals):
+        raise error("appeal.not_available", "the tribunal has ruled on this removal already", body=c.body)
+    closes = removal.appeal_closes(s, order)
+    at = c.at or removal.local_start(s, case.on)
+    if closes is not None:
+        case.rules.used[closes[1].id] = None
+        if at > closes[0]:
+            raise error(
+                "appeal.out_of_time",
+                f"the removal could be contested until {closes[0].isoformat()}",
+                body=c.body,
+                closes=closes[0].isoformat(),
+            )
+
+
+def appeal_lodged(case: Case) -> None:
+    """Only a pending appeal against a removal is decided."""
+    if removal.pending(case.situation) is None:
+        raise refuse(case, "no appeal against a removal is pending")

@@ -1,0 +1,142 @@
+"""Removal: its order, the hours to appeal, what protects from it, and the stay that follows its annulment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from permits_engine.domain.clocks import Period, add
+from permits_engine.domain.facts import holding, of_age, recorded
+from permits_engine.domain.parts import Removal, RemovalAppeal
+from permits_engine.domain.policy import Rules, Value, count_of
+from permits_engine.domain.situation import GRANTS, REFUSALS, Situation
+
+BODY = "administrative_tribunal"
+
+
+class Protection(msgspec.Struct, frozen=True):
+    """What protects from removal: the fact, its article, since and until when."""
+
+    kind: str
+    article: str
+    since: date | None = None
+    until: date | None = None
+
+
+def in_force(s: Situation) -> Removal | None:
+    """The latest removal ordered by the day and not annulled by then."""
+    found = next((r for r in reversed(s.permit.removals) if r.on <= s.day), None)
+    return None if found is None or (found.annulled_on is not None and found.annulled_on <= s.day) else found
+
+
+def pending(s: Situation) -> RemovalAppeal | None:
+    """The appeal against the removal in force that is undecided on the day."""
+    removal = in_force(s)
+    for appeal in reversed(removal.appeals if removal else ()):
+        if appeal.on <= s.day and (appeal.decided_on is None or appeal.decided_on > s.day):
+            return appeal
+    return None
+
+
+def status(s: Situation) -> str:
+    """none, ordered, suspended by an appeal, or annulled."""
+    if in_force(s) is not None:
+        return "suspended" if pending(s) is not None else "ordered"
+    return "annulled" if any(r.on <= s.day for r in s.permit.removals) else "none"
+
+
+# --- clocks in hours --------------------------------------------------------------------------------------
+
+
+def appeal_closes(s: Situation, removal: Removal) -> tuple[datetime, Value] | None:
+    """The instant until which the removal may be contested: hours from its notification (article 23)."""
+    rule = s.rules.find("removal.appeal", removal.on, s.scope())
+    if rule is None or not isinstance(rule.value, Period):
+        return None
+    hours = timedelta(days=rule.value.days, hours=rule.value.hours)
+    return (removal.notified_at.astimezone(UTC) + hours), rule
+
+
+def ruling_due(s: Situation, appeal: RemovalAppeal, words: list[str] | None = None) -> date | None:
+    """The last day for the tribunal to rule on it."""
+    limit = s.rules.get("removal.ruling", appeal.on, s.scope())
+    return None if limit is None else s.rules.due(appeal.on, count_of(limit), words=words)
+
+
+def local_day(s: Situation, at: datetime) -> date:
+    """The legal day of an instant."""
+    return at.astimezone(ZoneInfo(s.rules.calendar.time_zone)).date()
+
+
+def local_start(s: Situation, day: date) -> datetime:
+    """The first instant of a legal day."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(s.rules.calendar.time_zone)).astimezone(UTC)
+
+
+# --- protection -------------------------------------------------------------------------------------------
+
+
+def protections(s: Situation, rules: Rules, age: int | None, ground: str | None) -> Iterator[Protection]:
+    """What the law protects the holder by on the day, against a removal on that ground."""
+    listed = rules.get("removal.protected", s.day, s.scope()) or {}
+    for kind, entry in listed.items():
+        if ground in entry.get("lifted_by", ()):
+            continue
+        fact = holding(s.facts, kind, s.day)
+        if fact is not None:
+            after = entry.get("after")
+            since = add(fact.since, Period.parse(after)) if after else fact.since
+            if since <= s.day:
+                yield Protection(kind, entry["article"], since, fact.until)
+        elif kind == "minor" and _adult(s, age) is False:
+            yield Protection(kind, entry["article"])
+
+
+def asks(s: Situation, rules: Rules, age: int | None) -> list[str]:
+    """The protections into which nobody has looked: unknown is not satisfied, and not refuted either."""
+    listed = rules.get("removal.protected", s.day, s.scope()) or {}
+    found = []
+    for kind, entry in listed.items():
+        if recorded(s.facts, kind) or (entry.get("sex") and s.permit.sex not in (None, entry["sex"])):
+            continue
+        if kind == "minor" and _adult(s, age) is not None:
+            continue
+        found.append(kind)
+    return found
+
+
+def doubtful_minority(s: Situation, age: int | None) -> bool:
+    """Whether the holder may be a minor, and nobody has established it."""
+    if recorded(s.facts, "minor"):
+        return False
+    known = age if age is not None else s.permit.age
+    return known is not None and _adult(s, age) is None
+
+
+def _adult(s: Situation, age: int | None) -> bool | None:
+    if age is not None:
+        return of_age(age, s.day, s.day)
+    return of_age(s.permit.age, s.permit.requests[0].filed_on, s.day)
+
+
+# --- after an annulment -----------------------------------------------------------------------------------
+
+
+def provisional(s: Situation) -> Removal | None:
+    """The annulled removal whose provisional stay lasts on the day: until a new decision (article 24)."""
+    found = next(
+        (r for r in reversed(s.permit.removals) if r.annulled_on is not None and r.annulled_on <= s.day), None
+    )
+    if found is None or found.annulled_on is None or in_force(s) is not None:
+        return None
+    for decision in s.standing_decisions():
+        if decision.on < found.annulled_on:
+            continue
+        if decision.kind in GRANTS or (
+            decision.kind in REFUSALS | {"revoked"} and decision.notified_on(s.day) is not None
+        ):
+            return None
+    return found

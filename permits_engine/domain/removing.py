@@ -1,0 +1,65 @@
+"""What recording a fact, ordering and annulling a removal lead to."""
+
+from __future__ import annotations
+
+from permits_engine.domain import events as e
+from permits_engine.domain import removal
+from permits_engine.domain.case import Case, Draft
+
+
+def record_fact(case: Case) -> list[Draft]:
+    """A fact about the holder, as this file knows it."""
+    c = case.command
+    return [case.draft(e.FactNoted, kind=c.kind, since=c.since, until=c.until)]
+
+
+def order_removal(case: Case) -> list[Draft]:
+    """An order, with the protections that nobody has looked into (law 02-03, articles 21 and 25)."""
+    c, age = case.command, case.holder.age
+    questions = removal.asks(case.situation, case.rules, age)
+    return [
+        case.draft(
+            e.RemovalOrdered,
+            ground=c.ground,
+            notified_at=c.notified_at,
+            age=age,
+            asks=tuple(questions),
+            reasons=c.reasons,
+        )
+    ]
+
+
+def annul_removal(case: Case) -> list[Draft]:
+    """The removal falls; a provisional stay begins (law 02-03, article 24)."""
+    order = removal.in_force(case.situation)
+    assert order is not None
+    case.rules.find("removal.annulment", case.on, case.scope())
+    reasons = getattr(case.command, "reasons", None)
+    return [case.draft(e.RemovalAnnulled, order_version=order.version, reasons=reasons)]
+
+
+def contest(case: Case) -> list[Draft]:
+    """An appeal against the removal, which suspends it (articles 23 and 24)."""
+    order = removal.in_force(case.situation)
+    assert order is not None
+    c = case.command
+    return [case.draft(e.Appealed, body=c.body, decision_version=order.version, against="removal", at=c.at)]
+
+
+def rule(case: Case) -> list[Draft]:
+    """A ruling on the removal; upheld, the removal is annulled with it."""
+    order, c = removal.in_force(case.situation), case.command
+    assert order is not None
+    ruled = case.draft(
+        e.AppealDecided,
+        body=removal.BODY,
+        outcome=c.outcome,
+        decision_version=order.version,
+        against="removal",
+        at=c.at,
+        reasons=c.reasons,
+    )
+    if c.outcome != "upheld":
+        return [ruled]
+    case.rules.find("removal.annulment", case.on, case.scope())
+    return [ruled, case.draft(e.RemovalAnnulled, order_version=order.version)]
