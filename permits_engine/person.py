@@ -28,6 +28,7 @@ class Person(msgspec.Struct):
     email: str | None = None
     phone: str | None = None
     address: str | None = None
+    facts: tuple[Fact, ...] = ()
 
     @property
     def name(self) -> str:

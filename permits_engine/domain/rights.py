@@ -66,7 +66,7 @@ def rights(s: Situation) -> list[Right]:
 
 def explained(s: Situation) -> list[dict[str, Any]]:
     """The rights as plain values."""
-    plain: list[dict[str, Any]] = msgspec.to_builtins(rights(s))
+    plain: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(rights(s)))
     return plain
 
 
