@@ -42,6 +42,7 @@ _WANTED = {
     "window": "a mapping {opens: DATE, closes: DATE}, which opens before it closes",
     "tiers": "a list of periods such as P30D or P1D-after",
     "quiet": "a mapping {from: '20:00', to: '08:00', holidays: true}, with the hours in quotes",
+    "protections": "facts, each with its article and perhaps after, sex and lifted_by",
     "competence": "a mapping of commands to roles, each with its reach: {issue_permit: {decider: own}}",
 }
 
