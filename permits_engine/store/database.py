@@ -119,8 +119,28 @@ class Database:
     @contextmanager
     def _hosted(self, session: HostSession) -> Iterator[Unit]:
         driver = joined(session, self.dialect, self.name)
-        with closing(self._unit(driver, host=True)) as unit:
+        with self._undone(driver), closing(self._unit(driver, host=True)) as unit:
             yield unit
+
+    @contextmanager
+    def _undone(self, driver: Any) -> Iterator[None]:
+        """Whatever is refused leaves the host's transaction as it was: alive, and without half of ours."""
+        try:
+            driver.execute("SAVEPOINT permits_engine")
+        except Exception as problem:
+            raise refusal(problem, self.name, host=True) from problem
+        try:
+            yield
+        except BaseException:
+            # Where the server or SQLite has ended the transaction itself there is nothing left to undo.
+            with suppress(Exception):
+                driver.execute("ROLLBACK TO SAVEPOINT permits_engine")
+                driver.execute("RELEASE SAVEPOINT permits_engine")
+            raise
+        try:
+            driver.execute("RELEASE SAVEPOINT permits_engine")
+        except Exception as problem:
+            raise refusal(problem, self.name, host=True) from problem
 
     @contextmanager
     def _begun(self, *, writing: bool) -> Iterator[_Kept]:

@@ -1,0 +1,48 @@
+"""For those who embed the engine: an office in memory, given/when/then, a fake clock, scenarios under pytest.
+
+The names in ``__all__`` are public and loaded when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from permits_engine.testing.builders import a_file, a_holder, a_renewal_request, a_title, an_application
+    from permits_engine.testing.clock import FakeClock
+    from permits_engine.testing.letters import Letters
+    from permits_engine.testing.office import Office
+
+_HOMES = {
+    "builders": ("a_file", "a_holder", "a_renewal_request", "a_title", "an_application"),
+    "clock": ("FakeClock",),
+    "letters": ("Letters",),
+    "office": ("Office",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "FakeClock",
+    "Letters",
+    "Office",
+    "a_file",
+    "a_holder",
+    "a_renewal_request",
+    "a_title",
+    "an_application",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first asked for: the pytest plug-in is loaded in runs that need none."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,436 @@
+"""One transaction for the host's rows and ours: one fate, and no refusal of ours spoils it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from permits_engine import (
+    Engine,
+    IssuePermit,
+    LodgeApplication,
+    PermitsError,
+    RecordExit,
+    RecordReturn,
+    RegisterHolder,
+    RequestRenewal,
+    TransferFile,
+    UpdateHolder,
+)
+from permits_engine.commands import Command
+from permits_engine.store.database import Statement
+from permits_engine.store.schema import metadata
+from permits_engine.testing import FakeClock, a_holder, an_application
+from tests.integration.embedding.conftest import Host, host_url, refused
+from tests.integration.engine.conftest import COUNTER, DECIDER, Office
+
+NEW = "0b6d3a52-6d0c-4a8c-9a55-6f2b8f6f00aa"
+UNKNOWN = "0b6d3a52-6d0c-4a8c-9a55-6f2b8f6f00ff"
+
+
+class Stop(Exception):
+    """The host fails half-way."""
+
+
+def held(office: Office) -> dict[str, list[Any]]:
+    """Every row of every table of the store."""
+    with office.engine.database.read() as unit:
+        return {
+            table.name: sorted(map(repr, unit.all(Statement(table.select()))))
+            for table in metadata.sorted_tables
+        }
+
+
+def command_of(name: str, office: Office) -> tuple[Command, Any]:
+    """A command that the engine would carry out now, with an idempotency key, and whoever may give it."""
+    if name == "register_holder":
+        return a_holder(command_id="once"), COUNTER
+    if name == "update_holder":
+        return UpdateHolder(holder_id=office.holder(), phone="+212537000000", command_id="once"), COUNTER
+    if name == "lodge_application":
+        office.at("2016-12-20")
+        return an_application(office.holder(), command_id="once"), COUNTER
+    if name == "issue_permit":
+        permit_id = office.application()
+        office.do(
+            "record_opinion",
+            "2017-01-20",
+            permit_id=permit_id,
+            body="local_commission",
+            favourable=True,
+            reasons="shown",
+        )
+        return IssuePermit(permit_id=permit_id, on=date(2017, 1, 20), command_id="once"), DECIDER
+    permit_id = office.title()
+    office.at("2018-01-10")
+    return RequestRenewal(permit_id=permit_id, command_id="once"), COUNTER
+
+
+COMMANDS = ["register_holder", "update_holder", "lodge_application", "issue_permit", "request_renewal"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("when", ["before", "after", "at its commit"])
+def test_a_host_that_fails_half_way_leaves_nothing_of_either(
+    office: Office, host: Host, name: str, when: str
+) -> None:
+    """Events, read models, the holder's key, the idempotency record and the host's rows: none is there."""
+    command, actor = command_of(name, office)
+    before = held(office)
+    with pytest.raises(Stop), Session(host.engine) as session:
+        if when == "at its commit":
+            event.listen(session, "before_commit", _stop)
+        with session.begin():
+            if when == "before":
+                host.note(session, "a")
+            office.engine.execute(command, actor=actor, session=session)
+            if when != "before":
+                host.note(session, "a")
+            if when != "at its commit":
+                raise Stop
+    assert host.words() == []
+    assert held(office) == before
+    outcome = office.engine.execute(command, actor=actor)
+    assert not outcome.replayed
+
+
+def _stop(session: Session) -> None:
+    raise Stop
+
+
+def test_a_host_whose_own_row_is_refused_leaves_nothing_of_ours(office: Office, host: Host) -> None:
+    """The host's unique row was there already: its error rolls our events back with it."""
+    command, actor = command_of("request_renewal", office)
+    before = held(office)
+    with host.engine.begin() as connection:
+        host.note(connection, "taken")
+    with pytest.raises(IntegrityError), Session(host.engine) as session, session.begin():
+        office.engine.execute(command, actor=actor, session=session)
+        host.note(session, "taken")
+    assert held(office) == before
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("kind", ["session", "connection"])
+def test_a_host_that_commits_has_both(office: Office, host: Host, name: str, kind: str) -> None:
+    """Through a Session or a Connection; the outcome is remembered under its id, and rows equal history."""
+    command, actor = command_of(name, office)
+    opened: Any = Session(host.engine) if kind == "session" else host.engine.connect()
+    with opened as session, session.begin():
+        host.note(session, "a")
+        outcome = office.engine.execute(command, actor=actor, session=session)
+        host.note(session, "b")
+    assert host.words() == ["a", "b"]
+    assert office.engine.execute(command, actor=actor).replayed
+    assert outcome.events
+    assert office.engine.rebuild(check=True).differences == []
+
+
+def _refusals(office: Office) -> dict[str, Callable[[Session], object]]:
+    """One request for each way in which the engine can refuse."""
+    holder_id = office.holder()
+    titled = office.title(holder_id)
+    second = office.application(holder_id)
+    office.do(
+        "record_opinion",
+        "2017-02-02",
+        permit_id=second,
+        body="local_commission",
+        favourable=True,
+        reasons="shown",
+    )
+    office.do("record_exit", "2017-02-02", permit_id=titled, command_id="used")
+    engine = office.engine
+
+    def give(command: Command, actor: Any = COUNTER) -> Callable[[Session], object]:
+        return lambda session: engine.execute(command, actor=actor, session=session)
+
+    return {
+        "input.invalid": give(RecordExit(permit_id=titled, on=date(2030, 1, 1))),
+        "permit.not_found": give(RecordExit(permit_id=UNKNOWN)),
+        "holder.not_found": give(an_application(UNKNOWN)),
+        "actor.not_competent": give(TransferFile(permit_id=titled, prefecture="MA-FES"), DECIDER),
+        "actor.wrong_prefecture": give(
+            TransferFile(permit_id=titled, prefecture="MA-FES"), office.actor("counter", "MA-FES")
+        ),
+        "transition.not_allowed": give(RecordExit(permit_id=titled)),
+        "title.overlap": give(IssuePermit(permit_id=second), DECIDER),
+        "concurrency.conflict": give(
+            TransferFile(permit_id=titled, prefecture="MA-FES", expected_version=1), COUNTER
+        ),
+        "command.id_reused": give(
+            TransferFile(permit_id=titled, prefecture="MA-FES", command_id="used"), COUNTER
+        ),
+        "policy.none_in_force": give(
+            LodgeApplication(
+                holder_id=holder_id, jurisdiction="XX", category="ordinary", prefecture="XX-ABC"
+            ),
+            office.actor("counter", "XX-ABC"),
+        ),
+        "position.beyond_head": lambda session: (
+            session.execute(text("SELECT 1")),
+            engine.permit(titled, known_at=office.clock.instant.replace(year=2040)),
+        ),
+        "an id that is taken": give(an_application(holder_id, permit_id=titled)),
+        "a holder who is known": give(RegisterHolder(**a_holder().model_dump() | {"holder_id": holder_id})),
+    }
+
+
+def test_after_any_refusal_the_host_goes_on_and_commits(office: Office, host: Host) -> None:
+    """Each refusal in a transaction of its own between two rows of the host's, which are then both there."""
+    refusals = _refusals(office)
+    before = held(office)
+    for code, act in refusals.items():
+        with Session(host.engine) as session, session.begin():
+            host.note(session, f"{code} 1")
+            found = refused(code if "." in code else "concurrency.conflict", lambda: act(session))  # noqa: B023
+            assert found.message
+            host.note(session, f"{code} 2")
+    assert host.words() == sorted(f"{code} {n}" for code in refusals for n in (1, 2))
+    assert held(office) == before
+
+
+def test_after_all_refusals_in_one_transaction_a_command_still_succeeds(office: Office, host: Host) -> None:
+    """Nothing that was refused is half-written, and nothing stands in the way of what follows."""
+    refusals = _refusals(office)
+    before = office.position()
+    with Session(host.engine) as session, session.begin():
+        for act in refusals.values():
+            with pytest.raises(PermitsError):
+                act(session)
+        outcome = office.engine.execute(a_holder(), actor=COUNTER, session=session)
+        host.note(session, "all")
+    assert (outcome.events, host.words()) == (("holder.registered",), ["all"])
+    assert office.position() == before + 1
+    assert office.engine.rebuild(check=True).differences == []
+
+
+def test_a_conflict_found_while_writing_leaves_nothing_half_written(office: Office, host: Host) -> None:
+    """The file's row had been passed when the holder's gate was found moved: the host commits without either.
+
+    Another decision on the same holder is committed between the reading and the writing.
+    """
+    holder_id = office.holder()
+    permit_id, other = office.application(holder_id), office.application(holder_id)
+    for each in (permit_id, other):
+        office.do(
+            "record_opinion",
+            "2017-01-20",
+            permit_id=each,
+            body="local_commission",
+            favourable=True,
+            reasons="shown",
+        )
+    before = office.engine.permit(permit_id).version
+    loser = _Overtaken(office.engine, permit_id)
+    with Session(host.engine) as session, session.begin():
+        host.note(session, "a")
+        refused(
+            "concurrency.conflict",
+            lambda: loser.execute(IssuePermit(permit_id=permit_id), actor=DECIDER, session=session),
+        )
+        host.note(session, "b")
+    assert host.words() == ["a", "b"]
+    assert office.engine.permit(permit_id).version == before
+    assert office.engine.rebuild(check=True).differences == []
+
+
+class _Overtaken:
+    """An engine whose holder's gate moves after the file's row has been written, as a rival's commit does."""
+
+    def __init__(self, engine: Engine, permit_id: str) -> None:
+        self._engine = engine
+        self._permit_id = permit_id
+
+    def execute(self, command: Command, **given: Any) -> Any:
+        session: Session = given["session"]
+        driver: Any = session.connection().connection.driver_connection
+        name = driver.execute("SELECT 1").__class__.__module__.split(".")[0]
+        # A trigger of the database does what the rival would have done, at the moment that matters.
+        if name == "sqlite3":
+            driver.execute(
+                "CREATE TEMP TRIGGER overtaken AFTER UPDATE ON main.permits BEGIN"
+                " UPDATE holders SET gate = gate + 1; END"
+            )
+        else:
+            driver.execute(
+                "CREATE FUNCTION pg_temp.overtaken() RETURNS trigger LANGUAGE plpgsql AS"
+                " $$ BEGIN UPDATE holders SET gate = gate + 1; RETURN NULL; END $$"
+            )
+            driver.execute(
+                "CREATE TRIGGER overtaken AFTER UPDATE ON permits"
+                " FOR EACH ROW EXECUTE FUNCTION pg_temp.overtaken()"
+            )
+        try:
+            return self._engine.execute(command, **given)
+        finally:
+            driver.execute("DROP TRIGGER overtaken" + ("" if name == "sqlite3" else " ON permits"))
+
+
+def test_with_a_session_nothing_is_tried_again(office: Office, postgresql_or_skip: None, host: Host) -> None:
+    """Of two hosts that move one file at once the second is told of the conflict, and its transaction lives on.
+
+    Without a session the same command is decided again, and succeeds.
+    """
+    permit_id = office.title()
+    office.at("2018-01-10")
+    renewal = RequestRenewal(permit_id=permit_id)
+    answers: list[object] = []
+
+    def hosted() -> None:
+        with Session(host.engine) as session, session.begin():
+            host.note(session, "second")
+            try:
+                answers.append(office.engine.execute(renewal, actor=COUNTER, session=session))
+            except PermitsError as problem:
+                answers.append(problem.code)
+            host.note(session, "second goes on")
+
+    def own() -> None:
+        answers.append(office.engine.execute(renewal, actor=COUNTER).events)
+
+    _behind(office, host, RecordExit(permit_id=permit_id, on=date(2017, 12, 1)), hosted)
+    _behind(office, host, RecordReturn(permit_id=permit_id, on=date(2017, 12, 9)), own)
+    assert answers == ["concurrency.conflict", ("permit.renewal_requested", "permit.receipt_issued")]
+    assert host.words() == ["second", "second goes on"]
+
+
+def _behind(office: Office, host: Host, first: Command, then: Callable[[], None]) -> None:
+    """Somebody has read the file and waits for its row while the first host commits another act on it."""
+    with Session(host.engine) as session:
+        office.engine.execute(first, actor=COUNTER, session=session)
+        thread = threading.Thread(target=then)
+        thread.start()
+        _until_waiting(host)
+        session.commit()
+        thread.join(30)
+
+
+@pytest.fixture
+def postgresql_or_skip(store_url: str) -> None:
+    """On SQLite there is one writer: a second host waits for the first, and sees its work."""
+    if store_url.startswith("sqlite"):
+        pytest.skip("SQLite has one writer at a time")
+
+
+def _until_waiting(host: Host) -> None:
+    """Until somebody waits for a lock in the database."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    for _ in range(300):
+        with host.engine.connect() as connection:
+            if connection.execute(waiting).scalar_one():
+                return
+        time.sleep(0.02)
+    raise AssertionError("nobody waits")
+
+
+def test_a_host_in_a_stricter_isolation_level_goes_on_too(
+    office: Office, postgresql_or_skip: None, host: Host
+) -> None:
+    """In REPEATABLE READ the loser's statement fails in the server; the host still commits its own rows."""
+    permit_id = office.title()
+    office.at("2018-01-10")
+    strict = host.engine.execution_options(isolation_level="REPEATABLE READ")
+    with Session(strict) as session, session.begin():
+        host.note(session, "a")
+        office.engine.execute(RecordExit(permit_id=permit_id, on=date(2017, 5, 1)), actor=COUNTER)
+        refused(
+            "concurrency.conflict",
+            lambda: office.engine.execute(
+                TransferFile(permit_id=permit_id, prefecture="MA-FES"), actor=COUNTER, session=session
+            ),
+        )
+        host.note(session, "b")
+    assert host.words() == ["a", "b"]
+
+
+def test_a_host_that_read_before_and_lost_the_race_is_told_what_to_do(sqlite_url: str, tmp_path: Any) -> None:
+    """On SQLite its old view cannot be written on any more: a conflict at once, not after a wait."""
+    clock = FakeClock()
+    clock.at(date(2016, 12, 1))
+    with Engine.initialise(sqlite_url, keys=tmp_path / "k", clock=clock, simulated=True) as engine:
+        office = Office(engine, clock)
+        holder_id = office.holder()
+        host = create_engine(host_url(sqlite_url))
+        event.listen(host, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        with Session(host) as session:
+            session.execute(text("SELECT count(*) FROM permits"))
+            office.application(holder_id)
+            told = refused(
+                "concurrency.conflict",
+                lambda: engine.execute(an_application(holder_id), actor=COUNTER, session=session),
+            )
+            assert "roll the session back" in told.message
+            session.rollback()
+            assert engine.execute(an_application(holder_id), actor=COUNTER, session=session).events
+            session.commit()
+        host.dispose()
+
+
+@pytest.mark.parametrize("kind", ["session", "connection"])
+@pytest.mark.parametrize("how", ["the engine's", "the connection's"])
+def test_autocommit_is_refused(office: Office, store_url: str, host: Host, kind: str, how: str) -> None:
+    """Where a rollback would take nothing back, nothing is written, and the sentence says so."""
+    level = {"isolation_level": "AUTOCOMMIT"}
+    engine = create_engine(host_url(store_url), **(level if how == "the engine's" else {}))
+    connection = engine.connect()
+    if how != "the engine's":
+        connection = connection.execution_options(**level)
+    session: Any = Session(connection) if kind == "session" else connection
+    before = office.position()
+    told = refused("input.invalid", lambda: office.engine.execute(a_holder(), actor=COUNTER, session=session))
+    assert "AUTOCOMMIT" in told.message
+    assert office.position() == before
+    session.close()
+    connection.close()
+    engine.dispose()
+
+
+def test_several_commands_of_one_host_transaction_see_one_another(office: Office, host: Host) -> None:
+    """Registered, filed, advised on and granted in one transaction; then all of it is there, or none."""
+    permit_id = office.title()  # so that the usual days have come
+    before = held(office)
+    for end in (Stop, None):
+        try:
+            with Session(host.engine) as session, session.begin():
+                holder = office.engine.execute(a_holder(), actor=COUNTER, session=session).holder_id
+                assert holder is not None
+                filed = an_application(holder, permit_id=NEW)
+                office.engine.execute(filed, actor=COUNTER, session=session)
+                seen = office.engine.execute(
+                    TransferFile(permit_id=NEW, prefecture="MA-FES"), actor=COUNTER, session=session
+                )
+                assert seen.version == 3
+                if end is not None:
+                    raise end
+        except Stop:
+            assert held(office) == before
+    assert office.engine.permit(NEW).prefecture == "MA-FES"
+    assert office.engine.permit(permit_id).prefecture == "MA-RAB"
+    assert office.engine.rebuild(check=True).differences == []
+
+
+def test_nobody_sees_our_rows_before_the_host_commits(office: Office, host: Host) -> None:
+    """While the host works on, every other reader sees the store as it was."""
+    command, actor = command_of("request_renewal", office)
+    permit_id: str = command.permit_id  # type: ignore[attr-defined]
+    with Session(host.engine) as session, session.begin():
+        office.engine.execute(command, actor=actor, session=session)
+        answers: list[str] = []
+        reader = threading.Thread(
+            target=lambda: answers.append(office.engine.permit(permit_id).application_status)
+        )
+        reader.start()
+        reader.join(30)
+        assert answers == ["granted"]
+    assert office.engine.permit(permit_id).application_status == "under_review"
