@@ -166,8 +166,8 @@ def history_of(executor: Executor, unit: Unit, permit_id: str) -> list[dict[str,
     return [shown(record, first.holder_id, cipher) for record in records]
 
 
-def shown(record: StoredRecord, holder_id: str, cipher: Cipher | None) -> dict[str, Any]:
-    """One stored event as plain values."""
+def shown(record: StoredRecord, holder_id: str = "", cipher: Cipher | None = None) -> dict[str, Any]:
+    """One stored event as plain values; without the holder's key what is sealed stays out of sight."""
     event = _opened(codec.decode(record.name, record.payload), record, holder_id, cipher)
     plain: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(event))
     plain.pop("sealed", None)

@@ -1,0 +1,1 @@
+"""Hosts of the engine, small enough to read; the tests run them."""

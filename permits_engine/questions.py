@@ -1,0 +1,111 @@
+"""What may be asked of an open store; nothing here changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from permits_engine import feed, reading
+from permits_engine.adopted import Adopted
+from permits_engine.domain.competence import roles_for
+from permits_engine.execution import Executor
+from permits_engine.projections import queries
+from permits_engine.store import history
+from permits_engine.store.database import Database
+
+
+class Questions:
+    """The reading half of the façade."""
+
+    database: Database
+    adopted: Adopted
+    executor: Executor
+
+    # --- one permit ---
+
+    def permit(
+        self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
+    ) -> reading.PermitView:
+        """The permit on a legal date (default: today), as known at a moment (default: now)."""
+        with self.database.read() as unit:
+            return reading.permit(self.executor, unit, permit_id, as_of=as_of, known_at=known_at)
+
+    def deadlines(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
+        """Every legal clock of the permit that runs on a day, with its working in words."""
+        with self.database.read() as unit:
+            return reading.deadlines_of(self.executor, unit, permit_id, on)
+
+    def rights(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
+        """What the permit opens on a day: each right, open or not, by which rule and because of what."""
+        with self.database.read() as unit:
+            return reading.rights_of(self.executor, unit, permit_id, on)
+
+    def history(self, permit_id: str) -> list[dict[str, Any]]:
+        """Every event of the permit, in order, with its envelope."""
+        with self.database.read() as unit:
+            return reading.history_of(self.executor, unit, permit_id)
+
+    def explain(self, permit_id: str, version: int | None = None) -> dict[str, Any]:
+        """Why an event was allowed: who did it, and each rule as it then stood (default: the last one)."""
+        with self.database.read() as unit:
+            return reading.explain(self.executor, unit, permit_id, version)
+
+    def find(self, **conditions: Any) -> list[dict[str, Any]]:
+        """Permits by status, prefecture, expiring_before and limit, from the read model."""
+        with self.database.read() as unit:
+            return queries.listing(unit, today=self.today(), **conditions)
+
+    def caseload(self, on: date | None = None) -> list[dict[str, Any]]:
+        """By office: requests open at the end of a day (default: today), and filed and decided on it."""
+        with self.database.read() as unit:
+            return queries.caseload(unit, on or self.today())
+
+    def results(
+        self, by: tuple[str, ...] = ("outcome",), category: str | None = None
+    ) -> list[dict[str, Any]]:
+        """The account of a campaign: first applications counted by some of the coarse attributes."""
+        with self.database.read() as unit:
+            return queries.results(unit, by, category)
+
+    def notices(
+        self, *, state: str | None = None, permit_id: str | None = None, limit: int | None = 100
+    ) -> list[dict[str, Any]]:
+        """Messages to holders and offices, by state or permit."""
+        with self.database.read() as unit:
+            return queries.messages(unit, state=state, permit_id=permit_id, limit=limit)
+
+    # --- the store ---
+
+    def subscribe(
+        self, *, after: int = 0, timeout: float | None = 1.0, names: tuple[str, ...] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """The events after a position in the store's one order, and those to come.
+
+        Each is what ``history`` shows of it, with its ``stream``; personal fields stay sealed. The iteration
+        ends when nothing new came for ``timeout`` seconds (none: never); take it up again after the position of
+        the last event that was dealt with. ``names`` keeps the events of those names only.
+        """
+        return feed.events(self.database, after, timeout=timeout, names=names)
+
+    def status(self) -> dict[str, Any]:
+        """Head position, read models, last pass of the scheduler, parked notices and streams."""
+        with self.database.read() as unit:
+            return queries.status(unit, self.adopted.all(unit), history.head(unit))
+
+    def today(self, jurisdiction: str = "MA") -> date:
+        """The legal day in a jurisdiction's time zone."""
+        with self.database.read() as unit:
+            return self.executor.today(self.adopted.current(unit, jurisdiction))
+
+    def roles(self, jurisdiction: str, name: str, on: date, body: str | None = None) -> dict[str, str]:
+        """The roles that may give a command on a day, each with its reach (own office, or any)."""
+        with self.database.read() as unit:
+            policy = self.adopted.current(unit, jurisdiction)
+        return roles_for(policy.at(self.executor.today(policy)), on, name, body)
+
+    def pending_body(self, permit_id: str, on: date) -> str | None:
+        """The body before which an appeal is pending on a day."""
+        with self.database.read() as unit:
+            s, _ = reading.situation(self.executor, unit, permit_id, on, None)
+        return s.pending_appeal.body if s.pending_appeal else None
