@@ -142,8 +142,8 @@ class Executor:
         if alone:
             work.holder(permit.holder_id)
             holder = Holder(permit.holder_id, titles=work.titles(permit))
-        if command.name in PERSONAL:
-            holder = _known_person(work, permit, command.on or today)
+        if command.name in PERSONAL or (alone and _reserved(policy, permit)):
+            holder = _known_person(work, permit, command.on or today, holder)
         past: list[tuple[int, e.Event]] = []
         if isinstance(command, c.CorrectRecord):
             past = work.past(permit.permit_id)
@@ -247,11 +247,17 @@ class Executor:
             )
 
 
-def _known_person(work: Work, permit: Permit, on: date) -> Holder:
+def _reserved(policy: Policy, permit: Permit) -> bool:
+    """Whether the law reserves the title for persons of whom something is known."""
+    rows = policy.parameters.get("title.requires", ())
+    return any(row.covers({"category": permit.category, "title_kind": permit.title_kind}) for row in rows)
+
+
+def _known_person(work: Work, permit: Permit, on: date, holder: Holder) -> Holder:
     """What decisions on a person need: facts recorded through any of their files, and the age on the day."""
     person = work.person(permit.holder_id)
     age = c.ages(person.birth_date, on) if person.birth_date else None
-    return Holder(permit.holder_id, sex=permit.sex, age=age, facts=person.facts)
+    return msgspec.structs.replace(holder, sex=permit.sex, age=age, facts=person.facts)
 
 
 def events_of(drafts: Sequence[Draft], stamp: Callable[..., e.Event], digest: str) -> list[e.Event]:

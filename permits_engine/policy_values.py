@@ -21,6 +21,7 @@ CODES = {
     "decision.silence": ("refusal", "acceptance"),
     "receipt.given": ("always", "complete_and_timely"),
     "filing.effect": ("receipt_protects", "validity_extended"),
+    "term.shorter": ("exclusion", "departure"),
     "title.kind": (
         *("registration_card", "residence_card", "minor_document"),
         *("exceptional_stay", "provisional_stay"),
@@ -42,6 +43,7 @@ _WANTED = {
     "window": "a mapping {opens: DATE, closes: DATE}, which opens before it closes",
     "tiers": "a list of periods such as P30D or P1D-after",
     "quiet": "a mapping {from: '20:00', to: '08:00', holidays: true}, with the hours in quotes",
+    "extension": "a mapping {from: DATE, to: DATE, until: DATE}",
     "protections": "facts, each with its article and perhaps after, sex and lifted_by",
     "competence": "a mapping of commands to roles, each with its reach: {issue_permit: {decider: own}}",
 }
@@ -74,6 +76,8 @@ def typed(row: Row, rule: str) -> Any:
         raise MisfitError("value", f"{row.name} is one of {', '.join(CODES[row.name])}")
     if kind == "window":
         return (value["opens"], value["closes"])
+    if kind == "extension":
+        return (value["from"], value["to"], value["until"])
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -114,6 +118,12 @@ def _is_window(value: Any) -> bool:
     if not isinstance(value, dict) or set(value) != {"opens", "closes"}:
         return False
     return all(type(v) is date for v in value.values()) and bool(value["opens"] <= value["closes"])
+
+
+def _is_extension(value: Any) -> bool:
+    if not isinstance(value, dict) or set(value) != {"from", "to", "until"}:
+        return False
+    return all(type(v) is date for v in value.values()) and bool(value["from"] <= value["to"])
 
 
 def _is_tiers(value: Any) -> bool:
@@ -167,5 +177,6 @@ _READERS: dict[str, Callable[[Any], bool]] = {
     "tiers": _is_tiers,
     "quiet": _is_quiet,
     "competence": _is_competence,
+    "extension": _is_extension,
     "protections": _is_protections,
 }

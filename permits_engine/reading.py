@@ -212,6 +212,12 @@ def explain(executor: Executor, unit: Unit, permit_id: str, version: int | None)
     known = _local(policy, moment(record.recorded_at))
     s = Situation(permit, event.effective_on, policy.at(known))
     result["deadlines"] = deadlines.explained(s)
+    departs = getattr(event, "departs_from", None)
+    if departs is not None:
+        result["departs_from"] = expanded(policy, departs)
+        result["warning"] = (
+            f"departs from the law: {result['departs_from']['norm']} gives {result['departs_from']['value']}"
+        )
     if isinstance(event, e.Revoked) and event.ground == "public-order":
         result["warning"] = str(
             (policy.at(known).get("revocation.grounds", s.day, {}) or {}).get(event.ground)

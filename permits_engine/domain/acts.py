@@ -104,9 +104,24 @@ def issue_permit(case: Case) -> list[Draft]:
             valid_until=term_end(case.on, term),
             term=str(term),
             title_kind=case.situation.permit.title_kind,
+            departs_from=_departure(case, "term.first", case.on, term),
             card_number=c.card_number,
         )
     ]
+
+
+def _departure(case: Case, name: str, valid_from: date, term: Period) -> str | None:
+    """The rule that gives a longer term as of right, where the office gives a shorter one all the same.
+
+    Nobody is stopped from recording what happened; that it departs from the law stays on the record.
+    """
+    scope = case.scope(stage="application" if name == "term.first" else "renewal")
+    if case.rules.get("term.shorter", case.on, scope) != "departure":
+        return None
+    rule = case.rules.find(name, case.on, scope)
+    if rule is None or not isinstance(rule.value, Period):
+        return None
+    return rule.id if term_end(valid_from, term) < term_end(valid_from, rule.value) else None
 
 
 def _term(case: Case, name: str, valid_from: date, most: str) -> Period:
@@ -138,7 +153,8 @@ def renew_permit(case: Case) -> list[Draft]:
     valid_from = after if s.is_timely(request) else case.on
     term = _term(case, "term.renewal", valid_from, "term.maximum")
     default: Period = case.rules.need("term.renewal", case.on, case.scope(stage="renewal"))
-    shorter = term_end(valid_from, term) < term_end(valid_from, default)
+    departs = _departure(case, "term.renewal", valid_from, term)
+    shorter = departs is None and term_end(valid_from, term) < term_end(valid_from, default)
     exclusion = c.exclusion.model_dump() if c.exclusion is not None else None
     if exclusion is not None and not shorter:
         raise invalid("exclusion", f"belongs to a term shorter than {default}; name the shorter term")
@@ -159,6 +175,7 @@ def renew_permit(case: Case) -> list[Draft]:
             track=request.track,
             request=request.version,
             excluded=exclusion is not None,
+            departs_from=departs,
             card_number=c.card_number,
             exclusion=exclusion,
         )

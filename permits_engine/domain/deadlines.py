@@ -11,6 +11,7 @@ import msgspec
 
 from permits_engine.domain import removal
 from permits_engine.domain.clocks import ONE_DAY
+from permits_engine.domain.parts import Term
 from permits_engine.domain.policy import Rules, Silence, Value, count_of
 from permits_engine.domain.situation import CERTAIN_SILENCE, Situation
 
@@ -56,9 +57,10 @@ def _title(s: Situation) -> Iterator[Deadline]:
     term = s.term
     if term is None or not s.running:
         return
-    if s.day <= term.valid_until:
+    ends = s.ends(term)
+    if s.day <= ends:
         rule = _id(s, "term.first" if term.number == 1 else "term.renewal", term.granted_on)
-        yield Deadline("title_expiry", term.valid_until, term.version, rule)
+        yield Deadline("title_expiry", ends, term.version, rule)
     if s.renewal_request is not None or s.application_status == "refused":
         return
     opens, closes = s.window_opens, s.window_closes
@@ -250,12 +252,14 @@ def working(s: Situation, deadline: Deadline) -> list[str]:
         words.append(
             f"term {term.number} runs from {_d(term.valid_from)} to {_d(term.valid_until)}, inclusive"
         )
+        words += _extension(s, term)
     elif kind in {"renewal_window_opens", "renewal_window_closes"} and term is not None:
         name = "renewal.opens" if kind.endswith("opens") else "renewal.closes"
         length = s.rules.get(name, min(s.day, term.valid_until), s.scope(stage="renewal"))
         side = "before" if kind.endswith("opens") else "after"
-        ends = f"the term ends on {_d(term.valid_until)}"
-        words.append(f"{ends}; {length.in_words()} {side}: {_d(deadline.due_on)}")
+        words.append(f"the term ends on {_d(term.valid_until)}")
+        words += _extension(s, term) if kind.endswith("closes") else []
+        words.append(f"{length.in_words()} {side}: {_d(deadline.due_on)}")
         if s.given_back is not None and s.given_back[1] > term.valid_until:
             words.append(f"the title was given back on {_d(s.given_back[1])}")
     elif kind == "receipt_expiry" and s.receipt is not None:
@@ -281,6 +285,16 @@ def working(s: Situation, deadline: Deadline) -> list[str]:
     if found is not None:
         words.append(f"{found.source} ({found.rank})")
     return words
+
+
+def _extension(s: Situation, term: Term) -> list[str]:
+    found = s.extension(term)
+    if found is None or s.ends(term) == term.valid_until:
+        return []
+    low, high, until = found.value
+    return [
+        f"titles that ended from {_d(low)} to {_d(high)} count until {_d(until)} ({found.source}, {found.rank})"
+    ]
 
 
 def _hours(s: Situation) -> str:

@@ -189,7 +189,7 @@ def next_day(s: Situation) -> date | None:
         if ahead is not None:
             days.append(before(s.receipt.until, ahead))
     if term is not None and s.running:
-        days.append(term.valid_until)
+        days += [term.valid_until, s.ends(term) + ONE_DAY]
         if s.window_closes is not None:
             days.append(s.window_closes + ONE_DAY)
         for absence in s.permit.absences:

@@ -105,7 +105,7 @@ TABLE: tuple[Move, ...] = (
         title=frozenset({"none"}),
         application=OPEN,
         stage="application",
-        guards=(guards.opinion_favourable, guards.no_overlap),
+        guards=(guards.opinion_favourable, guards.requirements, guards.no_overlap),
         to=("granted", "active"),
     ),
     Move(

@@ -132,8 +132,9 @@ def _renewal(s: Situation) -> Iterator[Tiered]:
     if s.renewal_request is not None or s.application_status == "refused" or s.automatic:
         return
     timely, closes = s.timely_until, s.window_closes
-    base = term.valid_until if timely is None else min(timely, term.valid_until)
-    yield Tiered("renewal_reminder", HOLDER, term.version, base, term.valid_until, last=closes)
+    ends = s.ends(term)
+    base = ends if timely is None else min(timely, ends)
+    yield Tiered("renewal_reminder", HOLDER, term.version, base, ends, last=closes)
 
 
 def _documents(s: Situation) -> Iterator[Tiered]:

@@ -98,7 +98,7 @@ class OpinionRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A first card was granted."""
+    """A first card was granted; ``departs_from`` names the rule of law whose term it falls short of."""
 
     NAME = "permit.issued"
     SEALED = frozenset({"card_number"})
@@ -109,6 +109,7 @@ class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
     valid_until: date
     term: str
     title_kind: str = "registration_card"
+    departs_from: str | None = None
     card_number: str | None = None
 
 
@@ -156,7 +157,10 @@ class RenewalRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Renewed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A further term was granted; ``excluded`` when it is shorter than the policy's for recorded reasons."""
+    """A further term was granted; ``excluded`` when it is shorter than the policy's for recorded reasons.
+
+    ``departs_from`` names the rule of law whose term it falls short of without them.
+    """
 
     NAME = "permit.renewed"
     SEALED = frozenset({"card_number", "exclusion"})
@@ -169,6 +173,7 @@ class Renewed(Event, frozen=True, kw_only=True, omit_defaults=True):
     track: str = "standard"
     request: int | None = None
     excluded: bool = False
+    departs_from: str | None = None
     card_number: str | None = None
     exclusion: dict[str, str] | None = None
 

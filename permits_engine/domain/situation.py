@@ -11,7 +11,7 @@ from permits_engine.domain.clocks import ONE_DAY, add, before
 from permits_engine.domain.examination import CERTAIN_SILENCE, GRANTS, REFUSALS, Examination, half
 from permits_engine.domain.lazy import lazy
 from permits_engine.domain.permit import Absence, Decision, Receipt, Request, Term
-from permits_engine.domain.policy import count_of
+from permits_engine.domain.policy import Silence, Value, count_of
 
 
 class Situation(Examination):
@@ -32,7 +32,19 @@ class Situation(Examination):
 
     def covered(self, day: date) -> bool:
         """Whether a term granted by then is in force on the day, whatever happened to the title."""
-        return any(t.valid_from <= day <= t.valid_until and t.granted_on <= day for t in self.terms)
+        return any(t.valid_from <= day <= self.ends(t) and t.granted_on <= day for t in self.terms)
+
+    def ends(self, term: Term) -> date:
+        """The day until which a term counts: its own last day, or a later one that a blanket extension gives."""
+        found = self.extension(term)
+        return term.valid_until if found is None else max(term.valid_until, found.value[2])
+
+    def extension(self, term: Term) -> Value | None:
+        """The rule that extended every title which ended in an interval, where the term is one of them."""
+        found = self.rules.find("extension.blanket", term.valid_until, self.scope())
+        if found is None or isinstance(found.value, Silence):
+            return None
+        return found if found.value[0] <= term.valid_until <= found.value[1] else None
 
     def absence_limit(self, absence: Absence) -> date | None:
         """The last day on which a return keeps the title."""
@@ -64,11 +76,12 @@ class Situation(Examination):
         """The last day to ask for a renewal: by the rules of the day, once closed by those of its closing."""
         scope = self.scope(stage="renewal")
         after = self.rules.get("renewal.closes", min(day, term.valid_until), scope)
+        ends = self.ends(term)
         if after is None or day <= term.valid_until:
-            return None if after is None else add(term.valid_until, after)
+            return None if after is None else add(ends, after)
         # A rule that changes while the window is open moves its end; one that comes later opens nothing.
-        still = self.rules.get("renewal.closes", min(day, add(term.valid_until, after)), scope)
-        return None if still is None else add(term.valid_until, still)
+        still = self.rules.get("renewal.closes", min(day, add(ends, after)), scope)
+        return None if still is None else add(ends, still)
 
     @lazy
     def window_closes(self) -> date | None:
@@ -80,7 +93,7 @@ class Situation(Examination):
         if closes is None:
             return None
         back = self.given_back
-        if back is not None and term.valid_until < back[1] <= self.day:
+        if back is not None and self.ends(term) < back[1] <= self.day:
             again = self.rules.get("renewal.given_back", back[1], self.scope(stage="renewal"))
             if again is not None:
                 closes = max(closes, add(back[1], again))

@@ -108,3 +108,17 @@ def test_a_removal_says_what_nobody_has_looked_into(office: Office) -> None:
     assert {"pregnant", "spouse_of_moroccan", "risk_in_destination"} <= set(event["asks"])
     assert "minor" not in event["asks"]  # 28 years old on the day
     assert office.engine.permit(permit_id).removal_status == "ordered"
+
+
+def test_a_refugees_shorter_card_is_recorded_as_departing_from_the_law(office: Office) -> None:
+    """The office is not stopped, and whoever asks later reads which article gives more."""
+    permit_id = office.application(category="refugee", criterion=None)
+    office.do("issue_permit", "2017-02-01", DECIDER, permit_id=permit_id, term="P1Y")
+    told = office.engine.explain(permit_id)
+    assert told["departs_from"]["value"] == "P10Y"
+    assert told["departs_from"]["rank"] == "law"
+    assert "article 17" in told["warning"]
+    whole = office.application(holder_id=office.holder(), category="refugee", criterion=None)
+    office.do("issue_permit", "2017-02-01", DECIDER, permit_id=whole)
+    assert "departs_from" not in {k for k, v in office.engine.explain(whole).items() if v}
+    assert office.engine.permit(whole).valid_until == date(2027, 1, 31)
