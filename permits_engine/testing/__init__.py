@@ -9,20 +9,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from permits_engine.testing.builders import a_file, a_holder, a_renewal_request, a_title, an_application
+    from permits_engine.testing.builders import (
+        HOLDER_ID,
+        PERMIT_ID,
+        a_file,
+        a_holder,
+        a_renewal_request,
+        a_title,
+        an_application,
+    )
     from permits_engine.testing.clock import FakeClock
     from permits_engine.testing.letters import Letters
     from permits_engine.testing.office import Office
+    from permits_engine.testing.sentences import given, stored_form
 
 _HOMES = {
-    "builders": ("a_file", "a_holder", "a_renewal_request", "a_title", "an_application"),
+    "builders": (
+        "HOLDER_ID",
+        "PERMIT_ID",
+        "a_file",
+        "a_holder",
+        "a_renewal_request",
+        "a_title",
+        "an_application",
+    ),
     "clock": ("FakeClock",),
     "letters": ("Letters",),
     "office": ("Office",),
+    "sentences": ("given", "stored_form"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "HOLDER_ID",
+    "PERMIT_ID",
     "FakeClock",
     "Letters",
     "Office",
@@ -31,6 +51,8 @@ __all__ = [
     "a_renewal_request",
     "a_title",
     "an_application",
+    "given",
+    "stored_form",
 ]
 
 
