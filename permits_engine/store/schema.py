@@ -190,3 +190,23 @@ scheduler_passes = Table(
 )
 
 tracking = Table("tracking", metadata, _id("application_name", key=True), _moment("position"))
+
+# Hashes of the Merkle log, 32 bytes each, up to 256 to a row: level 0 holds those of events.
+tiles = Table(
+    "tiles",
+    metadata,
+    Column("level", Integer, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    _bytes("hashes"),
+    PrimaryKeyConstraint("level", "number"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    _moment("size"),
+    _id("key_id"),
+    _text("note"),
+    _moment("made_at"),
+    PrimaryKeyConstraint("size", "key_id"),
+)

@@ -13,7 +13,7 @@ from permits_engine.domain.errors import PermitsError, error
 from permits_engine.store.database import Database, Statement
 from permits_engine.store.failures import not_initialised, refusal
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision of the schema, oldest first; the last is the one that this program works with."""
 
 VERSION_TABLE = "permits_version"
@@ -71,7 +71,7 @@ def _migrate(connection: Connection, store: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes.update(connection=connection, version_table=VERSION_TABLE)
-    command.upgrade(config, "head")
+    command.upgrade(config, REVISIONS[-1])
 
 
 def require_current(database: Database) -> None:

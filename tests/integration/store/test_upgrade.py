@@ -126,9 +126,9 @@ def test_an_older_schema_is_upgraded_by_init_only(
     database: Database, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To a program that needs a later revision, today's store is an older one."""
-    monkeypatch.setattr(upgrade, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(upgrade, "REVISIONS", (*upgrade.REVISIONS, "9999"))
     later = Database.open(store_url)
-    with pytest.raises(PermitsError, match=r"is 0001, this program needs 0002; run: permits"):
+    with pytest.raises(PermitsError, match=r"is \d{4}, this program needs 9999; run: permits"):
         upgrade.require_current(later)
     later.close()
 
@@ -152,3 +152,53 @@ def test_a_host_with_its_own_alembic_keeps_it(store_url: str) -> None:
         assert connection.exec_driver_sql("SELECT * FROM alembic_version").fetchall() == [("theirs",)]
     database.close()
     engine.dispose()
+
+
+def test_a_store_of_the_first_revision_keeps_all_that_is_in_it(
+    store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Made and filled under 0001, it is refused until ``permits init``, and then reads, seals and verifies."""
+    from permits_engine import Actor, Engine, RegisterHolder
+    from permits_engine.cli.app import run
+
+    keys = tmp_path / "store.keys"
+    clerk = Actor("officer-17", "counter", "MA-RAB")
+    holder = RegisterHolder(
+        family_name="Diallo",
+        given_names="Aminata",
+        birth_date="1990-04-01",
+        sex="F",
+        nationality="SEN",
+        language="fr",
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(upgrade, "REVISIONS", ("0001",))
+        with Engine.initialise(store_url, keys=keys) as engine:
+            known = [engine.execute(holder, actor=clerk).holder_id for _ in range(3)]
+            before = engine.status()["head"]
+            tables = _tables(store_url)
+    assert not {"tiles", "checkpoints"} & tables
+    with pytest.raises(PermitsError, match=r"store\.not_initialised.*is 0001, this program needs"):
+        Engine.open(store_url, keys=keys)
+
+    monkeypatch.setenv("PERMITS_STORE", store_url)
+    monkeypatch.setenv("PERMITS_KEYS", str(keys))
+    assert run(["init"]) == 0
+    assert {"tiles", "checkpoints"} <= _tables(store_url)
+    with Engine.open(store_url, keys=keys) as engine:
+        assert engine.status()["head"] == before
+        assert engine.verify().unsealed == before["position"]
+        kept = engine.checkpoint()
+        assert kept.size == before["position"]
+        engine.execute(holder, actor=clerk)
+        assert engine.prove(str(known[0]), 1).check(engine.signing.verifiers()).stream == known[0]
+        assert engine.verify(outside=[("kept", kept.note.encode())]).intact
+    capsys.readouterr()
+
+
+def _tables(url: str) -> set[str]:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
+    try:
+        return set(inspect(engine).get_table_names())
+    finally:
+        engine.dispose()

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine.store.framing import framed
-from permits_engine.store.leaf import leaf_bytes, leaf_hash
+from permits_engine.store.leaf import leaf_bytes, leaf_fields, leaf_hash, leaf_hashes
+from permits_engine.store.tiles import UNREADABLE
 
 VECTORS = json.loads((Path(__file__).parent / "leaf_vectors.json").read_text())
 
@@ -66,3 +67,34 @@ def test_two_events_never_share_a_leaf(one: tuple[Any, ...], other: tuple[Any, .
 def test_frames_cannot_be_shifted(one: list[bytes], other: list[bytes]) -> None:
     """No two lists of fields give the same bytes, wherever their borders lie."""
     assert (framed(b"t", *one) == framed(b"t", *other)) == (one == other)
+
+
+@given(st.lists(_leaf, max_size=5))
+def test_many_leaves_at_once_are_the_same(leaves: list[tuple[Any, ...]]) -> None:
+    """The quick way over stored rows gives the hashes of the slow one."""
+    rows = [(p, stream.encode(), v, name.encode(), at, payload) for p, stream, v, name, at, payload in leaves]
+    assert leaf_hashes(rows) == [leaf_hash(leaf_bytes(*leaf)) for leaf in leaves]
+
+
+@pytest.mark.parametrize(
+    "row", [(-1, b"s", 1, b"n", 0, b""), (1, b"s", 1.5, b"n", 0, b""), (1, b"s", 1, b"n", 0, None)]
+)
+def test_no_leaf_of_what_no_event_holds(row: tuple[Any, ...]) -> None:
+    """A row that was filled by other means is refused, not hashed as something else."""
+    with pytest.raises(UNREADABLE):
+        leaf_hashes([row])
+
+
+@given(_leaf)
+def test_a_leaf_can_be_read_back(leaf: tuple[Any, ...]) -> None:
+    """The fields of a leaf's bytes are those that it was made of."""
+    assert leaf_fields(leaf_bytes(*leaf)) == leaf
+
+
+@given(_leaf, st.integers(0), st.binary(min_size=1, max_size=9))
+def test_bytes_that_are_no_leaf_are_refused(leaf: tuple[Any, ...], cut: int, more: bytes) -> None:
+    """Cut short, with something after it, or anything else: a ``ValueError``, never another leaf."""
+    whole = leaf_bytes(*leaf)
+    for wrong in (whole[: cut % len(whole)], whole + more, more, whole.replace(b"leaf/v1", b"leaf/v2")):
+        with pytest.raises(ValueError, match=r"the leaf|decode"):
+            leaf_fields(wrong)

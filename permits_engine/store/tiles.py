@@ -1,0 +1,173 @@
+"""The sealed history: the hashes of its leaves, kept apart from the events in tiles of 256.
+
+The layout is that of C2SP ``tlog-tiles``: level 0 holds leaves, each level above the roots of the whole tiles
+below it; the last tile of a level may be partial. Sealing follows the history after its commits.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from permits_engine.domain.errors import PermitsError, error
+from permits_engine.store import history, merkle
+from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.leaf import Row, leaf_hashes
+
+HEIGHT = 8
+WIDTH = 1 << HEIGHT
+"""Hashes in a whole tile."""
+BATCH = 32 * WIDTH
+"""Events sealed in one transaction."""
+UNREADABLE = (OverflowError, TypeError, struct.error)
+"""What making a leaf raises where a row holds what no event can."""
+
+_KEPT = 64
+
+ROWS = Statement(
+    {
+        # As bytes, so that no text, however damaged, stops the reading; and a leaf needs bytes.
+        "sqlite": """SELECT position, CAST(stream AS BLOB), version, CAST(name AS BLOB), recorded_at,
+                CAST(payload AS BLOB)
+            FROM events WHERE position > :after AND position <= :until ORDER BY position""",
+        "postgresql": """SELECT position, convert_to(stream, 'UTF8'), version, convert_to(name, 'UTF8'),
+                recorded_at, payload
+            FROM events WHERE position > :after AND position <= :until ORDER BY position""",
+    }
+)
+_TILE = Statement("SELECT hashes FROM tiles WHERE level = :level AND number = :number")
+_LAST = Statement("SELECT number, length(hashes) FROM tiles WHERE level = 0 ORDER BY number DESC LIMIT 1")
+_INSERT = Statement(
+    "INSERT INTO tiles (level, number, hashes) VALUES (:level, :number, :hashes)"
+    " ON CONFLICT (level, number) DO NOTHING"
+)
+_GROW = Statement(
+    "UPDATE tiles SET hashes = :hashes WHERE level = :level AND number = :number AND length(hashes) = :seen"
+)
+
+
+class Tiles:
+    """The tiles of one transaction's view, read when asked for; the last few stay in memory."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._tiles: dict[tuple[int, int], bytes] = {}
+
+    def size(self) -> int:
+        """How many leaves are sealed."""
+        row = self._unit.one(_LAST)
+        return 0 if row is None else row[0] * WIDTH + row[1] // merkle.HASH_BYTES
+
+    def tile(self, level: int, number: int) -> bytes:
+        """The hashes of a tile one after another; empty where there is no such tile."""
+        found = self._tiles.get((level, number))
+        if found is None:
+            row = self._unit.one(_TILE, {"level": level, "number": number})
+            found = b"" if row is None else bytes(row[0])
+            if len(self._tiles) >= _KEPT:
+                self._tiles.pop(next(iter(self._tiles)))
+            self._tiles[level, number] = found
+        return found
+
+    def node(self, height: int, index: int) -> bytes:
+        """A perfect subtree's hash; raises ``integrity.broken`` where its tile does not hold it."""
+        level, rest = divmod(height, HEIGHT)
+        number, start = divmod(index << rest, WIDTH)
+        tile = self.tile(level, number)
+        size = merkle.HASH_BYTES
+        hashes = [tile[at * size : (at + 1) * size] for at in range(start, start + (1 << rest))]
+        if len(hashes[-1]) != size:
+            message = f"sealed hashes are missing: tile {number} of level {level} is not whole"
+            raise error("integrity.broken", f"{message}; run: permits verify", level=level, number=number)
+        return merkle.fold(hashes)
+
+    def root(self, size: int) -> bytes:
+        """The Merkle root of the first ``size`` events."""
+        return merkle.root(size, self.node)
+
+
+class _Growth(NamedTuple):
+    level: int
+    number: int
+    seen: int
+    hashes: bytes
+
+
+def seal(database: Database, *, progress: Callable[[int, int], None] | None = None) -> int:
+    """Add the leaves of all events that are not sealed yet; gives how many events are sealed then.
+
+    Several at once do no harm: of those that add to the same tile, the row counts one. Raises
+    ``integrity.broken`` where the history has a gap or is shorter than what was sealed.
+    """
+    with database.read() as unit:
+        target, size = history.head(unit).position, Tiles(unit).size()
+    if size > target:
+        raise error(
+            "integrity.broken",
+            f"{size} events are sealed, but the history ends at {target}; run: permits verify",
+            sealed=size,
+            events=target,
+        )
+    while size < target:
+        with database.read() as unit:
+            tiles = Tiles(unit)
+            size = tiles.size()
+            until = min(size + BATCH, target)
+            rows = unit.all(ROWS, {"after": size, "until": until})
+            growths = list(_growths(tiles, size, _leaves(rows, size, until))) if size < until else []
+        if growths and _stored(database, size, growths):
+            size = until
+        if progress is not None:
+            progress(min(until, target), target)
+    return size
+
+
+def _leaves(rows: Sequence[Row], after: int, until: int) -> list[bytes]:
+    try:
+        if [row[0] for row in rows] == list(range(after + 1, until + 1)):
+            return leaf_hashes(rows)
+    except UNREADABLE:
+        pass
+    raise error(
+        "integrity.broken",
+        f"events {after + 1} to {until} are not whole and cannot be sealed; run: permits verify",
+        first=after + 1,
+        last=until,
+    )
+
+
+def _growths(tiles: Tiles, size: int, added: list[bytes]) -> Iterator[_Growth]:
+    """The tiles that change when hashes come after ``size`` of level 0: the first of them is the gate."""
+    level = 0
+    while added:
+        number, width = divmod(size, WIDTH)
+        old = tiles.tile(level, number) if width else b""
+        if len(old) != width * merkle.HASH_BYTES:
+            raise _torn(level, number)
+        hashes = [old[at : at + merkle.HASH_BYTES] for at in range(0, len(old), merkle.HASH_BYTES)] + added
+        whole = []
+        for start in range(0, len(hashes), WIDTH):
+            part = hashes[start : start + WIDTH]
+            yield _Growth(level, number + start // WIDTH, 0 if start else len(old), b"".join(part))
+            if len(part) == WIDTH:
+                whole.append(merkle.fold(part))
+        added, size, level = whole, size // WIDTH, level + 1
+
+
+def _stored(database: Database, size: int, growths: list[_Growth]) -> bool:
+    """Write the tiles, unless somebody else sealed the same events meanwhile."""
+    with database.write() as unit:
+        if Tiles(unit).size() != size:
+            return False
+        for at, growth in enumerate(growths):
+            if unit.run(_GROW if growth.seen else _INSERT, growth._asdict()) != 1:
+                if at == 0:
+                    return False
+                raise _torn(growth.level, growth.number)
+    return True
+
+
+def _torn(level: int, number: int) -> PermitsError:
+    message = f"tile {number} of level {level} does not fit those below it"
+    return error("integrity.broken", f"{message}; run: permits verify", level=level, number=number)
