@@ -9,19 +9,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection, make_url
+from sqlalchemy import Connection
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.orm import Session
 
 from permits_engine.adopted import Adopted
+from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command, parse
 from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle
 from permits_engine.domain.competence import roles_for
-from permits_engine.domain.errors import ConflictError, PermitsError, invalid
+from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
+from permits_engine.evidence import Evidence
 from permits_engine.execution import Executor
+from permits_engine.key_files import default_key_file, in_memory, master_keys
 from permits_engine.outcomes import Outcome, micros, not_found, valid_actor
 from permits_engine.policy_files import PACKAGED, packaged
 from permits_engine.projections import rebuilding
@@ -46,7 +49,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Engine(Questions):
+class Engine(Questions, Evidence):
     """An open store. Thread-safe; nothing is global, no thread is started, nothing is logged or printed."""
 
     def __init__(
@@ -57,9 +60,11 @@ class Engine(Questions):
         clock: Callable[[], datetime] = utc_now,
         operator: str = "library",
         random: Callable[[int], bytes] = os.urandom,
+        signing: SigningKeys | None = None,
     ) -> None:
         self.database = database
         self.clock = clock
+        self.signing = signing or SigningKeys(None)
         self.adopted = Adopted()
         self.keyring = Keyring(keys)
         self.executor = Executor(self.keyring, self.adopted, clock, operator, random)
@@ -73,24 +78,27 @@ class Engine(Questions):
         *,
         clock: Callable[[], datetime] = utc_now,
         keys: MasterKeys | str | Path | None = None,
+        signing_key: str | Path | None = None,
         policies: Iterable[str] | None = None,
         operator: str = "library",
         random: Callable[[int], bytes] = os.urandom,
     ) -> Self:
         """Open an initialised store; an in-memory one (``sqlite://``) is made on the spot.
 
-        ``keys`` is the master key or its file (default: beside a SQLite store). ``policies`` are policy
-        texts to adopt into an in-memory store (default: the packaged ones). Raises
-        ``store.not_initialised``, ``store.unavailable``.
+        ``keys`` is the master key or its file (default: beside a SQLite store), ``signing_key`` the file of
+        the key that signs checkpoints (default: beside that file). ``policies`` are policy texts to adopt
+        into an in-memory store (default: the packaged ones). Raises ``store.not_initialised``,
+        ``store.unavailable``.
         """
         database = Database.open(target)
-        if _in_memory(target):
+        if in_memory(target):
             engine = cls(
                 database,
-                MasterKeys.in_memory() if keys is None else _keys(keys),
+                MasterKeys.in_memory() if keys is None else master_keys(keys),
                 clock=clock,
                 operator=operator,
                 random=random,
+                signing=SigningKeys(None, in_memory=True),
             )
             upgrade.initialise(database, simulated=True, now=micros(clock()))
             if policies is None:
@@ -99,8 +107,11 @@ class Engine(Questions):
                 engine.adopt(*policies)
             return engine
         upgrade.require_current(database)
-        master = _keys(keys if keys is not None else default_key_file(target))
-        return cls(database, master, clock=clock, operator=operator, random=random)
+        place = default_key_file(target) if keys is None else keys
+        signing = SigningKeys.beside(None if isinstance(place, MasterKeys) else place, signing_key)
+        return cls(
+            database, master_keys(place), clock=clock, operator=operator, random=random, signing=signing
+        )
 
     @classmethod
     def initialise(
@@ -108,12 +119,13 @@ class Engine(Questions):
         target: str | SqlEngine,
         *,
         keys: str | Path | None = None,
+        signing_key: str | Path | None = None,
         clock: Callable[[], datetime] = utc_now,
         simulated: bool = False,
         operator: str = "library",
         random: Callable[[int], bytes] = os.urandom,
     ) -> Self:
-        """Create or upgrade the store and its key file, adopt the packaged policies, and open it.
+        """Create or upgrade the store and its key files, adopt the packaged policies, and open it.
 
         A jurisdiction whose policy somebody adopted by hand keeps it. Raises ``store.unavailable`` where the
         key file of a store that holds people is missing.
@@ -126,7 +138,11 @@ class Engine(Questions):
         if not sealed and not key_file.exists():
             # Only for a store in which nothing was sealed yet: another key would open none of it.
             MasterKeys.create(key_file)
-        engine = cls(database, _keys(key_file), clock=clock, operator=operator, random=random)
+        signing = SigningKeys.beside(key_file, signing_key)
+        engine = cls(
+            database, master_keys(key_file), clock=clock, operator=operator, random=random, signing=signing
+        )
+        signing.ensure(engine.origin)
         engine._adopt_packaged()
         return engine
 
@@ -279,23 +295,4 @@ class Engine(Questions):
         return rebuilding.rebuild(self.database, self.executor, name, check=check, progress=progress)
 
 
-def _in_memory(target: str | SqlEngine) -> bool:
-    if not isinstance(target, str):
-        return False
-    url = make_url(target)
-    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
-
-
-def _keys(keys: MasterKeys | str | Path) -> MasterKeys:
-    return keys if isinstance(keys, MasterKeys) else MasterKeys.load(Path(keys))
-
-
-def default_key_file(target: str | SqlEngine) -> Path:
-    """The key file beside a SQLite store; any other store has to name one."""
-    url = make_url(target) if isinstance(target, str) else target.url
-    if url.get_backend_name() != "sqlite" or not url.database:
-        raise invalid("keys", "name the file of the master key (PERMITS_KEYS, or keys=…) for this store")
-    return Path(url.database).with_suffix(".keys")
-
-
-__all__ = ["Engine", "Outcome", "parse"]
+__all__ = ["Engine", "Outcome", "default_key_file", "parse"]

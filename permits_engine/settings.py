@@ -46,6 +46,7 @@ class Settings(BaseSettings):
 
     store: Annotated[str, AfterValidator(_store)] = "sqlite:///permits.db"
     keys: Annotated[Path, AfterValidator(_path)] | None = None
+    signing_key: Annotated[Path, AfterValidator(_path)] | None = None
     operator: Annotated[str, Field(max_length=200), AfterValidator(label)] | None = None
     mail_dir: Annotated[Path, AfterValidator(_path)] | None = None
     mail_from: str = "no-reply@permits.invalid"

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import make_url
 
+from permits_engine.audit.signing import SigningKeys
 from permits_engine.cli.daemon import mail_folder
 from permits_engine.cli.options import keys_of
 from permits_engine.outcomes import micros
@@ -96,9 +97,14 @@ def _keys(settings: Any) -> Iterator[Finding]:
     place = keys_of(settings).resolve()
     if not settings.store.startswith("sqlite"):
         return
-    if place.parent == Path(str(make_url(settings.store).database)).resolve().parent:
+    beside = Path(str(make_url(settings.store).database)).resolve().parent
+    if place.parent == beside:
         remedy = "keep it on another disk (PERMITS_KEYS), with a copy apart"
         yield _say("warning", f"the master key lies beside the store: {remedy}")
+    signing = SigningKeys.beside(place, settings.signing_key).path
+    if signing is not None and signing.resolve().parent == beside:
+        remedy = "keep it elsewhere (PERMITS_SIGNING_KEY), and checkpoints outside"
+        yield _say("warning", f"whoever changes the store finds the key to sign it anew beside it: {remedy}")
 
 
 def _say(level: str, message: str) -> Finding:

@@ -76,7 +76,12 @@ def open_engine() -> Any:
     from permits_engine.engine import Engine
 
     settings = settings_now()
-    return Engine.open(settings.store, keys=keys_of(settings), operator=operator_of(settings))
+    return Engine.open(
+        settings.store,
+        keys=keys_of(settings),
+        signing_key=settings.signing_key,
+        operator=operator_of(settings),
+    )
 
 
 def keys_of(settings: Any) -> Path:

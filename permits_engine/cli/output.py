@@ -62,6 +62,18 @@ def out(text: str = "") -> None:
         _lost(problem)
 
 
+def exact(text: str) -> None:
+    """A text of which every byte counts: in UTF-8, whatever the terminal's own encoding."""
+    flush()
+    try:
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.buffer.write(text.encode())
+        else:
+            sys.stdout.write(text)
+    except OSError as problem:
+        _lost(problem)
+
+
 def flush() -> None:
     """Send what was printed on its way."""
     try:

@@ -22,13 +22,18 @@ def init(json: Json = False) -> None:
     settings = settings_now()
     keys = keys_of(settings)
     had = keys.exists()
-    with Engine.initialise(settings.store, keys=keys, operator=operator_of(settings)) as engine:
+    with Engine.initialise(
+        settings.store, keys=keys, signing_key=settings.signing_key, operator=operator_of(settings)
+    ) as engine:
         state = engine.status()
         name = engine.database.name
+        signing, (verifier, *_) = engine.signing.path, engine.signing.verifiers(engine.origin)
     result: dict[str, Any] = {
         "store": name,
         "keys": str(keys),
         "keys_created": not had,
+        "signing_key": str(signing),
+        "verifier_key": str(verifier),
         "policies": [each["jurisdiction"] for each in state["policies"]],
     }
     if output.result(result, machine=json):
@@ -37,6 +42,9 @@ def init(json: Json = False) -> None:
     if not had:
         output.out(
             f"The master key is in {keys}: without it every name in the store is lost; keep a copy apart."
+        )
+        output.out(
+            f"The key that signs checkpoints is in {signing}; give its public half away: permits checkpoint --key"
         )
 
 

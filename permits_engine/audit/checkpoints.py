@@ -1,0 +1,156 @@
+"""Checkpoints (C2SP ``tlog-checkpoint``): signed statements of the history's size and Merkle root."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Self
+
+from permits_engine.audit.notes import Note, NoteError, Verifier, decoded
+from permits_engine.audit.signing import SigningKeys, origin_of
+from permits_engine.domain.errors import PermitsError, error
+from permits_engine.store import history, merkle
+from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.tiles import Tiles, seal
+
+_INSERT = Statement(
+    "INSERT INTO checkpoints (size, key_id, note, made_at) VALUES (:size, :key_id, :note, :made_at)"
+    " ON CONFLICT (size, key_id) DO NOTHING"
+)
+# As bytes: no text, however damaged, stops the reading.
+_FROM = {
+    "sqlite": "SELECT size, CAST(note AS BLOB) FROM checkpoints",
+    "postgresql": "SELECT size, convert_to(note, 'UTF8') FROM checkpoints",
+}
+
+
+def _rows(order: str) -> Statement:
+    rest = f"WHERE size >= :least ORDER BY {order} LIMIT :limit OFFSET :skip"
+    return Statement({name: f"{start} {rest}" for name, start in _FROM.items()})
+
+
+_ASCENDING = _rows("size, key_id")
+_DESCENDING = _rows("size DESC, key_id")
+_PAGE = 256
+_MOST = 2**63 - 1
+
+
+class Checkpoint(NamedTuple):
+    """What a checkpoint states, and the signed note that states it."""
+
+    origin: str
+    size: int
+    root: bytes
+    note: str
+
+    @classmethod
+    def parse(cls, data: bytes) -> Self:
+        """A checkpoint from a note's bytes, its signature not looked at; raises ``NoteError``."""
+        note = Note.parse(data)
+        lines = note.text.removesuffix("\n").split("\n")
+        if len(lines) < 3 or not all(lines):
+            raise NoteError("a checkpoint states an origin, a size and a root, a line each")
+        if not re.fullmatch(r"0|[1-9][0-9]{0,18}", lines[1]) or int(lines[1]) > _MOST:
+            raise NoteError("the size of a checkpoint is a whole number without leading zeros")
+        root = decoded(lines[2])
+        if len(root) != merkle.HASH_BYTES:
+            raise NoteError(f"the root of a checkpoint has {merkle.HASH_BYTES} bytes")
+        return cls(lines[0], int(lines[1]), root, data.decode())
+
+    def signed_by(self, keys: Sequence[Verifier]) -> Verifier:
+        """Which of the keys signed it, under the name of its origin; raises ``NoteError``."""
+        own = [key for key in keys if key.name == self.origin]
+        if not own:
+            names = ", ".join(sorted({key.name for key in keys}))
+            raise NoteError(f"it is of {self.origin}, the key is of {names or 'nobody'}")
+        return Note.parse(self.note.encode()).opened(own)
+
+
+def body(origin: str, size: int, root: bytes) -> str:
+    """The text of a checkpoint, to be signed."""
+    return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
+
+
+def take(
+    database: Database,
+    signing: SigningKeys,
+    *,
+    now: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> Checkpoint:
+    """Seal the history as it stands, and sign its size and root; where nothing was added, the last one again.
+
+    ``now`` is in microseconds since the epoch. Nothing is signed that contradicts the last checkpoint
+    (``integrity.broken``). Raises ``store.unavailable``, ``input.invalid`` without a key to sign.
+    """
+    with database.read() as unit:
+        origin = origin_of(history.head(unit).store_id)
+    signer = signing.signer(origin)
+    seal(database, progress=progress)
+    with database.read() as unit:
+        tiles = Tiles(unit)
+        size = tiles.size()
+        root = tiles.root(size)
+        for last in newest(unit, 0, limit=1):
+            _grown(tiles, last, size, root)
+    made = Checkpoint(origin, size, root, signer.sign(body(origin, size, root)))
+    kept = {"size": size, "key_id": signer.verifier.key_id.hex(), "note": made.note, "made_at": now}
+    with database.write() as unit:
+        unit.run(_INSERT, kept)
+    return made
+
+
+def _grown(tiles: Tiles, last: Stored, size: int, root: bytes) -> None:
+    try:
+        old = Checkpoint.parse(last.note)
+    except NoteError as problem:
+        raise _contradicted(last.size, f"cannot be read: {problem}") from None
+    if old.size > size:
+        raise _contradicted(old.size, f"states more events than the {size} there are")
+    proof = merkle.consistency_proof(old.size, size, tiles.node)
+    if not merkle.is_consistent(old.size, size, old.root, root, proof):
+        raise _contradicted(old.size, f"is not met by the {size} events there are")
+
+
+def _contradicted(size: int, reason: str) -> PermitsError:
+    message = f"the last checkpoint, of {size} events, {reason}; run: permits verify"
+    return error("integrity.broken", message, checkpoint=size)
+
+
+# --- those kept in the store ------------------------------------------------------------------------------
+
+
+class Stored(NamedTuple):
+    """A row of the table: what stands in it may have been changed by anybody."""
+
+    size: int
+    note: bytes
+
+
+def stored(database: Database) -> Iterator[Stored]:
+    """Every kept checkpoint by size, some at a time."""
+    least, skip = -1, 0
+    while True:
+        with database.read() as unit:
+            page = nearest(unit, least, limit=_PAGE, skip=skip)
+        yield from page
+        if len(page) < _PAGE:
+            return
+        same = sum(each.size == page[-1].size for each in page)
+        least, skip = page[-1].size, same + (skip if page[-1].size == least else 0)
+
+
+def newest(unit: Unit, least: int, *, limit: int = 1) -> list[Stored]:
+    """The kept checkpoints of the most events, ``least`` or more."""
+    return _found(unit, _DESCENDING, least, limit, 0)
+
+
+def nearest(unit: Unit, least: int, *, limit: int = 1, skip: int = 0) -> list[Stored]:
+    """The kept checkpoints of the fewest events, ``least`` or more."""
+    return _found(unit, _ASCENDING, least, limit, skip)
+
+
+def _found(unit: Unit, statement: Statement, least: int, limit: int, skip: int) -> list[Stored]:
+    rows = unit.all(statement, {"least": least, "limit": limit, "skip": skip})
+    return [Stored(row[0], bytes(row[1] or b"")) for row in rows]

@@ -1,0 +1,164 @@
+"""Whether the history is what it was: order, sealed hashes, checkpoints; and if not, where it broke.
+
+Events are read in their order, some tiles at a time, each time in a short transaction of its own: memory does
+not grow with the history, and nobody waits. Every event is hashed once and every pair of hashes once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from permits_engine.audit.diagnosis import Diagnosis
+from permits_engine.audit.findings import Finding, Report
+from permits_engine.audit.marks import Marks, from_outside
+from permits_engine.audit.notes import Verifier
+from permits_engine.audit.order import Ends, Order, versions
+from permits_engine.audit.signing import SigningKeys, origin_of
+from permits_engine.audit.tree import Tree
+from permits_engine.domain.errors import PermitsError
+from permits_engine.store import merkle
+from permits_engine.store.database import Database, Unit
+from permits_engine.store.leaf import Row, leaf_hashes
+from permits_engine.store.tiles import ROWS, UNREADABLE, WIDTH, Tiles, seal
+
+CHUNK = 4 * WIDTH
+RANGES = 256
+"""Separate ranges of differences that are kept apart; more are looked into as one."""
+
+Progress = Callable[[int, int], None]
+
+
+def verify(
+    database: Database,
+    signing: SigningKeys,
+    *,
+    outside: Sequence[tuple[str, bytes]] = (),
+    keys: Sequence[Verifier] | None = None,
+    seal_after: bool = True,
+    progress: Progress | None = None,
+) -> Report:
+    """Hold the history against its seals, its checkpoints, and those ``outside`` (a name and the bytes each).
+
+    ``keys`` are the public keys to believe (default: those of the signing key file). What is intact and not
+    sealed yet is sealed at the end, where the store may be written. A break is a finding in the report; what
+    is raised is ``input.invalid`` or ``integrity.broken`` for a checkpoint from outside.
+    """
+    with database.read() as unit:
+        ends, sealed = Ends.read(unit), Tiles(unit).size()
+    origin = origin_of(ends.head.store_id)
+    trusted = signing.verifiers(origin) if keys is None else list(keys)
+    given = [from_outside(data, name, origin, trusted) for name, data in outside]
+    report = Report(events=ends.last, sealed=min(sealed, ends.last), unsealed=max(0, ends.last - sealed))
+    report.signatures = bool(trusted)
+    _Verification(database, Marks(database, origin, trusted, given), report, ends, sealed).run(progress)
+    if seal_after and report.intact:
+        report.sealed_now = _sealed_now(database, sealed)
+    return report
+
+
+def _sealed_now(database: Database, before: int) -> int:
+    try:
+        return seal(database) - before
+    except PermitsError as problem:
+        if problem.code != "store.unavailable":
+            raise
+        # Whoever verifies need not be able to write.
+        return 0
+
+
+class _Verification:
+    def __init__(self, database: Database, marks: Marks, report: Report, ends: Ends, sealed: int) -> None:
+        self._database = database
+        self._marks = marks
+        self._report = report
+        self._ends = ends
+        self._sealed = sealed
+        self._order = Order(report, sealed)
+        self._tree = Tree(marks, report, sealed)
+        self._ranges: list[tuple[int, int]] = []
+
+    def run(self, progress: Progress | None) -> None:
+        total = max(self._ends.last, self._sealed)
+        for after in range(0, total, CHUNK):
+            until = min(after + CHUNK, total)
+            with self._database.read() as unit:
+                self._chunk(unit, after, until)
+            if progress is not None:
+                progress(until, total)
+        self._tree.finish(self._ends.last)
+        self._ends.check(self._report, self._order.seen)
+        with self._database.read() as unit:
+            versions(unit, self._report)
+        self._diagnose()
+        for each in self._order.times:
+            # An event that is named already takes its neighbours' times with it.
+            if not any(
+                f.covers(each.first or 0) or f.covers((each.first or 0) - 1) for f in self._report.findings
+            ):
+                self._report.add(each)
+        self._report.findings.sort(key=lambda found: (found.first is None, found.first or 0))
+
+    def _chunk(self, unit: Unit, after: int, until: int) -> None:
+        last = min(until, self._ends.last)
+        rows = unit.all(ROWS, {"after": after, "until": last})
+        whole = self._order.rows(rows, after, last)
+        made = _made(rows, after, last, whole=whole)
+        tiles = Tiles(unit)
+        for start in range(after, until, WIDTH):
+            number = start // WIDTH
+            now = made[start - after : start - after + WIDTH]
+            tile = tiles.tile(0, number)
+            sealed = _sealed(now, tile)
+            vouched = self._tree.tile(unit, tiles, number, sealed, now)
+            if not vouched and (sealed is not now and sealed != now[: len(sealed)]):
+                self._differs(start + 1, start + max(len(now), len(sealed)))
+            if len(sealed) < min(WIDTH, self._sealed - start):
+                message = f"sealed hashes are missing: tile {number} of level 0 is not whole"
+                self._report.add(Finding("tile", message))
+
+    def _differs(self, first: int, last: int) -> None:
+        if self._ranges and (self._ranges[-1][1] == first - 1 or len(self._ranges) == RANGES):
+            first = self._ranges.pop()[0]
+        self._ranges.append((first, last))
+
+    def _diagnose(self) -> None:
+        if not self._ranges:
+            return
+        diagnosis = Diagnosis(
+            self._database, self._marks, self._report, sealed=self._sealed, met=self._tree.met
+        )
+        for first, last in self._ranges:
+            diagnosis.between(first, last)
+        diagnosis.finish()
+
+
+def _made(rows: Sequence[Row], after: int, last: int, *, whole: bool) -> list[bytes | None]:
+    """The leaf's hash for each position: none where there is no event, or not one, or no leaf can be made."""
+    if whole:
+        try:
+            return list(leaf_hashes(rows))
+        except UNREADABLE:
+            pass
+    made: list[bytes | None] = [None] * (last - after)
+    seen = set()
+    for row in rows:
+        at = row[0] - after - 1
+        made[at] = None if at in seen else _hash_of(row)
+        seen.add(at)
+    return made
+
+
+def _hash_of(row: Row) -> bytes | None:
+    try:
+        return leaf_hashes([row])[0]
+    except UNREADABLE:
+        return None
+
+
+def _sealed(now: list[bytes | None], tile: bytes) -> list[bytes]:
+    """The tile's hashes, as the same list where they are those of the events."""
+    if None not in now and b"".join(now) == tile:  # type: ignore[arg-type]
+        return now  # type: ignore[return-value]
+    size = merkle.HASH_BYTES
+    whole = min(len(tile) // size, WIDTH) * size
+    return [tile[at : at + size] for at in range(0, whole, size)]

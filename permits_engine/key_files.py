@@ -1,0 +1,32 @@
+"""Where a store's master key lies: named, in memory, or beside a SQLite store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy import make_url
+
+from permits_engine.domain.errors import invalid
+from permits_engine.store.keyring import MasterKeys
+
+
+def in_memory(target: str | SqlEngine) -> bool:
+    """Whether an address is that of a store that ends with the process."""
+    if not isinstance(target, str):
+        return False
+    url = make_url(target)
+    return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
+
+
+def master_keys(keys: MasterKeys | str | Path) -> MasterKeys:
+    """The master keys themselves, or those of a file."""
+    return keys if isinstance(keys, MasterKeys) else MasterKeys.load(Path(keys))
+
+
+def default_key_file(target: str | SqlEngine) -> Path:
+    """The key file beside a SQLite store; any other store has to name one."""
+    url = make_url(target) if isinstance(target, str) else target.url
+    if url.get_backend_name() != "sqlite" or not url.database:
+        raise invalid("keys", "name the file of the master key (PERMITS_KEYS, or keys=…) for this store")
+    return Path(url.database).with_suffix(".keys")

@@ -1,0 +1,126 @@
+"""A history with seals and checkpoints on each database, and a hand that bypasses the program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from permits_engine.audit import checkpoints, verification
+from permits_engine.audit.checkpoints import Checkpoint
+from permits_engine.audit.findings import Finding, Report
+from permits_engine.audit.signing import SigningKeys
+from permits_engine.store import history, upgrade
+from permits_engine.store.database import Database
+from permits_engine.store.tiles import seal
+
+STREAMS = 7
+
+
+@dataclass
+class Store:
+    """A store under attack. Event p is version (p - 1) // 7 + 1 of stream ``s(p - 1) % 7``."""
+
+    url: str
+    database: Database
+    signing: SigningKeys = field(default_factory=lambda: SigningKeys(None, in_memory=True))
+    length: int = 0
+
+    def append(self, count: int, says: str = "event") -> None:
+        """So many more events."""
+        records = [
+            history.Record(
+                f"s{at % STREAMS}", at // STREAMS + 1, "permit.noted@1", f'{{"{says}":{at}}}'.encode()
+            )
+            for at in range(self.length, self.length + count)
+        ]
+        for at in range(0, count, 50):
+            with self.database.write() as unit:
+                history.append(unit, records[at : at + 50], now=1_700_000_000_000_000 + self.length + at)
+        self.length += count
+
+    def checkpoint(self) -> Checkpoint:
+        return checkpoints.take(self.database, self.signing, now=0)
+
+    def seal(self) -> None:
+        seal(self.database)
+
+    def verify(self, *outside: Checkpoint, **options: Any) -> Report:
+        given = [(f"checkpoint {each.size}", each.note.encode()) for each in outside]
+        return verification.verify(self.database, self.signing, outside=given, **options)
+
+    def attack(self, *statements: str, **values: Any) -> None:
+        """Carry out SQL on a connection of one's own, all triggers dropped; values are bound by name."""
+        self.bypass(lambda run: [run(each, values) for each in statements])
+
+    def bypass(self, work: Callable[[Callable[..., list[Any]]], Any]) -> Any:
+        """The same with a function, which gets one to run a statement with values."""
+        if self.database.dialect == "sqlite":
+            return self._sqlite(work)
+        return self._postgresql(work)
+
+    def _sqlite(self, work: Callable[[Callable[..., list[Any]]], Any]) -> Any:
+        import sqlite3
+
+        connection = sqlite3.connect(self.url.removeprefix("sqlite:///"))
+        try:
+            for (name,) in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+            ).fetchall():
+                connection.execute(f"DROP TRIGGER {name}")
+            done = work(lambda text, values=(): connection.execute(text, values).fetchall())
+            connection.commit()
+        finally:
+            connection.close()
+        return done
+
+    def _postgresql(self, work: Callable[[Callable[..., list[Any]]], Any]) -> Any:
+        import psycopg
+
+        def run(text: str, values: Any = ()) -> list[Any]:
+            for name in values:
+                text = text.replace(f":{name}", f"%({name})s")
+            cursor = connection.execute(text, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+        with psycopg.connect(self.url) as connection:
+            triggers = connection.execute(
+                "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
+            ).fetchall()
+            for name, table in triggers:
+                connection.execute(f"DROP TRIGGER {name} ON {table}")
+            return work(run)
+
+
+def kinds(report: Report) -> list[tuple[str, int | None, int | None]]:
+    """What was found, and where."""
+    return [(each.kind, each.first, each.last) for each in report.findings]
+
+
+def of_kind(report: Report, kind: str) -> Finding:
+    """The only finding of a kind."""
+    (found,) = [each for each in report.findings if each.kind == kind]
+    return found
+
+
+@pytest.fixture
+def empty(store_url: str) -> Iterator[Store]:
+    """A store without events."""
+    database = Database.open(store_url, create_ok=True)
+    upgrade.initialise(database, now=0)
+    yield Store(store_url, database)
+    database.close()
+
+
+@pytest.fixture
+def store(empty: Store) -> Store:
+    """700 events: checkpoints at 300 and 600, sealed to 650, the last 50 not sealed."""
+    for count in (300, 300):
+        empty.append(count)
+        empty.checkpoint()
+    empty.append(50)
+    empty.seal()
+    empty.append(50)
+    return empty
