@@ -341,6 +341,39 @@ def test_morocco_never_grants_by_silence(file: File) -> None:
     assert file.situation().application_status != "implicitly_granted"
 
 
+def _groundless(file: File, day: date) -> bool:
+    """Whether, by the events alone, nothing can make the stay of a day lawful (Morocco, nothing annulled)."""
+    told = {version: _regularly_notified(file, version) for version, _ in file.history}
+    over = {v: on is not None and on + timedelta(days=15) < day for v, on in told.items()}
+    terms = [x for _, x in file.history if isinstance(x, e.Issued | e.Renewed) and x.effective_on <= day]
+    ended = all(x.valid_until + timedelta(days=15) < day for x in terms)
+    for version, x in file.history:
+        taken = x.NAME == "permit.revoked" and over[version]
+        lost = x.NAME == "permit.lost_by_absence" and x.effective_on <= day
+        ended = ended or taken or lost
+    for version, x in file.history:
+        if isinstance(x, e.ApplicationLodged | e.RenewalRequested):
+            answers = [
+                (v, y) for v, y in file.history if v > version and y.NAME in EXPRESS and y.effective_on <= day
+            ]
+            granted = any(isinstance(y, e.Issued | e.Renewed) for _, y in answers)
+            if not granted and not any(over[v] for v, y in answers):
+                return False
+    notified = [on for v, x in file.history if x.NAME in EXPRESS | {"permit.revoked"} if (on := told[v])]
+    return ended and all(on + timedelta(days=15) < day for on in notified)
+
+
+@given(lives(where="MA", steps=18))
+def test_nobody_is_lawful_without_a_ground(file: File) -> None:
+    """A title over, lost or withdrawn, no request waiting and the days to leave past: the stay is not lawful."""
+    if _annulled(file) or "permit.return_recorded" in file.names():
+        return
+    file.run_pass()
+    for day in _days_of(file):
+        if day <= file.today and _groundless(file, day):
+            assert not file.look(day)[2], f"lawful on {day} without a ground"
+
+
 # --- time and the scheduler -------------------------------------------------------------------------------
 
 ADDS = {"permit.renewed", "permit.implicitly_granted"}
@@ -363,6 +396,11 @@ def test_a_view_by_dates_is_what_a_pass_records(file: File) -> None:
             assert lawful == before[day][2], f"{day}: a pass changed the stay ({drafts})"
 
 
+def _acts(file: File) -> list[tuple[str, date]]:
+    """The history with its legal dates, but for receipts, which a daily pass extends a week ahead."""
+    return [(x.NAME, x.effective_on) for _, x in file.history if x.NAME != "permit.receipt_extended"]
+
+
 @given(lives(steps=14, closing=True), st.integers(1, 500))
 def test_one_pass_after_a_downtime_does_what_daily_passes_would_have_done(file: File, away: int) -> None:
     """Level-triggered: the same acts in the same order, and the same file at the end."""
@@ -375,6 +413,7 @@ def test_one_pass_after_a_downtime_does_what_daily_passes_would_have_done(file: 
     file.today += timedelta(days=away)
     file.run_pass()
     assert file.names() == daily.names()
+    assert _acts(file) == _acts(daily)
     once, often = view(file.situation()), view(daily.situation())
     assert once == often
 
