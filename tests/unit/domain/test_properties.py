@@ -379,7 +379,7 @@ def test_nobody_is_lawful_without_a_ground(file: File) -> None:
 ADDS = {"permit.renewed", "permit.implicitly_granted"}
 
 
-@given(lives(steps=16, closing=True))
+@given(st.one_of(lives(steps=2), lives(steps=16, closing=True)))
 def test_a_view_by_dates_is_what_a_pass_records(file: File) -> None:
     """On no day does a pass change a status or the stay, but where it grants by law or extends a receipt."""
     days = _days_of(file)
@@ -401,7 +401,7 @@ def _acts(file: File) -> list[tuple[str, date]]:
     return [(x.NAME, x.effective_on) for _, x in file.history if x.NAME != "permit.receipt_extended"]
 
 
-@given(lives(steps=14, closing=True), st.integers(1, 500))
+@given(st.one_of(lives(steps=2), lives(steps=14, closing=True)), st.integers(20, 500))
 def test_one_pass_after_a_downtime_does_what_daily_passes_would_have_done(file: File, away: int) -> None:
     """Level-triggered: the same acts in the same order, and the same file at the end."""
     file.run_pass()
@@ -432,6 +432,28 @@ def test_acts_of_the_clock_bear_their_day_and_no_later_one(file: File) -> None:
     days = [draft.effective_on for draft in drafts]
     assert days == sorted(days)
     assert all(day <= file.today for day in days)
+
+
+@given(
+    st.sampled_from([("MA", "ordinary"), ("FR", "temporary"), ("ES", "temporary")]),
+    st.dates(date(2021, 6, 1), date(2024, 12, 31)),
+    st.integers(1, 500),
+    st.booleans(),
+)
+def test_silence_and_return_bear_the_day_after_the_deadline(
+    where: tuple[str, str], filed: date, away: int, complete: bool
+) -> None:
+    """However late the pass, they act from the day after the last one, and never before it is over."""
+    file = File(*where, filed)
+    file.do("lodge_application", missing=[] if complete else ["photos"])
+    file.today += timedelta(days=away)
+    known = Situation(file.permit, filed, file.policy.at(file.today))
+    kind = "decision_due" if complete or where[0] == "FR" else "documents_due"
+    acts = {"permit.implicitly_refused", "permit.implicitly_granted", "permit.application_returned"}
+    due = min(d.due_on for d in deadlines(known) if d.kind in {kind, "documents_due"})
+    assert due is not None
+    found = [draft.effective_on for draft in file.run_pass() if draft.kind.NAME in acts]
+    assert found == ([due + ONE_DAY] if file.today > due else [])
 
 
 # --- the history ------------------------------------------------------------------------------------------
