@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import Connection
 from sqlalchemy import Engine as SqlEngine
@@ -18,7 +18,7 @@ from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command, parse
 from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle
-from permits_engine.domain.competence import refusal
+from permits_engine.domain.competence import roles_for
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
@@ -34,6 +34,9 @@ from permits_engine.store import upgrade
 from permits_engine.store.database import Database
 from permits_engine.store.keyring import Keyring, MasterKeys, holds_keys
 from permits_engine.work import Work
+
+if TYPE_CHECKING:
+    from permits_engine.register.importing import Report
 
 INSTALLER = e.Actor("installer", "administrator")
 """Who adopts the packaged policies."""
@@ -199,6 +202,26 @@ class Engine(Questions, Evidence):
                 batch = []
         yield from self._batch(batch)
 
+    def import_register(
+        self,
+        path: str | Path,
+        *,
+        rejects: str | Path | None = None,
+        jurisdiction: str = "MA",
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Report:
+        """Take an old register (CSV) over; run again after any interruption it ends the same."""
+        from permits_engine.register.importing import import_register
+
+        return import_register(
+            self.database,
+            self.executor,
+            path,
+            rejects=rejects,
+            jurisdiction=jurisdiction,
+            progress=progress,
+        )
+
     def _batch(self, batch: Sequence[tuple[Command, e.Actor]]) -> list[Outcome | PermitsError]:
         if not batch:
             return []
@@ -251,7 +274,8 @@ class Engine(Questions, Evidence):
         found = []
         for name in lifecycle.allowed_now(s):
             body = s.pending_appeal.body if name == "decide_appeal" and s.pending_appeal else None
-            if refusal(policy.at(today), s.day, name, actor, s.prefecture, body) is None:
+            reach = roles_for(policy.at(today), s.day, name, body).get(actor.role)
+            if reach == "any" or (reach == "own" and actor.prefecture == s.prefecture):
                 found.append(name)
         return found
 

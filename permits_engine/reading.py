@@ -118,22 +118,18 @@ def _numbers(
     found: dict[str, Any] = {"file_number": None, "card_number": None}
     if cipher is None:
         return found
-    opened = [
-        (record.version, _opened(event, record, permit.holder_id, cipher))
-        for record in records
-        if (event := codec.decode(record.name, record.payload)).sealed is not None
-        and event.SEALED & {*found, "sealed_value"}
-    ]
-    # A correction acts from the fact that it corrects, whenever it was made.
-    right = {
-        (event.of_version, event.field): event.sealed_value
-        for _, event in opened
-        if isinstance(event, e.Corrected) and event.field in found
-    }
-    for version, event in opened:
+    for record in records:
+        event = codec.decode(record.name, record.payload)
+        if event.sealed is None or not event.SEALED & {*found, "sealed_value"} or event.effective_on > day:
+            continue
+        opened = _opened(event, record, permit.holder_id, cipher)
+        if isinstance(opened, e.Corrected):
+            if opened.field in found:
+                found[opened.field] = opened.sealed_value
+            continue
         for name in found:
-            value = right.get((version, name), getattr(event, name, None))
-            if value is not None and event.effective_on <= day:
+            value = getattr(opened, name, None)
+            if value is not None:
                 found[name] = value
     return found
 
@@ -204,6 +200,7 @@ def explain(executor: Executor, unit: Unit, permit_id: str, version: int | None)
     result = shown(record, permit.holder_id, cipher)
     basis = event.basis
     policy = executor.adopted.current(unit, permit.jurisdiction)
+    known = _local(policy, moment(record.recorded_at))
     if basis is not None:
         adopted = executor.adopted.by_digest(unit, permit.jurisdiction, basis.policy)
         if adopted is None:
@@ -211,9 +208,13 @@ def explain(executor: Executor, unit: Unit, permit_id: str, version: int | None)
         policy = adopted
         result["basis"] = {
             "policy": basis.policy,
-            "rules": [_concerning(event, expanded(policy, rule)) for rule in basis.rules],
+            "rules": [
+                _taken_over(event, known)
+                if rule == e.REGISTER
+                else _concerning(event, expanded(policy, rule))
+                for rule in basis.rules
+            ],
         }
-    known = _local(policy, moment(record.recorded_at))
     s = Situation(permit, event.effective_on, policy.at(known))
     result["deadlines"] = deadlines.explained(s)
     departs = getattr(event, "departs_from", None)
@@ -252,6 +253,20 @@ def expanded(policy: Policy, rule: str) -> dict[str, Any]:
         "in_force_since": value.since.isoformat(),
         "known_since": value.known.isoformat(),
         "confidence": value.confidence,
+    }
+
+
+def _taken_over(event: e.Event, known: date) -> dict[str, Any]:
+    """What stands in place of a rule for what came in with an old register: a fact, decided elsewhere."""
+    return {
+        "rule": e.REGISTER,
+        "parameter": e.REGISTER,
+        "value": "taken over as it stood" if event.actor.id == e.REGISTER else "fell due before the import",
+        "norm": "the old register",
+        "rank": "fact",
+        "in_force_since": event.effective_on.isoformat(),
+        "known_since": known.isoformat(),
+        "confidence": "as recorded",
     }
 
 

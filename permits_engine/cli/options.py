@@ -44,9 +44,7 @@ def hoisted(arguments: list[str]) -> list[str]:
             front.append(each)
         elif each == "--store":
             value = next(typed, None)
-            if value is None:
-                return [each]  # nothing but that it needs a value is worth saying
-            front += [each, value]
+            front += [each] if value is None else [each, value]
         elif each == "--json" and not rest:
             back.append(each)
         else:

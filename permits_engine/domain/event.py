@@ -11,6 +11,9 @@ from typing import ClassVar
 
 import msgspec
 
+REGISTER = "register"
+"""The rule id of what was taken over from an old register: an outside fact, decided by no rule here."""
+
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
     """For whom an act is done: an identity, a role of the policy, and the office where it is held."""
@@ -21,10 +24,19 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The legal basis of an event: the adopted policy text (SHA-256, hexadecimal) and the rules used."""
+    """The legal basis of an event: the adopted policy text (SHA-256, hexadecimal) and the rules used.
+
+    Of what came in with an old register the first rule is ``REGISTER``; an act of the clock that the import
+    recorded names after it the rules by which it fell due.
+    """
 
     policy: str
     rules: tuple[str, ...] = ()
+
+    @property
+    def imported(self) -> bool:
+        """Whether the event came in with an old register."""
+        return REGISTER in self.rules
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from permits_engine.domain.event import Actor, Basis, Event, stored_name
+from permits_engine.domain.event import REGISTER, Actor, Basis, Event, stored_name
 from permits_engine.domain.other_events import (
     FactRecorded,
     HolderRegistered,
@@ -59,6 +59,7 @@ EVENTS: dict[str, type[Event]] = {stored_name(kind): kind for kind in _all(Event
 
 __all__ = [
     "EVENTS",
+    "REGISTER",
     "Actor",
     "AppealDecided",
     "Appealed",

@@ -271,10 +271,6 @@ KINDS: dict[str, str] = {
     "reminders.tiers": "tiers",
     "notices.quiet": "quiet",
     "competence": "competence",
-    "mandate.required": "flag",
-    "mandate": "reference",
-    "delegation.required": "flag",
-    "delegation": "reference",
     "extension.blanket": "extension",
     "title.requires": "protections",
     "term.shorter": "code",
@@ -289,19 +285,5 @@ KINDS: dict[str, str] = {
 }
 """Every parameter that the engine knows, and the kind of value that it takes."""
 
-SCOPES = frozenset(
-    {
-        "category",
-        "stage",
-        "body",
-        "against",
-        "title_kind",
-        "kind",
-        "right",
-        "office",
-        "role",
-        "actor",
-        "command",
-    }
-)
+SCOPES = frozenset({"category", "stage", "body", "against", "title_kind", "kind", "right"})
 """What ``applies`` may distinguish."""

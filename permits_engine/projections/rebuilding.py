@@ -161,9 +161,12 @@ def _compare(live: dict[str, Any] | None, permit: Any, policy: Policy, report: R
 
 
 def _earlier(live: dict[str, Any], fresh: dict[str, Any]) -> bool:
-    """An adoption asks for a look sooner than the file itself would: early is right, late never is."""
+    """An adoption asks for a look sooner than the file itself would: early is right, late never is.
+
+    The day of evaluation is early enough: an imported file has nothing to tell on the days before.
+    """
     return live["next_due"] is not None and (
-        fresh["next_due"] is None or live["next_due"] <= fresh["next_due"]
+        fresh["next_due"] is None or live["next_due"] <= max(fresh["next_due"], live["evaluated_on"])
     )
 
 

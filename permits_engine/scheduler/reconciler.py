@@ -23,12 +23,14 @@ from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
 from permits_engine.execution import Executor, events_of
+from permits_engine.outcomes import moment
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.rebuilding import park
 from permits_engine.projections.rows import evaluated, row_of
 from permits_engine.scheduler.outbox import Outbox, Result, Waiting
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.history import StoredRecord
 from permits_engine.store.ids import derived
 from permits_engine.store.schema import permits, scheduler_passes
 from permits_engine.work import Work
@@ -104,14 +106,14 @@ class Reconciler:
         report = Pass(on)
         results: list[Result] = []
         while True:
-            waiting, size, noted = self._step(results, on, now, report, started if record else None)
-            if size and progress is not None:
-                progress(report)
-            if noted:
-                return report
+            waiting, size, noted = self._step(results, on, report, started if record else None)
             if not size:
                 break
             results = self.outbox.send(waiting, on, now)
+            if progress is not None:
+                progress(report)
+        if noted:
+            return report
         report.held = self.outbox.flush(on, now, report.notices)
         if record:
             with self.database.write() as unit:
@@ -119,7 +121,7 @@ class Reconciler:
         return report
 
     def _step(
-        self, results: Sequence[Result], on: date, now: datetime, report: Pass, started: int | None
+        self, results: Sequence[Result], on: date, report: Pass, started: int | None
     ) -> tuple[list[Waiting], int, bool]:
         """One transaction; where nothing is left to do, not even a letter of before, it notes the pass too."""
         done = Pass(on)
@@ -129,19 +131,18 @@ class Reconciler:
                 work = self.executor.begin(unit)
                 self.outbox.record(work, results, done.notices)
                 ids = [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": BATCH})]
-                waiting = self._settle_all(work, ids, on, now, done)
+                waiting = self._settle_all(work, ids, on, done)
                 work.write()
-                last = len(ids) < BATCH and not waiting
-                if last and started is not None and not self.outbox.anything_open(unit):
+                if not ids and started is not None and not self.outbox.anything_open(unit):
                     self._note(unit, _sum(report, done), started)
                     noted = True
         except ConflictError:
             self.outbox.record_each(results, report.notices)
-            return self._one_by_one(on, now, report)
+            return self._one_by_one(on, report)
         report.add(done)
         return waiting, len(ids), noted
 
-    def _one_by_one(self, on: date, now: datetime, report: Pass) -> tuple[list[Waiting], int, bool]:
+    def _one_by_one(self, on: date, report: Pass) -> tuple[list[Waiting], int, bool]:
         """After a conflict each file is tried by itself; what is still disputed waits for the next pass."""
         with self.database.read() as unit:
             ids = [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": BATCH})]
@@ -152,7 +153,7 @@ class Reconciler:
             try:
                 with self.database.write() as unit:
                     work = self.executor.begin(unit)
-                    claimed = self._settle_all(work, [permit_id], on, now, done)
+                    claimed = self._settle_all(work, [permit_id], on, done)
                     work.write()
             except ConflictError:
                 continue
@@ -161,22 +162,23 @@ class Reconciler:
             size += 1
         return waiting, size, False
 
-    def _settle_all(
-        self, work: Work, ids: Sequence[str], on: date, now: datetime, report: Pass
-    ) -> list[Waiting]:
+    def _settle_all(self, work: Work, ids: Sequence[str], on: date, report: Pass) -> list[Waiting]:
         found: list[_Found] = []
         for permit_id, records in history.streams(work.unit, ids).items():
             report.files += 1
             try:
-                permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+                past = [(r.version, codec.decode(r.name, r.payload)) for r in records]
+                permit = fold(permit_id, past)
                 assert permit is not None
-                found += self._settle(work, permit, on, report)
+                due = self._settle(work, permit, on, report)
+                if not _imported_after(on, past[0][1], records[0], work.policy(permit.jurisdiction)):
+                    found += due
             except PermitsError as problem:
                 if problem.code in _NOBODYS_FAULT:
                     raise
                 park(work.unit, permit_id, problem.message, self.executor.now())
                 report.parked += 1
-        return self._claim(work, found, on, now, report)
+        return self._claim(work, found, on)
 
     def _settle(self, work: Work, permit: Permit, on: date, report: Pass) -> list[_Found]:
         """Record what time alone has brought about, and the file's row; gives the messages due."""
@@ -201,52 +203,42 @@ class Reconciler:
         work.change(permit, policy, on, seen, records, row)
         return [_Found(derived(f"notice/{each.key(permit.permit_id)}"), each, s, policy) for each in due]
 
-    def _claim(
-        self, work: Work, found: Sequence[_Found], on: date, now: datetime, report: Pass
-    ) -> list[Waiting]:
-        """Messages that nobody has claimed yet become due by an event of their own; gives those to send."""
+    def _claim(self, work: Work, found: Sequence[_Found], on: date) -> list[Waiting]:
+        """Messages that nobody has claimed yet become due by an event of their own."""
         known = writing.known_notices(work.unit, [each.notice_id for each in found])
         fresh = [each for each in found if each.notice_id not in known]
         work.expect_persons(each.situation.permit.holder_id for each in fresh)
         waiting = []
-        for each in fresh:
+        for notice_id, due, s, policy in fresh:
+            permit = s.permit
             try:
-                claimed = self._claimed(work, each, on)
+                person = work.person(permit.holder_id)
             except PermitsError as problem:
                 if problem.code in _NOBODYS_FAULT:
                     raise
                 work.write()
-                park(work.unit, each.situation.permit.permit_id, problem.message, self.executor.now())
+                park(work.unit, permit.permit_id, problem.message, self.executor.now())
                 continue
-            served = self.outbox.at_once(claimed, on, now)
-            records = work.sealed(claimed.notice_id, 0, [claimed.event], None)
-            work.append(records)
-            row = self.outbox.extended(work, claimed, served, report.notices)
+            event = self.executor.stamper(SCHEDULER, None, on)(
+                e.NoticeDue,
+                permit_id=permit.permit_id,
+                holder_id=permit.holder_id,
+                kind=due.kind,
+                to=due.to,
+                anchor=due.anchor,
+                office=s.prefecture,
+                language=person.language or "",
+                tier=due.tier,
+                due_on=due.due_on,
+                deadline=due.deadline,
+                expedited=due.expedited,
+            )
+            assert isinstance(event, e.NoticeDue)
+            row = notice_rows.first_row(notice_id, event, self.executor.now())
             work.later(writing.INSERT_NOTICE, row)
-            if not served:
-                waiting.append(claimed)
+            work.append(work.sealed(notice_id, 0, [event], None))
+            waiting.append(Waiting(notice_id, row, event, permit, person, policy, s))
         return waiting
-
-    def _claimed(self, work: Work, found: _Found, on: date) -> Waiting:
-        notice_id, due, s, policy = found
-        permit, person = s.permit, work.person(s.permit.holder_id)
-        event = self.executor.stamper(SCHEDULER, None, on)(
-            e.NoticeDue,
-            permit_id=permit.permit_id,
-            holder_id=permit.holder_id,
-            kind=due.kind,
-            to=due.to,
-            anchor=due.anchor,
-            office=s.prefecture,
-            language=person.language or "",
-            tier=due.tier,
-            due_on=due.due_on,
-            deadline=due.deadline,
-            expedited=due.expedited,
-        )
-        assert isinstance(event, e.NoticeDue)
-        row = notice_rows.first_row(notice_id, event, self.executor.now())
-        return Waiting(notice_id, row, event, permit, person, policy, s)
 
     def preview(self, on: date) -> list[dict[str, Any]]:
         """What a pass would do on a day, doing nothing."""
@@ -302,6 +294,14 @@ def _sum(first: Pass, second: Pass) -> Pass:
     whole.add(first)
     whole.add(second)
     return whole
+
+
+def _imported_after(on: date, first: e.Event, record: StoredRecord, policy: Policy) -> bool:
+    """Whether a file came in with an old register after that day, on which nobody was to be told anything."""
+    if first.basis is None or not first.basis.imported:
+        return False
+    zone = ZoneInfo(policy.calendar.time_zone)
+    return on < moment(record.recorded_at).astimezone(zone).date()
 
 
 def is_quiet(policy: Policy, now: datetime) -> bool:

@@ -8,10 +8,7 @@ from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, L
 
 
 class CounterChannel:
-    """Accepts every letter for the counter of its office, where the holder is served it in person.
-
-    Nothing leaves the store: the record is the delivery.
-    """
+    """Accepts every letter for the counter of its office, where the holder is served it in person."""
 
     name = "counter"
 
@@ -21,11 +18,7 @@ class CounterChannel:
 
     def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
         """Leave letters at the counters of their offices."""
-        return [self.served(letter.office) for letter in letters]
-
-    def served(self, office: str) -> Evidence:
-        """What shows that a message waits at the counter of an office."""
-        return Evidence(self.name, None, f"waits at the counter of {office}")
+        return [Evidence(self.name, None, f"waits at the counter of {letter.office}") for letter in letters]
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -1,0 +1,339 @@
+"""A register taken over: row by row all or nothing, in batches that each commit, and never twice.
+
+What tells a row again is the ``commands`` table, as for any command: under an HMAC of its file number stands
+an HMAC of its content. The first is keyed by the store's own register key, the second by the holder's: neither
+reveals anything without the keys, and the second says nothing more once the holder's data are erased. So an
+import that was stopped anywhere is simply run again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from permits_engine.domain import events as e
+from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
+from permits_engine.domain.policy import Policy
+from permits_engine.execution import Executor
+from permits_engine.projections import writing
+from permits_engine.projections.upserts import insert_new
+from permits_engine.register.lookalikes import LookAlikes
+from permits_engine.register.planning import Plan, Planner
+from permits_engine.register.reading import RegisterFile, Row, open_register
+from permits_engine.register.rejects import Rejects, default_place
+from permits_engine.register.rows import BadRow, Checks, Record
+from permits_engine.store import codec, history
+from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.ids import uuid7
+from permits_engine.store.keyring import NEW_KEY, Cipher
+from permits_engine.store.schema import commands, holders
+from permits_engine.store.sql import among
+
+BATCH = 500
+"""Rows in one transaction."""
+MOST_TEXT = 2_000_000
+"""Characters held at once: a batch of enormous rows is cut short."""
+ATTEMPTS = 3
+KEY_OF_REGISTER = "register"
+"""Under this name, which is no holder's, the key of the register's index stands among the keys."""
+
+_NEW_COMMAND = insert_new(commands)
+_NEW_HOLDER = insert_new(holders)
+_KNOWN = Statement(among("SELECT command_id, digest, holder_id FROM commands WHERE command_id"))
+
+Progress = Callable[[int, int], None]
+
+
+class Report(msgspec.Struct):
+    """What became of a register: ``read`` is the sum of the next three."""
+
+    read: int = 0
+    imported: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    rejects: str | None = None
+    codes: dict[str, int] = msgspec.field(default_factory=dict)
+    look_alikes: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    encoding: str = ""
+    separator: str = ""
+    ignored_columns: list[str] = msgspec.field(default_factory=list)
+
+
+class Entry(msgspec.Struct):
+    """A row on its way: its record or what is wrong with it."""
+
+    row: Row
+    record: Record | None = None
+    bad: BadRow | None = None
+    key: str = ""
+
+
+def import_register(
+    database: Database,
+    executor: Executor,
+    path: str | Path,
+    *,
+    rejects: str | Path | None = None,
+    jurisdiction: str = "MA",
+    progress: Progress | None = None,
+) -> Report:
+    """Take a register over; what cannot go in stands in the rejects file (default: beside the register).
+
+    Raises ``input.invalid``, before anything is written, where the file or its header cannot be read or the
+    rejects have no place; ``policy.none_in_force`` where the jurisdiction has no policy.
+    """
+    source = Path(path)
+    place = Path(rejects) if rejects is not None else default_place(source)
+    with ExitStack() as stack:
+        file = stack.enter_context(open_register(source))
+        if place.exists() and place.samefile(source):
+            raise invalid("--rejects", "is the register itself; name another file")
+        out = Rejects(place, file.own_columns, file.separator)
+        stack.callback(out.discard)
+        people = stack.enter_context(closing(LookAlikes()))
+        work = _Import(database, executor, jurisdiction, file, out, people)
+        work.run(progress)
+        done = out.finish()
+        work.report.rejects = str(done) if done is not None else None
+        work.report.look_alikes = people.groups()
+        return work.report
+
+
+class _Import:
+    """One run over one file."""
+
+    def __init__(
+        self,
+        database: Database,
+        executor: Executor,
+        jurisdiction: str,
+        file: RegisterFile,
+        out: Rejects,
+        people: LookAlikes,
+    ) -> None:
+        self.database = database
+        self.executor = executor
+        self.jurisdiction = jurisdiction
+        self.file = file
+        self.out = out
+        self.people = people
+        self.run_id = executor.new_id()
+        self.report = Report(encoding=file.encoding, separator=file.separator, ignored_columns=file.ignored)
+        self._checks: Checks | None = None
+        self._index = self._index_key()
+
+    def run(self, progress: Progress | None) -> None:
+        """Every row, in batches."""
+        batch: list[Entry] = []
+        held = 0
+        for row in self.file.rows():
+            batch.append(Entry(row))
+            held += sum(map(len, row.cells))
+            if len(batch) == BATCH or held > MOST_TEXT:
+                self._settle(batch)
+                batch, held = [], 0
+                if progress is not None:
+                    progress(self.file.position(), self.file.size)
+        if batch:
+            self._settle(batch)
+        if progress is not None:
+            progress(self.file.size, self.file.size)
+
+    # --- one batch ----------------------------------------------------------------------------------------
+
+    def _settle(self, batch: list[Entry]) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                people = self._attempt(batch)
+                break
+            except ConflictError:  # somebody imports the same rows, or a policy was adopted: look again
+                if attempt == ATTEMPTS:
+                    raise
+        self.people.add(people)
+        report = self.report
+        report.read += len(batch)
+        for entry in batch:
+            if entry.bad is not None:
+                code = entry.bad.code
+                report.rejected += 1
+                report.codes[code] = report.codes.get(code, 0) + 1
+                self.out.add(entry.row.line, code, entry.bad.reason, self.file.own_cells(entry.row))
+
+    def _attempt(self, batch: list[Entry]) -> list[tuple[Record, int, str]]:
+        """Check, plan and write a batch; gives who is in the store now, with their lines."""
+        with self.database.read() as unit:
+            checks = self._current(unit)
+            for entry in batch:
+                self._check(entry, checks)
+            known, people = self._compare(unit, batch)
+        planner = self._planner(checks)
+        plans: list[tuple[Entry, Plan]] = []
+        first: dict[str, tuple[Record, str]] = {}
+        for entry in batch:
+            if entry.bad is not None or entry.key in known:
+                continue
+            assert entry.record is not None
+            before = first.get(entry.key)
+            if before is not None:
+                same = before[0] == entry.record
+                if same:
+                    known_again = (entry.record, entry.row.line, before[1])
+                    people.append(known_again)
+                else:
+                    entry.bad = _changed(entry.record)
+                continue
+            try:
+                plan = planner.plan(entry.record)
+            except PermitsError as problem:
+                entry.bad = BadRow("row.refused", problem.message)
+                continue
+            plans.append((entry, plan))
+            first[entry.key] = (entry.record, plan.holder_id)
+        if plans:
+            self._write(plans, checks.policy)
+        people += [(entry.record, entry.row.line, plan.holder_id) for entry, plan in plans if entry.record]
+        sound = sum(entry.bad is None for entry in batch)
+        self.report.imported += len(plans)
+        self.report.unchanged += sound - len(plans)
+        return people
+
+    def _check(self, entry: Entry, checks: Checks) -> None:
+        entry.bad, entry.record = None, None
+        try:
+            if entry.row.fault is not None:
+                raise BadRow(*entry.row.fault)
+            entry.record = checks.record(self.file.fields(entry.row))
+        except BadRow as bad:
+            entry.bad = bad
+        except PermitsError as problem:
+            entry.bad = BadRow("row.refused", problem.message)
+        else:
+            entry.key = f"register/{self._index.hmac(entry.record.file_number.encode()).hex()}"
+
+    def _compare(self, unit: Unit, batch: Sequence[Entry]) -> tuple[set[str], list[tuple[Record, int, str]]]:
+        """What the store knows already: the same rows stay as they are, changed ones are refused."""
+        ids = list({entry.key for entry in batch if entry.bad is None})
+        given: Any = json.dumps(ids) if unit.dialect == "sqlite" else ids
+        found = {row[0]: row for row in unit.all(_KNOWN, {"ids": given})} if ids else {}
+        keys = self.executor.keyring.load_many(unit, [row[2] for row in found.values()])
+        people: list[tuple[Record, int, str]] = []
+        for entry in batch:
+            row = found.get(entry.key)
+            if entry.bad is not None or row is None:
+                continue
+            assert entry.record is not None
+            cipher = keys[row[2]]
+            if cipher is None:
+                entry.bad = BadRow(
+                    "row.erased", "this file is known and its holder's data were erased; nothing comes back"
+                )
+            elif cipher.hmac(entry.record.canonical()) != bytes(row[1]):
+                entry.bad = _changed(entry.record)
+            else:
+                people.append((entry.record, entry.row.line, row[2]))
+        return set(found), people
+
+    def _write(self, plans: Sequence[tuple[Entry, Plan]], policy: Policy) -> None:
+        executor = self.executor
+        with self.database.write() as unit:
+            if executor.adopted.current(unit, self.jurisdiction).digest != policy.digest:
+                raise error("concurrency.conflict", "another policy was adopted meanwhile")
+            records: list[history.Record] = []
+            keys: list[dict[str, Any]] = []
+            remembered: list[dict[str, Any]] = []
+            for entry, plan in plans:
+                assert entry.record is not None
+                cipher, key = executor.keyring.make(plan.holder_id)
+                keys.append(key)
+                records += _records(plan, cipher)
+                remembered.append(
+                    {
+                        "command_id": entry.key,
+                        "digest": cipher.hmac(entry.record.canonical()),
+                        "holder_id": plan.holder_id,
+                        "permit_id": plan.permit_id,
+                        "stream": plan.permit_id,
+                        "first_version": 0,
+                        "last_version": len(plan.events),
+                    }
+                )
+            persons = [{"holder_id": plan.holder_id, "version": 1, "gate": 0} for _, plan in plans]
+            rows = [plan.row for _, plan in plans]
+            _all_new(remembered, unit.each(_NEW_COMMAND, remembered))
+            _all_new(keys, unit.each(NEW_KEY, keys))
+            _all_new(persons, unit.each(_NEW_HOLDER, persons))
+            _all_new(rows, writing.insert_rows(unit, rows))
+            messages = [row for _, plan in plans for row, _, _ in plan.notices]
+            if messages:
+                _all_new(messages, unit.each(writing.INSERT_NOTICE, messages))
+            history.append(unit, records, now=executor.now())
+
+    # --- what a run needs ---------------------------------------------------------------------------------
+
+    def _current(self, unit: Unit) -> Checks:
+        policy = self.executor.adopted.current(unit, self.jurisdiction)
+        today = self.executor.today(policy)
+        old = self._checks
+        if old is None or old.policy is not policy or old.today != today:
+            self._checks = old = Checks(policy, today)
+        return old
+
+    def _planner(self, checks: Checks) -> Planner:
+        executor = self.executor
+        now, random = executor.now(), executor.random
+        return Planner(
+            checks,
+            now=now,
+            new_id=lambda: uuid7(now, random),
+            operator=executor.operator,
+            correlation_id=self.run_id,
+        )
+
+    def _index_key(self) -> Cipher:
+        keyring = self.executor.keyring
+        with self.database.read() as unit:
+            self._current(unit)  # a jurisdiction without a policy is refused before anything is written
+            key = keyring.load(unit, KEY_OF_REGISTER)
+        if key is not None:
+            return key
+        try:
+            with self.database.write() as unit:
+                return keyring.mint(unit, KEY_OF_REGISTER)
+        except ConflictError:
+            with self.database.read() as unit:
+                key = keyring.load(unit, KEY_OF_REGISTER)
+            assert key is not None
+            return key
+
+
+def _records(plan: Plan, cipher: Cipher) -> list[history.Record]:
+    holder_id, permit_id = plan.holder_id, plan.permit_id
+    found = [_record(holder_id, 1, plan.person, holder_id, cipher)]
+    found += [_record(permit_id, n, event, holder_id, cipher) for n, event in enumerate(plan.events, 1)]
+    for row, due, dropped in plan.notices:
+        found.append(_record(row["notice_id"], 1, due, holder_id, cipher))
+        found.append(_record(row["notice_id"], 2, dropped, holder_id, cipher))
+    return found
+
+
+def _record(stream: str, version: int, event: e.Event, holder_id: str, cipher: Cipher) -> history.Record:
+    payload = codec.encode(event, version=version, stream=stream, holder_id=holder_id, cipher=cipher)
+    return history.Record(stream, version, e.stored_name(event), payload)
+
+
+def _all_new(rows: Sequence[dict[str, Any]], written: int) -> None:
+    if written != len(rows):
+        raise error("concurrency.conflict", "another import takes the same rows over; look again")
+
+
+def _changed(record: Record) -> BadRow:
+    return BadRow(
+        "row.changed",
+        f"the file {record.file_number} is known with another content; nothing was changed: "
+        "correct it in the store (correct_record, update_holder)",
+    )

@@ -1,0 +1,231 @@
+"""What a good record becomes: events with the register's own dates, and what the clock did since.
+
+The facts of a register are taken as they are: they bear the rule id ``register`` and are decided by nobody
+here. Time has passed over them: the acts of the clock that fell due before the import are recorded with it,
+under the same mark, and what would have been written to somebody about deadlines long gone is marked as
+suppressed. What lies ahead is left to the next pass of the scheduler, as for any other file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from permits_engine import commands as c
+from permits_engine.domain import duties, notice
+from permits_engine.domain import events as e
+from permits_engine.domain.case import Case, Draft, Holder
+from permits_engine.domain.clocks import ONE_DAY, Period, add, term_end
+from permits_engine.domain.permit import Permit, apply, fold
+from permits_engine.domain.policy import Rules
+from permits_engine.domain.situation import Situation
+from permits_engine.projections import notice_rows
+from permits_engine.projections.rows import evaluated
+from permits_engine.register.rows import Checks, Record
+from permits_engine.store.ids import derived
+
+REGISTER = e.Actor("register", "administrator")
+"""For whom an imported fact is recorded: the old register itself."""
+CLOCK = e.Actor("scheduler", "scheduler")
+BEFORE = "before_import"
+"""Why a message about a deadline that had passed before the import is not sent."""
+
+_AT_ONCE = frozenset({"title_lapsed", "receipt_extended", "decision_notified"})
+
+
+class Plan(msgspec.Struct):
+    """Everything that one record adds to the store; sealed fields are still open."""
+
+    holder_id: str
+    permit_id: str
+    person: e.Event
+    events: list[e.Event]
+    row: dict[str, Any]
+    notices: list[tuple[dict[str, Any], e.Event, e.Event]]
+
+
+class Planner:
+    """Makes plans under the policy of one jurisdiction, on one day."""
+
+    def __init__(
+        self,
+        checks: Checks,
+        *,
+        now: int,
+        new_id: Callable[[], str],
+        operator: str,
+        correlation_id: str,
+    ) -> None:
+        self.checks = checks
+        self.policy = checks.policy
+        self.today = checks.today
+        self.rules = checks.rules
+        self.now = now
+        self.new_id = new_id
+        self.operator = operator
+        self.correlation_id = correlation_id
+        self._outside = e.Basis(self.policy.digest, (e.REGISTER,))
+
+    def plan(self, record: Record) -> Plan:
+        """The events and rows of a record."""
+        holder_id, permit_id = self.new_id(), self.new_id()
+        person = self._stamp(
+            e.HolderRegistered,
+            record.lodged_on,
+            REGISTER,
+            self._outside,
+            family_name=record.family_name,
+            given_names=record.given_names,
+            birth_date=record.birth_date.isoformat(),
+            sex=record.sex,
+            nationality=record.nationality,
+            language=record.language,
+            email=record.email,
+            phone=record.phone,
+        )
+        events = [
+            self._stamp(d.kind, d.effective_on, REGISTER, self._outside, **d.fields)
+            for d in self._facts(record, holder_id)
+        ]
+        permit = fold(permit_id, enumerate(events, 1))
+        assert permit is not None
+        for draft in self._clock(permit):
+            basis = e.Basis(self.policy.digest, (e.REGISTER, *draft.rules))
+            event = self._stamp(draft.kind, draft.effective_on, CLOCK, basis, **draft.fields)
+            apply(permit, permit.version + 1, event)
+            events.append(event)
+        s = Situation(permit, self.today, self.policy.at(self.today))
+        row, due = evaluated(s, settled=True)
+        past = [each for each in due if is_past(each, self.today)]
+        if len(past) < len(due):
+            # The next pass has something to say; one for a day before today has not.
+            row["next_due"] = self.today.isoformat()
+        notices = [self._suppressed(each, s, record.language) for each in past]
+        return Plan(holder_id, permit_id, person, events, row, notices)
+
+    # --- the register's own facts -------------------------------------------------------------------------
+
+    def _facts(self, r: Record, holder_id: str) -> list[Draft]:
+        scope = {"category": r.category, "stage": "application"}
+        kind = self.checks.title_kind(r.category, r.lodged_on)
+        lodged = Draft(
+            e.ApplicationLodged,
+            r.lodged_on,
+            {
+                "holder_id": holder_id,
+                "jurisdiction": r.jurisdiction,
+                "category": r.category,
+                "prefecture": r.prefecture,
+                "title_kind": kind,
+                "criterion": r.criterion,
+                "nationality": r.nationality,
+                "sex": r.sex,
+                "age": c.ages(r.birth_date, r.lodged_on),
+                "file_number": r.file_number,
+            },
+        )
+        if r.decision is None:
+            return [lodged, *self._receipt(r, {**scope, "title_kind": kind})]
+        assert r.decided_on is not None
+        if r.decision == "refused":
+            return [lodged, Draft(e.Refused, r.decided_on, {"request": 1})]
+        assert r.valid_from is not None
+        assert r.valid_until is not None
+        term = {
+            "term_number": 1,
+            "valid_from": r.valid_from,
+            "valid_until": r.valid_until,
+            "term": str(length(r.valid_from, r.valid_until)),
+            "title_kind": kind,
+        }
+        return [lodged, Draft(e.Issued, r.decided_on, term)]
+
+    def _receipt(self, r: Record, scope: dict[str, str]) -> list[Draft]:
+        """The receipt that the law gives on filing, where the file is still open.
+
+        A register says nothing of receipts; of a decided file none is needed any more. An open one keeps its
+        holder's standing on paper only if its receipt is known and goes on being extended.
+        """
+        given = self.rules.get("receipt.given", r.lodged_on, scope)
+        term = self.rules.get("receipt.term", r.lodged_on, scope)
+        if given is None or term is None:
+            return []
+        return [Draft(e.ReceiptIssued, r.lodged_on, {"until": add(r.lodged_on, term)})]
+
+    # --- what time alone has brought about ----------------------------------------------------------------
+
+    def _clock(self, permit: Permit) -> list[Draft]:
+        rules = Rules(self.policy, self.today)
+        situation = Situation(permit, self.today, rules)
+        case = Case("run_clock", None, situation, Holder(), rules, CLOCK, self.today, self.today, target=None)
+        return duties.due(case)
+
+    def _suppressed(
+        self, due: notice.Notice, s: Situation, language: str | None
+    ) -> tuple[dict[str, Any], e.Event, e.Event]:
+        """A message that will never be sent: its row, and the two events of its stream."""
+        permit = s.permit
+        fell_due = self._stamp(
+            e.NoticeDue,
+            self.today,
+            CLOCK,
+            None,
+            permit_id=permit.permit_id,
+            holder_id=permit.holder_id,
+            kind=due.kind,
+            to=due.to,
+            anchor=due.anchor,
+            office=s.prefecture,
+            language=language or "",
+            tier=due.tier,
+            due_on=due.due_on,
+            deadline=due.deadline,
+            expedited=due.expedited,
+        )
+        assert isinstance(fell_due, e.NoticeDue)
+        dropped = self._stamp(e.NoticeSuppressed, self.today, CLOCK, None, reason=BEFORE)
+        row = notice_rows.first_row(derived(f"notice/{due.key(permit.permit_id)}"), fell_due, self.now)
+        return notice_rows.after(row, dropped, 2, self.now), fell_due, dropped
+
+    def _stamp(
+        self,
+        kind: type[e.Event],
+        effective_on: date,
+        actor: e.Actor,
+        basis: e.Basis | None,
+        /,
+        **fields: Any,
+    ) -> e.Event:
+        return kind(
+            event_id=self.new_id(),
+            effective_on=effective_on,
+            actor=actor,
+            operator=self.operator,
+            correlation_id=self.correlation_id,
+            basis=basis,
+            **fields,
+        )
+
+
+def is_past(due: notice.Notice, today: date) -> bool:
+    """Whether a message due on the day of the import is about something that lay behind already.
+
+    What the import itself records of the clock is told to nobody, and no office is told of a deadline that it
+    missed before. A reminder to renew is due only while the holder may still do so, and is sent.
+    """
+    if due.kind in _AT_ONCE:
+        return True
+    return due.to == notice.PREFECTURE and due.due_on is not None and due.due_on < today
+
+
+def length(valid_from: date, valid_until: date) -> Period:
+    """The length of a term: whole years or months where it is, else days (both ends inclusive)."""
+    whole = (valid_until.year - valid_from.year) * 12 + valid_until.month - valid_from.month
+    for months in (whole, whole + 1):
+        period = Period(months // 12, months % 12)
+        if months > 0 and term_end(valid_from, period) == valid_until:
+            return period
+    return Period(days=(valid_until - valid_from + ONE_DAY).days)

@@ -1,0 +1,370 @@
+"""A register's file as rows: encodings, separators, headers, quotes; nothing here knows what a row means.
+
+The file is read in one go and never held in memory. What a spreadsheet or an old database may have written is
+read: UTF-8 with or without BOM, Windows-1252, UTF-16; comma, semicolon or tab; a header in French or English.
+A row that cannot be read is given with its fault; it never takes the rows after it along.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, TextIO
+
+from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.register.words import unescaped, word
+
+COLUMNS: dict[str, str] = {
+    "file_number": "numero_dossier",
+    "family_name": "nom",
+    "given_names": "prenoms",
+    "birth_date": "date_naissance",
+    "sex": "sexe",
+    "nationality": "nationalite",
+    "prefecture": "prefecture",
+    "category": "categorie",
+    "criterion": "critere",
+    "lodged_on": "date_depot",
+    "decided_on": "date_decision",
+    "decision": "decision",
+    "valid_from": "date_debut",
+    "valid_until": "date_fin",
+    "language": "langue",
+    "email": "email",
+    "phone": "telephone",
+}
+"""The columns of a register: the English name, by which the program speaks of it, and the French one."""
+
+NEEDED = (
+    "file_number",
+    "family_name",
+    "given_names",
+    "birth_date",
+    "sex",
+    "nationality",
+    "prefecture",
+    "category",
+    "lodged_on",
+)
+"""Columns that a header must have, and cells that must be filled."""
+
+REASONS = ("line", "code", "reason")
+"""The columns that a rejects file has before those of the register."""
+
+LONGEST_ROW = 4_000_000
+"""Characters: more of one row is not kept."""
+LONGEST_CELL = 32_767
+"""Characters: what a cell of a spreadsheet may hold."""
+MOST_LINES = 100
+"""Lines over which one row may run before a quotation mark counts as never closed."""
+_SEPARATORS = (",", ";", "\t")
+_CHUNK = 1 << 20
+_ENDS = "\r\n"
+_UNDECODED = re.compile("[\udc80-\udcff]")
+_SIGNATURES = {
+    b"PK\x03\x04": "is a spreadsheet or an archive; save it as CSV (UTF-8)",
+    b"\xd0\xcf\x11\xe0": "is an old spreadsheet; save it as CSV (UTF-8)",
+    b"%PDF": "is a PDF; export the register as CSV (UTF-8)",
+    b"\xff\xfe\x00\x00": "is UTF-32; save it as CSV (UTF-8)",
+    b"\x00\x00\xfe\xff": "is UTF-32; save it as CSV (UTF-8)",
+}
+
+_NAMES = {word(name): field for field, french in COLUMNS.items() for name in (field, french)}
+
+
+class Row(NamedTuple):
+    """One row: the line of the file on which it begins, its cells, and what is wrong with its form."""
+
+    line: int
+    cells: list[str]
+    fault: tuple[str, str] | None = None
+
+
+class RegisterFile:
+    """An open register; ``rows`` gives its rows once, blank ones left out."""
+
+    def __init__(self, text: TextIO, encoding: str, size: int, at: Callable[[], int]) -> None:
+        self.encoding = encoding
+        self.size = size
+        self.position = at
+        self._lines = _Lines(text)
+        first = self._lines.take()
+        if first is not None and re.fullmatch(r'\s*"?sep=.?"?\s*', first):
+            first = self._lines.take()  # a hint for spreadsheets
+        while first is not None and not first.strip():
+            first = self._lines.take()
+        if first is None:
+            raise invalid("FILE", "is empty; its first line names the columns")
+        self.separator, self.header = _header(first.rstrip(_ENDS))
+        self.again = [word(name) for name in self.header[: len(REASONS)]] == list(REASONS)
+        self.places = _places(self.header, encoding)
+
+    @property
+    def ignored(self) -> list[str]:
+        """The names of columns that mean nothing to the program."""
+        known = set(self.places.values())
+        start = len(REASONS) if self.again else 0
+        return [name for at, name in enumerate(self.header) if at >= start and at not in known and name]
+
+    @property
+    def own_columns(self) -> list[str]:
+        """The header without the columns that a rejects file put before it."""
+        return self.header[len(REASONS) :] if self.again else self.header
+
+    def own_cells(self, row: Row) -> list[str]:
+        """The cells without those that a rejects file put before them."""
+        return row.cells[len(REASONS) :] if self.again and row.fault is None else row.cells
+
+    def fields(self, row: Row) -> dict[str, str]:
+        """The cells of a sound row by the English names of their columns; a column not there is empty."""
+        cells = row.cells
+        return {field: cells[at] for field, at in self.places.items()}
+
+    def rows(self) -> Iterator[Row]:
+        """The rows in their order."""
+        lines, separator, width = self._lines, self.separator, len(self.header)
+        while (text := lines.take()) is not None:
+            at = lines.number
+            if '"' in text:
+                row = self._quoted(text, at)
+            elif len(text) >= LONGEST_ROW:
+                row = _too_long(at, text)
+            else:
+                row = Row(at, text.rstrip(_ENDS).split(separator))
+            if row.fault is None:
+                if not any(cell and not cell.isspace() for cell in row.cells):
+                    continue
+                row = _checked(row, width)
+                if self.again:
+                    row = row._replace(cells=[unescaped(cell) for cell in row.cells])
+            yield row
+
+    def _quoted(self, text: str, at: int) -> Row:
+        """A row with quotation marks, which may run over several lines.
+
+        Where it does and then comes out wrong, a mark was left open: only its first line is lost, and reading
+        goes on with the second.
+        """
+        taken, whole, fault = [text], text, "a quotation mark is never closed; close it, or double it"
+        while True:
+            if len(whole) >= LONGEST_ROW:
+                row = _too_long(at, whole)
+                break
+            try:
+                row = Row(at, split(whole.rstrip(_ENDS), self.separator))
+                break
+            except _OpenError:
+                more = self._lines.take() if len(taken) < MOST_LINES else None
+                while more is not None and '"' not in more and len(taken) < MOST_LINES:
+                    taken.append(more)
+                    whole += more
+                    more = self._lines.take()
+                if more is None:
+                    row = Row(at, [whole], ("row.unreadable", fault))
+                    break
+                taken.append(more)
+                whole += more
+            except _StrayError as problem:
+                row = Row(at, [whole], ("row.unreadable", str(problem)))
+                break
+        if len(taken) > 1 and (row.fault is not None or len(row.cells) != len(self.header)):
+            self._lines.put_back(taken[1:])
+            return Row(at, [text.rstrip(_ENDS)], row.fault or ("row.unreadable", fault))
+        if row.fault is not None and len(row.cells) == 1:
+            row = row._replace(cells=[row.cells[0].rstrip(_ENDS)])
+        return row
+
+
+@contextmanager
+def open_register(path: Path) -> Iterator[RegisterFile]:
+    """A register's file with its header read; raises ``input.invalid`` where that cannot be."""
+    try:
+        with path.open("rb") as file:
+            encoding, errors = _encoding(file)
+            size = file.seek(0, io.SEEK_END)
+            file.seek(0)
+            text = io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
+            try:
+                yield RegisterFile(text, _shown(encoding), size, file.tell)
+            finally:
+                text.detach()
+    except OSError as problem:
+        raise invalid("FILE", f"{path}: {problem.strerror or problem}") from None
+
+
+# --- encodings --------------------------------------------------------------------------------------------
+
+
+def _shown(encoding: str) -> str:
+    return {"cp1252": "windows-1252", "utf-8-sig": "utf-8"}.get(encoding, encoding)
+
+
+def _encoding(file: BinaryIO) -> tuple[str, str]:
+    """The encoding of a file and what to do with bytes that are none of it."""
+    head = file.read(4096)
+    for signature, reason in _SIGNATURES.items():
+        if head.startswith(signature):
+            raise invalid("FILE", reason)
+    if head.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig", "surrogateescape"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16", "replace"
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if max(even, odd) * 5 > len(head):
+        return ("utf-16-le" if odd > even else "utf-16-be"), "replace"
+    file.seek(0)
+    right, wrong = _multibyte(file)
+    # Text in Windows-1252 hardly ever holds what UTF-8 makes of an accent. Where more than a few do, the file
+    # is UTF-8 and the rest is damage in some rows.
+    return ("utf-8" if wrong == 0 or right * 4 > wrong else "cp1252"), "surrogateescape"
+
+
+def _multibyte(file: BinaryIO) -> tuple[int, int]:
+    """How many letters beyond ASCII a file holds if it is UTF-8, and how many bytes that are not UTF-8."""
+    import codecs
+
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    right = wrong = 0
+    while chunk := file.read(_CHUNK):
+        if chunk.isascii():
+            decoder.reset()
+            continue
+        text = decoder.decode(chunk)
+        damaged = len(_UNDECODED.findall(text))
+        wrong += damaged
+        right += len(text) - len(text.encode("ascii", "ignore")) - damaged
+    return right, wrong
+
+
+# --- the header -------------------------------------------------------------------------------------------
+
+
+def _header(line: str) -> tuple[str, list[str]]:
+    """The separator under which most of the names are known, and the names."""
+    best: tuple[int, str, list[str]] = (-1, ",", [])
+    for separator in _SEPARATORS:
+        try:
+            names = [name.strip() for name in split(line, separator)]
+        except ValueError:
+            continue
+        known = sum(word(name) in _NAMES for name in names)
+        if known > best[0]:
+            best = (known, separator, names)
+    return best[1], best[2]
+
+
+def _places(header: list[str], encoding: str) -> Mapping[str, int]:
+    """Where each known column stands; raises ``input.invalid`` for one that is missing or stands twice."""
+    places: dict[str, int] = {}
+    for at, name in enumerate(header):
+        field = _NAMES.get(word(name))
+        if field is None:
+            continue
+        if field in places:
+            raise invalid("FILE", f"the column {COLUMNS[field]} ({field}) stands twice in the header")
+        places[field] = at
+    missing = [f"{COLUMNS[field]} ({field})" for field in NEEDED if field not in places]
+    if missing:
+        found = "none of the columns" if not places else f"no column {', '.join(missing)}"
+        raise invalid(
+            "FILE",
+            f"its first line, read as {encoding}, has {found}; it needs {', '.join(NEEDED)} "
+            "(or their French names), separated by comma, semicolon or tab",
+        )
+    return places
+
+
+# --- lines and cells --------------------------------------------------------------------------------------
+
+
+class _OpenError(ValueError):
+    """The text ends inside a quoted cell."""
+
+
+class _StrayError(ValueError):
+    """A quotation mark stands where none may."""
+
+
+def split(text: str, separator: str) -> list[str]:
+    """The cells of a row (RFC 4180); a ``ValueError`` where its quotation marks are out of order."""
+    cells: list[str] = []
+    at, end = 0, len(text)
+    while True:
+        if text.startswith('"', at):
+            cell, at = _quoted_cell(text, at + 1)
+            if at < end and text[at] != separator:
+                raise _StrayError("text follows a closing quotation mark; double the marks inside a cell")
+        else:
+            stop = text.find(separator, at)
+            stop = end if stop < 0 else stop
+            cell = text[at:stop]
+            if '"' in cell:
+                raise _StrayError("a quotation mark stands inside a cell; quote the cell and double the mark")
+            at = stop
+        cells.append(cell)
+        if at >= end:
+            return cells
+        at += 1
+
+
+def _quoted_cell(text: str, at: int) -> tuple[str, int]:
+    parts: list[str] = []
+    while True:
+        close = text.find('"', at)
+        if close < 0:
+            raise _OpenError
+        parts.append(text[at:close])
+        if not text.startswith('"', close + 1):
+            return '"'.join(parts), close + 1
+        at = close + 2
+
+
+class _Lines:
+    """Physical lines with their numbers; some can be put back."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+        self._waiting: deque[str] = deque()
+        self.number = 0
+
+    def take(self) -> str | None:
+        """The next line with its end; one longer than a row may be is cut."""
+        line = self._waiting.popleft() if self._waiting else self._read()
+        if not line:
+            return None
+        self.number += 1
+        return line
+
+    def put_back(self, lines: list[str]) -> None:
+        """Give lines back that were taken last."""
+        self._waiting.extendleft(reversed(lines))
+        self.number -= len(lines)
+
+    def _read(self) -> str:
+        line = self._text.readline(LONGEST_ROW)
+        rest = line
+        while len(rest) == LONGEST_ROW and not rest.endswith(("\n", "\r")):
+            rest = self._text.readline(LONGEST_ROW)
+        return line
+
+
+def _too_long(at: int, text: str) -> Row:
+    reason = f"the row is longer than {LONGEST_ROW} characters, of which only these are kept"
+    return Row(at, [text[:LONGEST_ROW]], ("row.too_long", reason))
+
+
+def _checked(row: Row, width: int) -> Row:
+    if len(row.cells) != width:
+        reason = f"the row has {len(row.cells)} cells, the header {width}; see that each cell stands in place"
+        return row._replace(fault=("row.cells", reason))
+    if sum(map(len, row.cells)) > LONGEST_CELL and any(len(cell) > LONGEST_CELL for cell in row.cells):
+        reason = f"a cell is longer than {LONGEST_CELL} characters; shorten it"
+        return row._replace(fault=("row.too_long", reason))
+    return row
+
+
+__all__ = ["COLUMNS", "NEEDED", "REASONS", "PermitsError", "RegisterFile", "Row", "open_register", "split"]

@@ -1,0 +1,133 @@
+"""The rows that did not go in, with their line, code and reason, in a file that opens in a spreadsheet.
+
+UTF-8 with BOM, the separator and the columns of the register, nothing left out: corrected there, the file can
+be imported as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.register.reading import REASONS
+from permits_engine.register.words import escaped
+
+_BOM = b"\xef\xbb\xbf"
+_UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class Rejects:
+    """A rejects file in the making: it stands beside its place until it is whole, then takes it at once.
+
+    The place may be empty or hold the rejects of an earlier run of the same register; any other file is
+    ``input.invalid``, and an earlier run's that somebody worked on is kept beside with a ``~``.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], separator: str) -> None:
+        self.path = path
+        self.separator = separator
+        self.count = 0
+        self._part = path.with_name(f".{path.name}.part")
+        self._file: IO[str] | None = None
+        self._writer: Any = None
+        self._columns = [*REASONS, *columns]
+        self._heading = self._encoded(self._columns)
+        self._see_place()
+
+    def add(self, line: int, code: str, reason: str, cells: Sequence[str]) -> None:
+        """One row that did not go in."""
+        try:
+            if self._file is None:
+                self._file = self._opened()
+            self._writer.writerow([line, code, *(_cell(text) for text in (reason, *cells))])
+        except OSError as problem:
+            raise self._unwritable(problem) from None
+        self.count += 1
+
+    def finish(self) -> Path | None:
+        """Put the file in its place; without any rejects none is made, and what is there stays."""
+        if self._file is None:
+            return None
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            if self.path.exists() and not _begins(self._part, self.path):
+                self.path.replace(self.path.with_name(f"{self.path.name}~"))
+            self._part.replace(self.path)
+        except OSError as problem:
+            raise self._unwritable(problem) from None
+        self._file = None
+        return self.path
+
+    def discard(self) -> None:
+        """Leave nothing of an unfinished file."""
+        if self._file is not None:
+            with suppress(OSError):
+                self._file.close()
+            self._part.unlink(missing_ok=True)
+
+    def _see_place(self) -> None:
+        folder = self.path.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise invalid("--rejects", f"{folder} is no folder that can be written to; name another place")
+        if not self.path.exists():
+            return
+        try:
+            with self.path.open("rb") as file:
+                begins = file.read(len(self._heading))
+        except OSError as problem:
+            raise self._unwritable(problem) from None
+        if begins not in (b"", self._heading):
+            raise invalid(
+                "--rejects", f"{self.path} is there already and is not of this register; name another file"
+            )
+
+    def _opened(self) -> IO[str]:
+        # Names and birth dates stand in it: only for the one who imports.
+        self._part.unlink(missing_ok=True)
+        descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        file = os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="")
+        self._writer = csv.writer(file, delimiter=self.separator, lineterminator="\r\n")
+        self._writer.writerow([_cell(name) for name in self._columns])
+        return file
+
+    def _encoded(self, cells: Sequence[str]) -> bytes:
+        import io
+
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=self.separator, lineterminator="\r\n").writerow(map(_cell, cells))
+        return _BOM + text.getvalue().encode()
+
+    def _unwritable(self, problem: OSError) -> PermitsError:
+        return invalid("--rejects", f"{self.path} cannot be written ({problem.strerror or problem})")
+
+
+def default_place(register: Path) -> Path:
+    """Where the rejects of a register go unless told otherwise: beside it."""
+    return register.with_name(f"{register.stem}.rejects.csv")
+
+
+def _cell(text: str) -> str:
+    """A cell that is no formula and shows what cannot be shown: ``\\x00`` for a NUL, ``\\xe9`` for a stray byte."""
+    return escaped(_UNSHOWN.sub(_visible, text) if _UNSHOWN.search(text) else text)
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\x{code:02x}"
+
+
+def _begins(new: Path, old: Path) -> bool:
+    """Whether the old file holds nothing that the new one does not begin with."""
+    with new.open("rb") as one, old.open("rb") as two:
+        while chunk := two.read(1 << 20):
+            if one.read(len(chunk)) != chunk:
+                return False
+    return True

@@ -1,0 +1,388 @@
+"""One row of a register checked and made a plain record, or the code and reason of its rejection.
+
+A row is an outside fact: nothing here asks whether the decision was right, only whether the row can be read
+and does not contradict itself.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import date
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from pydantic import TypeAdapter, ValidationError
+
+from permits_engine import fields
+from permits_engine.domain.clocks import ONE_DAY, term_end
+from permits_engine.domain.policy import Policy
+from permits_engine.register.reading import COLUMNS, NEEDED
+from permits_engine.register.words import word
+
+CODES: dict[str, str] = {
+    "row.unreadable": "quotation marks out of order, or bytes that are not text in the file's encoding",
+    "row.cells": "more or fewer cells than the header has columns",
+    "row.too_long": "a cell or the whole row is longer than a register's can be",
+    "row.text": "a cell holds control characters, a line break, or more than its field takes",
+    "row.missing": "a cell that must be filled is empty",
+    "row.date": "not a date in one of the three forms, outside 1900 to 2199, or after today where it lies behind",
+    "row.birth": "born after the filing",
+    "row.order": "dates contradict one another: filing, decision, start and end follow in this order",
+    "row.term": "the card is longer than the longest that the law knows",
+    "row.sex": "neither F, M (or H) nor X",
+    "row.nationality": "not an ISO 3166-1 alpha-3 code",
+    "row.prefecture": "neither the code nor the name of an office of the jurisdiction",
+    "row.category": "not a category of the jurisdiction, or filed before its operation began",
+    "row.criterion": "not a criterion of the category",
+    "row.decision": "neither granted nor refused, or dates that do not belong to the decision",
+    "row.language": "not a BCP 47 language tag",
+    "row.email": "not an e-mail address",
+    "row.phone": "not a telephone number",
+    "row.changed": "the file number is known with another content",
+    "row.erased": "the file number is known and its holder's data were erased; nothing comes back",
+    "row.refused": "the rules in force cannot place the row",
+}
+"""Every code that a rejects file may hold, and what it means."""
+
+_SEXES = {"f": "F", "m": "M", "h": "M", "x": "X"} | dict.fromkeys(("femme", "feminin", "female"), "F")
+_SEXES |= dict.fromkeys(("homme", "masculin", "male"), "M")
+_DECISIONS = dict.fromkeys(("accordee", "accorde", "granted"), "granted")
+_DECISIONS |= dict.fromkeys(("refusee", "refuse", "refused"), "refused")
+_CATEGORIES = {"ordinaire": "ordinary", "refugie": "refugee", "temporaire": "temporary", "mineur": "minor"}
+_ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
+_DAY_FIRST = re.compile(r"(\d{2})([/-])(\d{2})\2(\d{4})", re.ASCII)
+_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:\.[A-Za-z0-9_+-]{1,20}){0,2}", re.ASCII)
+_DAMAGED = re.compile("[\ufffd\udc80-\udcff]")
+_LONGEST_LINE = 200
+
+
+class BadRow(Exception):
+    """A row that cannot be taken over: one of ``CODES`` and a reason that names the column and the remedy."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What a good row says, in the program's own terms; the same row in another spelling is equal to it."""
+
+    jurisdiction: str
+    file_number: str
+    family_name: str
+    given_names: str
+    birth_date: date
+    sex: str
+    nationality: str
+    prefecture: str
+    category: str
+    lodged_on: date
+    criterion: str | None = None
+    decision: str | None = None
+    decided_on: date | None = None
+    valid_from: date | None = None
+    valid_until: date | None = None
+    language: str | None = None
+    email: str | None = None
+    phone: str | None = None
+
+    def canonical(self) -> bytes:
+        """The content as bytes, for telling whether a row has changed; empty fields do not count."""
+        filled = [(k, v) for k, v in msgspec.structs.asdict(self).items() if v is not None]
+        return msgspec.json.encode(["register/v1", sorted(filled)])
+
+
+class Checks:
+    """What rows are checked against: the policy of one jurisdiction as known today."""
+
+    def __init__(self, policy: Policy, today: date) -> None:
+        self.policy = policy
+        self.today = today
+        self.rules = policy.at(today)
+        self.offices = _offices(policy)
+
+    def record(self, cells: Mapping[str, str]) -> Record:
+        """The record of a row's cells by English column name; raises ``BadRow``."""
+        given = {field: cell for field, value in cells.items() if (cell := value.strip())}
+        for field in NEEDED:
+            if field not in given:
+                raise BadRow("row.missing", f"{_named(field)} is empty; fill it")
+        lodged_on = self._past("lodged_on", given)
+        category = self._category(given["category"], lodged_on)
+        granted = _decision(given)
+        record = Record(
+            jurisdiction=self.policy.jurisdiction,
+            file_number=_line("file_number", given["file_number"]),
+            family_name=_line("family_name", given["family_name"]),
+            given_names=_line("given_names", given["given_names"]),
+            birth_date=_date("birth_date", given["birth_date"]),
+            sex=_sex(given["sex"]),
+            nationality=_checked("nationality", _nationality, given),
+            prefecture=self._prefecture(given["prefecture"]),
+            category=category,
+            lodged_on=lodged_on,
+            criterion=self._criterion(given.get("criterion"), category, lodged_on),
+            decision=granted,
+            decided_on=self._past("decided_on", given) if granted else None,
+            valid_from=_date("valid_from", given["valid_from"]) if granted == "granted" else None,
+            valid_until=_date("valid_until", given["valid_until"]) if granted == "granted" else None,
+            language=_checked("language", _language, given),
+            email=_checked("email", _email, given),
+            phone=_phone(given.get("phone"), self.policy.jurisdiction),
+        )
+        self._in_order(record)
+        return record
+
+    # --- dates --------------------------------------------------------------------------------------------
+
+    def _past(self, field: str, given: Mapping[str, str]) -> date:
+        day = _date(field, given[field])
+        if day > self.today:
+            raise BadRow("row.date", f"{_named(field)} {day} lies after today, {self.today}")
+        return day
+
+    def _in_order(self, r: Record) -> None:
+        if r.birth_date > r.lodged_on:
+            raise BadRow(
+                "row.birth", f"{_named('birth_date')} {r.birth_date} lies after the filing on {r.lodged_on}"
+            )
+        for earlier, later in (
+            ("lodged_on", "decided_on"),
+            ("lodged_on", "valid_from"),
+            ("valid_from", "valid_until"),
+            ("decided_on", "valid_until"),
+        ):
+            first, second = getattr(r, earlier), getattr(r, later)
+            if first is not None and second is not None and second < first:
+                raise BadRow("row.order", f"{_named(later)} {second} lies before {_named(earlier)} {first}")
+        if r.valid_from is None or r.valid_until is None:
+            return
+        kind = self.title_kind(r.category, r.lodged_on)
+        scope = {"category": r.category, "stage": "renewal", "title_kind": kind}
+        # A card from before the law's first day is measured by the law of today.
+        longest = self.rules.get("term.maximum", r.valid_from, scope) or self.rules.get(
+            "term.maximum", self.today, scope
+        )
+        # Old registers count a card either to the day before its anniversary or to the day itself.
+        if longest is not None and r.valid_until > term_end(r.valid_from, longest) + ONE_DAY:
+            raise BadRow(
+                "row.term",
+                f"a card from {r.valid_from} to {r.valid_until} is longer than {longest.in_words()}, "
+                "the longest that the law knows; check both dates",
+            )
+
+    def title_kind(self, category: str, lodged_on: date) -> str:
+        """The kind of title that a category leads to: by the rules of the filing, or today's before them."""
+        scope = {"category": category, "stage": "application"}
+        kind = self.rules.get("title.kind", lodged_on, scope)
+        return str(kind or self.rules.need("title.kind", self.today, scope))
+
+    # --- what the jurisdiction knows ----------------------------------------------------------------------
+
+    def _prefecture(self, cell: str) -> str:
+        found = self.offices.get(cell.upper()) or self.offices.get(word(cell))
+        if found is None:
+            raise BadRow(
+                "row.prefecture",
+                f"{_named('prefecture')} {_said(cell)} is no office of {self.policy.jurisdiction}; "
+                "write its code (ISO 3166-2), or its name as the policy's list of offices has it",
+            )
+        return found
+
+    def _category(self, cell: str, lodged_on: date) -> str:
+        wanted = word(cell).replace("_", "-")
+        wanted = _CATEGORIES.get(wanted, wanted)
+        known = self.rules.get("categories", lodged_on, {}) or self.rules.need("categories", self.today, {})
+        if wanted not in known:
+            raise BadRow("row.category", f"{_named('category')} {_said(cell)} is none of {', '.join(known)}")
+        opens = self._opening(wanted)
+        if opens is not None and lodged_on < opens:
+            raise BadRow(
+                "row.category",
+                f"{wanted} took applications from {opens} on, and this one was filed on {lodged_on}",
+            )
+        return wanted
+
+    def _opening(self, category: str) -> date | None:
+        """The first day of an operation; a file taken after its last day is the register's own business."""
+        windows = self.policy.parameters.get("campaign.window", ())
+        days = [
+            v.value[0] for v in windows if v.covers({"category": category}) and isinstance(v.value, tuple)
+        ]
+        return min(days) if days else None
+
+    def _criterion(self, cell: str | None, category: str, lodged_on: date) -> str | None:
+        if cell is None:
+            return None
+        scope = {"category": category, "stage": "application"}
+        known = self.rules.get("campaign.criteria", lodged_on, scope) or ()
+        if cell.upper() not in known:
+            listed = f"none of {', '.join(known)}" if known else f"given, and {category} has no criteria"
+            raise BadRow("row.criterion", f"{_named('criterion')} {_said(cell)} is {listed}")
+        return cell.upper()
+
+
+# --- cells ------------------------------------------------------------------------------------------------
+
+
+def _decision(given: Mapping[str, str]) -> str | None:
+    cell = given.get("decision")
+    about = [field for field in ("decided_on", "valid_from", "valid_until") if field in given]
+    if cell is None:
+        if about:
+            raise BadRow(
+                "row.decision", f"{_named(about[0])} is given and {_named('decision')} is empty; fill both"
+            )
+        return None
+    decision = _DECISIONS.get(word(cell))
+    if decision is None:
+        raise BadRow(
+            "row.decision", f"decision {_said(cell)} is neither accordee (granted) nor refusee (refused)"
+        )
+    needed = ("decided_on", "valid_from", "valid_until") if decision == "granted" else ("decided_on",)
+    for field in needed:
+        if field not in given:
+            raise BadRow("row.missing", f"{_named(field)} is empty, and the decision is {decision}; fill it")
+    for field in about:
+        if field not in needed:
+            raise BadRow("row.decision", f"{_named(field)} is given, and the decision is {decision}")
+    return decision
+
+
+def _date(field: str, cell: str) -> date:
+    day = _day(cell)
+    if day is None:
+        raise BadRow(
+            "row.date",
+            f"{_named(field)} {_said(cell)} is not a day of the calendar written 2014-03-10, 10/03/2014 "
+            "or 10-03-2014",
+        )
+    if not fields.EARLIEST <= day <= fields.LATEST:
+        raise BadRow("row.date", f"{_named(field)} {day} lies outside {fields.EARLIEST} to {fields.LATEST}")
+    return day
+
+
+@lru_cache(maxsize=65536)
+def _day(cell: str) -> date | None:
+    if match := _ISO.fullmatch(cell):
+        year, month, day = match.groups()
+    elif match := _DAY_FIRST.fullmatch(cell):
+        day, _, month, year = match.groups()
+    else:
+        return None
+    try:
+        return date(int(year), int(month), int(day))
+    except ValueError:
+        return None
+
+
+def _line(field: str, cell: str) -> str:
+    if _DAMAGED.search(cell):
+        raise BadRow(
+            "row.unreadable", f"{_named(field)} {_said(cell)} holds bytes that are no text; retype it"
+        )
+    if len(cell) <= _LONGEST_LINE and cell.isprintable():
+        return unicodedata.normalize("NFC", cell)
+    try:
+        return _LINE.validate_python(cell)
+    except ValidationError as problem:
+        raise BadRow("row.text", f"{_named(field)} {_why(problem)}") from None
+
+
+def _sex(cell: str) -> str:
+    sex = _SEXES.get(word(cell))
+    if sex is None:
+        raise BadRow("row.sex", f"{_named('sex')} {_said(cell)} is none of F, M (or H) and X")
+    return sex
+
+
+def _checked(field: str, read: Callable[[str], str], given: Mapping[str, str]) -> Any:
+    """A cell read by a rule of the commands; the same words as there tell what is wrong with it."""
+    cell = given.get(field)
+    if cell is None:
+        return None
+    try:
+        return read(cell)
+    except ValidationError as problem:
+        raise BadRow(f"row.{field}", f"{_named(field)} {_said(cell)} {_why(problem)}") from None
+
+
+_LINE: TypeAdapter[str] = TypeAdapter(fields.Line)
+_NATIONALITY: TypeAdapter[str] = TypeAdapter(fields.Nationality)
+_LANGUAGE: TypeAdapter[str] = TypeAdapter(fields.Language)
+_EMAIL: TypeAdapter[str] = TypeAdapter(fields.Email)
+_PHONE: TypeAdapter[str] = TypeAdapter(fields.Phone)
+
+
+@lru_cache(maxsize=1024)
+def _nationality(cell: str) -> str:
+    return _NATIONALITY.validate_python(cell)
+
+
+@lru_cache(maxsize=1024)
+def _language(cell: str) -> str:
+    return _LANGUAGE.validate_python(cell)
+
+
+def _email(cell: str) -> str:
+    local, _, domain = cell.rpartition("@")
+    if _PLAIN_LOCAL.fullmatch(local):
+        return f"{local}@{_domain(domain)}"
+    return _EMAIL.validate_python(cell)
+
+
+@lru_cache(maxsize=4096)
+def _domain(domain: str) -> str:
+    # The whole check of an address takes longer than all the rest of a row, and domains repeat.
+    return _EMAIL.validate_python(f"somebody@{domain}").partition("@")[2]
+
+
+def _phone(cell: str | None, jurisdiction: str) -> str | None:
+    """A number in E.164; one without a country's code is the jurisdiction's own."""
+    if cell is None:
+        return None
+    import phonenumbers
+
+    try:
+        return _PHONE.validate_python(cell)
+    except ValidationError as problem:
+        reason = _why(problem)
+    try:
+        number = phonenumbers.parse(cell, jurisdiction)
+    except phonenumbers.NumberParseException:
+        number = None
+    if number is None or len(cell) > 30 or not phonenumbers.is_valid_number(number):
+        raise BadRow("row.phone", f"{_named('phone')} {_said(cell)} {reason}")
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def _offices(policy: Policy) -> dict[str, str]:
+    """Offices by code, and by each name that belongs to one office only."""
+    by_name: dict[str, set[str]] = {}
+    for code, office in policy.offices.items():
+        for name in office.names.values():
+            by_name.setdefault(word(name), set()).add(code)
+    sure = {name: next(iter(codes)) for name, codes in by_name.items() if len(codes) == 1}
+    return sure | {code: code for code in policy.offices}
+
+
+def _named(field: str) -> str:
+    """A column as its reader knows it, in French and English."""
+    french = COLUMNS[field]
+    return french if french == field else f"{french} ({field})"
+
+
+def _said(cell: str) -> str:
+    short = cell if len(cell) <= 40 else f"{cell[:40]}…"
+    return f"“{''.join(char if char.isprintable() else '?' for char in short)}”"
+
+
+def _why(problem: ValidationError) -> str:
+    fault = problem.errors(include_url=False, include_input=False, include_context=False)[0]
+    if fault["type"] in {"string_too_long", "string_too_short"}:
+        return fault["msg"].replace("String should have", "should have")
+    return str(fault["msg"]).removeprefix("Value error, ")

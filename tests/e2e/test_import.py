@@ -1,0 +1,271 @@
+"""A register taken over at the command line: what is printed, how it ends, and that a kill costs nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from permits_engine import Engine
+from permits_engine.cli.app import run
+from tests.registers import FRENCH, GOOD, row, rows, text, write
+from tests.stores import canonical, family_name
+
+
+class Shell:
+    """A folder in which ``permits`` is run: in this process, or in one of its own that can be killed."""
+
+    def __init__(self, folder: Path, url: str, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self.url = url
+        self.keys = folder / "master.keys"
+        self.variables = {"PERMITS_STORE": url, "PERMITS_KEYS": str(self.keys)}
+        self.capture = capture
+        self.said = ""
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        with pytest.MonkeyPatch.context() as patch:
+            for name in [name for name in os.environ if name.startswith("PERMITS_")]:
+                patch.delenv(name)
+            for name, value in self.variables.items():
+                patch.setenv(name, value)
+            patch.chdir(self.folder)
+            self.capture.readouterr()
+            found = run(list(arguments))
+        done, self.said = self.capture.readouterr()
+        assert found == code, f"{done}\n{self.said}"
+        return done
+
+    def json(self, *arguments: str) -> Any:
+        """The result of a command as a program reads it."""
+        return json.loads(self(*arguments, "--json"))
+
+    def start(self, *arguments: str, **streams: Any) -> subprocess.Popen[bytes]:
+        """``permits`` in a process of its own."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PERMITS_")}
+        return subprocess.Popen(
+            [sys.executable, "-m", "permits_engine.cli", *arguments],
+            cwd=self.folder,
+            env=kept | self.variables | {"TERM": "xterm"},
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams,
+        )
+
+    def engine(self) -> Engine:
+        """The store, opened here."""
+        return Engine.open(self.url, keys=self.keys)
+
+
+@pytest.fixture
+def permits(store_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """A new store on each database."""
+    shell = Shell(tmp_path, store_url, capsys)
+    shell("init")
+    return shell
+
+
+@pytest.fixture
+def local(sqlite_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """A new store on SQLite, for what has nothing to do with the database."""
+    shell = Shell(tmp_path, sqlite_url, capsys)
+    shell("init")
+    return shell
+
+
+def test_a_register_is_taken_over_and_told(permits: Shell) -> None:
+    """The contract's result, exit 0 also with rejects, and the same again for the same file."""
+    lines = [row(numero_dossier="1"), row(numero_dossier="2", sexe="?"), row(numero_dossier="3")]
+    write(permits.folder / "register.csv", lines)
+    report = permits.json("import", "register.csv")
+    assert {name: report[name] for name in ("read", "imported", "unchanged", "rejected", "rejects")} == {
+        "read": 3,
+        "imported": 2,
+        "unchanged": 0,
+        "rejected": 1,
+        "rejects": "register.rejects.csv",
+    }
+    with (permits.folder / "register.rejects.csv").open(encoding="utf-8-sig", newline="") as file:
+        [rejected] = csv.DictReader(file)
+    assert (rejected["line"], rejected["code"], rejected["numero_dossier"]) == ("3", "row.sex", "2")
+    said = permits("import", "register.csv", "--rejects", "bad.csv")
+    assert said.splitlines()[:2] == [
+        "3 rows read: 0 imported, 2 unchanged, 1 rejected.",
+        "The rejected rows are in bad.csv: row.sex 1.",
+    ]
+    assert "1 group of people looks the same (name and birth date); nothing was merged:\n  lines 2, 4" in said
+
+
+def test_an_imported_file_is_shown_explained_and_checked(permits: Shell) -> None:
+    """``show`` opens the file number, ``explain`` names the register, ``rebuild --check`` finds no difference."""
+    write(permits.folder / "register.csv", [GOOD])
+    assert permits.json("import", "register.csv")["rejects"] is None
+    [listed] = permits.json("list")
+    view = permits.json("show", listed["permit_id"])
+    assert (view["file_number"], view["title_status"]) == ("RAB-2014-0001", "expired")
+    told = permits("explain", listed["permit_id"], "--version", "2")
+    assert "the old register" in told
+    assert "lapsed" in permits("history", listed["permit_id"])
+    assert permits.json("rebuild", "--check")["differences"] == []
+    report = permits.json("daemon", "--once")
+    assert report["notices"] == {}
+    [notice] = permits.json("notices", "--state", "suppressed")
+    assert (notice["kind"], notice["reason"]) == ("title_lapsed", "before_import")
+
+
+def test_a_file_that_cannot_be_read_ends_with_two_and_writes_nothing(local: Shell) -> None:
+    """``input.invalid``, exit 2, and not an event."""
+    before = local.json("status")["head"]["position"]
+    for name, content, said in (
+        ("empty.csv", b"", "is empty"),
+        ("other.csv", b"a;b\n1;2\n", "none of the columns"),
+        ("missing.csv", None, "missing.csv"),
+        ("book.csv", b"PK\x03\x04", "spreadsheet"),
+    ):
+        if content is not None:
+            (local.folder / name).write_bytes(content)
+        local("import", name, code=2)
+        assert local.said.startswith("permits: input.invalid: FILE: ")
+        assert said in local.said
+    assert local.json("status")["head"]["position"] == before
+
+
+def test_an_existing_file_is_not_taken_for_the_rejects(local: Shell) -> None:
+    """Exit 2, and the file is as it was."""
+    write(local.folder / "register.csv", [row(sexe="?")])
+    (local.folder / "notes.csv").write_text("mine\n")
+    local("import", "register.csv", "--rejects", "notes.csv", code=2)
+    assert "name another file" in local.said
+    assert (local.folder / "notes.csv").read_text() == "mine\n"
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Importing makes no store: exit 4, and no file."""
+    write(tmp_path / "register.csv", [GOOD])
+    shell = Shell(tmp_path, f"sqlite:///{tmp_path / 'none.db'}", capsys)
+    shell("import", "register.csv", code=4)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["register.csv"]
+
+
+def test_hostile_cells_come_in_as_text_or_stay_out(permits: Shell) -> None:
+    """Formulae, line breaks, a field of 1 MB, NULs, open quotation marks: each row by itself, none in the way."""
+    whole = text(
+        [
+            row(numero_dossier="formula", nom='=HYPERLINK("http://x")', prenoms="-1+1"),
+            row(numero_dossier="break", nom="Ba\r\nfils"),
+            row(numero_dossier="huge", prenoms="x" * 1_000_000),
+            row(numero_dossier="nul", nom="Ba\x00"),
+            row(numero_dossier="open", nom="OPEN"),
+            row(numero_dossier="short"),
+            row(numero_dossier="last", nom="Last"),
+        ]
+    )
+    whole = whole.replace("OPEN", '"OPEN').replace("short,", "short;", 1)
+    (permits.folder / "register.csv").write_bytes(whole.encode())
+    report = permits.json("import", "register.csv")
+    assert (report["read"], report["imported"], report["rejected"]) == (7, 2, 5)
+    assert report["codes"] == {
+        "row.text": 2,
+        "row.too_long": 1,
+        "row.unreadable": 1,
+        "row.cells": 1,
+    }
+    with permits.engine() as engine:
+        assert family_name(engine, "formula") == '=HYPERLINK("http://x")'
+    csv.field_size_limit(2_000_000)
+    with (permits.folder / report["rejects"]).open(encoding="utf-8-sig", newline="") as file:
+        found = list(csv.reader(file))
+    assert found[0] == ["line", "code", "reason", *FRENCH]
+    assert [each[0] for each in found[1:]] == ["3", "5", "6", "7", "8"]
+    assert len(found[2][5]) == 1_000_000
+    assert not any(cell.startswith(("=", "+", "-", "@")) for each in found for cell in each)
+
+
+def test_an_import_killed_at_any_moment_and_run_again_ends_the_same(
+    permits: Shell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``kill -9`` again and again, then once to the end: the same history as one run, row for row."""
+    lines = rows(1900, seed=7)
+    for number in range(0, len(lines), 97):
+        lines[number]["date_depot"] = "unreadable"
+    bad = len(range(0, len(lines), 97))
+    good = len(lines) - bad
+    big = write(permits.folder / "big.csv", lines)
+    chance = random.Random(str(tmp_path))
+    for _ in range(3):
+        with permits.start("import", "big.csv", "--json") as process:
+            before = stored(permits)
+            while process.poll() is None and stored(permits) == before:
+                time.sleep(0.05)
+            time.sleep(0.2 * chance.random())
+            process.kill()
+            process.communicate(timeout=60)
+    assert 0 < stored(permits) <= good
+    report = permits.json("import", "big.csv")
+    assert (report["read"], report["rejected"]) == (len(lines), bad)
+    assert report["imported"] + report["unchanged"] == good
+    again = permits.json("import", "big.csv")
+    assert (again["imported"], again["unchanged"]) == (0, good)
+
+    other = Shell(tmp_path / "whole", f"sqlite:///{tmp_path / 'whole' / 'store.db'}", capsys)
+    other.folder.mkdir()
+    other("init")
+    once = other.json("import", str(big), "--rejects", "bad.csv")
+    assert (once["imported"], once["rejected"]) == (good, bad)
+    assert (other.folder / "bad.csv").read_bytes() == (permits.folder / "big.rejects.csv").read_bytes()
+    with permits.engine() as killed, other.engine() as whole:
+        assert canonical(killed) == canonical(whole)
+        assert killed.rebuild(check=True).differences == []
+    assert not list(permits.folder.glob(".*.part"))
+
+
+def stored(permits: Shell) -> int:
+    """How many files a store holds while somebody else works on it."""
+    with permits.engine() as engine:
+        return int(engine.status()["permits"])
+
+
+def test_memory_does_not_grow_with_the_register(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Five times the rows need no more memory to speak of."""
+    peaks = []
+    for count in (1000, 5000):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        shell = Shell(folder, f"sqlite:///{folder / 'store.db'}", capsys)
+        shell("init")
+        write(folder / "register.csv", rows(count))
+        with shell.start("import", "register.csv", "--json", stderr=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            said = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        assert json.loads(said)["imported"] == count
+        peaks.append(usage.ru_maxrss)
+    assert peaks[1] < peaks[0] * 1.15
+
+
+def test_progress_is_shown_on_a_terminal_and_not_in_a_pipe(local: Shell) -> None:
+    """Standard error of a pipe stays empty."""
+    write(local.folder / "register.csv", rows(600))
+    with local.start("import", "register.csv") as process:
+        out, err = process.communicate(timeout=60)
+    assert out.startswith(b"600 rows read: 600 imported")
+    assert err == b""
+    controller, terminal = os.openpty()
+    with local.start("import", "register.csv", stderr=terminal) as process:
+        os.close(terminal)
+        told = b""
+        try:
+            while chunk := os.read(controller, 4096):
+                told += chunk
+        except OSError:  # the other end was closed
+            pass
+        process.communicate(timeout=60)
+    os.close(controller)
+    assert b"importing" in told
