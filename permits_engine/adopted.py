@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import error
 from permits_engine.domain.policy import Policy
-from permits_engine.policy_files import PARTS, compile_text, digest_of, documents
+from permits_engine.policy_files import PARTS, compile_text, completed, digest_of, documents
 from permits_engine.store import codec, history
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.ids import derived
@@ -136,7 +136,7 @@ class Adopted:
         last = history.stream(unit, row[0])[-1]
         present = codec.decode(last.name, last.payload)
         assert isinstance(present, e.PolicyAdopted)
-        return "---\n".join([text, *_sections(present.text, missing)]), code
+        return completed(text, present.text), code
 
     def _load(self, unit: Unit, stream: str, version: int) -> Policy:
         record = history.stream(unit, stream)[version - 1]
@@ -153,16 +153,6 @@ class Adopted:
                 )
             self._by_digest[event.digest] = policy
         return policy
-
-
-def _sections(text: str, wanted: list[str]) -> list[str]:
-    pieces = [piece for piece in text.split("\n---\n") if piece.strip()]
-    found = []
-    for piece in pieces:
-        kinds = [part for part in PARTS if any(line.startswith(f"{part}:") for line in piece.splitlines())]
-        if kinds and kinds[0] in wanted:
-            found.append(piece + "\n")
-    return found
 
 
 def _none(jurisdiction: str) -> Exception:

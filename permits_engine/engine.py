@@ -18,7 +18,7 @@ from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command, parse
 from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle
-from permits_engine.domain.competence import roles_for
+from permits_engine.domain.competence import refusal
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
@@ -274,8 +274,7 @@ class Engine(Questions, Evidence):
         found = []
         for name in lifecycle.allowed_now(s):
             body = s.pending_appeal.body if name == "decide_appeal" and s.pending_appeal else None
-            reach = roles_for(policy.at(today), s.day, name, body).get(actor.role)
-            if reach == "any" or (reach == "own" and actor.prefecture == s.prefecture):
+            if refusal(policy.at(today), s.day, name, actor, s.prefecture, body) is None:
                 found.append(name)
         return found
 

@@ -7,6 +7,7 @@ no code, bounded in size and depth.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
@@ -71,6 +72,19 @@ def _text(place: Path) -> str:
             [{"line": line, "path": "", "reason": "is not UTF-8 text; save it as UTF-8"}]
         ) from None
     return text if text.endswith("\n") else f"{text}\n"
+
+
+def completed(text: str, base: str) -> str:
+    """A text with the parts that it lacks, taken from another text of the same country."""
+    missing = [part for part in PARTS if part not in documents(text)]
+    pieces = re.split(r"^---[ \t]*(?:#.*)?$\n", base, flags=re.MULTILINE)
+    extra = [piece if piece.endswith("\n") else f"{piece}\n" for piece in pieces if _kind(piece) in missing]
+    return "---\n".join([text if text.endswith("\n") else f"{text}\n", *extra]) if extra else text
+
+
+def _kind(piece: str) -> str | None:
+    found = re.search(rf"^({'|'.join(PARTS)}):", piece, flags=re.MULTILINE)
+    return found[1] if found else None
 
 
 def digest_of(text: str) -> str:

@@ -118,18 +118,22 @@ def _numbers(
     found: dict[str, Any] = {"file_number": None, "card_number": None}
     if cipher is None:
         return found
-    for record in records:
-        event = codec.decode(record.name, record.payload)
-        if event.sealed is None or not event.SEALED & {*found, "sealed_value"} or event.effective_on > day:
-            continue
-        opened = _opened(event, record, permit.holder_id, cipher)
-        if isinstance(opened, e.Corrected):
-            if opened.field in found:
-                found[opened.field] = opened.sealed_value
-            continue
+    opened = [
+        (record.version, _opened(event, record, permit.holder_id, cipher))
+        for record in records
+        if (event := codec.decode(record.name, record.payload)).sealed is not None
+        and event.SEALED & {*found, "sealed_value"}
+    ]
+    # A correction acts from the fact that it corrects, whenever it was made.
+    right = {
+        (event.of_version, event.field): event.sealed_value
+        for _, event in opened
+        if isinstance(event, e.Corrected) and event.field in found
+    }
+    for version, event in opened:
         for name in found:
-            value = getattr(opened, name, None)
-            if value is not None:
+            value = right.get((version, name), getattr(event, name, None))
+            if value is not None and event.effective_on <= day:
                 found[name] = value
     return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from permits_engine import commands as c
 from permits_engine.domain import events as e
-from permits_engine.domain.competence import roles_for
+from permits_engine.domain.competence import refusal
 from permits_engine.domain.errors import error, invalid
 from permits_engine.outcomes import Outcome, conflict
 from permits_engine.person import grown
@@ -99,14 +99,7 @@ def _competence(executor: Executor, work: Work, command: c.Command, actor: e.Act
     on = command.on or today
     if on > today:
         raise invalid("on", f"{on} lies after today ({today}); give the day on which it happened")
-    roles = roles_for(policy.at(today), max(on, today), command.name)
-    if actor.role not in roles:
-        who = " or ".join(sorted(roles)) or "nobody"
-        raise error(
-            "actor.not_competent",
-            f"the role {actor.role} may not {command.name}; this is for: {who}",
-            role=actor.role,
-            command=command.name,
-            roles=sorted(roles),
-        )
+    problem = refusal(policy.at(today), max(on, today), command.name, actor, None)
+    if problem is not None:
+        raise problem
     return today

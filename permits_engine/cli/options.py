@@ -44,7 +44,9 @@ def hoisted(arguments: list[str]) -> list[str]:
             front.append(each)
         elif each == "--store":
             value = next(typed, None)
-            front += [each] if value is None else [each, value]
+            if value is None:
+                return [each]  # nothing but that it needs a value is worth saying
+            front += [each, value]
         elif each == "--json" and not rest:
             back.append(each)
         else:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from permits_engine.cli.output import say
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.policy import Policy, Value
-from permits_engine.policy_files import PACKAGED, PARTS, compile_text, documents, packaged, read_file
+from permits_engine.policy_files import PACKAGED, compile_text, completed, documents, packaged, read_file
 from permits_engine.reading import plain
 
 
@@ -86,12 +86,8 @@ def checked(file: str) -> dict[str, Any]:
     text = read_file(file)
     parts = documents(text)
     code = next((content.get(kind) for kind, (content, _) in parts.items()), None)
-    missing = [part for part in PARTS if part not in parts]
-    if missing and isinstance(code, str) and code in PACKAGED:
-        whole = documents(packaged(code))
-        assert set(whole) == set(PARTS)
-        extra = [piece for piece in packaged(code).split("---\n") if _kind(piece) in missing]
-        text = "---\n".join([text if text.endswith("\n") else text + "\n", *extra])
+    if isinstance(code, str) and code in PACKAGED:
+        text = completed(text, packaged(code))
     policy = compile_text(text)
     return {
         "jurisdiction": policy.jurisdiction,
@@ -99,12 +95,6 @@ def checked(file: str) -> dict[str, Any]:
         "parameters": len(policy.parameters),
         "values": len(policy.by_id),
     }
-
-
-def _kind(piece: str) -> str | None:
-    return next(
-        (part for part in PARTS if any(line.startswith(f"{part}:") for line in piece.splitlines())), None
-    )
 
 
 def changed(policy: Policy, low: date, high: date) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ def run_files(files: list[str], *, machine: bool) -> int:
         except PermitsError as problem:
             worst = 2
             told.append({"file": path, "error": problem.as_dict()})
-            say(f"{path}: {problem.code}: {problem.message}")
+            say(f"{path}: {problem.code}: {problem.message.removeprefix(f'{path}: ')}")
             continue
         if result.failures:
             worst = max(worst, 1)
@@ -49,4 +49,7 @@ def run_files(files: list[str], *, machine: bool) -> int:
                 out(failure.in_words())
     if machine:
         out(as_json(told))
+    elif len(told) > 1:
+        passed = sum(bool(each.get("passed")) for each in told)
+        out(f"{passed} of {len(told)} passed")
     return worst

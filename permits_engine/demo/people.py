@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from importlib import resources
 from random import Random
 
 import msgspec
 
+from permits_engine.domain.clocks import ONE_DAY, Calendar
+
 APPLICATIONS = 27_649
 """Applications of the operation of 2014 (final count)."""
 REGULARISED = 23_096
-"""Cards given (final figure a, of September 2016)."""
-FIRST_INSTANCE = 17_916 / 27_332
-"""Share favourable at first instance (9 February 2015)."""
-WOMEN = 10_178 / 27_332
-"""Share of women among applicants (9 February 2015); all of their applications were accepted."""
+"""Cards given (final figure a, of September 2016, to which the published breakdowns belong)."""
+WOMEN = 10_178
+"""Women among the applicants, all of them accepted (9 February 2015)."""
+FIRST_WAVE = 17_916
+"""Favourable by 9 February 2015."""
+BEFORE_THE_WIDENING = 18_694
+"""Favourable by 26 October 2015, when the national commission widened the criteria."""
 DISMISSED = 1_809
 """Appeals dismissed by the national commission."""
+FAVOURABLE_BY_MID_MARCH = 325
+"""Favourable by the middle of March 2014, of about 3,000 examined (the sources say 300 to 350)."""
+BY_MID_MARCH = 13_000
+"""Applications filed by the middle of March 2014."""
 OFFICES = {
     "Rabat": "MA-RAB",
     "Casablanca-Hay Hassani": "MA-CAS.HH",
@@ -35,7 +44,12 @@ OFFICES = {
     "Kenitra": "MA-KEN",
     "Inezgane-Ait Melloul": "MA-INE",
 }
-LANGUAGES = {"SYR": "ar", "LBY": "ar", "EGY": "ar", "MRT": "ar", "NGA": "en", "LBR": "en", "PHL": "en"}
+OTHERS = ("GHA", "GMB", "TGO", "BEN", "GAB", "IRQ", "SDN", "DZA")
+"""Stand for the hundred nationalities of which no share is published."""
+LANGUAGES = {
+    **dict.fromkeys(("SYR", "LBY", "EGY", "MRT", "IRQ", "SDN", "DZA"), "ar"),
+    **dict.fromkeys(("NGA", "LBR", "PHL", "GHA", "GMB"), "en"),
+}
 FAMILY = {
     "ar": ("الحسن", "خليل", "درويش", "المصري", "السالم", "حداد"),
     "en": ("Okafor", "Santos", "Johnson", "Adeyemi", "Reyes", "Cooper"),
@@ -49,10 +63,26 @@ GIVEN = {
     ("fr", "F"): ("Fatou", "Aïcha", "Marie"),
     ("fr", "M"): ("Moussa", "Ibrahim", "Jean"),
 }
+AGES = {"adult": (18, 50), "minor": (6, 17), "infant": (0, 5), "over_50": (51, 75)}
+PATIENCE = ((0.55, 1), (0.25, 2), (0.10, 3), (0.04, 4), (0.03, 7))
+"""Share of holders who act on their first, second, … letter; the others never do. No source tells this."""
+NEVER = 99
+
+THREE_YEARS = "2017-01-10"
+"""Cards are renewed for three years from that day on."""
+EARLY = date(2014, 3, 14)
+"""By the middle of March the commissions had heard few files and were in favour of one in nine."""
+EASED = date(2014, 7, 1)
+"""From July 2014 on every application of a woman was accepted."""
 
 
-class Applicant(msgspec.Struct):
-    """One synthetic person and what will become of their file at first instance and on appeal."""
+class Applicant(msgspec.Struct, gc=False):
+    """One synthetic person and what will become of their file.
+
+    ``course``: granted by the office; upheld for women in 2014, upheld or dismissed by the national
+    commission before or after it widened the criteria; or refused for good. ``patience``: on which letter
+    they act.
+    """
 
     number: int
     family_name: str
@@ -64,7 +94,9 @@ class Applicant(msgspec.Struct):
     office: str
     criterion: str
     filed_on: date
+    heard_on: date
     course: str
+    patience: int
 
 
 def figures(name: str) -> list[dict[str, str]]:
@@ -73,108 +105,186 @@ def figures(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
 
 
-def quota(shares: dict[str, float], total: int, random: Random) -> list[str]:
-    """``total`` names in the given shares (largest remainders), in a seeded order."""
-    whole = sum(shares.values())
-    exact = {name: total * share / whole for name, share in shares.items()}
+def shares(name: str, key: str) -> dict[str, float]:
+    """The percentages of a published table by one of its columns."""
+    return {row[key]: float(row["share_percent"]) for row in figures(name)}
+
+
+def apportioned(weights: Mapping[str, float], total: int) -> dict[str, int]:
+    """``total`` divided in proportion to the weights (largest remainders)."""
+    whole = sum(weights.values())
+    exact = {name: total * weight / whole for name, weight in weights.items()}
     counts = {name: int(value) for name, value in exact.items()}
-    for name in sorted(exact, key=lambda n: counts[n] - exact[n])[: total - sum(counts.values())]:
+    missing = total - sum(counts.values())
+    for name in sorted(exact, key=lambda each: (counts[each] - exact[each], each))[:missing]:
         counts[name] += 1
-    names = [name for name, count in counts.items() for _ in range(count)]
+    return counts
+
+
+def dealt(weights: Mapping[str, float], total: int, random: Random) -> list[str]:
+    """As many names as applicants, in proportion to the weights and in a seeded order."""
+    names = [name for name, count in apportioned(weights, total).items() for _ in range(count)]
     random.shuffle(names)
     return names
 
 
-def nationalities() -> dict[str, float]:
-    """Applicants' shares for the seven published; the others share the rest as among the regularised."""
-    known = {
-        row["iso3"]: float(row["share_percent"]) for row in figures("campaign-2014-applicants-by-nationality")
-    }
-    others = {
-        row["iso3"]: float(row["share_percent"])
-        for row in figures("campaign-2014-regularised-by-nationality")
-        if row["iso3"] not in known
-    }
-    rest = (100 - sum(known.values())) / sum(others.values())
-    return known | {code: share * rest for code, share in others.items()}
+def applicant_shares() -> dict[str, float]:
+    """The seven published shares of applicants; the rest as among those regularised, and one for others."""
+    known = shares("campaign-2014-applicants-by-nationality", "iso3")
+    cards = card_shares()
+    rest = {code: share for code, share in cards.items() if code not in known}
+    scale = (100 - sum(known.values())) / sum(rest.values())
+    return known | {code: share * scale for code, share in rest.items()}
 
 
-def working_days(first: date, last: date) -> list[date]:
-    """Monday to Friday from the first to the last day."""
-    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    return [day for day in days if day.isoweekday() < 6]
+def card_shares() -> dict[str, float]:
+    """The published shares of cards by nationality, and what is missing to a hundred for the others."""
+    known = shares("campaign-2014-regularised-by-nationality", "iso3")
+    rest = max(0.0, 100 - sum(known.values()))
+    return known | dict.fromkeys(OTHERS, rest / len(OTHERS))
 
 
-def filing_days(total: int, random: Random) -> list[date]:
-    """13,000 of 27,649 had filed by mid-March 2014; the others through the year."""
-    early = working_days(date(2014, 1, 2), date(2014, 3, 14))
-    later = working_days(date(2014, 3, 17), date(2014, 12, 31))
-    first = round(total * 13_000 / APPLICATIONS)
+def applicants(scale: float, seed: int, calendar: Calendar) -> list[Applicant]:
+    """The applicants of a run, in the order of filing; the same seed gives the same people."""
+    random = Random(seed)
+    total = max(1, round(APPLICATIONS * scale))
+    nationalities = dealt(applicant_shares(), total, random)
+    sexes = dealt({"F": WOMEN, "M": APPLICATIONS - WOMEN}, total, random)
+    offices = dealt(shares("campaign-2014-regularised-by-prefecture", "prefecture"), total, random)
+    ages = dealt(_ages(), total, random)
+    filed = _filing_days(total, calendar, random)
+    heard = [_hearing(day, calendar, random) for day in filed]
+    courses = _courses(nationalities, sexes, heard, random)
+    return [
+        _applicant(random, n + 1, *each)
+        for n, each in enumerate(zip(nationalities, sexes, offices, ages, filed, heard, courses, strict=True))
+    ]
+
+
+def _applicant(
+    random: Random,
+    number: int,
+    nationality: str,
+    sex: str,
+    office: str,
+    age: str,
+    filed: date,
+    heard: date,
+    course: str,
+) -> Applicant:
+    language = LANGUAGES.get(nationality, "fr")
+    low, high = AGES[age]
+    criteria = ("R3",) if age in {"minor", "infant"} else ("R1", "R2", "R4", "R5", "R5", "R6")
+    return Applicant(
+        number=number,
+        family_name=random.choice(FAMILY[language]),
+        given_names=random.choice(GIVEN[language, sex]),
+        birth_date=filed - timedelta(days=random.randint(low * 366, (high + 1) * 365 - 1)),
+        sex=sex,
+        nationality=nationality,
+        language=language,
+        office=OFFICES[office],
+        criterion=random.choice(criteria),
+        filed_on=filed,
+        heard_on=heard,
+        course=course,
+        patience=_patience(random),
+    )
+
+
+def _ages() -> dict[str, float]:
+    printed = {row["measure"]: float(row["value"]) for row in figures("campaign-2014-sex-and-age")}
+    names = {"over_18": "adult", "under_18": "minor", "under_6": "infant", "over_50": "over_50"}
+    return {ours: printed[theirs] for theirs, ours in names.items()}
+
+
+def _patience(random: Random) -> int:
+    draw = random.random()
+    for share, letters in PATIENCE:
+        if draw < share:
+            return letters
+        draw -= share
+    return NEVER
+
+
+def _filing_days(total: int, calendar: Calendar, random: Random) -> list[date]:
+    """13,000 of 27,649 had filed by the middle of March; the others did through the year."""
+    early = working_days(date(2014, 1, 2), EARLY, calendar)
+    later = working_days(EARLY + ONE_DAY, date(2014, 12, 31), calendar)
+    first = round(total * BY_MID_MARCH / APPLICATIONS)
     days = [random.choice(early) for _ in range(first)] + [random.choice(later) for _ in range(total - first)]
     return sorted(days)
 
 
-def courses(sexes: list[str], random: Random) -> list[str]:
-    """What becomes of each file: granted, upheld on appeal, dismissed on appeal, or refused for good.
+def _hearing(filed: date, calendar: Calendar, random: Random) -> date:
+    """Within the two months of the circular, slowly at first, and by the end of January 2015."""
+    low, high = (46, 58) if filed <= EARLY else (20, 50)
+    heard = filed + timedelta(days=random.randint(low, high))
+    last = date(2015, 1, 30)
+    if heard > last:
+        heard = last - timedelta(days=random.randint(0, 20))
+    return max(calendar.next_working(heard, heard), filed + ONE_DAY)
 
-    Every woman's application is accepted in the end; the totals are the published ones.
-    """
+
+def working_days(first: date, last: date, calendar: Calendar) -> list[date]:
+    """The days on which offices work, from the first to the last."""
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    return [day for day in days if calendar.is_working(day, day)]
+
+
+def _courses(
+    nationalities: Sequence[str], sexes: Sequence[str], heard: Sequence[date], random: Random
+) -> list[str]:
+    """What becomes of each file, so that the published totals come out at their dates."""
     total = len(sexes)
-    cards = round(total * REGULARISED / APPLICATIONS)
-    at_first = round(total * FIRST_INSTANCE)
-    dismissed = round(total * DISMISSED / APPLICATIONS)
-    women = [n for n, sex in enumerate(sexes) if sex == "F"]
-    men = [n for n, sex in enumerate(sexes) if sex == "M"]
-    random.shuffle(women)
-    random.shuffle(men)
-    accepted = women + men[: max(0, cards - len(women))]
-    refused = men[max(0, cards - len(women)) :]
-    random.shuffle(accepted)
-    found = ["granted"] * total
-    for n in accepted[at_first:]:
-        found[n] = "upheld"
-    for rank, n in enumerate(refused):
-        found[n] = "dismissed" if rank < dismissed else "refused"
+
+    def part(count: int) -> int:
+        return round(total * count / APPLICATIONS)
+
+    found = ["refused"] * total
+    for n in range(total):
+        if sexes[n] == "F":
+            found[n] = "upheld_2014" if random.random() < _doubt(heard[n]) else "granted"
+    men = _accepted_men(nationalities, sexes, part(REGULARISED), random)
+    # Who was heard early was mostly refused at first: 300 to 350 of some 3,000 were not.
+    men.sort(key=lambda n: heard[n] <= EARLY and random.random() > 2 / 9)
+    women = sexes.count("F")
+    at_first = max(0, part(FIRST_WAVE) - women)
+    by_then = max(at_first, part(BEFORE_THE_WIDENING) - women)
+    for rank, n in enumerate(men):
+        found[n] = "granted" if rank < at_first else "upheld_before" if rank < by_then else "upheld_after"
+    accepted = set(men)
+    others = [n for n in range(total) if sexes[n] == "M" and n not in accepted]
+    random.shuffle(others)
+    for n in others[: part(DISMISSED)]:
+        found[n] = "dismissed"
     return found
 
 
-def applicants(scale: float, seed: int) -> Iterator[Applicant]:
-    """The applicants of a run, in the order of filing; the same seed gives the same people."""
-    random = Random(seed)
-    total = max(1, round(APPLICATIONS * scale))
-    shares = {
-        OFFICES[r["prefecture"]]: float(r["share_percent"])
-        for r in figures("campaign-2014-regularised-by-prefecture")
-    }
-    sexes = quota({"F": WOMEN, "M": 1 - WOMEN}, total, random)
-    people = zip(
-        quota(nationalities(), total, random),
-        sexes,
-        quota(shares, total, random),
-        quota({"adult": 83, "minor": 8, "infant": 1, "over_50": 4}, total, random),
-        courses(sexes, random),
-        filing_days(total, random),
-        strict=True,
-    )
-    for number, (nationality, sex, office, ages, course, filed) in enumerate(people, 1):
-        language = LANGUAGES.get(nationality, "fr")
-        yield Applicant(
-            number=number,
-            family_name=random.choice(FAMILY[language]),
-            given_names=random.choice(GIVEN[language, sex]),
-            birth_date=_birth(ages, filed, random),
-            sex=sex,
-            nationality=nationality,
-            language=language,
-            office=office,
-            criterion=random.choice(
-                ("R3",) if ages in {"minor", "infant"} else ("R1", "R2", "R4", "R5", "R5", "R6")
-            ),
-            filed_on=filed,
-            course=course,
-        )
+def _doubt(heard: date) -> float:
+    """How often a woman was refused at first, by the day of hearing."""
+    return 8 / 9 if heard <= EARLY else 1 / 4 if heard < EASED else 0.0
 
 
-def _birth(ages: str, filed: date, random: Random) -> date:
-    low, high = {"infant": (0, 5), "minor": (6, 17), "adult": (18, 49), "over_50": (51, 75)}[ages]
-    return filed - timedelta(days=random.randint(low * 366, (high + 1) * 365 - 1))
+def _accepted_men(
+    nationalities: Sequence[str], sexes: Sequence[str], cards: int, random: Random
+) -> list[int]:
+    """Men who get a card in the end: as many of each nationality as its share of cards leaves to them."""
+    men: dict[str, list[int]] = {code: [] for code in dict.fromkeys(nationalities)}
+    for n, (code, sex) in enumerate(zip(nationalities, sexes, strict=True)):
+        if sex == "M":
+            men[code].append(n)
+    women = Counter(c for c, sex in zip(nationalities, sexes, strict=True) if sex == "F")
+    target = apportioned(card_shares(), cards)
+    chosen: list[int] = []
+    spare: list[int] = []
+    for code, each in men.items():
+        random.shuffle(each)
+        count = max(0, target.get(code, 0) - women[code])
+        chosen += each[:count]
+        spare += each[count:]
+    random.shuffle(spare)
+    missing = max(0, cards - women.total() - len(chosen))
+    chosen += spare[:missing]
+    random.shuffle(chosen)
+    return chosen[: max(0, cards - women.total())]

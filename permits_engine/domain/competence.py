@@ -1,20 +1,29 @@
-"""Who may do what: roles and offices, as the policy says them."""
+"""Who may do what: by command, role, office and date, by a body's mandate and a decider's delegation.
+
+All of it is policy data. ``competence`` says which role may give a command, for its own office or any. Where
+``mandate.required`` says so, a role's body must have a ``mandate`` in force; where ``delegation.required`` says so, the
+acting person must hold a ``delegation``. Both are dated rows with the reference of the act that gave them.
+"""
 
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 from permits_engine.domain import removal
 from permits_engine.domain.case import Case
-from permits_engine.domain.errors import error
-from permits_engine.domain.policy import Rules
+from permits_engine.domain.errors import PermitsError, error
+from permits_engine.domain.events import Actor
+from permits_engine.domain.policy import Rules, Value
 
 COMMANDS_BY_BODY = {"record_opinion", "decide_appeal"}
 
 
-def roles_for(rules: Rules, case_on: date, name: str, body: str | None = None) -> dict[str, str]:
+def roles_for(
+    rules: Rules, case_on: date, name: str, body: str | None = None, office: str | None = None
+) -> dict[str, str]:
     """The roles that may give a command, each with its reach (own or any)."""
-    table = rules.need("competence", case_on, {})
+    table = rules.need("competence", case_on, {"office": office or ""})
     if name in COMMANDS_BY_BODY:
         if body is not None:
             return dict(table.get(f"{name}/{body}", {}))
@@ -39,27 +48,85 @@ def body_of(case: Case) -> str | None:
 
 def check_competence(case: Case) -> None:
     """Raise ``actor.not_competent`` or ``actor.wrong_prefecture`` unless the actor may do this here."""
-    roles = roles_for(case.rules, case.on, case.name, body_of(case))
-    reach = roles.get(case.actor.role)
+    office = case.command.prefecture if case.opens_file else case.situation.prefecture
+    problem = refusal(case.rules, case.on, case.name, case.actor, office, body_of(case))
+    if problem is not None:
+        raise problem
+
+
+def refusal(
+    rules: Rules, on: date, name: str, actor: Actor, office: str | None, body: str | None = None
+) -> PermitsError | None:
+    """Why an actor may not give a command about a file of an office on a day; none where they may.
+
+    ``office`` is none where the command is about no file. The error's details name the rule.
+    """
+    roles = roles_for(rules, on, name, body, office or actor.prefecture)
+    reach = roles.get(actor.role)
     if reach is None:
         who = " or ".join(sorted(roles)) or "nobody"
-        raise error(
-            "actor.not_competent",
-            f"the role {case.actor.role} may not {case.name}; this is for: {who}",
-            role=case.actor.role,
-            command=case.name,
+        return _not_competent(
+            rules.find("competence", on, {"office": office or actor.prefecture or ""}),
+            f"the role {actor.role} may not {name}; this is for: {who}",
+            role=actor.role,
+            command=name,
             roles=sorted(roles),
-            rule=next(iter(case.rules.used), None),
         )
-    if reach != "own":
-        return
-    office = case.command.prefecture if case.opens_file else case.situation.prefecture
-    if case.actor.prefecture != office:
-        raise error(
+    if reach == "own" and office is not None and actor.prefecture != office:
+        rule = rules.find("competence", on, {"office": office})
+        return error(
             "actor.wrong_prefecture",
-            f"the file is with {office}, the actor belongs to {case.actor.prefecture or 'no office'}; "
+            f"the file is with {office}, the actor belongs to {actor.prefecture or 'no office'}; "
             f"let {office} do it, or transfer the file first",
             prefecture=office,
-            actor_prefecture=case.actor.prefecture,
-            rule=next(iter(case.rules.used), None),
+            actor_prefecture=actor.prefecture,
+            rule=rule.id if rule else None,
+            norm=str(rule.source) if rule else None,
         )
+    return _unmandated(rules, on, name, actor) or _undelegated(rules, on, name, actor)
+
+
+def _unmandated(rules: Rules, on: date, name: str, actor: Actor) -> PermitsError | None:
+    scope = _scope(name, actor)
+    wanted = _required(rules, "mandate", on, scope)
+    if wanted is None or rules.find("mandate", on, scope) is not None:
+        return None
+    return _not_competent(
+        wanted,
+        f"the {actor.role} of {actor.prefecture or 'the country'} had no mandate on {on}; "
+        "give a day on which it sat, or adopt the policy that holds its mandate",
+        role=actor.role,
+        command=name,
+        on=on.isoformat(),
+    )
+
+
+def _undelegated(rules: Rules, on: date, name: str, actor: Actor) -> PermitsError | None:
+    scope = _scope(name, actor)
+    wanted = _required(rules, "delegation", on, scope)
+    if wanted is None or rules.find("delegation", on, scope) is not None:
+        return None
+    return _not_competent(
+        wanted,
+        f"{actor.id} held no delegation to {name} as {actor.role} of {actor.prefecture or 'no office'} on {on}; "
+        "let somebody do it who holds one, or adopt the policy that holds it",
+        role=actor.role,
+        command=name,
+        actor=actor.id,
+        on=on.isoformat(),
+    )
+
+
+def _scope(name: str, actor: Actor) -> dict[str, str]:
+    return {"office": actor.prefecture or "", "role": actor.role, "command": name, "actor": actor.id}
+
+
+def _required(rules: Rules, what: str, on: date, scope: dict[str, str]) -> Value | None:
+    """The rule that asks for a mandate or a delegation, if there is one."""
+    found = rules.find(f"{what}.required", on, scope)
+    return found if found is not None and found.value is True else None
+
+
+def _not_competent(rule: Value | None, message: str, **details: Any) -> PermitsError:
+    named = {"rule": rule.id, "norm": str(rule.source)} if rule is not None else {"rule": None, "norm": None}
+    return error("actor.not_competent", message, **details, **named)

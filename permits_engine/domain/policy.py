@@ -271,6 +271,10 @@ KINDS: dict[str, str] = {
     "reminders.tiers": "tiers",
     "notices.quiet": "quiet",
     "competence": "competence",
+    "mandate.required": "flag",
+    "mandate": "reference",
+    "delegation.required": "flag",
+    "delegation": "reference",
     "extension.blanket": "extension",
     "title.requires": "protections",
     "term.shorter": "code",
@@ -285,5 +289,19 @@ KINDS: dict[str, str] = {
 }
 """Every parameter that the engine knows, and the kind of value that it takes."""
 
-SCOPES = frozenset({"category", "stage", "body", "against", "title_kind", "kind", "right"})
+SCOPES = frozenset(
+    {
+        "category",
+        "stage",
+        "body",
+        "against",
+        "title_kind",
+        "kind",
+        "right",
+        "office",
+        "role",
+        "actor",
+        "command",
+    }
+)
 """What ``applies`` may distinguish."""

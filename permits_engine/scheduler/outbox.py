@@ -20,6 +20,7 @@ from permits_engine.execution import Executor
 from permits_engine.person import Person
 from permits_engine.projections import notice_rows, writing
 from permits_engine.scheduler.delivery.channel import Channel, DeliveryError, Evidence, Letter
+from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.letters import Templates
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
@@ -73,7 +74,11 @@ class Routes:
         self.offices = dict(offices or {})
 
     def channel(self, row: Mapping[str, Any]) -> Channel:
-        """The channel of a message."""
+        """The channel through which a message goes out now."""
+        return self.planned(row)
+
+    def planned(self, row: Mapping[str, Any]) -> Channel:
+        """The channel that is meant for a message."""
         special = self.kinds.get(row["kind"])
         if special is not None:
             return special
@@ -120,40 +125,51 @@ class Outbox:
                 results += [(each, event) for event in self._outcome(channels[key], each, answer, on)]
         return results
 
+    def at_once(self, each: Waiting, on: date, now: datetime) -> list[e.Event]:
+        """What becomes of a message whose record is its delivery, as at a counter; nothing yet of any other."""
+        channel = self.routes.planned(each.row)
+        if not isinstance(channel, CounterChannel) or self.quiet(each.policy, now):
+            return []
+        return self._outcome(channel, each, channel.served(each.event.office), on)
+
     def record(self, work: Work, results: Sequence[Result], tally: dict[str, int]) -> None:
         """Put into a transaction what became of messages."""
         work.expect_keys(each.event.holder_id for each, _ in results)
-        rows: dict[str, dict[str, Any]] = {}
+        by_notice: dict[str, tuple[Waiting, list[e.Event]]] = {}
         for each, event in results:
-            row = rows.get(each.notice_id, each.row)
-            rows[each.notice_id] = self._recorded(work, each, event, row)
+            by_notice.setdefault(each.notice_id, (each, []))[1].append(event)
+        for each, events in by_notice.values():
+            row = self.extended(work, each, events, tally)
+            work.later(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
+
+    def extended(
+        self, work: Work, each: Waiting, events: Sequence[e.Event], tally: dict[str, int]
+    ) -> dict[str, Any]:
+        """Append what became of a message; gives its row after that."""
+        seen, row = each.row["version"], each.row
+        if not events:
+            return row
+        if work.key(each.event.holder_id) is None:
+            events = [msgspec.structs.replace(x, **dict.fromkeys(x.SEALED)) for x in events]
+        work.append(work.sealed(each.notice_id, seen, events, each.event.holder_id))
+        for version, event in enumerate(events, seen + 1):
+            row = notice_rows.after(row, event, version, self.executor.now())
             name = event.NAME.removeprefix("notice.")
             tally[name] = tally.get(name, 0) + 1
+        return row
 
     def record_each(self, results: Sequence[Result], tally: dict[str, int]) -> None:
         """The same after a conflict: what somebody else has recorded meanwhile is left as it is."""
-        rows: dict[str, dict[str, Any]] = {}
-        for each, event in results:
-            row = rows.get(each.notice_id, each.row)
+        for notice_id in dict.fromkeys(each.notice_id for each, _ in results):
+            done: dict[str, int] = {}
             try:
                 with self.database.write() as unit:
                     work = self.executor.begin(unit)
-                    rows[each.notice_id] = self._recorded(work, each, event, row)
+                    self.record(work, [r for r in results if r[0].notice_id == notice_id], done)
                     work.write()
             except ConflictError:
                 continue
-            name = event.NAME.removeprefix("notice.")
-            tally[name] = tally.get(name, 0) + 1
-
-    def _recorded(self, work: Work, each: Waiting, event: e.Event, before: dict[str, Any]) -> dict[str, Any]:
-        seen = before["version"]
-        row = notice_rows.after(before, event, seen + 1, self.executor.now())
-        if work.key(each.event.holder_id) is None:
-            event = msgspec.structs.replace(event, **dict.fromkeys(event.SEALED))
-        records = work.sealed(each.notice_id, seen, [event], each.event.holder_id)
-        work.later(writing.UPDATE_NOTICE, writing.moved(row, seen))
-        work.append(records)
-        return row
+            _add(tally, done)
 
     def anything_open(self, unit: Unit) -> bool:
         """Whether a message of before still waits to go out."""
@@ -187,8 +203,7 @@ class Outbox:
             except ConflictError:
                 self.record_each(results, tally)
             else:
-                for name, count in done.items():
-                    tally[name] = tally.get(name, 0) + count
+                _add(tally, done)
 
     def _loaded(self, unit: Unit, row: dict[str, Any]) -> Waiting | None:
         records = history.stream(unit, row["notice_id"])
@@ -285,6 +300,11 @@ class Outbox:
             expedited=each.event.expedited,
             sent_at=now,
         )
+
+
+def _add(tally: dict[str, int], more: dict[str, int]) -> None:
+    for name, count in more.items():
+        tally[name] = tally.get(name, 0) + count
 
 
 def letter_values(s: Situation, each: Waiting, on: date, office: str) -> dict[str, Any]:

@@ -106,14 +106,14 @@ class Reconciler:
         report = Pass(on)
         results: list[Result] = []
         while True:
-            waiting, size, noted = self._step(results, on, report, started if record else None)
+            waiting, size, noted = self._step(results, on, now, report, started if record else None)
+            if size and progress is not None:
+                progress(report)
+            if noted:
+                return report
             if not size:
                 break
             results = self.outbox.send(waiting, on, now)
-            if progress is not None:
-                progress(report)
-        if noted:
-            return report
         report.held = self.outbox.flush(on, now, report.notices)
         if record:
             with self.database.write() as unit:
@@ -121,7 +121,7 @@ class Reconciler:
         return report
 
     def _step(
-        self, results: Sequence[Result], on: date, report: Pass, started: int | None
+        self, results: Sequence[Result], on: date, now: datetime, report: Pass, started: int | None
     ) -> tuple[list[Waiting], int, bool]:
         """One transaction; where nothing is left to do, not even a letter of before, it notes the pass too."""
         done = Pass(on)
@@ -131,18 +131,19 @@ class Reconciler:
                 work = self.executor.begin(unit)
                 self.outbox.record(work, results, done.notices)
                 ids = [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": BATCH})]
-                waiting = self._settle_all(work, ids, on, done)
+                waiting = self._settle_all(work, ids, on, now, done)
                 work.write()
-                if not ids and started is not None and not self.outbox.anything_open(unit):
+                last = len(ids) < BATCH and not waiting
+                if last and started is not None and not self.outbox.anything_open(unit):
                     self._note(unit, _sum(report, done), started)
                     noted = True
         except ConflictError:
             self.outbox.record_each(results, report.notices)
-            return self._one_by_one(on, report)
+            return self._one_by_one(on, now, report)
         report.add(done)
         return waiting, len(ids), noted
 
-    def _one_by_one(self, on: date, report: Pass) -> tuple[list[Waiting], int, bool]:
+    def _one_by_one(self, on: date, now: datetime, report: Pass) -> tuple[list[Waiting], int, bool]:
         """After a conflict each file is tried by itself; what is still disputed waits for the next pass."""
         with self.database.read() as unit:
             ids = [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": BATCH})]
@@ -153,7 +154,7 @@ class Reconciler:
             try:
                 with self.database.write() as unit:
                     work = self.executor.begin(unit)
-                    claimed = self._settle_all(work, [permit_id], on, done)
+                    claimed = self._settle_all(work, [permit_id], on, now, done)
                     work.write()
             except ConflictError:
                 continue
@@ -162,7 +163,9 @@ class Reconciler:
             size += 1
         return waiting, size, False
 
-    def _settle_all(self, work: Work, ids: Sequence[str], on: date, report: Pass) -> list[Waiting]:
+    def _settle_all(
+        self, work: Work, ids: Sequence[str], on: date, now: datetime, report: Pass
+    ) -> list[Waiting]:
         found: list[_Found] = []
         for permit_id, records in history.streams(work.unit, ids).items():
             report.files += 1
@@ -178,7 +181,7 @@ class Reconciler:
                     raise
                 park(work.unit, permit_id, problem.message, self.executor.now())
                 report.parked += 1
-        return self._claim(work, found, on)
+        return self._claim(work, found, on, now, report)
 
     def _settle(self, work: Work, permit: Permit, on: date, report: Pass) -> list[_Found]:
         """Record what time alone has brought about, and the file's row; gives the messages due."""
@@ -203,42 +206,52 @@ class Reconciler:
         work.change(permit, policy, on, seen, records, row)
         return [_Found(derived(f"notice/{each.key(permit.permit_id)}"), each, s, policy) for each in due]
 
-    def _claim(self, work: Work, found: Sequence[_Found], on: date) -> list[Waiting]:
-        """Messages that nobody has claimed yet become due by an event of their own."""
+    def _claim(
+        self, work: Work, found: Sequence[_Found], on: date, now: datetime, report: Pass
+    ) -> list[Waiting]:
+        """Messages that nobody has claimed yet become due by an event of their own; gives those to send."""
         known = writing.known_notices(work.unit, [each.notice_id for each in found])
         fresh = [each for each in found if each.notice_id not in known]
         work.expect_persons(each.situation.permit.holder_id for each in fresh)
         waiting = []
-        for notice_id, due, s, policy in fresh:
-            permit = s.permit
+        for each in fresh:
             try:
-                person = work.person(permit.holder_id)
+                claimed = self._claimed(work, each, on)
             except PermitsError as problem:
                 if problem.code in _NOBODYS_FAULT:
                     raise
                 work.write()
-                park(work.unit, permit.permit_id, problem.message, self.executor.now())
+                park(work.unit, each.situation.permit.permit_id, problem.message, self.executor.now())
                 continue
-            event = self.executor.stamper(SCHEDULER, None, on)(
-                e.NoticeDue,
-                permit_id=permit.permit_id,
-                holder_id=permit.holder_id,
-                kind=due.kind,
-                to=due.to,
-                anchor=due.anchor,
-                office=s.prefecture,
-                language=person.language or "",
-                tier=due.tier,
-                due_on=due.due_on,
-                deadline=due.deadline,
-                expedited=due.expedited,
-            )
-            assert isinstance(event, e.NoticeDue)
-            row = notice_rows.first_row(notice_id, event, self.executor.now())
+            served = self.outbox.at_once(claimed, on, now)
+            records = work.sealed(claimed.notice_id, 0, [claimed.event], None)
+            work.append(records)
+            row = self.outbox.extended(work, claimed, served, report.notices)
             work.later(writing.INSERT_NOTICE, row)
-            work.append(work.sealed(notice_id, 0, [event], None))
-            waiting.append(Waiting(notice_id, row, event, permit, person, policy, s))
+            if not served:
+                waiting.append(claimed)
         return waiting
+
+    def _claimed(self, work: Work, found: _Found, on: date) -> Waiting:
+        notice_id, due, s, policy = found
+        permit, person = s.permit, work.person(s.permit.holder_id)
+        event = self.executor.stamper(SCHEDULER, None, on)(
+            e.NoticeDue,
+            permit_id=permit.permit_id,
+            holder_id=permit.holder_id,
+            kind=due.kind,
+            to=due.to,
+            anchor=due.anchor,
+            office=s.prefecture,
+            language=person.language or "",
+            tier=due.tier,
+            due_on=due.due_on,
+            deadline=due.deadline,
+            expedited=due.expedited,
+        )
+        assert isinstance(event, e.NoticeDue)
+        row = notice_rows.first_row(notice_id, event, self.executor.now())
+        return Waiting(notice_id, row, event, permit, person, policy, s)
 
     def preview(self, on: date) -> list[dict[str, Any]]:
         """What a pass would do on a day, doing nothing."""

@@ -19,6 +19,7 @@ class FakeClock:
         return self.instant
 
     def at(self, day: date) -> datetime:
-        """Move to the morning of a day."""
-        self.instant = datetime.combine(day, MORNING, self.zone).astimezone(UTC)
+        """Move to the morning of a day, unless that has passed."""
+        morning = datetime.combine(day, MORNING, self.zone).astimezone(UTC)
+        self.instant = max(self.instant, morning)
         return self.instant

@@ -9,68 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from permits_engine.commands import PUBLIC, parse
-from permits_engine.domain.errors import InputError, PermitsError, error, invalid
+from permits_engine.commands import parse
+from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
-from permits_engine.fields import Day
-from permits_engine.plain_words import refused
-from permits_engine.reading import PermitView
+from permits_engine.policy_files import PACKAGED
 from permits_engine.scheduler.passes import run_pass, sink_routes
-from permits_engine.testing.clock import FakeClock
-
-HOLDER = {
-    "family_name": "Holder",
-    "given_names": "Example",
-    "birth_date": date(1990, 1, 1),
-    "sex": "F",
-    "nationality": "SEN",
-    "language": "fr",
-    "email": "holder@example.org",
-}
-"""Who a holder is that a scenario does not describe."""
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_VIEW = frozenset(PermitView.__struct_fields__)
-_BESIDE = frozenset({"error", "events", "deadlines", "no_deadlines", "notices", "no_notices"})
-
-
-def _mapping(value: object) -> object:
-    if value is None:
-        return {}
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return value
-    raise ValueError("is not a mapping of names")
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Step(_Model):
-    """One day: a command, a pass of the scheduler, or only a look."""
-
-    day: Day
-    do: str | None = None
-    as_: str | None = Field(default=None, alias="as")
-    with_: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(default_factory=dict, alias="with")
-    expect: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(default_factory=dict)
-    permit: str | None = None
-
-
-class Scenario(_Model):
-    """A scenario file."""
-
-    name: str
-    jurisdiction: str
-    about: str | None = None
-    holder: Annotated[dict[str, Any], BeforeValidator(_mapping)] = Field(default_factory=dict)
-    steps: list[Step] = Field(min_length=1)
+from permits_engine.store import history
+from permits_engine.testing.clock import MORNING, FakeClock
+from permits_engine.testing.scenario_files import PASS, Scenario, Step, load
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -105,45 +56,13 @@ class Result(msgspec.Struct):
         return not self.failures
 
 
-def load(path: str | Path) -> Scenario:
-    """Read a scenario file; raises ``input.invalid`` with the field and the reason."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        plain = yaml.load(text, Loader=_LOADER)
-    except OSError as problem:
-        raise invalid(str(path), problem.strerror or "cannot be read") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        mark = getattr(problem, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark is not None else ""
-        raise invalid(str(path), f"{where}{getattr(problem, 'problem', None) or problem}") from None
-    if not isinstance(plain, dict):
-        raise invalid(str(path), "is not a scenario: it needs name, jurisdiction and steps")
-    try:
-        scenario = Scenario.model_validate(plain)
-    except ValidationError as problem:
-        raise refused(problem.errors(include_url=False), "a scenario") from None
-    _check_names(scenario)
-    return scenario
-
-
-def _check_names(scenario: Scenario) -> None:
-    for number, step in enumerate(scenario.steps, 1):
-        where = f"steps.{number}"
-        if step.do is not None and step.do != "run_scheduler" and step.do not in PUBLIC:
-            raise invalid(f"{where}.do", f"{step.do!r} is no command; there is: {', '.join(PUBLIC)}")
-        for name in step.expect:
-            if name not in _VIEW | _BESIDE:
-                raise invalid(f"{where}.expect.{name}", "is no field of the permit view")
-
-
 class Runner:
     """Runs one scenario on a store of its own whose clock stands at 09:00 local of each step's day."""
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.clock = FakeClock()
-        first = min(step.day for step in scenario.steps)
-        self.clock.at(first - timedelta(days=1))
+        eve = min(step.day for step in scenario.steps) - timedelta(days=1)
+        self.clock = FakeClock(datetime.combine(eve, MORNING, UTC))
         self.engine = Engine.open("sqlite://", clock=self.clock, operator="scenario")
         self.routes, self.sink = sink_routes()
         self.holder_id: str | None = None
@@ -161,32 +80,45 @@ class Runner:
         return Result(self.scenario.name, len(self.scenario.steps), self.failures)
 
     def _known_jurisdiction(self) -> None:
+        code = self.scenario.jurisdiction
+        if code not in PACKAGED:
+            raise invalid("jurisdiction", f"{code!r} has no rules here; there is: {', '.join(PACKAGED)}")
         with self.engine.database.read() as unit:
-            policy = self.engine.adopted.current(unit, self.scenario.jurisdiction)
+            policy = self.engine.adopted.current(unit, code)
         self.clock = FakeClock(self.clock.instant, policy.calendar.time_zone)
         self.engine.clock = self.engine.executor.clock = self.clock
 
     def _step(self, number: int, step: Step) -> None:
-        permit_id = self._permit_of(step)
-        before = self._names(permit_id)
+        before = self._permit_of(step)
+        permit_id, known = before, self._names(before)
         mark = len(self.sink.letters)
         refused: PermitsError | None = None
+        position: int | None = None
         try:
-            permit_id = self._do(step, permit_id) or permit_id
+            if step.do in {"lodge_application", "update_holder"}:
+                self._holder(step)
+            position = self._position()
+            permit_id = self._do(step, before) or before
         except PermitsError as problem:
             refused = problem
+            if position is not None and self._position() != position:
+                self._fail(number, step, "error", "nothing recorded", self._position() - position)
         expect = dict(step.expect)
         wanted = expect.pop("error", None)
         if (refused.code if refused else None) != wanted:
             why = (refused.message,) if refused else ()
             self._fail(number, step, "error", wanted, refused.code if refused else None, why)
         if expect:
-            new = self._names(permit_id)[len(before) :]
+            new = self._names(permit_id)[len(known) if permit_id == before else 0 :]
             letters = [x for x in self.sink.letters[mark:] if self.sink.permit_of(x) == permit_id]
             self._compare(number, step, expect, permit_id, new, letters)
 
     def _permit_of(self, step: Step) -> str | None:
         return self.permits.get(step.permit) if step.permit is not None else self.latest
+
+    def _position(self) -> int:
+        with self.engine.database.read() as unit:
+            return history.head(unit).position
 
     def _names(self, permit_id: str | None) -> list[str]:
         if permit_id is None:
@@ -196,7 +128,7 @@ class Runner:
     def _do(self, step: Step, permit_id: str | None) -> str | None:
         if step.do is None:
             return None
-        if step.do == "run_scheduler":
+        if step.do == PASS:
             run_pass(self.engine, self.routes, on=step.day)
             return None
         fields: dict[str, Any] = {"on": step.day, **step.with_}
@@ -219,10 +151,8 @@ class Runner:
 
     def _holder(self, step: Step) -> str:
         if self.holder_id is None:
-            office = step.with_.get("prefecture") or f"{self.scenario.jurisdiction}-X"
-            described = {**HOLDER, **self.scenario.holder}
-            command = parse("register_holder", {**described, "on": step.day})
-            actor = Actor("scenario", "counter", str(office))
+            command = parse("register_holder", {**self.scenario.described, "on": step.day})
+            actor = Actor("scenario", "counter", f"{self.scenario.jurisdiction}-X")
             self.holder_id = self.engine.execute(command, actor=actor).holder_id
         assert self.holder_id is not None
         return self.holder_id
@@ -319,8 +249,8 @@ def plain(value: Any) -> Any:
 
 def shown(value: Any) -> str:
     """A value on one line."""
-    if isinstance(value, str):
-        return value
+    if value is None or isinstance(value, str):
+        return value or "nothing"
     return msgspec.json.encode(value).decode()
 
 
@@ -343,4 +273,4 @@ def _brief(found: list[dict[str, Any]]) -> list[str]:
     return [f"{d['kind']} {d.get('due_on') or d.get('due_at')}" for d in found]
 
 
-__all__ = ["Failure", "InputError", "Result", "Runner", "Scenario", "error", "load", "run_file"]
+__all__ = ["Failure", "Result", "Runner", "Scenario", "load", "run_file"]

@@ -8,7 +8,10 @@ from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, L
 
 
 class CounterChannel:
-    """Accepts every letter for the counter of its office, where the holder is served it in person."""
+    """Accepts every letter for the counter of its office, where the holder is served it in person.
+
+    Nothing leaves the store: the record is the delivery.
+    """
 
     name = "counter"
 
@@ -18,7 +21,11 @@ class CounterChannel:
 
     def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
         """Leave letters at the counters of their offices."""
-        return [Evidence(self.name, None, f"waits at the counter of {letter.office}") for letter in letters]
+        return [self.served(letter.office) for letter in letters]
+
+    def served(self, office: str) -> Evidence:
+        """What shows that a message waits at the counter of an office."""
+        return Evidence(self.name, None, f"waits at the counter of {office}")
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -8,7 +8,7 @@ import pytest
 
 from permits_engine import PermitsError
 from permits_engine.policy_files import packaged
-from tests.integration.engine.conftest import COURT, DECIDER, Office
+from tests.integration.engine.conftest import COMMISSION, COURT, DECIDER, Office
 
 
 def test_a_view_tells_what_was_known_at_a_moment(office: Office) -> None:
@@ -196,3 +196,29 @@ def test_deadlines_come_with_their_working(office: Office) -> None:
     assert closes["explanation"] == (
         "the term ends on 31 January 2018; 15 days after: 15 February 2018; décret 2-09-607, article 8 (decree)"
     )
+
+
+def test_a_corrected_number_counts_from_the_day_of_the_card(office: Office) -> None:
+    """Years later, the view of that day shows the number that was printed, not the one that was typed."""
+    permit_id = office.application()
+    office.do(
+        "record_opinion",
+        "2017-01-20",
+        COMMISSION,
+        permit_id=permit_id,
+        body="local_commission",
+        favourable=True,
+        reasons="shown",
+    )
+    issued = office.do("issue_permit", "2017-02-01", DECIDER, permit_id=permit_id, card_number="X1")
+    office.do(
+        "correct_record",
+        "2019-03-04",
+        DECIDER,
+        permit_id=permit_id,
+        of_version=issued.version,
+        field="card_number",
+        value="X7",
+        reason="misread",
+    )
+    assert office.engine.permit(permit_id, as_of=date(2017, 6, 1)).card_number == "X7"

@@ -341,12 +341,45 @@ def test_morocco_never_grants_by_silence(file: File) -> None:
     assert file.situation().application_status != "implicitly_granted"
 
 
+def _groundless(file: File, day: date) -> bool:
+    """Whether, by the events alone, nothing can make the stay of a day lawful (Morocco, nothing annulled)."""
+    told = {version: _regularly_notified(file, version) for version, _ in file.history}
+    over = {v: on is not None and on + timedelta(days=15) < day for v, on in told.items()}
+    terms = [x for _, x in file.history if isinstance(x, e.Issued | e.Renewed) and x.effective_on <= day]
+    ended = all(x.valid_until + timedelta(days=15) < day for x in terms)
+    for version, x in file.history:
+        taken = x.NAME == "permit.revoked" and over[version]
+        lost = x.NAME == "permit.lost_by_absence" and x.effective_on <= day
+        ended = ended or taken or lost
+    for version, x in file.history:
+        if isinstance(x, e.ApplicationLodged | e.RenewalRequested):
+            answers = [
+                (v, y) for v, y in file.history if v > version and y.NAME in EXPRESS and y.effective_on <= day
+            ]
+            granted = any(isinstance(y, e.Issued | e.Renewed) for _, y in answers)
+            if not granted and not any(over[v] for v, y in answers):
+                return False
+    notified = [on for v, x in file.history if x.NAME in EXPRESS | {"permit.revoked"} if (on := told[v])]
+    return ended and all(on + timedelta(days=15) < day for on in notified)
+
+
+@given(lives(where="MA", steps=18))
+def test_nobody_is_lawful_without_a_ground(file: File) -> None:
+    """A title over, lost or withdrawn, no request waiting and the days to leave past: the stay is not lawful."""
+    if _annulled(file) or "permit.return_recorded" in file.names():
+        return
+    file.run_pass()
+    for day in _days_of(file):
+        if day <= file.today and _groundless(file, day):
+            assert not file.look(day)[2], f"lawful on {day} without a ground"
+
+
 # --- time and the scheduler -------------------------------------------------------------------------------
 
 ADDS = {"permit.renewed", "permit.implicitly_granted"}
 
 
-@given(lives(steps=16, closing=True))
+@given(st.one_of(lives(steps=2), lives(steps=16, closing=True)))
 def test_a_view_by_dates_is_what_a_pass_records(file: File) -> None:
     """On no day does a pass change a status or the stay, but where it grants by law or extends a receipt."""
     days = _days_of(file)
@@ -363,7 +396,12 @@ def test_a_view_by_dates_is_what_a_pass_records(file: File) -> None:
             assert lawful == before[day][2], f"{day}: a pass changed the stay ({drafts})"
 
 
-@given(lives(steps=14, closing=True), st.integers(1, 500))
+def _acts(file: File) -> list[tuple[str, date]]:
+    """The history with its legal dates, but for receipts, which a daily pass extends a week ahead."""
+    return [(x.NAME, x.effective_on) for _, x in file.history if x.NAME != "permit.receipt_extended"]
+
+
+@given(st.one_of(lives(steps=2), lives(steps=14, closing=True)), st.integers(20, 500))
 def test_one_pass_after_a_downtime_does_what_daily_passes_would_have_done(file: File, away: int) -> None:
     """Level-triggered: the same acts in the same order, and the same file at the end."""
     file.run_pass()
@@ -375,6 +413,7 @@ def test_one_pass_after_a_downtime_does_what_daily_passes_would_have_done(file: 
     file.today += timedelta(days=away)
     file.run_pass()
     assert file.names() == daily.names()
+    assert _acts(file) == _acts(daily)
     once, often = view(file.situation()), view(daily.situation())
     assert once == often
 
@@ -393,6 +432,28 @@ def test_acts_of_the_clock_bear_their_day_and_no_later_one(file: File) -> None:
     days = [draft.effective_on for draft in drafts]
     assert days == sorted(days)
     assert all(day <= file.today for day in days)
+
+
+@given(
+    st.sampled_from([("MA", "ordinary"), ("FR", "temporary"), ("ES", "temporary")]),
+    st.dates(date(2021, 6, 1), date(2024, 12, 31)),
+    st.integers(1, 500),
+    st.booleans(),
+)
+def test_silence_and_return_bear_the_day_after_the_deadline(
+    where: tuple[str, str], filed: date, away: int, complete: bool
+) -> None:
+    """However late the pass, they act from the day after the last one, and never before it is over."""
+    file = File(*where, filed)
+    file.do("lodge_application", missing=[] if complete else ["photos"])
+    file.today += timedelta(days=away)
+    known = Situation(file.permit, filed, file.policy.at(file.today))
+    kind = "decision_due" if complete or where[0] == "FR" else "documents_due"
+    acts = {"permit.implicitly_refused", "permit.implicitly_granted", "permit.application_returned"}
+    due = min(d.due_on for d in deadlines(known) if d.kind in {kind, "documents_due"})
+    assert due is not None
+    found = [draft.effective_on for draft in file.run_pass() if draft.kind.NAME in acts]
+    assert found == ([due + ONE_DAY] if file.today > due else [])
 
 
 # --- the history ------------------------------------------------------------------------------------------

@@ -1,0 +1,212 @@
+"""The shape of a scenario file (section 9 of the contract), and what is wrong with one, with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from permits_engine.commands import PUBLIC, parse
+from permits_engine.domain.errors import CODES, InputError, invalid
+from permits_engine.fields import Country, Day, Line
+from permits_engine.plain_words import reason_of, refusal, suggestion
+from permits_engine.reading import PermitView
+from permits_engine.yaml_text import YamlError, documents, line_of
+
+LARGEST = 1_000_000
+"""Bytes of one file."""
+HOLDER = {
+    "family_name": "Holder",
+    "given_names": "Example",
+    "birth_date": "1990-01-01",
+    "sex": "F",
+    "nationality": "SEN",
+    "language": "fr",
+    "email": "holder@example.org",
+}
+"""Who a holder is that a scenario does not describe."""
+PASS = "run_scheduler"  # noqa: S105
+DEADLINES = frozenset(
+    {
+        *("title_expiry", "renewal_window_opens", "renewal_window_closes", "receipt_expiry", "documents_due"),
+        *("decision_due", "expedited_target", "opinion_due", "implicit_refusal", "appeal_closes"),
+        *("appeal_ruling_due", "departure_due", "absence_limit", "removal_appeal_closes"),
+        "removal_ruling_due",
+    }
+)
+NOTICES = frozenset(
+    {
+        *("renewal_reminder", "title_lapsed", "receipt_extended", "documents_reminder"),
+        *("decision_notified", "appeal_reminder", "office_alert"),
+    }
+)
+BESIDE = frozenset({"error", "events", "deadlines", "no_deadlines", "notices", "no_notices"})
+"""What may be expected beside the fields of the view."""
+_VIEW = frozenset(PermitView.__struct_fields__)
+_OF_DEADLINE = frozenset({"kind", "due_on", "due_at", "body", "status", "anchor", "rule", "explanation"})
+_OF_NOTICE = frozenset({"kind", "tier", "to", "language", "expedited"})
+
+
+def _mapping(value: object) -> object:
+    if value is None:
+        return {}
+    if isinstance(value, dict):
+        # YAML 1.1 reads a bare `on` as true.
+        named = {("on" if key is True else key): each for key, each in value.items()}
+        if all(isinstance(key, str) for key in named):
+            return named
+    raise ValueError("is not a mapping of names to values")
+
+
+Named = Annotated[dict[str, Any], BeforeValidator(_mapping)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Step(_Model):
+    """One day: a command, a pass of the scheduler, or only a look."""
+
+    day: Day
+    do: Line | None = None
+    as_: Line | None = Field(default=None, alias="as")
+    with_: Named = Field(default_factory=dict, alias="with")
+    expect: Named = Field(default_factory=dict)
+    permit: Line | None = None
+
+
+class Scenario(_Model):
+    """A scenario file."""
+
+    name: Line
+    jurisdiction: Country
+    about: str | None = None
+    holder: Named = Field(default_factory=dict)
+    steps: list[Step] = Field(min_length=1)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """The holder, with what the file leaves out."""
+        return {**HOLDER, **self.holder}
+
+
+def load(path: str | Path) -> Scenario:
+    """Read a scenario file; raises ``input.invalid`` with each bad field, its line and the reason."""
+    plain, node = _read(Path(path))
+    if not isinstance(plain, dict):
+        raise invalid(str(path), "is not a scenario: it needs name, jurisdiction and steps")
+    try:
+        scenario = Scenario.model_validate(plain)
+    except ValidationError as problem:
+        faults = [
+            (tuple(fault["loc"]), reason_of(dict(fault), "a scenario", Scenario.model_fields))
+            for fault in problem.errors(include_input=False)
+        ]
+        raise _refused(faults, node) from None
+    faults = [*_of_holder(scenario), *_of_steps(scenario)]
+    if faults:
+        raise _refused(faults, node)
+    return scenario
+
+
+Fault = tuple[tuple[Any, ...], str]
+
+
+def _read(path: Path) -> tuple[Any, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or "cannot be opened"
+        raise invalid(str(path), f"{reason}; name a scenario file") from None
+    if len(content) > LARGEST:
+        raise invalid(str(path), f"is larger than {LARGEST:,} bytes")
+    try:
+        found = list(documents(content.decode("utf-8-sig")))
+    except UnicodeDecodeError:
+        raise invalid(str(path), "is not UTF-8 text; save it as UTF-8") from None
+    except YamlError as problem:
+        raise invalid(str(path), f"line {problem.line}: {problem.reason}") from None
+    if len(found) != 1:
+        raise invalid(str(path), f"holds {len(found)} documents, and a scenario is one")
+    return found[0]
+
+
+def _refused(faults: Iterable[Fault], node: Any) -> InputError:
+    told = []
+    for path, reason in faults:
+        # Steps are counted from 1 wherever they are spoken of.
+        steps = [each + 1 if isinstance(each, int) else each for each in path]
+        told.append({"path": ".".join(map(str, steps)), "reason": f"{reason} (line {line_of(node, path)})"})
+    return refusal(told)
+
+
+def _of_holder(scenario: Scenario) -> list[Fault]:
+    try:
+        parse("register_holder", scenario.described)
+    except InputError as problem:
+        return [(("holder", field["path"]), field["reason"]) for field in problem.details["fields"]]
+    return []
+
+
+def _of_steps(scenario: Scenario) -> list[Fault]:
+    found: list[Fault] = []
+    lodged: set[str] = set()
+    for number, step in enumerate(scenario.steps):
+        where: tuple[Any, ...] = ("steps", number)
+        if step.do is not None and step.do != PASS and step.do not in PUBLIC:
+            found.append(((*where, "do"), f"{step.do!r} is no command{suggestion(step.do, (*PUBLIC, PASS))}"))
+        if step.do == "lodge_application" and step.permit is not None:
+            lodged.add(step.permit)
+        elif step.permit is not None and step.permit not in lodged:
+            reason = (
+                f"{step.permit!r} names no file that an earlier step lodges{suggestion(step.permit, lodged)}"
+            )
+            found.append(((*where, "permit"), reason))
+        for name, wanted in step.expect.items():
+            path = (*where, "expect", name)
+            if name not in _VIEW | BESIDE:
+                found.append((path, f"is no field of the permit view{suggestion(name, _VIEW | BESIDE)}"))
+            else:
+                found += [((*path, *at), reason) for at, reason in _of_expectation(name, wanted)]
+    return found
+
+
+def _of_expectation(name: str, wanted: Any) -> list[Fault]:
+    match name:
+        case "error" if wanted not in CODES:
+            return [((), f"{wanted!r} is no error of the engine{suggestion(str(wanted), CODES)}")]
+        case "no_notices" if wanted is not True:
+            return [((), "is true, or left out")]
+        case "events" | "no_deadlines" | "deadlines" | "notices" if not isinstance(wanted, list):
+            return [((), "is not a list")]
+        case "no_deadlines":
+            return [
+                ((at,), _kind(kind, DEADLINES)) for at, kind in enumerate(wanted) if kind not in DEADLINES
+            ]
+        case "deadlines":
+            return _of_listed(wanted, _OF_DEADLINE, DEADLINES)
+        case "notices":
+            return _of_listed(wanted, _OF_NOTICE, NOTICES)
+    return []
+
+
+def _kind(kind: object, known: frozenset[str]) -> str:
+    return f"{kind!r} is no kind there is{suggestion(str(kind), known)}"
+
+
+def _of_listed(wanted: list[Any], fields: frozenset[str], kinds: frozenset[str]) -> list[Fault]:
+    found: list[Fault] = []
+    for at, each in enumerate(wanted):
+        if not isinstance(each, dict):
+            found.append(((at,), "is not a mapping such as {kind: …}"))
+            continue
+        found += [
+            ((at, name), f"is not a field{suggestion(str(name), fields)}") for name in set(each) - fields
+        ]
+        if each.get("kind") not in kinds:
+            found.append(((at, "kind"), _kind(each.get("kind"), kinds)))
+    return found

@@ -1,0 +1,274 @@
+"""The demo from the command line, on a small scale: what it leaves, what it tells, what it refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import pty
+import re
+import select
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from permits_engine.demo import people
+from permits_engine.policy_files import compile_text, packaged
+
+SCALE = 0.004
+PERMITS = [sys.executable, "-m", "permits_engine.cli"]
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def permits(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line, its output piped."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PERMITS_")}
+    return subprocess.run(
+        [*PERMITS, *arguments],
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the demo ran, with a name that a shell has to be told of in quotes."""
+    return tmp_path_factory.mktemp("an office")
+
+
+@pytest.fixture(scope="module")
+def told(home: Path) -> str:
+    """What a demo printed that ran once for all tests."""
+    done = permits("demo", "--scale", str(SCALE), "--seed", "7", "--out", "left", folder=home)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def store(home: Path, told: str) -> Iterator[sqlite3.Connection]:
+    """The store it left, read with nothing of ours."""
+    connection = sqlite3.connect(home / "left" / "permits.db")
+    yield connection
+    connection.close()
+
+
+def test_it_leaves_a_store_letters_and_what_it_said(home: Path, told: str) -> None:
+    """And prints nothing else: no progress in a pipe."""
+    left = home / "left"
+    assert (left / "account.txt").read_text(encoding="utf-8") == told
+    names = {path.name for path in left.iterdir()}
+    assert names >= {".permits-demo", "account.txt", "mail", "permits.db", "permits.keys"}
+    assert not names & {"permits.db-wal", "permits.db-shm"}, "closed as it should be"
+    assert (left / "permits.keys").stat().st_mode & 0o077 == 0
+    letters = list((left / "mail").iterdir())
+    assert len(letters) > 50
+    assert all(path.suffix == ".eml" for path in letters)
+
+
+def test_what_to_try_next_works_when_pasted(home: Path, told: str, tmp_path: Path) -> None:
+    """From any folder, with real ids, and the read models are what history says."""
+    (tmp_path / "permits").write_text(f'#!/bin/sh\nexec {" ".join(PERMITS)} "$@"\n')
+    (tmp_path / "permits").chmod(0o755)
+    lines = [line.strip() for line in told.partition("Try next:\n")[2].splitlines()]
+    assert len(lines) >= 9
+    script = "set -e\n" + "".join(f"echo '# {n}'\n{line}\n" for n, line in enumerate(lines))
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, re.sub(r"\d+ shown; .*\n", "", done.stderr)) == (0, "")
+    answers = re.split(r"(?m)^# \d+\n", done.stdout)[1:]
+    assert all(answers[1:]), "every command but the export prints something"
+    said = dict(zip(lines, answers, strict=True))
+    assert said["permits rebuild --check"].endswith(" 0 differ\n")
+    assert "expired" in next(answer for line, answer in said.items() if "lapsed" in line)
+    assert "application_lodged" in next(a for line, a in said.items() if "history" in line)
+
+
+def test_published_totals_come_out(told: str, store: sqlite3.Connection) -> None:
+    """As many cards, women, nationalities and offices as the figures say at this scale."""
+    total = round(people.APPLICATIONS * SCALE)
+
+    def counted(sql: str) -> dict[Any, int]:
+        return dict(store.execute(sql).fetchall())
+
+    outcomes = counted("SELECT outcome, count(*) FROM permits GROUP BY 1")
+    cards = round(total * people.REGULARISED / people.APPLICATIONS)
+    assert outcomes == {"granted": cards, "refused": total - cards}
+    women = counted("SELECT outcome, count(*) FROM permits WHERE sex = 'F' GROUP BY 1")
+    assert women == {"granted": round(total * people.WOMEN / people.APPLICATIONS)}
+    found = counted("SELECT nationality, count(*) FROM permits GROUP BY 1")
+    expected = people.apportioned(people.applicant_shares(), total)
+    assert found == {code: count for code, count in expected.items() if count}
+    dismissed = counted("SELECT appeal_status, count(*) FROM permits GROUP BY 1")["dismissed"]
+    assert dismissed == round(total * people.DISMISSED / people.APPLICATIONS)
+    assert f"{total:>9,}{27_649:>12,}{total:>11,}" in told
+    assert "23,609" in told, "the other published total is named"
+
+
+def test_the_law_of_the_years_is_followed(store: sqlite3.Connection) -> None:
+    """A year at first, carried over by itself in 2015 and 2016, three years on request from 2017 on."""
+    terms = {"issued": set(), "automatic": set(), "2017": set()}  # type: ignore[var-annotated]
+    for name, payload in store.execute("SELECT name, payload FROM events WHERE name LIKE 'permit.%'"):
+        event = json.loads(payload)
+        if name == "permit.issued@1":
+            terms["issued"].add(event["term"])
+        elif name == "permit.renewed@1" and event.get("track") == "automatic":
+            terms["automatic"].add(event["term"])
+            assert "2015-02-09" <= event["effective_on"] <= "2017-01-09"
+        elif name == "permit.renewed@1" and event["effective_on"] >= "2017-01-10":
+            terms["2017"].add(event["term"])
+        elif name == "permit.appealed@1":
+            assert event["effective_on"] >= "2014-06-26", "the national commission did not sit before"
+    assert terms == {"issued": {"P1Y"}, "automatic": {"P1Y"}, "2017": {"P3Y"}}
+    lapsed = store.execute("SELECT count(*) FROM permits WHERE lapsed_on IS NOT NULL").fetchone()[0]
+    assert lapsed > 0, "some holders never answer"
+
+
+def test_every_letter_is_in_the_holders_language(home: Path, store: sqlite3.Connection) -> None:
+    """French, Arabic and English, as the notices' rows say; the counter serves the rest."""
+    letters = dict(
+        store.execute(
+            "SELECT notice_id, language FROM notices WHERE kind IN ('renewal_reminder', 'title_lapsed')"
+        )
+    )
+    written = {path.stem: path for path in (home / "left" / "mail").glob("*.eml")}
+    assert written.keys() == letters.keys()
+    assert set(letters.values()) == {"ar", "en", "fr"}
+    for notice_id, language in letters.items():
+        assert f"Content-Language: {language}" in written[notice_id].read_text(encoding="utf-8")
+    states = {row[0] for row in store.execute("SELECT DISTINCT state FROM notices")}
+    assert states <= {"sent", "suppressed"}
+
+
+def test_the_offices_are_the_countrys() -> None:
+    """Each published prefecture has its office in the packaged policy, and each figure its office."""
+    offices = compile_text(packaged("MA")).offices
+    assert set(people.OFFICES.values()) <= offices.keys()
+    printed = people.shares("campaign-2014-regularised-by-prefecture", "prefecture")
+    assert printed.keys() == people.OFFICES.keys()
+
+
+def fingerprint(path: Path) -> str:
+    """All that the store's history says in clear, in order: sealed fields differ by their nonces."""
+    digest = hashlib.sha256()
+    with sqlite3.connect(path) as connection:
+        for *place, payload in connection.execute(
+            "SELECT position, stream, version, name, recorded_at, payload FROM events ORDER BY position"
+        ):
+            event = json.loads(payload)
+            event.pop("sealed", None)
+            digest.update(json.dumps([place, event], sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def test_the_same_seed_gives_the_same_history(tmp_path: Path) -> None:
+    """Ids and their order included, whatever order Python gives its sets in; another seed gives another."""
+    for out, seed, order in (("one", "3", "1"), ("two", "3", "2"), ("other", "4", "1")):
+        done = permits(
+            "demo", "--scale", "0.0005", "--seed", seed, "--out", out, folder=tmp_path, PYTHONHASHSEED=order
+        )
+        assert done.returncode == 0, done.stderr
+    one, two, other = (fingerprint(tmp_path / out / "permits.db") for out in ("one", "two", "other"))
+    assert one == two
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--scale", "0"], "scale"),
+        (["--scale", "-1"], "scale"),
+        (["--scale", "nan"], "scale"),
+        (["--scale", "inf"], "scale"),
+        (["--scale", "1e9"], "scale"),
+        (["--scale", "much"], "scale"),
+        (["--seed", "-1"], "seed"),
+        (["--seed", "99999999999999999999999"], "seed"),
+        (["--out", "full"], "full has files in it"),
+        (["--out", "file"], "file has files in it"),
+        (["--out", "file/inside"], "file/inside"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_with_its_reason(
+    tmp_path: Path, arguments: list[str], says: str
+) -> None:
+    """Exit 2, a sentence, and nothing made or touched."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    (tmp_path / "file").write_text("mine")
+    done = permits("demo", *arguments, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"full", "file"}
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.txt"]
+
+
+def test_an_interrupted_demo_leaves_a_folder_that_can_be_replaced(tmp_path: Path) -> None:
+    """Its marker is the first thing in it, and `make demo` removes only what bears that marker."""
+    out = tmp_path / "left"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PERMITS_")}
+    with subprocess.Popen(
+        [*PERMITS, "demo", "--scale", "0.05", "--out", str(out)],
+        env={**kept, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        until = time.monotonic() + 60
+        while not (out / "permits.db").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode not in (0, None)
+    assert "Traceback" not in said
+    assert (out / ".permits-demo").exists()
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert 'if [ -f "$(OUT)/.permits-demo" ]; then' in makefile
+
+
+def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
+    """On standard error; standard output holds the account and nothing else."""
+    ours, theirs = pty.openpty()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PERMITS_")}
+    with subprocess.Popen(
+        [*PERMITS, "demo", "--scale", "0.0005", "--out", "left"],
+        cwd=tmp_path,
+        env={**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as running:
+        os.close(theirs)
+        shown = b"".join(_everything(ours))
+        assert running.stdout is not None
+        printed = running.stdout.read().decode()
+    os.close(ours)
+    assert running.returncode == 0
+    assert re.search(rb"\w+ 201[4-8]", shown)
+    assert printed == (tmp_path / "left" / "account.txt").read_text(encoding="utf-8")
+
+
+def _everything(terminal: int) -> Iterator[bytes]:
+    while select.select([terminal], [], [], 60)[0]:
+        try:
+            chunk = os.read(terminal, 65_536)
+        except OSError:  # the other side is closed
+            return
+        if not chunk:
+            return
+        yield chunk

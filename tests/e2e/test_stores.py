@@ -1,0 +1,415 @@
+"""Stores, keys and settings that are wrong: the right code and remedy, never a traceback, nothing made by reading."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.command_line import COUNTER, Cli, application
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+READERS = [
+    ["show", NOBODY],
+    ["history", NOBODY],
+    ["explain", NOBODY],
+    ["list"],
+    ["due"],
+    ["notices"],
+    ["notices", "retry", NOBODY],
+    ["status"],
+    ["doctor"],
+    ["caseload"],
+    ["results"],
+    ["rebuild"],
+    ["rebuild", "--check"],
+    ["daemon", "--once"],
+    ["execute", "-"],
+    ["policy", "show", "--jurisdiction", "MA"],
+    ["policy", "diff", "--jurisdiction", "MA", "--from", "2017-01-09", "--to", "2017-01-10"],
+]
+
+
+@pytest.mark.parametrize("command", READERS, ids=" ".join)
+def test_a_store_that_is_not_there_is_not_made(bare: Cli, command: list[str]) -> None:
+    """Exit 4 with the command to run, on standard error and as JSON; the folder stays empty."""
+    bare.store = "sqlite:///absent.db"
+    done = bare(*command, "--json")
+    assert (done.code, done.error["code"]) == (4, "store.not_initialised")
+    assert "permits init" in done.err
+    assert list(bare.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", READERS, ids=" ".join)
+def test_an_empty_database_is_not_initialised(bare: Cli, postgresql_url: str, command: list[str]) -> None:
+    """A PostgreSQL without the schema says the command that makes it."""
+    bare.store = postgresql_url
+    bare.monkeypatch.setenv("PERMITS_KEYS", "master.keys")
+    done = bare(*command, "--json")
+    assert (done.code, done.error["code"]) == (4, "store.not_initialised")
+    assert "permits init" in done.err
+
+
+def test_init_says_what_it_made_and_may_be_run_again(bare: Cli, store_url: str) -> None:
+    """The key file is for its owner alone; a second init changes nothing."""
+    bare.store = store_url
+    bare.monkeypatch.setenv("PERMITS_KEYS", "master.keys")
+    first = bare.ok("init", "--json").json
+    assert (first["keys_created"], first["policies"]) == (True, ["ES", "FR", "MA"])
+    assert Path("master.keys").stat().st_mode & 0o777 == 0o600
+    key, position = Path("master.keys").read_bytes(), bare.position
+    second = bare.ok("init", "--json").json
+    assert second == first | {"keys_created": False}
+    assert (Path("master.keys").read_bytes(), bare.position) == (key, position)
+
+
+def test_init_beside_a_sqlite_store_makes_the_key_file_there(bare: Cli) -> None:
+    """Without any setting the store and its key are two files in the folder."""
+    bare.ok("init")
+    assert sorted(each.name for each in bare.folder.iterdir()) == ["permits.db", "permits.keys"]
+
+
+@pytest.mark.parametrize("command", [["init"], ["list"], ["execute", "-"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("store", "code", "says"),
+    [
+        ("sqlite:///folder", "store.unavailable", "is a folder: name a file in it"),
+        ("sqlite:///text.db", "store.unavailable", "is not an SQLite file"),
+        ("postgresql://nobody@127.0.0.1:1/x", "store.unavailable", "cannot be reached"),
+        ("postgresql:///x?host=/no/such/socket", "store.unavailable", "cannot be reached"),
+    ],
+)
+def test_a_store_that_cannot_be_used(bare: Cli, command: list[str], store: str, code: str, says: str) -> None:
+    """A folder, a file of something else and a server that is not there: exit 4 and why."""
+    Path("folder").mkdir()
+    Path("text.db").write_text("to be, or not to be\n" * 200, encoding="utf-8")
+    bare.monkeypatch.setenv("PERMITS_KEYS", "master.keys")
+    bare.store = store
+    done = bare(*command, "--json", stdin=b"{}\n")
+    assert (done.code, done.error["code"]) == (4, code)
+    assert says in done.err
+    assert Path("text.db").read_text(encoding="utf-8").startswith("to be")
+
+
+def test_init_in_a_folder_that_is_not_there_says_so(bare: Cli) -> None:
+    """Folders are not made; nothing is left behind."""
+    bare.store = "sqlite:///no/such/folder/permits.db"
+    done = bare("init", "--json")
+    assert (done.code, done.error["code"]) == (4, "store.unavailable")
+    assert "make the folder" in done.err
+    assert list(bare.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        "",
+        " ",
+        "rubbish",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///:memory:",
+        "sqlite:/x.db",
+        "mysql://x/y",
+        "/x.db",
+    ],
+)
+@pytest.mark.parametrize("how", ["option", "environment", "file"])
+def test_an_address_that_is_none_is_bad_usage(bare: Cli, store: str, how: str) -> None:
+    """Exit 2 with the two forms that there are, wherever the address stands."""
+    if how == "environment":
+        bare.monkeypatch.setenv("PERMITS_STORE", store)
+    elif how == "file":
+        Path("permits.toml").write_text(f"store = {json.dumps(store)}\n", encoding="utf-8")
+    else:
+        bare.store = store
+    done = bare("list", "--json")
+    assert (done.code, done.error["code"]) == (2, "input.invalid")
+    assert done.error["details"]["fields"][0]["path"] == "store"
+    assert "sqlite:///" in done.err
+
+
+def test_a_password_in_an_address_is_never_repeated(bare: Cli) -> None:
+    """Whatever is wrong with the address, its password is in no message."""
+    bare.monkeypatch.setenv("PERMITS_KEYS", "master.keys")
+    for store in (
+        "postgresql://me:s3cret@127.0.0.1:1/x",
+        "postgresql://me:s3cr/et@127.0.0.1/x",
+        "postgresql:///x?password=s3cret&host=127.0.0.1&port=1",
+        "mysql://me:s3cret@h/x",
+    ):
+        bare.store = store
+        for command in (["list", "--json"], ["init"]):
+            done = bare(*command)
+            assert done.code in {2, 4}
+            assert "s3cr" not in done.out + done.err
+
+
+def test_store_and_json_are_understood_anywhere_on_the_line(bare: Cli) -> None:
+    """--store and --json before or after the command, with a space or an equals sign, are the same."""
+    bare.ok("init", "--store", "sqlite:///a.db")
+    for arguments in (
+        ["--store", "sqlite:///a.db", "list", "--json"],
+        ["list", "--json", "--store", "sqlite:///a.db"],
+        ["list", "--store=sqlite:///a.db", "--json"],
+        ["--json", "--store=sqlite:///a.db", "list"],
+        ["notices", "--store", "sqlite:///a.db", "--json"],
+    ):
+        assert bare.ok(*arguments).json == []
+    done = bare("list", "--store")
+    assert (done.code, "--store: needs a value" in done.err) == (2, True)
+    assert sorted(each.name for each in bare.folder.iterdir()) == ["a.db", "a.keys"]
+
+
+def test_options_win_over_the_environment_and_that_over_the_file(bare: Cli) -> None:
+    """The address is taken from the option, else the environment, else permits.toml, else the default."""
+    for name in ("option", "environment", "file", "permits"):
+        bare.ok("init", "--store", f"sqlite:///{name}.db")
+    where = "--store", "sqlite:///option.db"
+    assert bare.ok("init", "--json").json["store"] == "sqlite:///permits.db"
+    Path("permits.toml").write_text('store = "sqlite:///file.db"\n', encoding="utf-8")
+    assert bare.ok("init", "--json").json["store"] == "sqlite:///file.db"
+    bare.monkeypatch.setenv("PERMITS_STORE", "sqlite:///environment.db")
+    assert bare.ok("init", "--json").json["store"] == "sqlite:///environment.db"
+    assert bare.ok(*where, "init", "--json").json["store"] == "sqlite:///option.db"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("PERMITS_SMTP_PORT", "abc", "is not a whole number"),
+        ("PERMITS_SMTP_PORT", "70000", "is more than 65535"),
+        ("PERMITS_SMTP_SECURITY", "maybe", "is none of none, starttls, tls"),
+        ("PERMITS_OFFICE_ADDRESSES", "{", "is not a JSON object"),
+        ("PERMITS_OPERATOR", "a\x1bb", "cannot be printed"),
+        ("PERMITS_KEYS", "", "is not the path of a file"),
+    ],
+)
+def test_a_setting_in_the_environment_that_is_wrong_is_named(
+    bare: Cli, name: str, value: str, says: str
+) -> None:
+    """Exit 2 with the variable and what it takes."""
+    bare.monkeypatch.setenv(name, value)
+    done = bare("status", "--json")
+    assert (done.code, done.error["code"]) == (2, "input.invalid")
+    assert done.error["details"]["fields"][0]["path"] == name
+    assert says in done.err
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (b"store = ", "cannot be read"),
+        (b"\xff\xfe", "cannot be read"),
+        (b'stor = "sqlite:///a.db"\n', "did you mean store?"),
+        (b"smtp_port = 0\n", "is less than 1"),
+        (b"store = 5\n", "is not text"),
+        (b"[store]\n", "is not text"),
+    ],
+)
+def test_a_broken_permits_toml_is_bad_usage(bare: Cli, text: bytes, says: str) -> None:
+    """Exit 2 with the file's name and the reason."""
+    Path("permits.toml").write_bytes(text)
+    done = bare("status", "--json")
+    assert (done.code, done.error["code"]) == (2, "input.invalid")
+    assert "permits.toml" in done.err
+    assert says in done.err
+
+
+def test_a_permits_toml_that_is_a_folder_is_bad_usage(bare: Cli) -> None:
+    """What cannot be read is said, and not passed over."""
+    Path("permits.toml").mkdir()
+    assert bare("status").code in {2, 4}
+
+
+def test_a_key_file_that_is_wrong(cli: Cli, tmp_path: Path) -> None:
+    """Missing, open to others, no key file, or another store's: exit 4, and nothing is half-written."""
+    keys = tmp_path / "master.keys"
+    holder_id, good = cli.holder(), keys.read_bytes()
+    position = cli.position
+
+    def refused(says: str) -> None:
+        done = cli.execute(application(holder_id) | {"file_number": "17"})
+        assert done.code == 4, done
+        assert says in done.out + done.err
+
+    keys.rename(tmp_path / "elsewhere.keys")
+    refused("is missing: put it back, or name it with PERMITS_KEYS")
+    keys.write_bytes(good)
+    keys.chmod(0o644)
+    refused("chmod 600")
+    keys.chmod(0o600)
+    keys.write_bytes(b'{"version": 1}')
+    refused("is not a key file")
+    keys.unlink()
+    cli.monkeypatch.setenv("PERMITS_KEYS", str(keys))
+    (tmp_path / "other").mkdir()
+    cli.ok("init", "--store", f"sqlite:///{tmp_path / 'other' / 'o.db'}")
+    refused("is not in the key file")
+    keys.write_bytes(good)
+    assert cli.position == position
+    assert cli.execute(application(holder_id) | {"file_number": "17"}).code == 0
+
+
+def test_postgresql_needs_a_key_file_that_is_named(bare: Cli, postgresql_url: str) -> None:
+    """There is no place beside a server: exit 2 with the setting to make."""
+    bare.store = postgresql_url
+    for command in (["init", "--json"], ["list", "--json"]):
+        done = bare(*command)
+        assert (done.code, done.error["details"]["fields"][0]["path"]) == (2, "PERMITS_KEYS")
+
+
+def test_a_truncated_database_is_said_to_be_damaged(sqlite_cli: Cli, tmp_path: Path) -> None:
+    """Half a file is integrity.broken (exit 3) or not a database (exit 4), with what to do."""
+    permit_id = sqlite_cli.title()
+    store = tmp_path / "store.db"
+    with sqlite3.connect(store) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    whole = store.read_bytes()
+    for size in (len(whole) // 2, 4096, 5000, 100):
+        store.write_bytes(whole[:size])
+        for command in (["show", permit_id], ["list"], ["status"], ["doctor"], ["execute", "-"]):
+            done = sqlite_cli(*command, "--json", stdin=json.dumps(application(permit_id)).encode())
+            assert done.code in {1, 3, 4}, (size, command, done)
+    store.write_bytes(whole)
+    assert sqlite_cli.ok("show", permit_id, "--json").json["title_status"] == "expired"
+
+
+def test_a_history_that_was_tampered_with_is_found(sqlite_cli: Cli, tmp_path: Path) -> None:
+    """The database refuses a change; one made behind its triggers is integrity.broken, exit 3."""
+    permit_id = sqlite_cli.application(file_number="12/2016")
+    connection = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    change = "UPDATE events SET payload = replace(payload, 'MA-RAB', 'MA-FES') WHERE stream = ?"
+    with pytest.raises(sqlite3.Error, match="append-only"):
+        connection.execute(change, (permit_id,))
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
+    connection.execute("UPDATE events SET payload = substr(payload, 1, 40) WHERE stream = ?", (permit_id,))
+    connection.close()
+    for command in ("show", "history", "explain"):
+        done = sqlite_cli(command, permit_id, "--json")
+        assert (done.code, done.error["code"]) == (3, "integrity.broken")
+    done = sqlite_cli.execute({"command": "record_exit", "permit_id": permit_id, "actor": COUNTER})
+    assert (done.code, done.lines[0]["error"]["code"]) == (3, "integrity.broken")
+    assert sqlite_cli("rebuild", "--check").code == 3
+
+
+def test_sealed_data_that_were_moved_do_not_open(sqlite_cli: Cli, tmp_path: Path) -> None:
+    """A sealed field copied into another file is integrity.broken: it is bound to its place."""
+    first = sqlite_cli.application(file_number="12/2016")
+    second = sqlite_cli.application(sqlite_cli.ok("show", first, "--json").json["holder_id"], file_number="9")
+    connection = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f"DROP TRIGGER {name}")
+    [(payload,)] = connection.execute(
+        "SELECT payload FROM events WHERE stream = ? AND version = 1", (first,)
+    ).fetchall()
+    connection.execute("UPDATE events SET payload = ? WHERE stream = ? AND version = 1", (payload, second))
+    connection.close()
+    done = sqlite_cli("show", second, "--json")
+    assert (done.code, done.error["code"]) == (3, "integrity.broken")
+
+
+def test_a_row_that_is_not_what_history_says_is_found_and_put_right(cli: Cli) -> None:
+    """rebuild --check ends with 3 and names the row; rebuild puts it right."""
+    from permits_engine.store.database import Database, Statement
+
+    permit_id = cli.title()
+    assert cli.ok("rebuild", "--check", "--json").json["differences"] == []
+    assert cli.store is not None
+    database = Database.open(cli.store)
+    with database.write() as unit:
+        wrong = Statement("UPDATE permits SET prefecture = 'MA-FES' WHERE permit_id = :id")
+        unit.run(wrong, {"id": permit_id})
+    database.close()
+    done = cli("rebuild", "--check", "--json")
+    assert done.code == 3
+    [difference] = done.json["differences"]
+    assert difference["permit_id"] == permit_id
+    assert difference["fields"]["prefecture"] == {"live": "MA-FES", "rebuilt": "MA-RAB"}
+    assert cli("rebuild", "--check", "notices").code == 0
+    assert cli.ok("rebuild", "--json").json["written"] == 1
+    assert cli.ok("rebuild", "permits", "--check").code == 0
+
+
+def test_a_server_that_ends_the_connection_between_two_lines_is_asked_again(
+    postgresql_cli: Cli, shell: object
+) -> None:
+    """After pg_terminate_backend the next line is carried out on a new connection, or ends with exit 4."""
+    import psycopg
+
+    holder_id = postgresql_cli.holder()
+    store = str(postgresql_cli.store)
+    filed = json.dumps(application(holder_id)).encode() + b"\n"
+    process = shell(  # type: ignore[operator]
+        "--store", store, "execute", stdin=-1, env={"PERMITS_KEYS": os.environ["PERMITS_KEYS"]}
+    )
+
+    def told() -> dict[str, object]:
+        process.stdin.write(filed)
+        process.stdin.flush()
+        found: dict[str, object] = json.loads(process.stdout.readline())
+        return found
+
+    assert told()["ok"] is True
+    with psycopg.connect(store, autocommit=True) as connection:
+        killed = connection.execute(
+            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        ).fetchone()
+    assert killed is not None
+    assert killed[0] >= 1
+    second = told()
+    process.stdin.close()
+    code, said = process.wait(timeout=30), process.stderr.read().decode()
+    process.stdout.close()
+    process.stderr.close()
+    assert "Traceback" not in said
+    assert (second["ok"], code) in {(True, 0), (False, 4)}
+
+
+def test_a_store_lost_in_the_middle_ends_the_run_at_that_line(
+    sqlite_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line that was not carried out says so with its number, exit 4; what follows it is not tried."""
+    from permits_engine.store import connections, database
+
+    holder_id = sqlite_cli.holder()
+    for room in (connections, database):
+        monkeypatch.setattr(room, "WAIT_SECONDS", 0.2)
+    filed = [application(holder_id), application(holder_id)]
+    with _locked(tmp_path / "store.db"):
+        done = sqlite_cli.execute(*filed)
+    assert done.code == 4
+    [outcome] = done.lines
+    assert (outcome["error"]["code"], outcome["error"]["line"]) == ("store.unavailable", 1)
+    assert "give that line and the rest again" in done.err
+    assert sqlite_cli.execute(*filed).code == 0
+
+
+class _locked:
+    """Another process's write transaction, open as long as the block."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None:
+        self.connection = sqlite3.connect(self.path, isolation_level=None)
+        self.connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.execute("ROLLBACK")
+        self.connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    before = threading.active_count()
+    yield
+    assert threading.active_count() <= before
