@@ -60,6 +60,7 @@ class Executor:
         self.operator = operator
         self.random = random
         self._zones: dict[str, ZoneInfo] = {}
+        self._days: dict[str, tuple[datetime, date]] = {}
 
     # --- time and ids ---
 
@@ -69,21 +70,32 @@ class Executor:
 
     def today(self, policy: Policy) -> date:
         """The legal day in the policy's time zone."""
-        name = policy.calendar.time_zone
+        name, instant = policy.calendar.time_zone, self.clock()
+        before = self._days.get(name)
+        if before is not None and before[0] is instant:  # a clock that stands still, as in a demo
+            return before[1]
         zone = self._zones.get(name) or self._zones.setdefault(name, ZoneInfo(name))
-        return self.clock().astimezone(zone).date()
+        day = instant.astimezone(zone).date()
+        self._days[name] = instant, day
+        return day
 
     def new_id(self) -> str:
         """A time-ordered identity (RFC 9562, version 7)."""
         return uuid7(self.now(), self.random)
 
     def stamper(self, actor: e.Actor, command: c.Command | None, on: date) -> Callable[..., e.Event]:
-        """Makes events of one command: each with its id, actor, operator and correlation."""
-        correlation = (command.correlation_id if command else None) or self.new_id()
+        """Makes events of one command: each with its id, actor, operator and correlation.
+
+        What nobody has correlated is correlated by the id of its first event.
+        """
+        correlation = command.correlation_id if command else None
 
         def stamp(kind: type[e.Event], effective_on: date | None = None, /, **fields: Any) -> e.Event:
+            nonlocal correlation
+            event_id = self.new_id()
+            correlation = correlation or event_id
             return kind(
-                event_id=self.new_id(),
+                event_id=event_id,
                 effective_on=effective_on or on,
                 actor=actor,
                 operator=self.operator,

@@ -25,17 +25,17 @@ _NOBODY = e.Actor("", "scheduler")
 
 def due(case: Case) -> list[Draft]:
     """The acts due on the day of the pass, each decided on the file as the ones before left it."""
-    permit = case.situation.permit
+    s, permit = case.situation, case.situation.permit
     drafts: list[Draft] = []
     for _ in range(MOST):
-        rules = case.rules.policy.at(case.rules.known)
-        step = next_act(Situation(permit, case.on, case.situation.rules), rules)
+        step = next_act(s, case.rules.policy.at(case.rules.known))
         if step is None:
             return drafts
         if not drafts:
             permit = _fork(permit)
         drafts.append(step)
         apply(permit, permit.version + 1, _as_event(step))
+        s = Situation(permit, case.on, s.rules)
     raise RuntimeError(f"the clock of {permit.permit_id} does not come to rest")
 
 
@@ -43,9 +43,12 @@ def next_act(s: Situation, rules: Rules) -> Draft | None:
     """Of the acts that are due on the situation's day the one that fell due first, if any."""
     if s.request is None or (s.permit.closed is not None and s.permit.closed[0] <= s.day):
         return None
-    known = rules.known
-    acts = (find(s, rules.policy.at(known)) for find in (_returned, _silence, _receipt, _title))
-    return min((act for act in acts if act is not None), key=lambda act: act.effective_on, default=None)
+    first: Draft | None = None
+    for find in (_returned, _silence, _receipt, _title):
+        act = find(s, rules.policy.at(rules.known))
+        if act is not None and (first is None or act.effective_on < first.effective_on):
+            first = act
+    return first
 
 
 def _draft(rules: Rules, kind: type[e.Event], on: date, **fields: object) -> Draft:

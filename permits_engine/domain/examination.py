@@ -35,9 +35,17 @@ class Examination:
 
     def scope(self, of: Request | None = None, /, **more: str) -> dict[str, str]:
         """The circumstances that select among rules; ``of`` is the request meant (default: the latest)."""
+        if of is None and not more:
+            return self._own_scope
         request, permit = of or self.request, self.permit
         stage = request.kind if request else "application"
         return self.rules.policy.scope(permit.category, permit.title_kind, stage, more)
+
+    @lazy
+    def _own_scope(self) -> dict[str, str]:
+        request, permit = self.request, self.permit
+        stage = request.kind if request else "application"
+        return self.rules.policy.scope(permit.category, permit.title_kind, stage)
 
     @lazy
     def facts(self) -> tuple[Fact, ...]:
@@ -204,7 +212,7 @@ class Examination:
     def decision_due(self, request: Request, words: list[str] | None = None) -> date | None:
         """The last day to decide the request, where there is one and its clock has started."""
         limit = self.decision_limit(request)
-        start = self.clock_start(request)
+        start = self.clock_start(request) if limit is not None else None
         if limit is None or start is None:
             return None
         again = self._again(request)

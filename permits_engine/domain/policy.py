@@ -172,7 +172,10 @@ class Rules:
     def find(self, name: str, on: date, scope: dict[str, str]) -> Value | None:
         """The value in force on ``on`` in these circumstances, or none."""
         best: Value | None = None
-        for each in self.policy.values(name, scope):  # sorted: the last that applies wins
+        values = scope.selected.get(name) if type(scope) is Scope else None
+        if values is None:
+            values = self.policy.values(name, scope)
+        for each in values:  # sorted: the last that applies wins
             if each.known > self.known:
                 self._watch(each.known)
             elif each.since > on:

@@ -32,7 +32,10 @@ class Situation(Examination):
 
     def covered(self, day: date) -> bool:
         """Whether a term granted by then is in force on the day, whatever happened to the title."""
-        return any(t.valid_from <= day <= self.ends(t) and t.granted_on <= day for t in self.terms)
+        for t in self.terms:
+            if t.valid_from <= day and t.granted_on <= day and (day <= t.valid_until or day <= self.ends(t)):
+                return True
+        return False
 
     def ends(self, term: Term) -> date:
         """The day until which a term counts: its own last day, or a later one that a blanket extension gives."""

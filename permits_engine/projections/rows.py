@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from permits_engine.domain import deadlines, duties, notice
+from permits_engine.domain.case import Draft
 from permits_engine.domain.clocks import ONE_DAY
 from permits_engine.domain.permit import Permit
 from permits_engine.domain.policy import Policy
@@ -22,14 +23,16 @@ def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False
     ``settled`` says that a scheduler pass has just done all that was due on the day; otherwise what is due
     already makes ``next_due`` the day of filing: overdue for a pass of any day.
     """
-    return evaluated(Situation(permit, today, policy.at(today)), settled=settled)[0]
+    s = Situation(permit, today, policy.at(today))
+    return evaluated(s, duties.next_act(s, s.rules), settled=settled)[0]
 
 
-def evaluated(s: Situation, *, settled: bool) -> tuple[dict[str, Any], list[notice.Notice]]:
-    """The row of a file on a day, and the messages due on it."""
+def evaluated(
+    s: Situation, act: Draft | None, *, settled: bool
+) -> tuple[dict[str, Any], list[notice.Notice]]:
+    """The row of a file on a day, and the messages due on it; ``act`` is the next act of the clock, if any."""
     permit = s.permit
     due, next_message = notice.outlook(s)
-    act = duties.next_act(s, s.rules)
     term, request, receipt = s.term, s.request, s.receipt
     first = permit.requests[0]
     decided = [d for d in permit.decisions if d.request == first.version and d.annulled_on is None]

@@ -98,8 +98,16 @@ class Outbox:
         self.database = database
         self.executor = executor
         self.routes = routes
-        self.quiet = quiet
+        self._quiet = quiet
+        self._asked: tuple[str, datetime, bool] | None = None
         self._templates: dict[str, Templates] = {}
+
+    def quiet(self, policy: Policy, now: datetime) -> bool:
+        """Whether messages wait at this moment; asked for each message, and worked out once a moment."""
+        asked = self._asked
+        if asked is None or asked[0] != policy.digest or asked[1] is not now:
+            asked = self._asked = policy.digest, now, self._quiet(policy, now)
+        return asked[2]
 
     def send(self, waiting: Sequence[Waiting], on: date, now: datetime) -> list[Result]:
         """Let messages go out that were just claimed; those held back by quiet hours stay open."""

@@ -189,7 +189,8 @@ class Reconciler:
         known = max(on, self.executor.today(policy))
         seen, records = permit.version, []
         s = Situation(permit, on, policy.at(known))
-        if duties.next_act(s, s.rules) is not None:
+        act = duties.next_act(s, s.rules)
+        if act is not None:
             command = c.RunClock(permit_id=permit.permit_id, on=on)
             drafts = lifecycle.decide(
                 "run_clock", command, permit, Holder(), policy, SCHEDULER, today=known, known=known
@@ -200,7 +201,8 @@ class Reconciler:
                 apply(permit, number, event)
                 report.acts[event.NAME] = report.acts.get(event.NAME, 0) + 1
             s = Situation(permit, on, policy.at(known))
-        row, due = evaluated(s, settled=True)
+            act = duties.next_act(s, s.rules)
+        row, due = evaluated(s, act, settled=True)
         if known != on:  # a row is evaluated by the rules that were known on its day
             row = row_of(permit, policy, on, settled=True)
         work.change(permit, policy, on, seen, records, row)

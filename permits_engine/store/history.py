@@ -88,7 +88,10 @@ def append(unit: Unit, records: Sequence[Record], *, now: int) -> None:
     if unit.simulated and unit.dialect == "postgresql" and unit.simulated_now != now:
         unit.one(_NOW, {"now": str(now)})
         unit.simulated_now = now
-    rows = [{**record._asdict(), "now": now} for record in records]
+    rows = [
+        {"stream": stream, "version": version, "name": name, "payload": payload, "now": now}
+        for stream, version, name, payload in records
+    ]
     done = unit.each(_APPEND, rows)
     if done != len(rows):
         first = records[0]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from hashlib import sha1
 from threading import Lock
-from uuid import UUID, uuid5
+from uuid import UUID
 
 _NAMESPACE = UUID("6f1a6c6e-6b4e-5d0b-9a55-2f6c1c0c7a3d")
+_NAMED = sha1(_NAMESPACE.bytes, usedforsecurity=False)
 _RANDOM_BITS = 74
 _lock = Lock()
 _last = (-1, 0)
@@ -37,4 +39,8 @@ def uuid7(now_us: int, random: Callable[[int], bytes] = os.urandom) -> str:
 
 def derived(name: str) -> str:
     """The UUID (version 5) that always belongs to a name, such as ``policy/MA``."""
-    return str(uuid5(_NAMESPACE, name))
+    named = _NAMED.copy()
+    named.update(name.encode())
+    digits = named.hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"

@@ -5,8 +5,10 @@ Ordinary execution by Core costs about 35 microseconds a statement; this about t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
+from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import ClauseElement, text
@@ -21,7 +23,7 @@ Row = tuple[Any, ...]
 
 _POSTGRESQL: Any = PGDialect_psycopg
 _DIALECTS: dict[Dialect, Any] = {
-    "sqlite": SQLiteDialect_pysqlite(paramstyle="named"),
+    "sqlite": SQLiteDialect_pysqlite(paramstyle="qmark"),
     "postgresql": _POSTGRESQL(),
 }
 
@@ -33,6 +35,8 @@ class _Compiled(NamedTuple):
     text: str
     constants: dict[str, Any]
     expanding: Any
+    # SQLite binds values by their place in half the time that it takes by their names.
+    places: Callable[[Params], Row] | None
 
 
 class Statement:
@@ -47,16 +51,21 @@ class Statement:
         self._source = source
         self._compiled: dict[Dialect, _Compiled] = {}
 
-    def ready(self, dialect: Dialect, params: Params | None) -> tuple[str, Params]:
-        """The text and the parameters in the driver's own style."""
+    def ready(self, dialect: Dialect, params: Params | None) -> tuple[str, Params | Row]:
+        """The text and the parameters in the driver's own style; a forgotten one is a ``ProgrammingError``."""
         compiled = self._compiled.get(dialect) or self._compile(dialect)
         given: Params = params if params is not None else {}
         if compiled.constants:
             given = {**compiled.constants, **given}
         if compiled.expanding is not None:
             state = compiled.expanding.construct_expanded_state(given)
-            return state.statement, state.parameters
-        return compiled.text, given
+            return state.statement, state.positional_parameters or state.parameters
+        if compiled.places is None:
+            return compiled.text, given
+        try:
+            return compiled.text, compiled.places(given)
+        except KeyError as name:
+            raise sqlite3.ProgrammingError(f"no value is given for the parameter {name}") from None
 
     def _compile(self, dialect: Dialect) -> _Compiled:
         source = self._source[dialect] if isinstance(self._source, Mapping) else self._source
@@ -66,8 +75,19 @@ class Statement:
             name: bind.effective_value for bind, name in compiled.bind_names.items() if not bind.required
         }
         expanding = compiled if any(bind.expanding for bind in compiled.bind_names) else None
-        done = self._compiled[dialect] = _Compiled(str(compiled), constants, expanding)
+        places = _places(compiled.positiontup) if dialect == "sqlite" else None
+        done = self._compiled[dialect] = _Compiled(str(compiled), constants, expanding, places)
         return done
+
+
+def _places(names: list[str] | None) -> Callable[[Params], Row]:
+    """Puts values into the order of a statement's question marks."""
+    if not names:
+        return lambda params: ()
+    if len(names) == 1:
+        (only,) = names
+        return lambda params: (params[only],)
+    return itemgetter(*names)
 
 
 class Unit:

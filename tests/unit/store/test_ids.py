@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from random import Random
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,3 +48,9 @@ def test_a_name_has_one_identity() -> None:
     assert derived("policy/MA") == derived("policy/MA") == "659c29ea-7470-5d01-b1b4-a227df9ea1b5"
     assert derived("policy/FR") != derived("policy/MA")
     assert UUID(derived("policy/MA")).version == 5
+
+
+@given(st.text())
+def test_a_derived_id_is_the_standards_own(name: str) -> None:
+    """RFC 9562, version 5, as the standard library computes it."""
+    assert derived(name) == str(uuid5(UUID("6f1a6c6e-6b4e-5d0b-9a55-2f6c1c0c7a3d"), name))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from sqlalchemy import bindparam, insert, select, update
@@ -26,13 +26,17 @@ def database() -> Iterator[Database]:
 
 
 @pytest.mark.parametrize(
-    ("dialect", "expected"), [("sqlite", ":version"), ("postgresql", "%(version)s::INTEGER")]
+    ("dialect", "expected", "given"),
+    [
+        ("sqlite", "(?, ?, ?)", tuple(ROWS[0].values())),
+        ("postgresql", "%(version)s::INTEGER", ROWS[0]),
+    ],
 )
-def test_a_construct_is_compiled_for_each_driver(dialect: Dialect, expected: str) -> None:
-    """The same construct takes named parameters in the style of each driver."""
+def test_a_construct_is_compiled_for_each_driver(dialect: Dialect, expected: str, given: object) -> None:
+    """The same construct takes parameters in the style of each driver, by name or by place."""
     text, params = Statement(insert(holders).values(VALUES)).ready(dialect, ROWS[0])
     assert expected in text
-    assert params == ROWS[0]
+    assert params == given
 
 
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
@@ -43,8 +47,9 @@ def test_constants_and_lists_are_kept(dialect: Dialect) -> None:
     )
     for ids in (["a"], ["a", "b", "c"], []):
         _, params = statement.ready(dialect, {"ids": ids})
-        assert sorted(map(str, params.values()))[0] == "7"
-        assert [value for value in params.values() if value != 7] == ids
+        values = list(params.values() if isinstance(params, Mapping) else params)
+        assert sorted(map(str, values))[0] == "7"
+        assert [value for value in values if value != 7] == ids
 
 
 def test_a_percent_sign_in_a_text_is_only_that() -> None:
