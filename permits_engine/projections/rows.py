@@ -23,14 +23,18 @@ def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False
     ``settled`` says that a scheduler pass has just done all that was due on the day; otherwise what is due
     already makes ``next_due`` the day of filing: overdue for a pass of any day.
     """
-    s = Situation(permit, today, policy.at(today))
-    return evaluated(s, duties.next_act(s, s.rules), settled=settled)[0]
+    return evaluated(Situation(permit, today, policy.at(today)), settled=settled)[0]
 
 
-def evaluated(
+def evaluated(s: Situation, *, settled: bool) -> tuple[dict[str, Any], list[notice.Notice]]:
+    """The row of a file on a day, and the messages due on it."""
+    return evaluated_with(s, duties.next_act(s, s.rules), settled=settled)
+
+
+def evaluated_with(
     s: Situation, act: Draft | None, *, settled: bool
 ) -> tuple[dict[str, Any], list[notice.Notice]]:
-    """The row of a file on a day, and the messages due on it; ``act`` is the next act of the clock, if any."""
+    """The same for whoever has asked for the next act of the clock already."""
     permit = s.permit
     due, next_message = notice.outlook(s)
     term, request, receipt = s.term, s.request, s.receipt

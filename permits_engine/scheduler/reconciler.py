@@ -26,7 +26,7 @@ from permits_engine.execution import Executor, events_of
 from permits_engine.outcomes import moment
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.rebuilding import park
-from permits_engine.projections.rows import evaluated, row_of
+from permits_engine.projections.rows import evaluated_with, row_of
 from permits_engine.scheduler.outbox import Outbox, Result, Waiting
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
@@ -202,7 +202,7 @@ class Reconciler:
                 report.acts[event.NAME] = report.acts.get(event.NAME, 0) + 1
             s = Situation(permit, on, policy.at(known))
             act = duties.next_act(s, s.rules)
-        row, due = evaluated(s, act, settled=True)
+        row, due = evaluated_with(s, act, settled=True)
         if known != on:  # a row is evaluated by the rules that were known on its day
             row = row_of(permit, policy, on, settled=True)
         work.change(permit, policy, on, seen, records, row)

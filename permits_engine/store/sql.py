@@ -59,7 +59,7 @@ class Statement:
             given = {**compiled.constants, **given}
         if compiled.expanding is not None:
             state = compiled.expanding.construct_expanded_state(given)
-            return state.statement, state.positional_parameters or state.parameters
+            return state.statement, state.positional_parameters if dialect == "sqlite" else state.parameters
         if compiled.places is None:
             return compiled.text, given
         try:
