@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from permits_engine.audit.findings import Finding, Report, span
-from permits_engine.audit.marks import Mark, Marks
+from permits_engine.audit.marks import Marks
 from permits_engine.store import merkle
-from permits_engine.store.database import Database, Unit
+from permits_engine.store.database import Database
 from permits_engine.store.leaf import Row, leaf_hashes
 from permits_engine.store.tiles import ROWS, UNREADABLE, WIDTH, Tiles
 
@@ -34,6 +34,8 @@ class _Placed(NamedTuple):
 
 
 class _Run(NamedTuple):
+    """Positions of the same kind one after another: moved by as much, or empty of as many rows."""
+
     first: int
     last: int
     shift: int
@@ -72,10 +74,10 @@ class Diagnosis:
                     self._place(tiles, row)
                 ready = last if until == end else min(last, until - REACH)
                 for position in range(settled + 1, ready + 1):
-                    self._settle(unit, tiles, position)
+                    self._settle(tiles, position)
                 settled = max(settled, ready)
         with self._database.read() as unit:
-            self._end_runs(unit, Tiles(unit))
+            self._end_runs(Tiles(unit))
         self._at.clear()
         self._claimed.clear()
 
@@ -86,9 +88,9 @@ class Diagnosis:
             for row in self._held:
                 origin = self._exchanged(tiles, row)
                 if origin is None:
-                    self._altered(unit, tiles, row)
+                    self._altered(tiles, row)
                 else:
-                    self._moved(unit, tiles, _Run(row[0], row[0], origin - row[0]))
+                    self._moved(tiles, _Run(row[0], row[0], origin - row[0]))
         self._held.clear()
 
     # --- where a row stood ---
@@ -155,7 +157,7 @@ class Diagnosis:
 
     # --- what that means for a position ---
 
-    def _settle(self, unit: Unit, tiles: Tiles, position: int) -> None:
+    def _settle(self, tiles: Tiles, position: int) -> None:
         placed = self._at.pop(position, [])
         taken = position in self._claimed
         self._claimed.discard(position)
@@ -167,86 +169,96 @@ class Diagnosis:
                     # It moved up from behind the seal: there is nothing to know it by.
                     continue
                 if taken:
-                    self._inserted(unit, tiles, row)
+                    self._inserted(tiles, row)
                 elif len(self._held) < HELD:
                     self._held.append(row)
                 else:
-                    self._altered(unit, tiles, row)
+                    self._altered(tiles, row)
                 taken = True
             elif origin != position:
-                self._run = self._follow(self._run, position, origin - position, self._moved, unit, tiles)
+                self._run = self._follow(self._run, position, origin - position, self._moved, tiles)
         if not taken:
-            self._gap = self._follow(self._gap, position, 0, self._missing, unit, tiles)
+            self._gap = self._follow(self._gap, position, len(placed), self._missing, tiles)
 
     def _follow(
         self,
         run: _Run | None,
         position: int,
         shift: int,
-        tell: Callable[[Unit, Tiles, _Run], None],
-        unit: Unit,
+        tell: Callable[[Tiles, _Run], None],
         tiles: Tiles,
     ) -> _Run:
         if run is not None and (run.last, run.shift) == (position - 1, shift):
             return run._replace(last=position)
         if run is not None:
-            tell(unit, tiles, run)
+            tell(tiles, run)
         return _Run(position, position, shift)
 
-    def _end_runs(self, unit: Unit, tiles: Tiles) -> None:
+    def _end_runs(self, tiles: Tiles) -> None:
         if self._run is not None:
-            self._moved(unit, tiles, self._run)
+            self._moved(tiles, self._run)
         if self._gap is not None:
-            self._missing(unit, tiles, self._gap)
+            self._missing(tiles, self._gap)
         self._run = self._gap = None
 
     # --- findings ---
 
-    def _altered(self, unit: Unit, tiles: Tiles, row: Row) -> None:
-        position = row[0]
-        found = Finding("altered", f"event {position}, {_told(row)}, is not the one that was sealed")
-        self._tell(unit, tiles, _of(found, row), position, position)
+    def _altered(self, tiles: Tiles, row: Row) -> None:
+        found = Finding("altered", f"event {row[0]}, {_told(row)}, is not the one that was sealed")
+        self._tell(tiles, _of(found, row), row[0], row[0])
 
-    def _inserted(self, unit: Unit, tiles: Tiles, row: Row) -> None:
-        position = row[0]
-        found = Finding("inserted", f"event {position}, {_told(row)}, was put in after the sealing")
-        self._tell(unit, tiles, _of(found, row), position, position)
+    def _inserted(self, tiles: Tiles, row: Row) -> None:
+        found = Finding("inserted", f"event {row[0]}, {_told(row)}, was put in after the sealing")
+        self._tell(tiles, _of(found, row), row[0], row[0])
 
-    def _missing(self, unit: Unit, tiles: Tiles, run: _Run) -> None:
-        are = "is" if run.first == run.last else "are"
-        found = Finding("missing", f"{span(run.first, run.last)} {are} missing: sealed, and no longer there")
-        self._tell(unit, tiles, found, run.first, run.last)
+    def _missing(self, tiles: Tiles, run: _Run) -> None:
+        # Where nothing stands it is missing, whatever its sealed hash; else that has to be a good one.
+        first = self._not_told(tiles, run.first, run.last) if run.shift else run.first
+        if first <= run.last:
+            are = "is" if first == run.last else "are"
+            found = Finding("missing", f"{span(first, run.last)} {are} missing: sealed, and no longer there")
+            self._tell(tiles, found, first, run.last, certain=not run.shift)
 
-    def _moved(self, unit: Unit, tiles: Tiles, run: _Run) -> None:
-        first, last = run.first + run.shift, run.last + run.shift
-        found = Finding(
-            "moved", f"what was {span(first, last)} when it was sealed now is {span(run.first, run.last)}"
-        )
-        found.moved_from = first
-        self._tell(unit, tiles, found, run.first, run.last, sealed_at=first)
+    def _moved(self, tiles: Tiles, run: _Run) -> None:
+        last = run.last + run.shift
+        first = self._not_told(tiles, run.first + run.shift, last)
+        if first <= last:
+            now = span(first - run.shift, run.last)
+            found = Finding("moved", f"what was {span(first, last)} when it was sealed now is {now}")
+            found.moved_from = first
+            self._tell(tiles, found, first - run.shift, run.last)
 
-    def _tell(
-        self, unit: Unit, tiles: Tiles, found: Finding, first: int, last: int, sealed_at: int | None = None
-    ) -> None:
+    def _not_told(self, tiles: Tiles, first: int, last: int) -> int:
+        """The first place of a run of which no range around it says all that can be said."""
+        while first <= last and self._vouched_by(tiles, first) is None:
+            told = [each.last for each in self._ranges if each.covers(first) and each.last is not None]
+            if not told:
+                break
+            first = max(told) + 1
+        return first
+
+    def _tell(self, tiles: Tiles, found: Finding, first: int, last: int, *, certain: bool = False) -> None:
         found.first, found.last = first, last
-        place = sealed_at or first
-        vouching = self._vouching(unit, tiles, place)
-        if vouching is not None:
-            found.vouched_by = vouching.size
-        elif any(each.covers(place) for each in self._ranges):
-            # The sealed hash was changed too: the range around it says what can be said.
-            return
-        elif place <= self._met:
-            # No proof by way of the tiles, which are not whole; but this hash is one of those that led there.
-            found.vouched_by = self._met
+        place = found.moved_from or first
+        found.vouched_by = self._vouched_by(tiles, place)
         if found.vouched_by is not None:
             found.message += f"; the checkpoint of {found.vouched_by} events proves it"
+        elif not certain and any(each.covers(place) for each in self._ranges):
+            # The sealed hash was changed too: the range around it says what can be said.
+            return
         else:
-            found.message += "; no checkpoint covers it yet"
+            found.message += "; no checkpoint proves it"
         self._report.add(found)
 
-    def _vouching(self, unit: Unit, tiles: Tiles, position: int) -> Mark | None:
-        return self._marks.vouching(tiles, unit, 0, position - 1, _sealed_at(tiles, position))
+    def _vouched_by(self, tiles: Tiles, position: int) -> int | None:
+        """The size of a checkpoint that proves the sealed hash of a place."""
+        mark = self._marks.vouching(tiles, 0, position - 1, _sealed_at(tiles, position))
+        if mark is not None:
+            return mark.size
+        if position <= self._met and not any(each.clouds(position) for each in self._ranges):
+            # No proof by way of the tiles, which are not whole; but this hash is one of those that led there.
+            return self._met
+        return None
 
 
 def _sealed_at(tiles: Tiles, position: int) -> bytes:

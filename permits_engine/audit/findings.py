@@ -16,7 +16,8 @@ class Finding(msgspec.Struct, omit_defaults=True):
     ``kind``: altered, inserted, missing, moved (``moved_from``: where the first of them stood when it was
     sealed), range (something between the two), diverged (another history than a checkpoint from outside),
     tile (sealed hashes), checkpoint, duplicate, unplaced, version, recorded_at, head. ``vouched_by`` is the
-    size of a checkpoint that proves what was sealed.
+    size of a checkpoint that proves what was sealed, ``unclear_to`` the last of the events behind a range of
+    which no checkpoint can say anything because of it.
     """
 
     kind: str
@@ -28,10 +29,15 @@ class Finding(msgspec.Struct, omit_defaults=True):
     name: str | None = None
     moved_from: int | None = None
     vouched_by: int | None = None
+    unclear_to: int | None = None
 
     def covers(self, position: int) -> bool:
         """Whether this is about that position."""
         return self.first is not None and self.last is not None and self.first <= position <= self.last
+
+    def clouds(self, position: int) -> bool:
+        """Whether that position is one of these, or of those behind them of which nothing can be said."""
+        return self.covers(position) or (self.last or 0) < position <= (self.unclear_to or 0)
 
 
 class Report(msgspec.Struct):

@@ -43,10 +43,10 @@ class Marks:
         """All of them, smallest first; the kept ones that do not count become findings."""
         return heapq.merge(self._kept(report), self._outside)
 
-    def vouching(self, tiles: Tiles, unit: Unit, height: int, index: int, node: bytes) -> Mark | None:
+    def vouching(self, tiles: Tiles, height: int, index: int, node: bytes) -> Mark | None:
         """A checkpoint that proves a subtree's hash, by way of the tiles as they are."""
         end = (index + 1) << height
-        for mark in self._over(unit, end):
+        for mark in self._over(tiles.unit, end):
             try:
                 proof = merkle.inclusion_proof(index, mark.size, tiles.node, height)
             except PermitsError:

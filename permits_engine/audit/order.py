@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from permits_engine.audit.findings import MOST, Finding, Report, span
+from permits_engine.domain.errors import StoreError, error
 from permits_engine.store import history
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.leaf import Row
 
 _ENDS = Statement("SELECT count(*), coalesce(max(position), 0) FROM events")
+_NEXT = Statement("SELECT min(position) FROM events WHERE position > :after")
 _LAST = Statement("SELECT recorded_at FROM events WHERE position = :position")
 # In the order of a unique index, so that nothing is sorted where that is still there. As bytes: see ``tiles``.
 _VERSIONS = Statement(
@@ -33,9 +35,14 @@ class Ends(NamedTuple):
     @classmethod
     def read(cls, unit: Unit) -> Ends:
         """The ends of one view of the store."""
+        try:
+            head = history.head(unit)
+        except StoreError:
+            message = "the history's head is gone, and the store's name with it: restore a backup"
+            raise error("integrity.broken", message) from None
         counted, last = unit.one(_ENDS) or (0, 0)
         row = unit.one(_LAST, {"position": last})
-        return cls(history.head(unit), counted, last, row[0] if row else 0)
+        return cls(head, counted, last, row[0] if row else 0)
 
     def check(self, report: Report, seen: int) -> None:
         """That head and rows agree, ``seen`` being the rows that have a place in the order."""
@@ -51,6 +58,12 @@ class Ends(NamedTuple):
             report.add(Finding("unplaced", message))
 
 
+def following(unit: Unit, after: int) -> int | None:
+    """The place of the first event after a position; none where there is none."""
+    row = unit.one(_NEXT, {"after": after})
+    return None if row is None else row[0]
+
+
 class Order:
     """Goes through the events in order; what a seal can tell better is left to it."""
 
@@ -59,21 +72,25 @@ class Order:
         self.times: list[Finding] = []
         self._report = report
         self._sealed = sealed
-        self._time = 0
+        self._place = self._time = 0
 
     def rows(self, rows: Sequence[Row], after: int, until: int) -> bool:
-        """Whether positions are those after ``after`` and up to ``until``, each once."""
+        """Whether positions are those after ``after`` and up to ``until``, each once.
+
+        What is left out between two calls counts as a gap.
+        """
         self.seen += len(rows)
         positions = [row[0] for row in rows]
         whole = positions == list(range(after + 1, until + 1))
-        if not whole:
-            self._gaps(positions, after, until)
+        if not whole or self._place != after:
+            self._gaps(positions)
+        self._place = positions[-1] if positions else self._place
         self._recorded(rows)
         return whole
 
-    def _gaps(self, positions: list[int], after: int, until: int) -> None:
-        before = after
-        for position in [*positions, until + 1]:
+    def _gaps(self, positions: list[int]) -> None:
+        before = self._place
+        for position in positions:
             if position == before and position > self._sealed:
                 message = f"there are several events at position {position}"
                 self._report.add(Finding("duplicate", message, position, position))

@@ -12,7 +12,7 @@ from permits_engine.audit.diagnosis import Diagnosis
 from permits_engine.audit.findings import Finding, Report
 from permits_engine.audit.marks import Marks, from_outside
 from permits_engine.audit.notes import Verifier
-from permits_engine.audit.order import Ends, Order, versions
+from permits_engine.audit.order import Ends, Order, following, versions
 from permits_engine.audit.signing import SigningKeys, origin_of
 from permits_engine.audit.tree import Tree
 from permits_engine.domain.errors import PermitsError
@@ -44,7 +44,8 @@ def verify(
     is raised is ``input.invalid`` or ``integrity.broken`` for a checkpoint from outside.
     """
     with database.read() as unit:
-        ends, sealed = Ends.read(unit), Tiles(unit).size()
+        ends, tiles = Ends.read(unit), Tiles(unit)
+        sealed = min(tiles.size(), max(ends.last, tiles.most()))
     origin = origin_of(ends.head.store_id)
     trusted = signing.verifiers(origin) if keys is None else list(keys)
     given = [from_outside(data, name, origin, trusted) for name, data in outside]
@@ -78,13 +79,16 @@ class _Verification:
         self._ranges: list[tuple[int, int]] = []
 
     def run(self, progress: Progress | None) -> None:
-        total = max(self._ends.last, self._sealed)
-        for after in range(0, total, CHUNK):
+        total, after = max(self._ends.last, self._sealed), 0
+        while after < total:
             until = min(after + CHUNK, total)
             with self._database.read() as unit:
-                self._chunk(unit, after, until)
+                if not self._chunk(unit, after, until) and until >= self._sealed:
+                    # A gap may be as wide as an attacker likes.
+                    until = max(until, ((following(unit, until) or total) - 1) // CHUNK * CHUNK)
+            after = until
             if progress is not None:
-                progress(until, total)
+                progress(after, total)
         self._tree.finish(self._ends.last)
         self._ends.check(self._report, self._order.seen)
         with self._database.read() as unit:
@@ -96,9 +100,10 @@ class _Verification:
                 f.covers(each.first or 0) or f.covers((each.first or 0) - 1) for f in self._report.findings
             ):
                 self._report.add(each)
-        self._report.findings.sort(key=lambda found: (found.first is None, found.first or 0))
+        self._report.findings.sort(key=_rank)
 
-    def _chunk(self, unit: Unit, after: int, until: int) -> None:
+    def _chunk(self, unit: Unit, after: int, until: int) -> int:
+        """Go on by some tiles; gives how many events there were."""
         last = min(until, self._ends.last)
         rows = unit.all(ROWS, {"after": after, "until": last})
         whole = self._order.rows(rows, after, last)
@@ -109,12 +114,13 @@ class _Verification:
             now = made[start - after : start - after + WIDTH]
             tile = tiles.tile(0, number)
             sealed = _sealed(now, tile)
-            vouched = self._tree.tile(unit, tiles, number, sealed, now)
+            vouched = self._tree.tile(tiles, number, sealed, now)
             if not vouched and (sealed is not now and sealed != now[: len(sealed)]):
                 self._differs(start + 1, start + max(len(now), len(sealed)))
             if len(sealed) < min(WIDTH, self._sealed - start):
                 message = f"sealed hashes are missing: tile {number} of level 0 is not whole"
                 self._report.add(Finding("tile", message))
+        return len(rows)
 
     def _differs(self, first: int, last: int) -> None:
         if self._ranges and (self._ranges[-1][1] == first - 1 or len(self._ranges) == RANGES):
@@ -130,6 +136,11 @@ class _Verification:
         for first, last in self._ranges:
             diagnosis.between(first, last)
         diagnosis.finish()
+
+
+def _rank(found: Finding) -> tuple[bool, int, bool]:
+    """By place; what only follows from something else comes after it."""
+    return found.first is None, found.first or 0, found.kind in {"version", "recorded_at"}
 
 
 def _made(rows: Sequence[Row], after: int, last: int, *, whole: bool) -> list[bytes | None]:

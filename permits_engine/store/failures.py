@@ -81,6 +81,8 @@ def _of_sqlite(problem: sqlite3.Error, store: str, host: bool) -> PermitsError |
         return error("concurrency.conflict", _HOST_AGAIN)
     if name == "SQLITE_BUSY_SNAPSHOT":
         return error("concurrency.conflict", _AGAIN)
+    if said.startswith("Could not decode to UTF-8"):
+        return error("integrity.broken", f"the store {store} holds damaged text; run: permits verify")
     if "closed database" in said or "closed cursor" in said:
         return unavailable(store, "has been closed: open it again")
     for prefix, reason in _SQLITE.items():

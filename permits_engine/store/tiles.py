@@ -37,6 +37,7 @@ ROWS = Statement(
     }
 )
 _TILE = Statement("SELECT hashes FROM tiles WHERE level = :level AND number = :number")
+_COUNT = Statement("SELECT count(*) FROM tiles WHERE level = 0")
 _LAST = Statement("SELECT number, length(hashes) FROM tiles WHERE level = 0 ORDER BY number DESC LIMIT 1")
 _INSERT = Statement(
     "INSERT INTO tiles (level, number, hashes) VALUES (:level, :number, :hashes)"
@@ -51,19 +52,24 @@ class Tiles:
     """The tiles of one transaction's view, read when asked for; the last few stay in memory."""
 
     def __init__(self, unit: Unit) -> None:
-        self._unit = unit
+        self.unit = unit
         self._tiles: dict[tuple[int, int], bytes] = {}
 
     def size(self) -> int:
         """How many leaves are sealed."""
-        row = self._unit.one(_LAST)
+        row = self.unit.one(_LAST)
         return 0 if row is None else row[0] * WIDTH + row[1] // merkle.HASH_BYTES
+
+    def most(self) -> int:
+        """How many leaves the tiles have room for: fewer than ``size`` says where one stands far out."""
+        row = self.unit.one(_COUNT)
+        return row[0] * WIDTH if row else 0
 
     def tile(self, level: int, number: int) -> bytes:
         """The hashes of a tile one after another; empty where there is no such tile."""
         found = self._tiles.get((level, number))
         if found is None:
-            row = self._unit.one(_TILE, {"level": level, "number": number})
+            row = self.unit.one(_TILE, {"level": level, "number": number})
             found = b"" if row is None else bytes(row[0])
             if len(self._tiles) >= _KEPT:
                 self._tiles.pop(next(iter(self._tiles)))

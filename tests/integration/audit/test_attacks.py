@@ -17,7 +17,7 @@ from permits_engine.audit import checkpoints
 from permits_engine.audit.notes import Signer
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store import merkle
+from permits_engine.store import history, merkle
 from permits_engine.store.database import Database
 from permits_engine.store.leaf import leaf_bytes, leaf_hash
 from permits_engine.store.tiles import WIDTH, seal
@@ -96,7 +96,7 @@ def test_what_is_sealed_but_in_no_checkpoint_is_named_without_proof(store: Store
     store.attack("UPDATE events SET payload = :payload WHERE position = 620", payload=PAYLOAD)
     found = of_kind(store.verify(), "altered")
     assert (found.first, found.vouched_by) == (620, None)
-    assert "no checkpoint covers it yet" in found.message
+    assert "no checkpoint proves it" in found.message
 
 
 def test_what_is_not_sealed_is_not_protected(store: Store) -> None:
@@ -273,6 +273,57 @@ def test_an_event_without_a_place_is_counted(store: Store) -> None:
         f" SELECT {place}, 'forged', 1, name, recorded_at, payload FROM events WHERE position = 1"
     )
     assert [each.kind for each in store.verify().findings if each.kind != "version"] == ["unplaced"]
+
+
+def test_a_place_as_far_out_as_it_may_be_is_named_at_once(store: Store) -> None:
+    """An event, and a tile, at the end of all numbers: neither takes the verification there step by step."""
+    far = 2**62
+    store.attack(
+        "INSERT INTO events (position, stream, version, name, recorded_at, payload)"
+        " SELECT :far, 'forged', 1, name, recorded_at, payload FROM events WHERE position = 700",
+        far=far,
+    )
+    assert kinds(store.verify()) == [("missing", 701, far - 1), ("head", far, far)]
+    store.attack(
+        "INSERT INTO tiles (level, number, hashes) VALUES (0, :far, :hashes)", far=2**50, hashes=bytes(32)
+    )
+    store.attack("DELETE FROM events WHERE position > 700")
+    report = store.verify()
+    assert {each.kind for each in report.findings} == {"tile"}
+    assert report.checkpoint == 600
+
+
+def test_a_store_without_its_head_is_broken(store: Store) -> None:
+    """Nothing can be said of a history whose name and end are gone, but that they are."""
+    store.attack("DELETE FROM head")
+    with pytest.raises(PermitsError, match=r"integrity\.broken.*head is gone"):
+        store.verify()
+
+
+def test_damaged_text_stops_nothing(sqlite_url: str) -> None:
+    """SQLite keeps any bytes as text: the event is named, and so is its stream."""
+    from permits_engine.store import upgrade
+
+    database = Database.open(sqlite_url, create_ok=True)
+    upgrade.initialise(database, now=0)
+    store = Store(sqlite_url, database)
+    store.append(20)
+    store.checkpoint()
+    store.attack(
+        "UPDATE events SET name = CAST(x'ff80' AS TEXT) WHERE position = 3",
+        "UPDATE events SET stream = CAST(x'c3' AS TEXT) WHERE position = 20",
+        "UPDATE checkpoints SET note = CAST(x'ff' AS TEXT)",
+    )
+    report = store.verify()
+    assert [(each.kind, each.first) for each in report.findings] == [
+        ("altered", 3),
+        ("altered", 20),
+        ("version", 20),
+        ("checkpoint", None),
+    ]
+    with pytest.raises(PermitsError, match=r"integrity\.broken.*damaged text"), database.read() as unit:
+        history.stream(unit, "s2")
+    database.close()
 
 
 # --- the tail -----------------------------------------------------------------------------------------------
@@ -458,6 +509,30 @@ def test_all_levels_rewritten_leave_the_range_between_checkpoints(
     report = store.verify()
     assert kinds(report) == [("range", *expected)]
     assert report.findings[0].vouched_by == expected[1]
+
+
+@pytest.mark.parametrize("position", [100, 400, 590])
+def test_all_levels_of_seals_altered_alone_are_told_from_events_altered(store: Store, position: int) -> None:
+    """The events lead to the checkpoints, their sealed hashes do not, although they agree with one another."""
+
+    def forge(run: Any) -> None:
+        number, at = divmod(position - 1, WIDTH)
+        tile = put(run, 0, number, at, bytes(32))
+        if len(tile) == WIDTH * 32:
+            put(
+                run,
+                1,
+                0,
+                number,
+                merkle.fold([tile[start : start + 32] for start in range(0, len(tile), 32)]),
+            )
+
+    store.bypass(forge)
+    report = store.verify()
+    assert {each.kind for each in report.findings} == {"tile"}
+    assert "the events are those that were sealed" in report.findings[0].message
+    assert report.findings[0].covers(position)
+    assert report.checkpoint == 600
 
 
 @pytest.mark.parametrize("position", [100, 400, 590])
