@@ -231,6 +231,57 @@ def test_an_auditor_needs_no_key_but_the_public_one(permits: Shell) -> None:
     assert "no key for permits-engine/" in permits.said
 
 
+def test_a_new_signing_key_leaves_the_old_one_believed(permits: Shell) -> None:
+    """The private line replaced by its public half, ``init`` adds a new key: old checkpoints still count."""
+    permits("checkpoint", "--out", "old.txt")
+    old = permits("checkpoint", "--key").strip()
+    path = permits.folder / "master.signing"
+    path.write_text(f"{old}\n")
+    permits("checkpoint", code=4)
+    permits("init")
+    new = permits("checkpoint", "--key").strip()
+    assert new != old
+    permits("execute", permits.file("more.jsonl", _supply()))
+    permits("checkpoint", "--out", "new.txt")
+    said = permits("verify", "--checkpoint", "old.txt", "--checkpoint", "new.txt")
+    assert "checkpoints kept here: 2, all met" in said
+    assert permits("verify", "--key", new, code=3).startswith("checkpoint: the kept checkpoint of 6 events")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_roles_of_the_database_may_verify_or_sign_and_no_more(
+    postgresql_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An auditor reads; a signer writes seals and checkpoints besides; neither can append or change an event."""
+    import psycopg
+
+    owner = Shell(tmp_path, postgresql_url, capsys)
+    owner("init")
+    roles = [f"{name}_{os.getpid()}" for name in ("auditor", "signer")]
+    with psycopg.connect(postgresql_url, autocommit=True) as connection:
+        for role in roles:
+            connection.execute(f"CREATE ROLE {role}")
+            connection.execute(f"GRANT SELECT ON permits_version, head, events, tiles, checkpoints TO {role}")
+        connection.execute(f"GRANT INSERT, UPDATE ON tiles TO {roles[1]}")
+        connection.execute(f"GRANT INSERT ON checkpoints TO {roles[1]}")
+    try:
+        join = "&" if "?" in postgresql_url else "?"
+        auditor, signer = (
+            Shell(tmp_path, f"{postgresql_url}{join}options=-c%20role%3D{role}", capsys) for role in roles
+        )
+        assert auditor("verify").splitlines()[:2] == ["consistent with itself: 3 events", "not yet sealed: 3"]
+        auditor("checkpoint", code=4)
+        assert "rights" in auditor.said
+        signer("checkpoint", "--out", "kept.txt")
+        assert auditor("verify", "--checkpoint", "kept.txt").startswith("consistent with the checkpoint of 3")
+        signer("execute", signer.file("more.jsonl", _supply()), code=4)
+    finally:
+        with psycopg.connect(postgresql_url, autocommit=True) as connection:
+            for role in roles:
+                connection.execute(f"DROP OWNED BY {role}")
+                connection.execute(f"DROP ROLE {role}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "content"),
     [
