@@ -66,14 +66,15 @@ def _run(arguments: list[str]) -> int:
             return 2
         return output.fail(refusal_of(problem), machine=given.machine)
     except (typer.Abort, KeyboardInterrupt):
-        output.say("permits: stopped")
-        return STOPPED
+        result = STOPPED
     except output.OutputError:
         raise
     except Exception as problem:
         if os.environ.get("PERMITS_DEBUG"):
             raise
         return output.crashed(problem, machine=given.machine)
+    if result == STOPPED:  # which is also what typer makes of Ctrl-C
+        output.say("permits: stopped")
     return result if isinstance(result, int) else 0
 
 

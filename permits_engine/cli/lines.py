@@ -27,6 +27,8 @@ def execute_lines(engine: Any, file: str) -> int:
     Where the store is lost the line says so and is the last one: what follows it was not carried out.
     """
     if file == "-":
+        if getattr(sys, "stdin", None) is None:
+            raise invalid("FILE", "standard input is closed; name a file of JSON Lines")
         if sys.stdin.isatty():
             output.say("permits: type one command a line as JSON; end with Ctrl-D")
         return _all(engine, sys.stdin.buffer)

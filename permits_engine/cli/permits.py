@@ -57,7 +57,10 @@ def rights(
     ] = None,
     json: Json = False,
 ) -> None:
-    """What the permit opens on a day: stay, work, school, health and the rest, each with its basis."""
+    """What the permit opens on a day.
+
+    Stay, work, school, health and the rest, each with its basis.
+    """
     day = day_of(on, "--on")
     with open_engine() as engine:
         rows = engine.rights(id_of(permit_id), on=day)

@@ -83,7 +83,10 @@ def notices_retry(
     ],
     json: Json = False,
 ) -> None:
-    """Let the next pass try a parked, failed or bounced message again."""
+    """Let the next pass try a message again.
+
+    One that is parked, failed or bounced.
+    """
     settings, wanted = settings_now(), id_of(notice_id, "permits notices")
     with open_engine() as engine:
         row = engine.retry_notice(wanted, by=operator_of(settings))

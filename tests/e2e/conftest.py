@@ -55,7 +55,9 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]
     """``permits`` as a process of its own, for what only a process can show."""
     folder = tmp_path / "shell"
     folder.mkdir()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PERMITS_")}
+    # PYTHONUNBUFFERED would make Python pass over half-written pipes.
+    unwanted = ("PERMITS_", "PYTHONUNBUFFERED")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
 
     def start(*arguments: str, env: dict[str, str] | None = None, **more: Any) -> Any:
         command = [sys.executable, "-m", "permits_engine.cli", *arguments]
