@@ -147,7 +147,7 @@ def _nationality(value: str) -> str:
     import pycountry
 
     code = value.upper()
-    if re.fullmatch("[A-Z]{3}", code) and (
+    if re.fullmatch("[A-Za-z]{3}", value) and (
         code in _STATELESS or pycountry.countries.get(alpha_3=code) is not None
     ):
         return code
