@@ -121,8 +121,7 @@ def _numbers(
     opened = [
         (record.version, _opened(event, record, permit.holder_id, cipher))
         for record in records
-        if (event := codec.decode(record.name, record.payload)).sealed is not None
-        and event.SEALED & {*found, "sealed_value"}
+        if (event := codec.decode(record.name, record.payload)).SEALED & {*found, "sealed_value"}
     ]
     # A correction acts from the fact that it corrects, whenever it was made.
     right = {

@@ -255,7 +255,7 @@ def test_a_good_correction_of_each_kind_is_taken(sqlite_cli: Cli) -> None:
         correct | {"of_version": 1, "field": "nationality", "value": "mli"},
         correct | {"of_version": 3, "field": "favourable", "value": True},
     )
-    view = sqlite_cli.ok("show", permit_id, "--json").json
+    view = sqlite_cli.ok("show", permit_id, "--as-of", "2017-06-01", "--json").json
     assert (view["card_number"], view["valid_until"]) == ("A 17", "2018-01-30")
     assert sqlite_cli.ok("history", permit_id, "--json").json[6]["value"] == "MLI"
 

@@ -71,7 +71,11 @@ def test_init_says_what_it_made_and_may_be_run_again(bare: Cli, store_url: str) 
 def test_init_beside_a_sqlite_store_makes_the_key_file_there(bare: Cli) -> None:
     """Without any setting the store and its key are two files in the folder."""
     bare.ok("init")
-    assert sorted(each.name for each in bare.folder.iterdir()) == ["permits.db", "permits.keys"]
+    assert sorted(each.name for each in bare.folder.iterdir()) == [
+        "permits.db",
+        "permits.keys",
+        "permits.signing",
+    ]
 
 
 @pytest.mark.parametrize("command", [["init"], ["list"], ["execute", "-"]], ids=" ".join)
@@ -163,7 +167,7 @@ def test_store_and_json_are_understood_anywhere_on_the_line(bare: Cli) -> None:
         assert bare.ok(*arguments).json == []
     done = bare("list", "--store")
     assert (done.code, "--store: needs a value" in done.err) == (2, True)
-    assert sorted(each.name for each in bare.folder.iterdir()) == ["a.db", "a.keys"]
+    assert sorted(each.name for each in bare.folder.iterdir()) == ["a.db", "a.keys", "a.signing"]
 
 
 def test_options_win_over_the_environment_and_that_over_the_file(bare: Cli) -> None:
