@@ -43,8 +43,9 @@ def import_(
 
 
 def _tell(result: dict[str, Any]) -> None:
+    rows = "row" if result["read"] == 1 else "rows"
     output.out(
-        f"{result['read']} rows read: {result['imported']} imported, {result['unchanged']} unchanged, "
+        f"{result['read']} {rows} read: {result['imported']} imported, {result['unchanged']} unchanged, "
         f"{result['rejected']} rejected."
     )
     if result["rejects"]:

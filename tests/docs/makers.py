@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 from permits_engine.domain import diagram
 from permits_engine.domain.lifecycle import ACTS_FROM
+from permits_engine.register.reading import COLUMNS, NEEDED
+from permits_engine.register.rows import CODES
 
 
 def _diagram() -> str:
@@ -17,8 +19,23 @@ def _acts() -> str:
     return "\n".join([*lines, *(f"| `{name}` | {since} |" for name, since in ACTS_FROM.items())])
 
 
+def _columns() -> str:
+    lines = ["| French | English | must be filled |", "| --- | --- | --- |"]
+    filled = {field: "yes" if field in NEEDED else "" for field in COLUMNS}
+    return "\n".join(
+        [*lines, *(f"| `{name}` | `{field}` | {filled[field]} |" for field, name in COLUMNS.items())]
+    )
+
+
+def _codes() -> str:
+    lines = ["| code | the row is rejected because |", "| --- | --- |"]
+    return "\n".join([*lines, *(f"| `{code}` | {meaning} |" for code, meaning in CODES.items())])
+
+
 MAKERS: dict[str, Callable[[], str]] = {
     "diagram": _diagram,
     "commands by state": diagram.table,
     "acts from": _acts,
+    "register columns": _columns,
+    "register codes": _codes,
 }
