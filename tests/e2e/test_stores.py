@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
+import subprocess
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -283,6 +287,59 @@ def test_a_truncated_database_is_said_to_be_damaged(sqlite_cli: Cli, tmp_path: P
             assert done.code in {1, 3, 4}, (size, command, done)
     store.write_bytes(whole)
     assert sqlite_cli.ok("show", permit_id, "--json").json["title_status"] == "expired"
+
+
+AS_ANOTHER_USER = """
+import io, json, os, sys
+from permits_engine.cli.app import run
+keep, sys.stdout, sys.stderr = sys.stdout, io.StringIO(), io.StringIO()
+for command in json.loads(sys.argv[1]):  # loads what each needs: the other user may not read the program
+    run(command)
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+for command in json.loads(sys.argv[1]):
+    sys.stdout, sys.stderr = io.StringIO(), io.StringIO()
+    code = run([*command, "--json"])
+    print(json.dumps([code, sys.stdout.getvalue(), sys.stderr.getvalue()]), file=keep)
+"""
+
+
+def test_a_store_that_may_only_be_read_says_whose_right_is_missing(bare: Cli) -> None:
+    """A file and folder without the right to write: exit 4, what to change, and nothing is written."""
+    folder = Path(tempfile.mkdtemp(prefix="permits-ro-"))
+    try:
+        bare.monkeypatch.setenv("PERMITS_KEYS", str(folder / "master.keys"))
+        bare.store = f"sqlite:///{folder / 'store.db'}"
+        bare.ok("init")
+        lines = folder / "lines.jsonl"
+        lines.write_text(json.dumps({"command": "register_holder"}), encoding="utf-8")
+        before = (folder / "store.db").read_bytes()
+        for name in folder.iterdir():
+            name.chmod(0o444 if name.name == "store.db" else name.stat().st_mode)
+        if os.geteuid() == 0:
+            os.chown(folder / "master.keys", 65534, 65534)
+        folder.chmod(0o555)
+        commands = [
+            ["--store", bare.store, *each] for each in (["list"], ["rebuild"], ["notices", "retry", NOBODY])
+        ]
+        done = subprocess.run(
+            [sys.executable, "-c", AS_ANOTHER_USER, json.dumps(commands)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        for line in done.stdout.splitlines():
+            code, out, err = json.loads(line)
+            assert (code, json.loads(out)["error"]["code"]) == (4, "store.unavailable")
+            assert "is read-only: give this user the right to write its file and folder" in err
+        assert len(done.stdout.splitlines()) == len(commands)
+        assert (folder / "store.db").read_bytes() == before
+    finally:
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
 
 
 def test_a_history_that_was_tampered_with_is_found(sqlite_cli: Cli, tmp_path: Path) -> None:
