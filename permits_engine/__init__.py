@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Exclusion,
         ExtendDecision,
         IssuePermit,
+        LinkHolders,
         LodgeAppeal,
         LodgeApplication,
         NotifyDecision,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         RevokePermit,
         SupplyDocuments,
         TransferFile,
+        UnlinkHolders,
         UpdateHolder,
     )
     from permits_engine.domain.errors import (
@@ -69,6 +71,7 @@ _HOMES = {
         "Exclusion",
         "ExtendDecision",
         "IssuePermit",
+        "LinkHolders",
         "LodgeAppeal",
         "LodgeApplication",
         "NotifyDecision",
@@ -85,6 +88,7 @@ _HOMES = {
         "RevokePermit",
         "SupplyDocuments",
         "TransferFile",
+        "UnlinkHolders",
         "UpdateHolder",
     ),
     "permits_engine.domain.errors": (
@@ -121,6 +125,7 @@ __all__ = [
     "InputError",
     "IntegrityError",
     "IssuePermit",
+    "LinkHolders",
     "LodgeAppeal",
     "LodgeApplication",
     "NotCompetentError",
@@ -147,6 +152,7 @@ __all__ = [
     "StoreError",
     "SupplyDocuments",
     "TransferFile",
+    "UnlinkHolders",
     "UpdateHolder",
     "__version__",
 ]

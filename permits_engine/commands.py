@@ -102,6 +102,22 @@ class UpdateHolder(Command):
     address: f.Address | None = None
 
 
+class LinkHolders(Command):
+    """Say that two holders are one person; each keeps their own files, key and history."""
+
+    holder_id: Identity
+    other_id: Identity
+    reason: Text
+
+
+class UnlinkHolders(Command):
+    """Say that two linked holders are two persons after all."""
+
+    holder_id: Identity
+    other_id: Identity
+    reason: Text
+
+
 class LodgeApplication(Command):
     """File a first application; gives the ``permit_id``."""
 

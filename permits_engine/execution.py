@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from permits_engine import commands as c
-from permits_engine import registration
+from permits_engine import linking, registration
 from permits_engine.adopted import Adopted
 from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle
@@ -123,6 +123,8 @@ class Executor:
             return registration.register(self, work, command, actor)
         if isinstance(command, c.UpdateHolder):
             return registration.change(self, work, command, actor)
+        if isinstance(command, c.LinkHolders | c.UnlinkHolders):
+            return linking.change(self, work, command, actor)
         if isinstance(command, c.LodgeApplication):
             return self._lodge(work, command, actor)
         return self._on_permit(work, command, actor)
@@ -150,10 +152,10 @@ class Executor:
         policy = work.policy(permit.jurisdiction)
         today = self.today(policy)
         holder = Holder(permit.holder_id)
-        alone = command.name == "issue_permit"
+        alone, same_person = command.name == "issue_permit", list[str]()
         if alone:
-            work.holder(permit.holder_id)
-            holder = Holder(permit.holder_id, titles=work.titles(permit))
+            same_person = linking.records_of(work, permit.holder_id)
+            holder = Holder(permit.holder_id, titles=work.titles(permit, same_person))
         if command.name in PERSONAL or (alone and _reserved(policy, permit)):
             holder = _known_person(work, permit, command.on or today, holder)
         past: list[tuple[int, e.Event]] = []
@@ -180,8 +182,8 @@ class Executor:
             for number, event in enumerate(new, seen + 1):
                 apply(permit, number, event)
         work.change(permit, policy, today, seen, records)
-        if alone:
-            work.pass_gate(permit.holder_id)
+        for record in same_person:
+            work.pass_gate(record)
         return outcome
 
     # --- loading ---

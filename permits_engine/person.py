@@ -29,6 +29,8 @@ class Person(msgspec.Struct):
     phone: str | None = None
     address: str | None = None
     facts: tuple[Fact, ...] = ()
+    linked: tuple[str, ...] = ()
+    """Other holders that somebody said are the same person."""
 
     @property
     def name(self) -> str:
@@ -66,6 +68,10 @@ def person_of(holder_id: str, records: Sequence[StoredRecord], cipher: Cipher | 
             person = grown(person, holder_id, record.version, event)
         if isinstance(event, e.FactRecorded):
             person.facts += (Fact(event.kind, event.since, event.until, record.version),)
+        if isinstance(event, e.HolderLinked):
+            person.linked += (event.other,)
+        if isinstance(event, e.HolderUnlinked):
+            person.linked = tuple(each for each in person.linked if each != event.other)
         person.version = record.version
     return person
 

@@ -24,7 +24,7 @@ _ENVELOPE = {"holder_id", "on", "command_id", "expected_version", "correlation_i
 
 def register(executor: Executor, work: Work, command: c.RegisterHolder, actor: e.Actor) -> Outcome:
     """Make a person known; everything about them is sealed under a key of their own."""
-    today = _competence(executor, work, command, actor)
+    today = competence(executor, work, command, actor)
     if command.birth_date > today:
         raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
     holder_id = command.holder_id or executor.new_id()
@@ -47,7 +47,7 @@ def register(executor: Executor, work: Work, command: c.RegisterHolder, actor: e
 
 def change(executor: Executor, work: Work, command: c.UpdateHolder, actor: e.Actor) -> Outcome:
     """Change what is known about a person; raises ``holder.not_found``."""
-    today = _competence(executor, work, command, actor)
+    today = competence(executor, work, command, actor)
     gate = work.holder(command.holder_id)
     if gate is None:
         raise error(
@@ -91,8 +91,11 @@ def note_fact(work: Work, command: c.RecordFact, holder_id: str, stamp: Callable
     work.append(records)
 
 
-def _competence(executor: Executor, work: Work, command: c.Command, actor: e.Actor) -> date:
-    """A person belongs to no country: the actor's own office says whose rules on competence apply."""
+def competence(executor: Executor, work: Work, command: c.Command, actor: e.Actor) -> date:
+    """Today, where the actor may give the command; raises ``actor.not_competent``.
+
+    A person belongs to no country: the actor's own office says whose rules on competence apply.
+    """
     jurisdiction = (actor.prefecture or DEFAULT_JURISDICTION)[:2]
     policy = work.policy(jurisdiction)
     today = executor.today(policy)

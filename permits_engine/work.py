@@ -189,14 +189,17 @@ class Work:
             self.expect_holders([holder_id])
         return self._gates[holder_id]
 
-    def titles(self, permit: Permit) -> tuple[OtherTitle, ...]:
-        """The other titles of a file's holder that were neither revoked, lost nor closed."""
+    def titles(self, permit: Permit, records: Sequence[str]) -> tuple[OtherTitle, ...]:
+        """The other titles of a file's holder, under all records of them, not revoked, lost or closed."""
         if any(
-            each.permit.holder_id == permit.holder_id and each.permit is not permit
-            for each in self._changed.values()
+            each.permit.holder_id in records and each.permit is not permit for each in self._changed.values()
         ):
             self.write()
-        rows = self.unit.all(_TITLES, {"holder_id": permit.holder_id, "permit_id": permit.permit_id})
+        rows = [
+            row
+            for holder_id in records
+            for row in self.unit.all(_TITLES, {"holder_id": holder_id, "permit_id": permit.permit_id})
+        ]
         return tuple(OtherTitle(r[0], r[1], date.fromisoformat(r[2]), date.fromisoformat(r[3])) for r in rows)
 
     def expect_commands(self, ids: Iterable[str]) -> None:

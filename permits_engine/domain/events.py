@@ -5,7 +5,9 @@ from __future__ import annotations
 from permits_engine.domain.event import REGISTER, Actor, Basis, Event, stored_name
 from permits_engine.domain.other_events import (
     FactRecorded,
+    HolderLinked,
     HolderRegistered,
+    HolderUnlinked,
     HolderUpdated,
     NoticeBounced,
     NoticeDue,
@@ -77,7 +79,9 @@ __all__ = [
     "ExitRecorded",
     "FactNoted",
     "FactRecorded",
+    "HolderLinked",
     "HolderRegistered",
+    "HolderUnlinked",
     "HolderUpdated",
     "ImplicitlyGranted",
     "ImplicitlyRefused",

@@ -56,6 +56,26 @@ class HolderUpdated(Event, frozen=True, kw_only=True, omit_defaults=True):
     address: str | None = None
 
 
+class HolderLinked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody said that another holder is the same person; it stands in the streams of both."""
+
+    NAME = "holder.linked"
+    SEALED = frozenset({"reason"})
+
+    other: str
+    reason: str | None = None
+
+
+class HolderUnlinked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody said that another holder is not the same person after all."""
+
+    NAME = "holder.unlinked"
+    SEALED = frozenset({"reason"})
+
+    other: str
+    reason: str | None = None
+
+
 class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Something about a person that law attaches effects to, with its validity and sealed evidence."""
 

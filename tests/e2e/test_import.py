@@ -119,6 +119,22 @@ def test_an_imported_file_is_shown_explained_and_checked(permits: Shell) -> None
     assert (notice["kind"], notice["reason"]) == ("title_lapsed", "before_import")
 
 
+def test_people_who_look_the_same_are_linked_by_somebody_with_a_name(local: Shell) -> None:
+    """``holder link`` and ``unlink`` take what the import names; without an operator they are refused."""
+    write(local.folder / "register.csv", [row(numero_dossier="1"), row(numero_dossier="2")])
+    [group] = local.json("import", "register.csv")["look_alikes"]
+    one, other = group["holder_ids"]
+    local("holder", "link", one, other, "--reason", "same passport", code=2)
+    assert "PERMITS_OPERATOR" in local.said
+    local.variables["PERMITS_OPERATOR"] = "Nadia Alaoui"
+    said = local("holder", "link", one, other, "--reason", "same passport")
+    assert said == f"{one} is linked to {other}.\n"
+    local("holder", "link", one, other, "--reason", "same passport", code=1)
+    assert "unlink_holders" in local.said
+    undone = local.json("holder", "unlink", other, one, "--reason", "two persons after all")
+    assert undone["events"] == ["holder.unlinked"]
+
+
 def test_a_file_that_cannot_be_read_ends_with_two_and_writes_nothing(local: Shell) -> None:
     """``input.invalid``, exit 2, and not an event."""
     before = local.json("status")["head"]["position"]

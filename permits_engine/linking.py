@@ -1,0 +1,80 @@
+"""Two records of one person: linked and unlinked by a named human, never by the machine, and never merged.
+
+Each holder keeps their own files, key and history; the link stands in the streams of both. What it changes is what
+the law asks about a person: a title in force under one record is a title of the same person under the other.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from permits_engine import commands as c
+from permits_engine import registration
+from permits_engine.domain import events as e
+from permits_engine.domain.errors import error, invalid
+from permits_engine.fields import is_blank
+from permits_engine.outcomes import Outcome, conflict
+from permits_engine.work import Work
+
+if TYPE_CHECKING:
+    from permits_engine.execution import Executor
+
+MOST = 50
+"""Records of one person that a decision looks at; more is a mistake that somebody should look at first."""
+
+
+def change(
+    executor: Executor, work: Work, command: c.LinkHolders | c.UnlinkHolders, actor: e.Actor
+) -> Outcome:
+    """Link two holders, or unlink them; raises ``holder.not_found``, ``holder.erased``."""
+    today = registration.competence(executor, work, command, actor)
+    ids = (command.holder_id, command.other_id)
+    if ids[0] == ids[1]:
+        raise invalid("other_id", "is the holder's own id; name the other record")
+    if is_blank(command.reason):
+        raise invalid("reason", "is blank; say what shows it")
+    seen = {each: _version(work, each) for each in ids}
+    if command.expected_version is not None and command.expected_version != seen[ids[0]]:
+        raise conflict(ids[0], seen[ids[0]], command.expected_version)
+    wanted = isinstance(command, c.LinkHolders)
+    if (ids[1] in work.person(ids[0]).linked) == wanted:
+        raise error(
+            "transition.not_allowed",
+            f"{command.name} is not possible: the holders are {'linked already' if wanted else 'not linked'}",
+            state={"linked": not wanted},
+            command=command.name,
+            allowed=["unlink_holders" if wanted else "link_holders"],
+        )
+    if wanted and len(records_of(work, ids[0])) + len(records_of(work, ids[1])) > MOST:
+        raise invalid("other_id", f"would make more than {MOST} records of one person; look at them first")
+    stamp = executor.stamper(actor, command, command.on or today)
+    kind = e.HolderLinked if wanted else e.HolderUnlinked
+    records = [
+        (each, work.sealed(each, seen[each], [stamp(kind, other=other, reason=command.reason)], each))
+        for each, other in (ids, ids[::-1])
+    ]
+    outcome = Outcome(None, ids[0], seen[ids[0]] + 1, (kind.NAME,))
+    executor.remember(work, command, outcome, ids[0], seen[ids[0]])
+    for each, new in records:
+        work.move_holder(each, seen[each], seen[each] + 1)
+        work.pass_gate(each)  # a card decided meanwhile did not know that they are one person
+        work.append(new)
+    return outcome
+
+
+def records_of(work: Work, holder_id: str) -> list[str]:
+    """Every holder that is the same person, the one asked about first."""
+    found = [holder_id]
+    for each in found:
+        gate = work.holder(each)
+        if gate is None or gate[0] < 2:  # nothing was ever added to what registered them
+            continue
+        found += [other for other in work.person(each).linked if other not in found]
+    return found
+
+
+def _version(work: Work, holder_id: str) -> int:
+    gate = work.holder(holder_id)
+    if gate is None:
+        raise error("holder.not_found", f"there is no holder {holder_id}", holder_id=holder_id)
+    return gate[0]
