@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.orm import Session
 
+from permits_engine.access import Reader
 from permits_engine.adopted import Adopted
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command, parse
@@ -30,7 +31,7 @@ from permits_engine.policy_files import PACKAGED, packaged
 from permits_engine.projections import rebuilding
 from permits_engine.questions import Questions
 from permits_engine.scheduler import retrying
-from permits_engine.store import upgrade
+from permits_engine.store import search, upgrade
 from permits_engine.store.database import Database
 from permits_engine.store.keyring import Keyring, MasterKeys, holds_keys
 from permits_engine.work import Work
@@ -147,6 +148,10 @@ class Engine(Questions, Evidence):
         )
         signing.ensure(engine.origin)
         engine._adopt_packaged()
+        with database.read() as unit:
+            unfilled = search.unfilled(unit)
+        if unfilled:
+            engine.rebuild("search")
         return engine
 
     def close(self) -> None:
@@ -277,6 +282,13 @@ class Engine(Questions, Evidence):
             if refusal(policy.at(today), s.day, name, actor, s.prefecture, body) is None:
                 found.append(name)
         return found
+
+    def as_(self, actor: e.Actor, purpose: str | None = None) -> Reader:
+        """The façade for a reader: what they may see by the policy, and personal data with their trace.
+
+        ``purpose`` says what the look is for, where the policy asks for it.
+        """
+        return Reader(self, actor, purpose)
 
     def _adopt_packaged(self) -> None:
         with self.database.read() as unit:

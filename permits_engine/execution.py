@@ -21,6 +21,7 @@ from permits_engine.domain.permit import Permit, apply, corrected, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.outcomes import Outcome, conflict, micros, not_found
 from permits_engine.person import Person
+from permits_engine.projections.searching import entries_of_file
 from permits_engine.store import codec, history
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.ids import uuid7
@@ -182,6 +183,7 @@ class Executor:
             for number, event in enumerate(new, seen + 1):
                 apply(permit, number, event)
         work.change(permit, policy, today, seen, records)
+        work.found_by(entries_of_file(permit.holder_id, permit.permit_id, new))
         for record in same_person:
             work.pass_gate(record)
         return outcome
@@ -225,6 +227,7 @@ class Executor:
         outcome = Outcome(permit_id, command.holder_id, len(new), tuple(x.NAME for x in new))
         self.remember(work, command, outcome, permit_id, 0)
         work.change(permit, policy, today, 0, records)
+        work.found_by(entries_of_file(command.holder_id, permit_id, new))
         return outcome
 
     # --- the same command twice ---

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
+from math import inf
 from typing import Any
 
 from permits_engine.domain.errors import error, invalid
 from permits_engine.reading import shown
 from permits_engine.store import history
 from permits_engine.store.database import Database
+from permits_engine.store.waking import Waker
 
 BATCH = 500
-SHORTEST, LONGEST = 0.02, 0.25
-"""Seconds between two looks for something new: the first soon, later ones less often."""
 
 
 def events(
@@ -45,19 +45,27 @@ def events(
 def _following(
     database: Database, position: int, timeout: float | None, names: Collection[str] | None
 ) -> Iterator[dict[str, Any]]:
-    pause, idle_since = SHORTEST, time.monotonic()
-    while True:
-        with database.read() as unit:
-            found = history.after(unit, position, BATCH)
-        for record in found:
-            position = record.position
-            if names is None or record.name.partition("@")[0] in names:
-                yield {"stream": record.stream, **shown(record)}
-        if found:
-            pause, idle_since = SHORTEST, time.monotonic()
-            continue
-        left = pause if timeout is None else timeout - (time.monotonic() - idle_since)
-        if left <= 0:
-            return
-        time.sleep(min(pause, left))
-        pause = min(pause * 2, LONGEST)
+    waker: Waker | None = None
+    idle_since = time.monotonic()
+    try:
+        while True:
+            with database.read() as unit:
+                found = history.after(unit, position, BATCH)
+            for record in found:
+                position = record.position
+                if names is None or record.name.partition("@")[0] in names:
+                    yield {"stream": record.stream, **shown(record)}
+            if found:
+                idle_since = time.monotonic()
+                if waker is not None:
+                    waker.rest()
+                continue
+            left = inf if timeout is None else timeout - (time.monotonic() - idle_since)
+            if left <= 0:
+                return
+            if waker is None:
+                waker = Waker(database)
+            waker.wait(left)
+    finally:
+        if waker is not None:
+            waker.close()

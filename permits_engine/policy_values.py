@@ -39,6 +39,7 @@ _WANTED = {
     "flag": "true or false",
     "number": "a whole number from 0 on",
     "texts": "a mapping of codes to texts",
+    "reading": "what each role may read, and how far: {file: {counter: own}, person: {auditor: purpose}}",
     "reference": "the reference of the act that gave it, as text",
     "documents": "a mapping of document codes to the codes of their originals",
     "window": "a mapping {opens: DATE, closes: DATE}, which opens before it closes",
@@ -153,6 +154,18 @@ def _is_competence(value: Any) -> bool:
     )
 
 
+def _is_reading(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == {"file", "person"}
+        and all(
+            isinstance(roles, dict)
+            and all(role in ROLES and reach in {"own", "any", "purpose"} for role, reach in roles.items())
+            for roles in value.values()
+        )
+    )
+
+
 def _is_protections(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and all(map(_is_protection, value.values()))
 
@@ -179,6 +192,7 @@ _READERS: dict[str, Callable[[Any], bool]] = {
     "tiers": _is_tiers,
     "quiet": _is_quiet,
     "competence": _is_competence,
+    "reading": _is_reading,
     "extension": _is_extension,
     "protections": _is_protections,
 }

@@ -9,6 +9,7 @@ from typing import Any
 from permits_engine import feed, reading
 from permits_engine.adopted import Adopted
 from permits_engine.domain.competence import roles_for
+from permits_engine.domain.errors import invalid
 from permits_engine.execution import Executor
 from permits_engine.projections import queries
 from permits_engine.store import history
@@ -42,19 +43,46 @@ class Questions:
             return reading.rights_of(self.executor, unit, permit_id, on)
 
     def history(self, permit_id: str) -> list[dict[str, Any]]:
-        """Every event of the permit, in order, with its envelope."""
+        """Every event of the permit, in order, with its envelope; what is personal is shown through ``as_``."""
         with self.database.read() as unit:
             return reading.history_of(self.executor, unit, permit_id)
 
     def explain(self, permit_id: str, version: int | None = None) -> dict[str, Any]:
-        """Why an event was allowed: who did it, and each rule as it then stood (default: the last one)."""
+        """Why an event was allowed: who did it, and each rule as it then stood (default: the last one).
+
+        Reasons in words are shown through ``as_``.
+        """
         with self.database.read() as unit:
             return reading.explain(self.executor, unit, permit_id, version)
 
-    def find(self, **conditions: Any) -> list[dict[str, Any]]:
-        """Permits by status, prefecture, expiring_before and limit, from the read model."""
+    def find(
+        self,
+        *,
+        status: str | None = None,
+        prefecture: str | None = None,
+        expiring_before: date | None = None,
+        holder_id: str | None = None,
+        limit: int | None = 100,
+        after: str | None = None,
+        **personal: Any,
+    ) -> queries.Page:
+        """Permits by status, prefecture, holder and expiry, nearest expiry first, from the read model.
+
+        ``limit`` rows at most; the page's ``next`` is the ``after`` of the following one. People are found by name
+        and numbers through ``as_``: anything of that here is ``input.invalid``.
+        """
+        for field in personal:
+            raise invalid(field, "is personal: ask as somebody, engine.as_(actor).find(…)")
+        wanted = queries.Wanted(
+            status=status,
+            prefecture=prefecture,
+            expiring_before=expiring_before,
+            holder_id=holder_id,
+            limit=limit,
+            after=after,
+        )
         with self.database.read() as unit:
-            return queries.listing(unit, today=self.today(), **conditions)
+            return queries.listing(unit, self.today(), wanted)
 
     def caseload(self, on: date | None = None) -> list[dict[str, Any]]:
         """By office: requests open at the end of a day (default: today), and filed and decided on it."""

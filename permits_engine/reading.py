@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -19,6 +19,7 @@ from permits_engine.domain.situation import Situation
 from permits_engine.domain.view import View, view
 from permits_engine.execution import Executor
 from permits_engine.outcomes import micros, moment, not_found
+from permits_engine.projections.searching import NUMBERS
 from permits_engine.store import codec, history
 from permits_engine.store.database import Unit
 from permits_engine.store.history import StoredRecord
@@ -97,11 +98,17 @@ def _local(policy: Policy, at: datetime) -> date:
 
 
 def permit(
-    executor: Executor, unit: Unit, permit_id: str, *, as_of: date | None, known_at: datetime | None
+    executor: Executor,
+    unit: Unit,
+    permit_id: str,
+    *,
+    as_of: date | None,
+    known_at: datetime | None,
+    opened: bool = True,
 ) -> PermitView:
     """The view, with the numbers that only the holder's key opens."""
     s, records = situation(executor, unit, permit_id, as_of, known_at)
-    cipher = executor.keyring.load(unit, s.permit.holder_id)
+    cipher = executor.keyring.load(unit, s.permit.holder_id) if opened else None
     numbers = _numbers(records, s.permit, s.day, cipher)
     plain = view(s)
     return PermitView(
@@ -118,23 +125,43 @@ def _numbers(
     found: dict[str, Any] = {"file_number": None, "card_number": None}
     if cipher is None:
         return found
+    for name, value, since in _all_numbers(records, permit.holder_id, cipher):
+        if since <= day:
+            found[name] = value
+    return found
+
+
+def _all_numbers(
+    records: Sequence[StoredRecord], holder_id: str, cipher: Cipher
+) -> Iterator[tuple[str, str, date]]:
+    """Every number that the file has borne, as corrected, with its kind and legal date."""
     opened = [
-        (record.version, _opened(event, record, permit.holder_id, cipher))
+        (record.version, _opened(event, record, holder_id, cipher))
         for record in records
-        if (event := codec.decode(record.name, record.payload)).SEALED & {*found, "sealed_value"}
+        if (event := codec.decode(record.name, record.payload)).SEALED & {*NUMBERS, "sealed_value"}
     ]
     # A correction acts from the fact that it corrects, whenever it was made.
     right = {
         (event.of_version, event.field): event.sealed_value
         for _, event in opened
-        if isinstance(event, e.Corrected) and event.field in found
+        if isinstance(event, e.Corrected) and event.field in NUMBERS
     }
     for version, event in opened:
-        for name in found:
+        for name in NUMBERS:
             value = right.get((version, name), getattr(event, name, None))
-            if value is not None and event.effective_on <= day:
-                found[name] = value
-    return found
+            if value is not None:
+                yield name, value, event.effective_on
+
+
+def numbers_of(executor: Executor, unit: Unit, permit_id: str, kind: str) -> list[str]:
+    """Every file or card number that a file has borne, as corrected; none once its holder was erased."""
+    records, _ = _records(unit, permit_id, None, executor)
+    permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+    assert permit is not None
+    cipher = executor.keyring.load(unit, permit.holder_id)
+    if cipher is None:
+        return []
+    return [value for name, value, _ in _all_numbers(records, permit.holder_id, cipher) if name == kind]
 
 
 def _opened(event: e.Event, record: StoredRecord, holder_id: str, cipher: Cipher | None) -> e.Event:
@@ -160,12 +187,14 @@ def rights_of(executor: Executor, unit: Unit, permit_id: str, on: date | None) -
     return rights.explained(s)
 
 
-def history_of(executor: Executor, unit: Unit, permit_id: str) -> list[dict[str, Any]]:
-    """Every event with its envelope; free text is shown while the holder's key exists."""
+def history_of(
+    executor: Executor, unit: Unit, permit_id: str, *, opened: bool = False
+) -> list[dict[str, Any]]:
+    """Every event with its envelope; numbers and free text where they are to be ``opened`` and can be."""
     records, _ = _records(unit, permit_id, None, executor)
     first = codec.decode(records[0].name, records[0].payload)
     assert isinstance(first, e.ApplicationLodged)
-    cipher = executor.keyring.load(unit, first.holder_id)
+    cipher = executor.keyring.load(unit, first.holder_id) if opened else None
     return [shown(record, first.holder_id, cipher) for record in records]
 
 
@@ -173,7 +202,8 @@ def shown(record: StoredRecord, holder_id: str = "", cipher: Cipher | None = Non
     """One stored event as plain values; without the holder's key what is sealed stays out of sight."""
     event = _opened(codec.decode(record.name, record.payload), record, holder_id, cipher)
     plain: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(event))
-    plain.pop("sealed", None)
+    if plain.pop("sealed", None) is not None:
+        plain["sealed"] = True  # there is more, for those who may see it
     return {
         "version": record.version,
         "name": record.name.split("@")[0],
@@ -184,7 +214,9 @@ def shown(record: StoredRecord, holder_id: str = "", cipher: Cipher | None = Non
     }
 
 
-def explain(executor: Executor, unit: Unit, permit_id: str, version: int | None) -> dict[str, Any]:
+def explain(
+    executor: Executor, unit: Unit, permit_id: str, version: int | None, *, opened: bool = False
+) -> dict[str, Any]:
     """Why an event was allowed: who, on which file, by which rules, with their sources as then adopted."""
     records, _ = _records(unit, permit_id, None, executor)
     if version is not None and not 1 <= version <= len(records):
@@ -199,7 +231,7 @@ def explain(executor: Executor, unit: Unit, permit_id: str, version: int | None)
     past = [(r.version, codec.decode(r.name, r.payload)) for r in records[: record.version]]
     permit = fold(permit_id, past)
     assert permit is not None
-    cipher = executor.keyring.load(unit, permit.holder_id)
+    cipher = executor.keyring.load(unit, permit.holder_id) if opened else None
     result = shown(record, permit.holder_id, cipher)
     basis = event.basis
     policy = executor.adopted.current(unit, permit.jurisdiction)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from permits_engine.domain.competence import refusal
 from permits_engine.domain.errors import error, invalid
 from permits_engine.outcomes import Outcome, conflict
 from permits_engine.person import grown
+from permits_engine.projections.searching import entries_of_person
+from permits_engine.store import history
 from permits_engine.store.keyring import NEW_KEY
 from permits_engine.work import Work
 
@@ -37,11 +40,13 @@ def register(executor: Executor, work: Work, command: c.RegisterHolder, actor: e
     fields = command.model_dump(mode="json", exclude=_ENVELOPE)
     event = executor.stamper(actor, command, command.on or today)(e.HolderRegistered, **fields)
     cipher, row = executor.keyring.make(holder_id)
-    work.new_holder(grown(None, holder_id, 1, event), cipher)
+    person = grown(None, holder_id, 1, event)
+    work.new_holder(person, cipher)
     work.later(NEW_KEY, row)
     work.append(work.sealed(holder_id, 0, [event], holder_id))
     outcome = Outcome(None, holder_id, 1, (event.NAME,))
     executor.remember(work, command, outcome, holder_id, 0)
+    work.found_by(entries_of_person(person))
     return outcome
 
 
@@ -54,7 +59,7 @@ def change(executor: Executor, work: Work, command: c.UpdateHolder, actor: e.Act
             "holder.not_found", f"there is no holder {command.holder_id}", holder_id=command.holder_id
         )
     seen = gate[0]
-    if command.expected_version is not None and command.expected_version != seen:
+    if command.expected_version is not None and not _unchanged(work, command.holder_id, command, seen):
         raise conflict(command.holder_id, seen, command.expected_version)
     fields = command.model_dump(mode="json", exclude=_ENVELOPE, exclude_unset=True)
     if not fields:
@@ -69,10 +74,36 @@ def change(executor: Executor, work: Work, command: c.UpdateHolder, actor: e.Act
     event = stamp(e.HolderUpdated, changed=tuple(fields), **fields)
     records = work.sealed(command.holder_id, seen, [event], command.holder_id)
     outcome = Outcome(None, command.holder_id, seen + 1, (event.NAME,))
+    entries = []
+    if fields.keys() & {"family_name", "given_names", "birth_date"}:
+        known = copy(work.person(command.holder_id))
+        entries = entries_of_person(grown(known, command.holder_id, seen + 1, event))
     executor.remember(work, command, outcome, command.holder_id, seen)
+    work.found_by(entries)
     work.move_holder(command.holder_id, seen, seen + 1)
     work.append(records)
     return outcome
+
+
+def _unchanged(work: Work, holder_id: str, command: c.UpdateHolder, version: int) -> bool:
+    """Whether nothing but looks at the person lies between the version that was expected and the present one."""
+    expected = command.expected_version
+    if expected is None or expected == version:
+        return True
+    since = history.stream(work.unit, holder_id, after=expected)
+    looks = [each for each in since if each.name.startswith(f"{e.HolderAccessed.NAME}@")]
+    return expected < version and len(looks) == version - expected
+
+
+def note_access(work: Work, holder_id: str, stamp: Callable[..., e.Event], purpose: str | None) -> None:
+    """Somebody has seen a person's data; nothing is noted of one whose data were erased."""
+    gate = work.holder(holder_id)
+    if gate is None or work.key(holder_id) is None:
+        return
+    event = stamp(e.HolderAccessed, purpose=purpose)
+    records = work.sealed(holder_id, gate[0], [event], holder_id)
+    work.move_holder(holder_id, gate[0], gate[0] + 1)
+    work.append(records)
 
 
 def note_fact(work: Work, command: c.RecordFact, holder_id: str, stamp: Callable[..., e.Event]) -> None:

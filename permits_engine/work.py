@@ -25,7 +25,7 @@ from permits_engine.person import Person, person_of
 from permits_engine.projections import writing
 from permits_engine.projections.rows import row_of
 from permits_engine.projections.upserts import insert_new
-from permits_engine.store import codec, history
+from permits_engine.store import codec, history, search
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.keyring import Cipher, Keyring
 from permits_engine.store.schema import commands, holders, permits
@@ -90,6 +90,7 @@ class Work:
         self._moved: set[str] = set()
         self._records: list[history.Record] = []
         self._waiting: dict[Statement, list[dict[str, Any]]] = {}
+        self._entries: list[search.Entry] = []
         self.broken = False
         """Whether writing failed: the transaction can only be rolled back."""
 
@@ -263,6 +264,10 @@ class Work:
         """Events of a stream that has no row of a file."""
         self._records += records
 
+    def found_by(self, entries: Iterable[search.Entry]) -> None:
+        """What a person or a file is found by from now on."""
+        self._entries += entries
+
     def later(self, statement: Statement, row: dict[str, Any]) -> None:
         """A row to be written with the others of its kind; one that touches nothing is a conflict."""
         self._waiting.setdefault(statement, []).append(row)
@@ -321,6 +326,8 @@ class Work:
         for statement, rows in waiting.items():
             if self.unit.each(statement, rows) != len(rows):
                 raise error("concurrency.conflict", "somebody else was first; read again and decide anew")
+        entries, self._entries = self._entries, []
+        search.write(self.unit, self.keyring, entries)
         records, self._records = self._records, []
         if records:
             history.append(self.unit, records, now=self.now())

@@ -86,6 +86,39 @@ def refusal(
     return _unmandated(rules, on, name, actor) or _undelegated(rules, on, name, actor)
 
 
+def reach_of_reading(rules: Rules, on: date, what: str, actor: Actor) -> str | None:
+    """How far a role may read a ``file`` or a ``person``: own, any, purpose, or not at all."""
+    table: dict[str, dict[str, str]] = rules.need("reading", on, {"office": actor.prefecture or ""})
+    return table.get(what, {}).get(actor.role)
+
+
+def reading_refusal(
+    rules: Rules, on: date, what: str, actor: Actor, office: str | None, purpose: str | None
+) -> PermitsError | None:
+    """Why an actor may not read a ``file`` or a ``person``; none where they may.
+
+    ``office`` is where the file is, none for a person without a file.
+    """
+    reach = reach_of_reading(rules, on, what, actor)
+    rule = rules.find("reading", on, {"office": actor.prefecture or ""})
+    given = {"role": actor.role, "reading": what}
+    if reach is None:
+        return _not_competent(rule, f"the role {actor.role} may not read a {what}", **given)
+    if reach == "purpose" and not purpose:
+        message = f"the role {actor.role} reads a {what} with a purpose only; say what the look is for"
+        return _not_competent(rule, message, **given)
+    if reach == "own" and office is not None and actor.prefecture != office:
+        return error(
+            "actor.wrong_prefecture",
+            f"the file is with {office}, the reader belongs to {actor.prefecture or 'no office'}",
+            prefecture=office,
+            actor_prefecture=actor.prefecture,
+            rule=rule.id if rule else None,
+            norm=str(rule.source) if rule else None,
+        )
+    return None
+
+
 def _unmandated(rules: Rules, on: date, name: str, actor: Actor) -> PermitsError | None:
     scope = _scope(name, actor)
     wanted = _required(rules, "mandate", on, scope)

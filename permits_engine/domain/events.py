@@ -5,6 +5,7 @@ from __future__ import annotations
 from permits_engine.domain.event import REGISTER, Actor, Basis, Event, stored_name
 from permits_engine.domain.other_events import (
     FactRecorded,
+    HolderAccessed,
     HolderLinked,
     HolderRegistered,
     HolderUnlinked,
@@ -79,6 +80,7 @@ __all__ = [
     "ExitRecorded",
     "FactNoted",
     "FactRecorded",
+    "HolderAccessed",
     "HolderLinked",
     "HolderRegistered",
     "HolderUnlinked",

@@ -88,6 +88,15 @@ class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     evidence: str | None = None
 
 
+class HolderAccessed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody saw a person's data: the actor, once a day; ``purpose`` is what they said it was for."""
+
+    NAME = "holder.accessed"
+    SEALED = frozenset({"purpose"})
+
+    purpose: str | None = None
+
+
 # --- the law ----------------------------------------------------------------------------------------------
 
 

@@ -274,6 +274,7 @@ KINDS: dict[str, str] = {
     "reminders.tiers": "tiers",
     "notices.quiet": "quiet",
     "competence": "competence",
+    "reading": "reading",
     "mandate.required": "flag",
     "mandate": "reference",
     "delegation.required": "flag",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
+import msgspec
 from sqlalchemy import Select, and_, bindparam, case, func, literal, or_, select
 
 from permits_engine.domain.errors import invalid
@@ -62,47 +65,114 @@ def _bounded(limit: int) -> int:
     return limit
 
 
-def listing(
-    unit: Unit,
-    *,
-    today: date,
-    status: str | None = None,
-    prefecture: str | None = None,
-    expiring_before: date | None = None,
-    holder_id: str | None = None,
-    limit: int | None = 100,
-) -> list[dict[str, Any]]:
+COLUMNS = (
+    "permit_id",
+    "prefecture",
+    "category",
+    "title_status",
+    "application_status",
+    "term_number",
+    "valid_from",
+    "valid_until",
+    "receipt_until",
+    "track",
+    "next_due",
+    "version",
+)
+"""What a list shows of each permit."""
+WITH_HOLDER = (*COLUMNS, "holder_id", "jurisdiction")
+_NEVER = "9999-12-31"
+
+
+class Page(list[dict[str, Any]]):
+    """Some rows of an answer; ``next`` is the ``after`` of the rows that follow, none at the end."""
+
+    next: str | None = None
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which permits are asked for, and how many at a time."""
+
+    status: str | None = None
+    prefecture: str | None = None
+    expiring_before: date | None = None
+    holder_id: str | None = None
+    limit: int | None = 100
+    after: str | None = None
+
+    @property
+    def narrow(self) -> bool:
+        """Whether only some of the permits are asked for."""
+        return any((self.status, self.prefecture, self.expiring_before, self.holder_id))
+
+
+def listing(unit: Unit, today: date, wanted: Wanted) -> Page:
     """Permits by status of the title or of the application, nearest expiry first."""
+    query = _selected(today, wanted, COLUMNS)
+    if wanted.after is not None:
+        until, permit_id = _read_cursor(wanted.after)
+        ends = func.coalesce(_p.valid_until, _NEVER)
+        same = and_(ends == literal(until), _p.permit_id > literal(permit_id))
+        query = query.where(or_(ends > literal(until), same))
+    if wanted.limit is not None:
+        query = query.limit(_bounded(wanted.limit) + 1)
+    return _cut(_ask(unit, query, list(COLUMNS)), wanted.limit)
+
+
+def rows(
+    unit: Unit,
+    today: date,
+    wanted: Wanted,
+    *,
+    holder_ids: Sequence[str] | None = None,
+    permit_ids: Sequence[str] | None = None,
+) -> list[dict[str, Any]]:
+    """The permits of some holders, or with some ids, with holder and jurisdiction; not cut into pages."""
+    query = _selected(today, wanted, WITH_HOLDER)
+    if holder_ids is not None:
+        query = query.where(_p.holder_id.in_(holder_ids))
+    if permit_ids is not None:
+        query = query.where(_p.permit_id.in_(permit_ids))
+    return _ask(unit, query, list(WITH_HOLDER))
+
+
+def page(found: Iterable[dict[str, Any]], wanted: Wanted) -> Page:
+    """The page of rows that were found, from where the last one ended."""
+    ordered = sorted(found, key=_place)
+    if wanted.after is not None:
+        last = _read_cursor(wanted.after)
+        ordered = [row for row in ordered if _place(row) > last]
+    return _cut(ordered, None if wanted.limit is None else _bounded(wanted.limit))
+
+
+def _cut(found: Sequence[dict[str, Any]], limit: int | None) -> Page:
+    cut = Page(found if limit is None else found[:limit])
+    if limit is not None and len(found) > limit:
+        cut.next = base64.urlsafe_b64encode("|".join(_place(cut[-1])).encode()).decode().rstrip("=")
+    return cut
+
+
+def _place(row: dict[str, Any]) -> tuple[str, str]:
+    return row["valid_until"] or _NEVER, row["permit_id"] or f"~{row['holder_id']}"
+
+
+def _read_cursor(after: str) -> tuple[str, str]:
+    try:
+        until, _, key = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().partition("|")
+        date.fromisoformat(until)
+    except (ValueError, TypeError):
+        raise invalid("after", "is no cursor; give the next of the page before") from None
+    return until, key
+
+
+def _selected(today: date, wanted: Wanted, names: Sequence[str]) -> Select[Any]:
     day = today.isoformat()
     title, application = title_status(day), application_status(day)
-    names = [
-        "permit_id",
-        "prefecture",
-        "category",
-        "title_status",
-        "application_status",
-        "term_number",
-        "valid_from",
-        "valid_until",
-        "receipt_until",
-        "track",
-        "next_due",
-        "version",
-    ]
-    query = select(
-        _p.permit_id,
-        _p.prefecture,
-        _p.category,
-        title,
-        application,
-        _p.term_number,
-        _p.valid_from,
-        _p.valid_until,
-        _p.receipt_until,
-        _p.track,
-        _p.next_due,
-        _p.version,
-    ).order_by(func.coalesce(_p.valid_until, "9999-12-31"), _p.permit_id)
+    computed = {"title_status": title, "application_status": application}
+    query = select(*(computed[name] if name in computed else _p[name] for name in names)).order_by(
+        func.coalesce(_p.valid_until, _NEVER), _p.permit_id
+    )
+    status = wanted.status
     if status is not None:
         if status not in {*TITLE, *APPLICATION}:
             raise invalid("status", f"{status!r} is none of {', '.join((*TITLE, *APPLICATION))}")
@@ -111,17 +181,15 @@ def listing(
             if status in TITLE and status in APPLICATION
             else (title if status in TITLE else application) == literal(status)
         )
-    if prefecture is not None:
-        query = query.where(_p.prefecture == literal(prefecture))
-    if holder_id is not None:
-        query = query.where(_p.holder_id == literal(holder_id))
-    if expiring_before is not None:
+    if wanted.prefecture is not None:
+        query = query.where(_p.prefecture == literal(wanted.prefecture))
+    if wanted.holder_id is not None:
+        query = query.where(_p.holder_id == literal(wanted.holder_id))
+    if wanted.expiring_before is not None:
         query = query.where(
-            _p.valid_until < literal(expiring_before.isoformat()), _p.valid_until >= literal(day)
+            _p.valid_until < literal(wanted.expiring_before.isoformat()), _p.valid_until >= literal(day)
         )
-    if limit is not None:
-        query = query.limit(_bounded(limit))
-    return _ask(unit, query, names)
+    return query
 
 
 def caseload(unit: Unit, on: date) -> list[dict[str, Any]]:

@@ -12,19 +12,25 @@ from sqlalchemy import bindparam, delete, func, select
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.permit import fold
 from permits_engine.domain.policy import Policy
-from permits_engine.projections import notice_rows, writing
+from permits_engine.projections import notice_rows, searching, writing
 from permits_engine.projections.rows import row_of
 from permits_engine.projections.upserts import insert_new
-from permits_engine.store import codec, history
+from permits_engine.store import codec, history, search
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.schema import events, notices, parked, permits
 
 BATCH = 200
-MODELS = ("permits", "notices")
+MODELS = ("permits", "notices", "search")
 
 _NEXT_PERMITS = Statement(
     select(events.c.stream)
     .where(events.c.version == 1, events.c.name.like("permit.%"), events.c.stream > bindparam("after"))
+    .order_by(events.c.stream)
+    .limit(bindparam("size"))
+)
+_NEXT_HOLDERS = Statement(
+    select(events.c.stream)
+    .where(events.c.version == 1, events.c.name.like("holder.%"), events.c.stream > bindparam("after"))
     .order_by(events.c.stream)
     .limit(bindparam("size"))
 )
@@ -46,6 +52,9 @@ _MARK = Statement(
     .where(permits.c.permit_id == bindparam("of"))
     .values(parked=bindparam("reason"), next_due=None)
 )
+
+
+_STREAMS = {"permits": "permit", "notices": "notice", "search": "holder"}
 
 
 class Report(msgspec.Struct):
@@ -77,9 +86,9 @@ def rebuild(
     report = Report(models)
     total = _total(database, models)
     for model in models:
-        for batch in _batches(database, _NEXT_PERMITS if model == "permits" else _NEXT_NOTICES):
+        next_streams, work = _WORK[model]
+        for batch in _batches(database, next_streams):
             with database.read() if check else database.write() as unit:
-                work = _permits if model == "permits" else _notices
                 work(unit, executor, batch, report, check)
             report.streams += len(batch)
             if progress is not None:
@@ -89,7 +98,7 @@ def rebuild(
 
 def _total(database: Database, models: list[str]) -> int:
     with database.read() as unit:
-        counts = [unit.one(_COUNT, {"like": f"{model.rstrip('s')}.%"}) for model in models]
+        counts = [unit.one(_COUNT, {"like": f"{_STREAMS[model]}.%"}) for model in models]
     return sum(int(row[0]) for row in counts if row)
 
 
@@ -185,3 +194,35 @@ def _notices(unit: Unit, executor: Any, ids: list[str], report: Report, check: b
             if fields:
                 changed = {name: {"live": found[name], "rebuilt": row[name]} for name in fields}
                 report.differences.append({"notice_id": stream, "fields": changed})
+
+
+def _search(unit: Unit, executor: Any, ids: list[str], report: Report, check: bool) -> None:
+    """What each person and their files are found by; nothing of those whose key was destroyed."""
+    key = executor.keyring.load(unit, search.KEY_ID)
+    for holder_id in ids:
+        try:
+            entries = searching.entries_of(unit, executor.keyring, holder_id)
+        except PermitsError as problem:
+            # What cannot be read keeps the entries that it has.
+            report.parked += 1
+            if check:
+                report.differences.append({"holder_id": holder_id, "error": problem.as_dict()})
+            continue
+        if not check:
+            search.forget(unit, holder_id)
+            search.write(unit, executor.keyring, entries)
+            report.written += len(entries)
+            continue
+        wanted = {(row["token"], row["permit_id"]) for row in search.rows(key, entries)} if key else set()
+        found = search.held(unit, holder_id)
+        if found != wanted or (entries and key is None):
+            report.differences.append(
+                {"holder_id": holder_id, "missing": len(wanted - found), "extra": len(found - wanted)}
+            )
+
+
+_WORK: dict[str, tuple[Statement, Callable[[Unit, Any, list[str], Report, bool], None]]] = {
+    "permits": (_NEXT_PERMITS, _permits),
+    "notices": (_NEXT_NOTICES, _notices),
+    "search": (_NEXT_HOLDERS, _search),
+}

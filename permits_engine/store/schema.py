@@ -189,6 +189,16 @@ scheduler_passes = Table(
     _text("summary", null=True),
 )
 
+search = Table(
+    "search",
+    metadata,
+    Column("token", LargeBinary, primary_key=True),
+    _id("holder_id", key=True),
+    _id("permit_id", key=True),
+    sqlite_with_rowid=False,
+)
+Index("search_holder", search.c.holder_id)
+
 tracking = Table("tracking", metadata, _id("application_name", key=True), _moment("position"))
 
 # Hashes of the Merkle log, 32 bytes each, up to 256 to a row: level 0 holds those of events.

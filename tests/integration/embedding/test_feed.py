@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from examples import feed as example
 from permits_engine import PermitsError, RecordExit, RecordReturn
+from permits_engine.store import waking
 from permits_engine.testing import Office
 from tests.integration.embedding.conftest import Host, host_url, refused
 
@@ -65,6 +66,43 @@ def test_who_waits_gets_what_comes(office: Office) -> None:
     started = time.monotonic()
     assert list(office.engine.subscribe(after=end + 1, timeout=0.3)) == []
     assert 0.3 <= time.monotonic() - started < 5
+
+
+def test_a_commit_wakes_whoever_waits(
+    office: Office, store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On PostgreSQL an event arrives at once although the next look would be a minute later; on SQLite at that look.
+
+    A listener that loses its connection goes on looking.
+    """
+    permit_id = office.title()
+    office.at("2017-06-01")
+    actor = office.actor("counter")
+    monkeypatch.setattr(waking, "LISTENING", 60.0)
+
+    def act(kind: type, day: int) -> None:
+        office.engine.execute(kind(permit_id=permit_id, on=date(2017, 5, day)), actor=actor)
+
+    feed = office.engine.subscribe(after=office.position(), timeout=50)
+    threading.Timer(1.0, act, (RecordExit, 2)).start()
+    started = time.monotonic()
+    assert next(feed)["name"] == "permit.exit_recorded"
+    assert time.monotonic() - started < 20
+    if store_url.startswith("postgresql"):
+        _cut_listeners(store_url)
+    threading.Timer(1.0, act, (RecordReturn, 3)).start()
+    started = time.monotonic()
+    assert next(feed)["name"] == "permit.return_recorded"
+    assert time.monotonic() - started < 20
+    feed.close()  # type: ignore[attr-defined]
+
+
+def _cut_listeners(url: str) -> None:
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%%lock_shared%%' AND pid <> %s"
+        assert connection.execute(cut, (connection.info.backend_pid,)).fetchall() == [(True,)]
 
 
 def test_what_a_host_has_not_committed_is_not_in_the_feed(office: Office, host: Host) -> None:

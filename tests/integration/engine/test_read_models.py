@@ -49,7 +49,7 @@ def test_a_rebuild_makes_lost_rows_again(office: Office) -> None:
     with office.engine.database.write() as unit:
         unit.run(Statement("DELETE FROM permits"))
     assert office.engine.rebuild(check=True).differences == [{"permit_id": permit_id, "missing": True}]
-    report = office.engine.rebuild()
+    report = office.engine.rebuild("permits")
     assert (report.written, report.parked) == (1, 0)
     assert office.engine.find() == before
     assert office.engine.rebuild(check=True).differences == []

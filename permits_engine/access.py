@@ -1,0 +1,289 @@
+"""Reading as somebody: what a reader may see, and the trace that a look at a person's data leaves.
+
+Who may read is policy data (``reading``): a file's dates and states (``file``), and what is sealed under the holder's
+key (``person``): names, contact, numbers, reasons. Each role has its reach there: ``own`` office, ``any``, or
+``purpose`` (any, where the reader says what for). Whatever opens something sealed leaves ``holder.accessed``, once
+per reader, holder and day, before it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from permits_engine import finding, reading, registration
+from permits_engine.commands import Command
+from permits_engine.domain import competence
+from permits_engine.domain import events as e
+from permits_engine.domain.errors import ConflictError, PermitsError, invalid
+from permits_engine.domain.policy import Rules
+from permits_engine.outcomes import Outcome, valid_actor
+from permits_engine.person import Person
+from permits_engine.projections.queries import Page, Wanted
+from permits_engine.registration import DEFAULT_JURISDICTION
+from permits_engine.store import codec, history
+from permits_engine.store.database import Unit
+from permits_engine.store.history import StoredRecord
+
+if TYPE_CHECKING:
+    from permits_engine.engine import Engine
+
+ATTEMPTS = 5
+"""How often the trace of a look is tried, where others write about the same person."""
+
+
+class Reader:
+    """The façade for one reader; a command that it gives is given in their name."""
+
+    def __init__(self, engine: Engine, actor: e.Actor, purpose: str | None = None) -> None:
+        self._engine = engine
+        self._executor = engine.executor
+        self.actor = valid_actor(actor)
+        self.purpose = _valid_purpose(purpose)
+
+    # --- one permit ---
+
+    def permit(
+        self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
+    ) -> reading.PermitView:
+        """The permit on a date; its numbers are none for a reader who may not see them."""
+        with self._engine.database.read() as unit:
+            holder_id, opened = self._file(unit, permit_id)
+            view = reading.permit(
+                self._executor, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened
+            )
+        if view.file_number is not None or view.card_number is not None:
+            self._leave([holder_id])
+        return view
+
+    def deadlines(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
+        """Every legal clock of the permit that runs on a day, with its working in words."""
+        with self._engine.database.read() as unit:
+            self._file(unit, permit_id)
+            return reading.deadlines_of(self._executor, unit, permit_id, on)
+
+    def rights(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
+        """What the permit opens on a day."""
+        with self._engine.database.read() as unit:
+            self._file(unit, permit_id)
+            return reading.rights_of(self._executor, unit, permit_id, on)
+
+    def history(self, permit_id: str) -> list[dict[str, Any]]:
+        """Every event of the permit; numbers and free text for a reader who may see them."""
+        with self._engine.database.read() as unit:
+            holder_id, opened = self._file(unit, permit_id)
+            events = reading.history_of(self._executor, unit, permit_id, opened=opened)
+        if opened and any(_shows(each) for each in events):
+            self._leave([holder_id])
+        return events
+
+    def explain(self, permit_id: str, version: int | None = None) -> dict[str, Any]:
+        """Why an event was allowed, with its reasons for a reader who may see them."""
+        with self._engine.database.read() as unit:
+            holder_id, opened = self._file(unit, permit_id)
+            told = reading.explain(self._executor, unit, permit_id, version, opened=opened)
+        if opened and _shows(told):
+            self._leave([holder_id])
+        return told
+
+    def notices(
+        self, permit_id: str, *, state: str | None = None, limit: int | None = 100
+    ) -> list[dict[str, Any]]:
+        """Messages about one permit."""
+        with self._engine.database.read() as unit:
+            self._file(unit, permit_id)
+        return self._engine.notices(state=state, permit_id=permit_id, limit=limit)
+
+    # --- people ---
+
+    def holder(self, holder_id: str) -> Person:
+        """What is known about a person; raises ``holder.not_found``, ``actor.not_competent``."""
+        with self._engine.database.read() as unit:
+            person = self._executor.person(unit, holder_id)
+            self._about(unit, holder_id)
+        if person.family_name is not None:
+            self._leave([holder_id])
+        return person
+
+    def accesses(self, holder_id: str) -> list[dict[str, Any]]:
+        """Who saw the person's data, as the person can be shown it: reader, day, purpose, latest first."""
+        with self._engine.database.read() as unit:
+            self._executor.person(unit, holder_id)
+            self._about(unit, holder_id)
+            cipher = self._executor.keyring.load(unit, holder_id)
+            looks = [r for r in history.stream(unit, holder_id) if _is_look(r)]
+            shown = [reading.shown(record, holder_id, cipher) for record in reversed(looks)]
+        return [
+            {
+                "reader": each["actor"],
+                "on": each["effective_on"],
+                "recorded_at": each["recorded_at"],
+                "purpose": each.get("purpose"),
+                "operator": each["operator"],
+            }
+            for each in shown
+        ]
+
+    def find(
+        self,
+        *,
+        name: str | None = None,
+        birth_date: date | None = None,
+        file_number: str | None = None,
+        card_number: str | None = None,
+        **conditions: Any,
+    ) -> Page:
+        """Permits, nearest expiry first: by status and the like, or of a person or number.
+
+        A person is found by words of their name and the birth date, in any order, without accents or case; a
+        row then says who they are. A person without a file is a row without ``permit_id``. ``limit`` rows at
+        most; the page's ``next`` is the ``after`` of the following one.
+        """
+        asked = [kind for kind, value in (("name", name), *_numbers(file_number, card_number)) if value]
+        if (name is None) != (birth_date is None):
+            missing = "birth_date" if birth_date is None else "name"
+            raise invalid(missing, "is missing: a person is found by name and birth date together")
+        if name is None and not asked:
+            return self._listed(conditions)
+        if len(asked) != 1:
+            raise invalid(
+                asked[1] if asked else "name", "give a name, a file number or a card number, one of them"
+            )
+        wanted = Wanted(**conditions)
+        with self._engine.database.read() as unit:
+            _, today = self._rules(unit)
+            if name is not None and birth_date is not None:
+                page = finding.people(self._executor, unit, name, birth_date, wanted, self._sees, today)
+            else:
+                kind, value = asked[0], file_number or card_number or ""
+                page = finding.numbered(self._executor, unit, kind, value, wanted, self._sees, today)
+        self._leave(dict.fromkeys(row["holder_id"] for row in page))
+        return page
+
+    # --- acting ---
+
+    def allowed(self, permit_id: str, *, on: date | None = None) -> list[str]:
+        """The commands that this reader may give on the file now: what a portal's buttons need."""
+        return self._engine.allowed(permit_id, actor=self.actor, on=on)
+
+    def check(self, command: Command) -> tuple[str, ...]:
+        """The events that a command of this reader would lead to, recording nothing."""
+        return self._engine.check(command, actor=self.actor)
+
+    def execute(self, command: Command, *, session: Any = None) -> Outcome:
+        """Carry a command out in this reader's name."""
+        return self._engine.execute(command, actor=self.actor, session=session)
+
+    def execute_many(self, commands: Iterable[Command]) -> Iterator[Outcome | PermitsError]:
+        """Carry many commands out in this reader's name."""
+        return self._engine.execute_many(commands, actor=self.actor)
+
+    # --- who may ---
+
+    def _rules(self, unit: Unit, jurisdiction: str | None = None) -> tuple[Rules, date]:
+        code = jurisdiction or (self.actor.prefecture or DEFAULT_JURISDICTION)[:2]
+        policy = self._engine.adopted.current(unit, code)
+        today = self._executor.today(policy)
+        return policy.at(today), today
+
+    def _refusal(
+        self, unit: Unit, what: str, office: str | None, jurisdiction: str | None = None
+    ) -> PermitsError | None:
+        rules, today = self._rules(unit, jurisdiction)
+        return competence.reading_refusal(rules, today, what, self.actor, office, self.purpose)
+
+    def _file(self, unit: Unit, permit_id: str) -> tuple[str, bool]:
+        """The file's holder, and whether the reader may see what is sealed; raises where they may see nothing."""
+        s, _ = reading.situation(self._executor, unit, permit_id, None, None)
+        code = s.permit.jurisdiction
+        problem = self._refusal(unit, "file", s.prefecture, code)
+        if problem is not None:
+            raise problem
+        return s.permit.holder_id, self._refusal(unit, "person", s.prefecture, code) is None
+
+    def _about(self, unit: Unit, holder_id: str) -> None:
+        """Raise unless the reader may see the person: through one of their files, or while they have none."""
+        offices = finding.offices_of(unit, holder_id)
+        problems = [self._refusal(unit, "person", office, code) for code, office in offices]
+        if not offices:
+            problems = [self._refusal(unit, "person", None)]
+        first = problems[0]
+        if first is not None and all(problem is not None for problem in problems):
+            raise first
+
+    def _sees(self, unit: Unit, jurisdiction: str | None, office: str | None) -> bool:
+        return (
+            self._refusal(unit, "file", office, jurisdiction) is None
+            and self._refusal(unit, "person", office, jurisdiction) is None
+        )
+
+    def _listed(self, conditions: dict[str, Any]) -> Page:
+        """The list of the offices that the reader may see."""
+        with self._engine.database.read() as unit:
+            office = conditions.get("prefecture") or self.actor.prefecture
+            problem = self._refusal(unit, "file", office)
+            if problem is not None:
+                raise problem
+            rules, today = self._rules(unit)
+            if competence.reach_of_reading(rules, today, "file", self.actor) == "own":
+                conditions = {**conditions, "prefecture": self.actor.prefecture}
+        return self._engine.find(**conditions)
+
+    # --- the trace ---
+
+    def _leave(self, holder_ids: Iterable[str]) -> None:
+        """Note the look at each person, unless this reader's look of today is noted already."""
+        wanted = list(holder_ids)
+        for attempt in range(1, ATTEMPTS + 1):
+            with self._engine.database.read() as unit:
+                _, today = self._rules(unit)
+                missing = self._unseen(unit, wanted, today)
+            if not missing:
+                return
+            try:
+                with self._engine.database.write() as unit:
+                    work = self._executor.begin(unit)
+                    # The versions first: a look that is noted after them makes this one a conflict.
+                    work.expect_holders(missing)
+                    stamp = self._executor.stamper(self.actor, None, today)
+                    for holder_id in self._unseen(unit, missing, today):
+                        registration.note_access(work, holder_id, stamp, self.purpose)
+                    work.write()
+                    return
+            except ConflictError:
+                if attempt == ATTEMPTS:
+                    raise
+
+    def _unseen(self, unit: Unit, holder_ids: Sequence[str], today: date) -> list[str]:
+        found = history.streams(unit, holder_ids)
+        return [each for each in found if not self._seen(found[each], today)]
+
+    def _seen(self, records: Sequence[StoredRecord], today: date) -> bool:
+        for record in reversed(records):
+            if _is_look(record):
+                event = codec.decode(record.name, record.payload)
+                if event.effective_on == today and event.actor.id == self.actor.id:
+                    return True
+        return False
+
+
+def _is_look(record: StoredRecord) -> bool:
+    return record.name.startswith(f"{e.HolderAccessed.NAME}@")
+
+
+def _shows(event: dict[str, Any]) -> bool:
+    """Whether an event that was opened shows anything that had been sealed."""
+    return any(event.get(field) is not None for field in e.EVENTS[event["type"]].SEALED)
+
+
+def _numbers(file_number: str | None, card_number: str | None) -> list[tuple[str, str | None]]:
+    return [("file_number", file_number), ("card_number", card_number)]
+
+
+def _valid_purpose(purpose: object) -> str | None:
+    if purpose is None:
+        return None
+    if not isinstance(purpose, str) or not purpose.strip() or len(purpose) > 500:
+        raise invalid("purpose", "is blank or longer than 500 characters; say in a line what the look is for")
+    return purpose.strip()

@@ -1,0 +1,102 @@
+"""Finding people and files by what is encrypted: candidates from the blind index, compared with what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from permits_engine import reading
+from permits_engine.domain.errors import invalid
+from permits_engine.execution import Executor
+from permits_engine.person import Person
+from permits_engine.projections import queries
+from permits_engine.projections.queries import Page, Wanted
+from permits_engine.store import search
+from permits_engine.store.database import Statement, Unit
+from permits_engine.store.schema import permits
+
+MOST = 1000
+"""People or files that one question may find; beyond it, more has to be said."""
+
+Sees = Callable[[Unit, str | None, str | None], bool]
+"""Whether the reader may see a file of a jurisdiction and an office (none: a person without a file)."""
+
+_OFFICES = Statement(
+    select(permits.c.jurisdiction, permits.c.prefecture)
+    .where(permits.c.holder_id == bindparam("holder_id"))
+    .distinct()
+    .order_by(permits.c.jurisdiction, permits.c.prefecture)
+)
+
+
+def offices_of(unit: Unit, holder_id: str) -> list[tuple[str, str]]:
+    """Jurisdiction and office of every file of a person."""
+    return [(row[0], row[1]) for row in unit.all(_OFFICES, {"holder_id": holder_id})]
+
+
+def people(
+    executor: Executor, unit: Unit, name: str, birth_date: date, wanted: Wanted, sees: Sees, today: date
+) -> Page:
+    """The files of everybody of that name born on that day, and those of them who have no file."""
+    asked = search.words(name)
+    if not asked:
+        raise invalid("name", "holds no letter; give at least one word of the name")
+    work = executor.begin(unit)
+    candidates = _few(search.persons(unit, executor.keyring, name, birth_date))
+    work.expect_persons(candidates)
+    found = {each: work.person(each) for each in candidates}
+    matching = {each: p for each, p in found.items() if asked <= _words(p) and p.birth_date == birth_date}
+    rows = queries.rows(unit, today, wanted, holder_ids=list(matching))
+    with_files = {row["holder_id"] for row in rows}
+    without = [each for each in matching if each not in with_files and not offices_of(unit, each)]
+    if wanted.narrow:
+        without = []
+    rows += [dict.fromkeys(queries.WITH_HOLDER) | {"holder_id": each} for each in sorted(without)]
+    return _page(unit, rows, matching, wanted, sees)
+
+
+def numbered(
+    executor: Executor, unit: Unit, kind: str, value: str, wanted: Wanted, sees: Sees, today: date
+) -> Page:
+    """The files that bear a file or card number, as corrected; an older card of a file counts as well."""
+    asked = search.number(value)
+    if not asked:
+        raise invalid(kind, "holds no letter and no digit; give the number as it is printed")
+    candidates = _few(search.files(unit, executor.keyring, kind, value))
+    bearing = {
+        permit_id
+        for _, permit_id in candidates
+        if asked in map(search.number, reading.numbers_of(executor, unit, permit_id, kind))
+    }
+    rows = queries.rows(unit, today, wanted, permit_ids=sorted(bearing))
+    work = executor.begin(unit)
+    people = {row["holder_id"]: work.person(row["holder_id"]) for row in rows}
+    return _page(unit, rows, people, wanted, sees)
+
+
+def _words(person: Person) -> frozenset[str]:
+    return search.words(" ".join(name for name in (person.family_name, person.given_names) if name))
+
+
+def _few(candidates: list[Any]) -> list[Any]:
+    if len(candidates) > MOST:
+        raise invalid("name", f"more than {MOST} are found; say more of the name")
+    return candidates
+
+
+def _page(
+    unit: Unit, rows: Iterable[dict[str, Any]], people: dict[str, Person], wanted: Wanted, sees: Sees
+) -> Page:
+    seen = [row for row in rows if sees(unit, row["jurisdiction"], row["prefecture"])]
+    page = queries.page(seen, wanted)
+    for row in page:
+        person = people[row["holder_id"]]
+        row |= {
+            "family_name": person.family_name,
+            "given_names": person.given_names,
+            "birth_date": person.birth_date.isoformat() if person.birth_date else None,
+        }
+    return page

@@ -1,0 +1,73 @@
+"""What people and files are found by, as their events say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import copy
+
+from sqlalchemy import bindparam, select
+
+from permits_engine.domain import events as e
+from permits_engine.person import Person, grown
+from permits_engine.store import codec, history
+from permits_engine.store.database import Statement, Unit
+from permits_engine.store.keyring import Keyring
+from permits_engine.store.schema import permits
+from permits_engine.store.search import Entry, of_file, of_person
+
+NUMBERS = ("file_number", "card_number")
+
+_FILES = Statement(select(permits.c.permit_id).where(permits.c.holder_id == bindparam("holder_id")))
+
+
+def entries_of_person(person: Person) -> list[Entry]:
+    """The words of their names, each with the birth date."""
+    return of_person(person.holder_id, (person.family_name, person.given_names), person.birth_date)
+
+
+def entries_of_file(holder_id: str, permit_id: str, events: Iterable[e.Event]) -> list[Entry]:
+    """Every file and card number that the events, opened, gave the file."""
+    return [of_file(holder_id, permit_id, kind, value) for kind, value in _numbers(events)]
+
+
+def _numbers(events: Iterable[e.Event]) -> list[tuple[str, str]]:
+    found = []
+    for event in events:
+        if isinstance(event, e.Corrected):
+            if event.field in NUMBERS and event.sealed_value:
+                found.append((event.field, event.sealed_value))
+            continue
+        for kind in NUMBERS:
+            if kind in event.SEALED and (value := getattr(event, kind)):
+                found.append((kind, value))
+    return found
+
+
+def entries_of(unit: Unit, keyring: Keyring, holder_id: str) -> list[Entry]:
+    """Everything that a person and their files were ever found by, from their history; none once erased."""
+    cipher = keyring.load(unit, holder_id)
+    if cipher is None:
+        return []
+
+    def opened(stream: str) -> list[e.Event]:
+        return [
+            codec.reveal(
+                codec.decode(record.name, record.payload),
+                stream=stream,
+                version=record.version,
+                holder_id=holder_id,
+                cipher=cipher,
+                name=record.name,
+            )
+            for record in history.stream(unit, stream)
+        ]
+
+    entries: list[Entry] = []
+    person: Person | None = None
+    for event in opened(holder_id):
+        if isinstance(event, e.HolderRegistered | e.HolderUpdated):
+            person = grown(copy(person) if person else None, holder_id, 0, event)
+            entries += entries_of_person(person)
+    for (permit_id,) in unit.all(_FILES, {"holder_id": holder_id}):
+        entries += entries_of_file(holder_id, permit_id, opened(permit_id))
+    return list(dict.fromkeys(entries))
