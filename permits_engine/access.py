@@ -8,15 +8,15 @@ per reader, holder and day, before it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from permits_engine import finding, reading, registration
 from permits_engine.commands import Command
 from permits_engine.domain import competence
 from permits_engine.domain import events as e
-from permits_engine.domain.errors import ConflictError, PermitsError, invalid
+from permits_engine.domain.errors import ConflictError, PermitsError, StoreError, invalid
 from permits_engine.domain.policy import Rules
 from permits_engine.outcomes import Outcome, valid_actor
 from permits_engine.person import Person
@@ -29,6 +29,8 @@ from permits_engine.store.history import StoredRecord
 if TYPE_CHECKING:
     from permits_engine.engine import Engine
 
+Answer = TypeVar("Answer")
+
 ATTEMPTS = 5
 """How often the trace of a look is tried, where others write about the same person."""
 
@@ -36,9 +38,13 @@ ATTEMPTS = 5
 class Reader:
     """The façade for one reader; a command that it gives is given in their name."""
 
-    def __init__(self, engine: Engine, actor: e.Actor, purpose: str | None = None) -> None:
+    def __init__(
+        self, engine: Engine, actor: e.Actor, purpose: str | None = None, *, everywhere: bool = False
+    ) -> None:
+        """``everywhere``: what is the reader's own office is every office, as for a set-up of one person."""
         self._engine = engine
         self._executor = engine.executor
+        self._everywhere = everywhere
         self.actor = valid_actor(actor)
         self.purpose = _valid_purpose(purpose)
 
@@ -48,14 +54,13 @@ class Reader:
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
     ) -> reading.PermitView:
         """The permit on a date; its numbers are none for a reader who may not see them."""
-        with self._engine.database.read() as unit:
-            holder_id, opened = self._file(unit, permit_id)
-            view = reading.permit(
+
+        def read(unit: Unit, opened: bool) -> reading.PermitView:
+            return reading.permit(
                 self._executor, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened
             )
-        if view.file_number is not None or view.card_number is not None:
-            self._leave([holder_id])
-        return view
+
+        return self._opened(permit_id, read, lambda view: bool(view.file_number or view.card_number))
 
     def deadlines(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
         """Every legal clock of the permit that runs on a day, with its working in words."""
@@ -71,21 +76,19 @@ class Reader:
 
     def history(self, permit_id: str) -> list[dict[str, Any]]:
         """Every event of the permit; numbers and free text for a reader who may see them."""
-        with self._engine.database.read() as unit:
-            holder_id, opened = self._file(unit, permit_id)
-            events = reading.history_of(self._executor, unit, permit_id, opened=opened)
-        if opened and any(_shows(each) for each in events):
-            self._leave([holder_id])
-        return events
+
+        def read(unit: Unit, opened: bool) -> list[dict[str, Any]]:
+            return reading.history_of(self._executor, unit, permit_id, opened=opened)
+
+        return self._opened(permit_id, read, lambda events: any(map(_shows, events)))
 
     def explain(self, permit_id: str, version: int | None = None) -> dict[str, Any]:
         """Why an event was allowed, with its reasons for a reader who may see them."""
-        with self._engine.database.read() as unit:
-            holder_id, opened = self._file(unit, permit_id)
-            told = reading.explain(self._executor, unit, permit_id, version, opened=opened)
-        if opened and _shows(told):
-            self._leave([holder_id])
-        return told
+
+        def read(unit: Unit, opened: bool) -> dict[str, Any]:
+            return reading.explain(self._executor, unit, permit_id, version, opened=opened)
+
+        return self._opened(permit_id, read, _shows)
 
     def notices(
         self, permit_id: str, *, state: str | None = None, limit: int | None = 100
@@ -191,7 +194,8 @@ class Reader:
         self, unit: Unit, what: str, office: str | None, jurisdiction: str | None = None
     ) -> PermitsError | None:
         rules, today = self._rules(unit, jurisdiction)
-        return competence.reading_refusal(rules, today, what, self.actor, office, self.purpose)
+        where = None if self._everywhere else office
+        return competence.reading_refusal(rules, today, what, self.actor, where, self.purpose)
 
     def _file(self, unit: Unit, permit_id: str) -> tuple[str, bool]:
         """The file's holder, and whether the reader may see what is sealed; raises where they may see nothing."""
@@ -226,11 +230,29 @@ class Reader:
             if problem is not None:
                 raise problem
             rules, today = self._rules(unit)
-            if competence.reach_of_reading(rules, today, "file", self.actor) == "own":
+            reach = competence.reach_of_reading(rules, today, "file", self.actor)
+            if reach == "own" and not self._everywhere:
                 conditions = {**conditions, "prefecture": self.actor.prefecture}
         return self._engine.find(**conditions)
 
     # --- the trace ---
+
+    def _opened(
+        self, permit_id: str, read: Callable[[Unit, bool], Answer], shows: Callable[[Answer], bool]
+    ) -> Answer:
+        """An answer about a file, with what is personal where the reader may see it and the look can be noted."""
+        with self._engine.database.read() as unit:
+            holder_id, opened = self._file(unit, permit_id)
+            answer = read(unit, opened)
+        if not opened or not shows(answer):
+            return answer
+        try:
+            self._leave([holder_id])
+        except StoreError:
+            # A copy that nobody can write to, say: the file is shown, and nothing that would have to be noted.
+            with self._engine.database.read() as unit:
+                return read(unit, False)
+        return answer
 
     def _leave(self, holder_ids: Iterable[str]) -> None:
         """Note the look at each person, unless this reader's look of today is noted already."""

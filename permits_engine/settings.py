@@ -9,9 +9,10 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -19,6 +20,7 @@ from pydantic_settings import (
 )
 
 from permits_engine.fields import label
+from permits_engine.fields import office as office_code
 from permits_engine.plain_words import reason_of, refusal, suggestion
 
 FILE = "permits.toml"
@@ -39,6 +41,19 @@ def _path(value: Path) -> Path:
     return value
 
 
+def _grant(value: str) -> str:
+    from permits_engine.policy_values import ROLES
+
+    role, at, office = value.partition("@")
+    if role not in ROLES:
+        raise ValueError(
+            f"{role!r} is no role{suggestion(role, sorted(ROLES))}; write counter@MA-RAB or auditor"
+        )
+    if at:
+        office_code(office)
+    return value
+
+
 class Settings(BaseSettings):
     """Every setting, as ``PERMITS_…`` in the environment or a key of ``permits.toml``."""
 
@@ -48,6 +63,7 @@ class Settings(BaseSettings):
     keys: Annotated[Path, AfterValidator(_path)] | None = None
     signing_key: Annotated[Path, AfterValidator(_path)] | None = None
     operator: Annotated[str, Field(max_length=200), AfterValidator(label)] | None = None
+    operator_roles: Annotated[tuple[Annotated[str, AfterValidator(_grant)], ...], NoDecode] = ()
     mail_dir: Annotated[Path, AfterValidator(_path)] | None = None
     mail_from: str = "no-reply@permits.invalid"
     smtp_host: str | None = None
@@ -56,6 +72,14 @@ class Settings(BaseSettings):
     smtp_user: str | None = None
     smtp_password: str | None = Field(default=None, repr=False)
     office_addresses: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("operator_roles", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        """In the environment a list is written with commas."""
+        return (
+            [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
+        )
 
     @classmethod
     def settings_customise_sources(

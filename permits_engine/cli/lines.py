@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from permits_engine.cli import output
+from permits_engine.cli.operator import Operator
 from permits_engine.commands import Command, parse
 from permits_engine.domain.errors import InputError, PermitsError, invalid
 from permits_engine.domain.events import Actor
@@ -21,8 +22,8 @@ LONGEST = 1_000_000
 _ACTOR = 'give {"id": …, "role": …, "prefecture": …}'
 
 
-def execute_lines(engine: Any, file: str) -> int:
-    """Carry out every line in order; gives the exit code.
+def execute_lines(engine: Any, file: str, operator: Operator) -> int:
+    """Carry out every line in order, in the roles that the operator is granted; gives the exit code.
 
     Where the store is lost the line says so and is the last one: what follows it was not carried out.
     """
@@ -31,9 +32,9 @@ def execute_lines(engine: Any, file: str) -> int:
             raise invalid("FILE", "standard input is closed; name a file of JSON Lines")
         if sys.stdin.isatty():
             output.say("permits: type one command a line as JSON; end with Ctrl-D")
-        return _all(engine, sys.stdin.buffer)
+        return _all(engine, sys.stdin.buffer, operator)
     with _opened(file) as source:
-        return _all(engine, source)
+        return _all(engine, source, operator)
 
 
 def _opened(file: str) -> BinaryIO:
@@ -46,11 +47,12 @@ def _opened(file: str) -> BinaryIO:
         ) from None
 
 
-def _all(engine: Any, source: BinaryIO) -> int:
+def _all(engine: Any, source: BinaryIO, operator: Operator) -> int:
     worst = 0
     for number, line in _lines(source):
         try:
             command, actor = read_line(line)
+            operator.check(actor)
             told = _told(engine.execute(command, actor=actor))
         except PermitsError as problem:
             told = {"ok": False, "error": {**problem.as_dict(), "line": number}}

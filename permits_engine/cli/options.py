@@ -9,8 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
+from permits_engine.cli.operator import Operator, name_of
 from permits_engine.domain.errors import invalid
 
+After = Annotated[
+    str | None, typer.Option("--after", metavar="CURSOR", help="Go on where the page before ended.")
+]
+Purpose = Annotated[
+    str | None,
+    typer.Option("--purpose", metavar="TEXT", help="What an auditor looks at personal data for."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 PermitId = Annotated[str, typer.Argument(metavar="ID", help="The permit's id (permits list shows them).")]
 Limit = Annotated[
@@ -61,23 +69,22 @@ def settings_now() -> Any:
     return settings.load(store=given.store)
 
 
+def operator_now() -> Operator:
+    """Who runs the command line, with what they are granted."""
+    return Operator.of(settings_now())
+
+
 def operator_of(settings: Any) -> str:
-    """Who runs the process: as configured, else the account."""
-    import getpass
-
-    if settings.operator:
-        return str(settings.operator)
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+    """Who runs the process."""
+    return name_of(settings)
 
 
-def open_engine() -> Any:
-    """The store that the options name, open."""
+def open_engine(*roles: str) -> Any:
+    """The store that the options name, open; ``roles``: one of them has to be granted to the operator."""
     from permits_engine.engine import Engine
 
     settings = settings_now()
+    Operator.of(settings).require(*roles)
     return Engine.open(
         settings.store,
         keys=keys_of(settings),

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from permits_engine.cli import output
-from permits_engine.cli.options import Json, Limit, PermitId, day_of, id_of, instant_of, open_engine
+from permits_engine.cli.options import (
+    After,
+    Json,
+    Limit,
+    PermitId,
+    Purpose,
+    day_of,
+    id_of,
+    instant_of,
+    open_engine,
+    operator_now,
+)
 from permits_engine.cli.usage import examples
 
 
@@ -25,7 +36,7 @@ def execute(
     from permits_engine.cli.lines import execute_lines
 
     with open_engine() as engine:
-        return execute_lines(engine, file)
+        return execute_lines(engine, file, operator_now())
 
 
 def show(
@@ -38,6 +49,7 @@ def show(
         str | None,
         typer.Option("--known-at", metavar="T", help="Only what was recorded and published by then [now]."),
     ] = None,
+    purpose: Purpose = None,
     json: Json = False,
 ) -> None:
     """One permit on a date, with its deadlines."""
@@ -45,7 +57,9 @@ def show(
 
     day, instant, wanted = day_of(as_of, "--as-of"), instant_of(known_at, "--known-at"), id_of(permit_id)
     with open_engine() as engine:
-        view = engine.permit(wanted, as_of=day, known_at=instant).as_dict()
+        view = operator_now().ask(
+            engine, lambda reader: reader.permit(wanted, as_of=day, known_at=instant).as_dict(), purpose
+        )
     if not output.result(view, machine=json):
         views.permit(view)
 
@@ -63,20 +77,20 @@ def rights(
     """
     day = day_of(on, "--on")
     with open_engine() as engine:
-        rows = engine.rights(id_of(permit_id), on=day)
+        rows = operator_now().ask(engine, lambda reader: reader.rights(id_of(permit_id), on=day))
     if json:
         output.out(output.as_json(rows))
     else:
         output.table(rows, ["right", "open", "because", "since", "until", "basis", "would_open", "asks"])
 
 
-def history(permit_id: PermitId, json: Json = False) -> None:
+def history(permit_id: PermitId, purpose: Purpose = None, json: Json = False) -> None:
     """Every event of a permit, in order."""
     from permits_engine.cli import views
 
     wanted = id_of(permit_id)
     with open_engine() as engine:
-        events = engine.history(wanted)
+        events = operator_now().ask(engine, lambda reader: reader.history(wanted), purpose)
     if not output.result(events, machine=json):
         views.history(events)
 
@@ -87,6 +101,7 @@ def explain(
         int | None,
         typer.Option("--version", metavar="N", min=1, help="Which event of the history [the last]."),
     ] = None,
+    purpose: Purpose = None,
     json: Json = False,
 ) -> None:
     """Why an event was allowed.
@@ -97,7 +112,7 @@ def explain(
 
     wanted = id_of(permit_id)
     with open_engine() as engine:
-        told = engine.explain(wanted, version)
+        told = operator_now().ask(engine, lambda reader: reader.explain(wanted, version), purpose)
     if not output.result(told, machine=json):
         views.explanation(told)
 
@@ -115,6 +130,7 @@ def list_(
         typer.Option("--expiring-before", metavar="D", help="Titles in force that end before that date."),
     ] = None,
     limit: Limit = 100,
+    after: After = None,
     json: Json = False,
 ) -> None:
     """Permits from the read model, nearest expiry first."""
@@ -127,10 +143,67 @@ def list_(
     except ValueError as problem:
         raise invalid("--prefecture", f"{prefecture!r} {problem}") from None
     with open_engine() as engine:
-        rows = engine.find(status=status, prefecture=code, expiring_before=day, limit=limit)
+        rows = operator_now().ask(
+            engine,
+            lambda reader: reader.find(
+                status=status, prefecture=code, expiring_before=day, limit=limit, after=after
+            ),
+        )
     if not output.result(rows, machine=json):
         output.table(rows)
-        output.cut(rows, limit)
+    _more(rows)
+
+
+def find(
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="WORDS", help="Words of the name, in any order.")
+    ] = None,
+    birth_date: Annotated[str | None, typer.Option("--birth-date", metavar="D", help="With --name.")] = None,
+    file_number: Annotated[str | None, typer.Option("--file-number", metavar="N")] = None,
+    card_number: Annotated[
+        str | None, typer.Option("--card-number", metavar="N", help="Of any card that the file has had.")
+    ] = None,
+    limit: Limit = 100,
+    after: After = None,
+    purpose: Purpose = None,
+    json: Json = False,
+) -> None:
+    """A person by name and birth date, or a file by its number.
+
+    Every look at somebody is noted in their history, once a day.
+    """
+    from permits_engine.domain.errors import invalid
+
+    born = day_of(birth_date, "--birth-date")
+    if name is None and born is None and file_number is None and card_number is None:
+        raise invalid("--name", "is missing: give --name and --birth-date, --file-number or --card-number")
+    with open_engine() as engine:
+        rows = operator_now().ask(
+            engine,
+            lambda reader: reader.find(
+                name=name,
+                birth_date=born,
+                file_number=file_number,
+                card_number=card_number,
+                limit=limit,
+                after=after,
+            ),
+            purpose,
+        )
+    if not output.result(rows, machine=json):
+        output.table(rows, _FOUND)
+    _more(rows)
+
+
+_FOUND = [
+    *("family_name", "given_names", "birth_date", "permit_id", "prefecture", "category"),
+    *("title_status", "application_status", "valid_until", "holder_id"),
+]
+
+
+def _more(rows: Any) -> None:
+    if rows.next is not None:
+        output.say(f"{len(rows)} shown; --limit shows more, --after {rows.next} the next ones")
 
 
 def caseload(
@@ -185,6 +258,13 @@ def add_to(app: typer.Typer) -> None:
         "list",
         epilog=examples("permits list --status active --prefecture MA-RAB --expiring-before 2018-03-01"),
     )(list_)
+    app.command(
+        "find",
+        epilog=examples(
+            'permits find --name "aminata diallo" --birth-date 1990-04-01',
+            "permits find --card-number L-1001",
+        ),
+    )(find)
     app.command("caseload", epilog=examples("permits caseload --on 2014-06-30"))(caseload)
     app.command(
         "results", epilog=examples("permits results --by nationality,outcome --category regularisation-2014")

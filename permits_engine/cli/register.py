@@ -35,7 +35,7 @@ def import_(
     """
     from permits_engine.cli.progress import bar
 
-    with open_engine() as engine, bar("importing") as progress:
+    with open_engine("administrator") as engine, bar("importing") as progress:
         report = engine.import_register(file, rejects=rejects, jurisdiction=jurisdiction, progress=progress)
     result = msgspec.to_builtins(report)
     if not output.result(result, machine=json):

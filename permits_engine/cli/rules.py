@@ -30,7 +30,7 @@ def policy_adopt(file: PolicyFile, json: Json = False) -> None:
     from permits_engine.policy_files import read_file
 
     text = read_file(file)
-    with open_engine() as engine:
+    with open_engine("administrator") as engine:
         [(jurisdiction, digest, new)] = engine.adopt(text)
     if not output.result({"jurisdiction": jurisdiction, "digest": digest, "adopted": new}, machine=json):
         output.out(f"{jurisdiction} {digest} {'adopted' if new else 'was in use already'}")

@@ -48,7 +48,7 @@ def daemon(
     if not once:
         raise invalid("--once", "is needed: run permits daemon --once from cron or a timer")
     day, settings = day_of(on, "--on"), settings_now()
-    with open_engine() as engine:
+    with open_engine("scheduler") as engine:
         report = one_pass(engine, settings, day)
     if not output.result(report, machine=json):
         output.pairs(report)
@@ -88,7 +88,7 @@ def notices_retry(
     One that is parked, failed or bounced.
     """
     settings, wanted = settings_now(), id_of(notice_id, "permits notices")
-    with open_engine() as engine:
+    with open_engine("counter", "administrator") as engine:
         row = engine.retry_notice(wanted, by=operator_of(settings))
     if not output.result(row, machine=json):
         output.out(f"{row['notice_id']} is {row['state']}; the next pass tries it")

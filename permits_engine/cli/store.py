@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
+from permits_engine.cli.operator import Operator
 from permits_engine.cli.options import Json, keys_of, open_engine, operator_of, settings_now
 from permits_engine.cli.usage import examples
 
@@ -20,6 +21,7 @@ def init(json: Json = False) -> None:
     from permits_engine.engine import Engine
 
     settings = settings_now()
+    Operator.of(settings).require("administrator")
     keys = keys_of(settings)
     had = keys.exists()
     with Engine.initialise(
@@ -92,7 +94,8 @@ def rebuild(
     """Compute the read models again from history."""
     from permits_engine.cli.progress import bar
 
-    with open_engine() as engine, bar("checking" if check else "rebuilding") as progress:
+    needed = () if check else ("administrator",)
+    with open_engine(*needed) as engine, bar("checking" if check else "rebuilding") as progress:
         report = engine.rebuild(name, check=check, progress=progress)
     result = {
         "models": report.models,

@@ -21,13 +21,14 @@ from permits_engine.domain.errors import ConflictError, PermitsError, error, inv
 from permits_engine.domain.policy import Policy
 from permits_engine.execution import Executor
 from permits_engine.projections import writing
+from permits_engine.projections.searching import entries_of_file
 from permits_engine.projections.upserts import insert_new
 from permits_engine.register.lookalikes import LookAlikes
 from permits_engine.register.planning import Plan, Planner
 from permits_engine.register.reading import RegisterFile, Row, open_register
 from permits_engine.register.rejects import Rejects, default_place
 from permits_engine.register.rows import BadRow, Checks, Record
-from permits_engine.store import codec, history
+from permits_engine.store import codec, history, search
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.ids import uuid7
 from permits_engine.store.keyring import NEW_KEY, Cipher
@@ -271,6 +272,7 @@ class _Import:
             messages = [row for _, plan in plans for row, _, _ in plan.notices]
             if messages:
                 _all_new(messages, unit.each(writing.INSERT_NOTICE, messages))
+            search.write(unit, executor.keyring, [each for _, plan in plans for each in _found_by(plan)])
             history.append(unit, records, now=executor.now())
 
     # --- what a run needs ---------------------------------------------------------------------------------
@@ -309,6 +311,17 @@ class _Import:
                 key = keyring.load(unit, KEY_OF_REGISTER)
             assert key is not None
             return key
+
+
+def _found_by(plan: Plan) -> list[search.Entry]:
+    """What a counter will find the person and their file by."""
+    person = plan.person
+    assert isinstance(person, e.HolderRegistered)
+    names = (person.family_name, person.given_names)
+    return [
+        *search.of_person(plan.holder_id, names, person.birth_date),
+        *entries_of_file(plan.holder_id, plan.permit_id, plan.events),
+    ]
 
 
 def _records(plan: Plan, cipher: Cipher) -> list[history.Record]:

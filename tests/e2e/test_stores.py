@@ -395,7 +395,7 @@ def test_a_row_that_is_not_what_history_says_is_found_and_put_right(cli: Cli) ->
     assert difference["permit_id"] == permit_id
     assert difference["fields"]["prefecture"] == {"live": "MA-FES", "rebuilt": "MA-RAB"}
     assert cli("rebuild", "--check", "notices").code == 0
-    assert cli.ok("rebuild", "--json").json["written"] == 1
+    assert cli.ok("rebuild", "permits", "--json").json["written"] == 1
     assert cli.ok("rebuild", "permits", "--check").code == 0
 
 

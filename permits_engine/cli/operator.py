@@ -1,0 +1,115 @@
+"""The operator: who runs the command line, and the roles that the configuration grants them.
+
+Where ``operator_roles`` is not set the operator may act in every role: one person on a machine of their own. Where
+it is, nothing is done or read in any other role, whatever a line of commands claims.
+"""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from permits_engine.domain.errors import NotCompetentError, PermitsError, error, invalid
+from permits_engine.domain.events import Actor
+
+SETTING = "PERMITS_OPERATOR_ROLES"
+READERS = ("counter", "decider", "local_commission", "national_commission", "court", "hierarchy", "auditor")
+"""In which role an operator who may act in every one reads: the first that the policy lets see it."""
+
+Answer = TypeVar("Answer")
+
+
+class Grant(NamedTuple):
+    """A role, for one office or (none) for all."""
+
+    role: str
+    office: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Grant:
+        """A grant as written: ``auditor``, or ``counter@MA-RAB``."""
+        role, _, office = text.partition("@")
+        return cls(role, office or None)
+
+    def __str__(self) -> str:
+        return f"{self.role}@{self.office}" if self.office else self.role
+
+
+class Operator:
+    """A named operator with their grants; ``grants`` none: every role."""
+
+    def __init__(self, name: str, grants: Sequence[Grant] | None = None) -> None:
+        self.name = name
+        self.grants = None if grants is None else tuple(grants)
+
+    @classmethod
+    def of(cls, settings: Any) -> Operator:
+        """The operator as configured, else the account; raises ``input.invalid`` where there is neither."""
+        roles = settings.operator_roles
+        return cls(name_of(settings), [Grant.parse(each) for each in roles] if roles else None)
+
+    def check(self, actor: Actor) -> None:
+        """Raise ``actor.not_competent`` where a line claims a role or an office that is not granted."""
+        if self.grants is None:
+            return
+        for grant in self.grants:
+            if grant.role == actor.role and grant.office in {None, actor.prefecture}:
+                return
+        claimed = str(Grant(actor.role, actor.prefecture))
+        raise self._refused(f"not {claimed}", role=actor.role, prefecture=actor.prefecture)
+
+    def require(self, *roles: str) -> None:
+        """Raise ``actor.not_competent`` unless one of the roles is granted."""
+        if not roles or self.grants is None or any(grant.role in roles for grant in self.grants):
+            return
+        raise self._refused(f"this is for: {' or '.join(roles)}", roles=list(roles))
+
+    def ask(self, engine: Any, question: Callable[[Any], Answer], purpose: str | None = None) -> Answer:
+        """Put a question as the first of the granted roles that is answered; raises the first refusal else."""
+        first: PermitsError | None = None
+        for reader in self.readers(engine, purpose):
+            try:
+                return question(reader)
+            except NotCompetentError as problem:
+                first = first or problem
+        raise first or self._refused("none that reads", roles=list(READERS))
+
+    def readers(self, engine: Any, purpose: str | None) -> list[Any]:
+        """The façade for each of the granted roles, in their order."""
+        from permits_engine.access import Reader
+
+        grants = self.grants if self.grants is not None else tuple(map(Grant, READERS))
+        return [
+            Reader(
+                engine,
+                Actor(self.name, grant.role, grant.office),
+                purpose,
+                everywhere=grant.office is None,
+            )
+            for grant in grants
+        ]
+
+    def _refused(self, what: str, **details: Any) -> PermitsError:
+        granted = ", ".join(map(str, self.grants or ()))
+        return error(
+            "actor.not_competent",
+            f"the operator {self.name} is granted {granted}, {what}; "
+            f"let somebody do it who is granted it, or grant it ({SETTING})",
+            operator=self.name,
+            granted=[str(each) for each in self.grants or ()],
+            rule=SETTING,
+            **details,
+        )
+
+
+def name_of(settings: Any) -> str:
+    """Who runs the process: as configured, else the account; raises ``input.invalid`` for nobody."""
+    if settings.operator:
+        return str(settings.operator)
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        raise invalid(
+            "PERMITS_OPERATOR", "is missing and the account has no name: say who runs this"
+        ) from None
