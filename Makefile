@@ -59,10 +59,14 @@ $(VENV)/.dev: requirements/dev.txt pyproject.toml | $(VENV)/.made
 
 demo: $(VENV)/.run
 	@test -n "$(OUT)" || { echo "OUT is empty: name a folder" >&2; exit 1; }
-	@if [ -f "$(OUT)/.permits-demo" ]; then \
-	  echo "==> removing the previous demo in $(OUT)"; rm -rf -- "$(OUT)"; fi
-	@echo "==> permits demo --scale $(SCALE) --seed $(SEED) --out $(OUT)"
-	@$(BIN)/permits demo --scale "$(SCALE)" --seed "$(SEED)" --out "$(OUT)"
+	@# Removed only after the run: a file system is slow to make files just after many were deleted.
+	@set -e; out="$(OUT)"; out="$${out%/}"; \
+	if [ -f "$$out/.permits-demo" ]; then \
+	  echo "==> the previous demo in $$out makes room"; \
+	  old="$$out.previous.$$$$"; mv -- "$$out" "$$old"; \
+	  trap 'rm -rf -- "$$old"' EXIT; trap 'exit 130' INT TERM; fi; \
+	echo "==> permits demo --scale $(SCALE) --seed $(SEED) --out $(OUT)"; \
+	$(BIN)/permits demo --scale "$(SCALE)" --seed "$(SEED)" --out "$(OUT)"
 
 bench: $(VENV)/.dev
 	@echo "==> benchmarks"

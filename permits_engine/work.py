@@ -37,6 +37,10 @@ _COMMANDS = Statement(
         " FROM commands WHERE command_id"
     )
 )
+_COMMAND = Statement(
+    "SELECT digest, holder_id, permit_id, stream, first_version, last_version"
+    " FROM commands WHERE command_id = :command_id"
+)
 _HOLDERS = Statement(among("SELECT holder_id, version, gate FROM holders WHERE holder_id"))
 _TITLES = Statement(
     select(permits.c.permit_id, permits.c.title_kind, permits.c.valid_from, permits.c.valid_until).where(
@@ -212,7 +216,7 @@ class Work:
     def known(self, command_id: str) -> Any:
         """What a command that was carried out under that id led to: digest, holder, permit, stream, versions."""
         if command_id not in self._known:
-            self.expect_commands([command_id])
+            self._known[command_id] = self.unit.one(_COMMAND, {"command_id": command_id})
         return self._known[command_id]
 
     def _among(self, statement: Statement, ids: list[str]) -> list[Any]:

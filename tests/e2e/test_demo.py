@@ -220,7 +220,7 @@ def test_what_cannot_be_run_is_refused_with_its_reason(
 
 
 def test_an_interrupted_demo_leaves_a_folder_that_can_be_replaced(tmp_path: Path) -> None:
-    """Its marker is the first thing in it, and `make demo` removes only what bears that marker."""
+    """Its marker is the first thing in it."""
     out = tmp_path / "left"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PERMITS_")}
     with subprocess.Popen(
@@ -238,8 +238,50 @@ def test_an_interrupted_demo_leaves_a_folder_that_can_be_replaced(tmp_path: Path
     assert running.returncode not in (0, None)
     assert "Traceback" not in said
     assert (out / ".permits-demo").exists()
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert 'if [ -f "$(OUT)/.permits-demo" ]; then' in makefile
+
+
+def test_make_demo_replaces_a_demo_and_nothing_else(tmp_path: Path) -> None:
+    """An earlier demo, whole or interrupted, makes room; any other folder is left as it is."""
+    for name in (
+        "requirements/run.txt",
+        "requirements/build.txt",
+        "pyproject.toml",
+        ".venv/.made",
+        ".venv/.run",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "Makefile").symlink_to(ROOT / "Makefile")
+    (tmp_path / ".venv" / "bin").mkdir()
+    program = tmp_path / ".venv" / "bin" / "permits"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec {" ".join(PERMITS)} "$@"\n')
+    program.chmod(0o755)
+
+    def make(out: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["make", "demo", "SCALE=0.0002", f"OUT={out}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    interrupted = tmp_path / "left"
+    interrupted.mkdir()
+    (interrupted / ".permits-demo").touch()
+    (interrupted / "permits.db").write_text("half")
+    done = make("left/")
+    assert done.returncode == 0, done.stderr
+    assert (interrupted / "account.txt").exists()
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("mine")
+    assert make("mine").returncode != 0
+    assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
+    assert {path.name for path in tmp_path.iterdir() if path.name.startswith(("left", "mine"))} == {
+        "left",
+        "mine",
+    }
 
 
 def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:

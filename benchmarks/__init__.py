@@ -1,0 +1,1 @@
+"""How fast the engine is beside the bare driver on the same database; run with ``python -m benchmarks``."""
