@@ -30,7 +30,7 @@ from permits_engine.outcomes import Outcome, micros, not_found, valid_actor
 from permits_engine.policy_files import PACKAGED, packaged
 from permits_engine.projections import rebuilding
 from permits_engine.questions import Questions
-from permits_engine.scheduler import retrying
+from permits_engine.scheduler import messages
 from permits_engine.store import search, upgrade
 from permits_engine.store.database import Database
 from permits_engine.store.keyring import Keyring, MasterKeys, holds_keys
@@ -314,9 +314,14 @@ class Engine(Questions, Evidence):
     # --- keeping ---
 
     def retry_notice(self, notice_id: str, *, by: str) -> dict[str, Any]:
-        """Let the next pass try a parked, failed or bounced message again."""
+        """Let the next pass try a parked or failed message again."""
         with self.database.write() as unit:
-            return retrying.retry(self.executor, unit, notice_id, by)
+            return messages.retry(self.executor, unit, notice_id, by)
+
+    def notice_history(self, notice_id: str) -> list[dict[str, Any]]:
+        """Every event of a message, in order, with its envelope."""
+        with self.database.read() as unit:
+            return messages.history_of(self.executor, unit, notice_id)
 
     def rebuild(
         self,

@@ -109,7 +109,7 @@ def permit(
     """The view, with the numbers that only the holder's key opens."""
     s, records = situation(executor, unit, permit_id, as_of, known_at)
     cipher = executor.keyring.load(unit, s.permit.holder_id) if opened else None
-    numbers = _numbers(records, s.permit, s.day, cipher)
+    numbers = numbers_on(records, s.permit, s.day, cipher)
     plain = view(s)
     return PermitView(
         **{name: getattr(plain, name) for name in View.__struct_fields__},
@@ -119,9 +119,10 @@ def permit(
     )
 
 
-def _numbers(
+def numbers_on(
     records: Sequence[StoredRecord], permit: Permit, day: date, cipher: Cipher | None
 ) -> dict[str, Any]:
+    """The latest numbers of file and card on a day; none without the holder's key."""
     found: dict[str, Any] = {"file_number": None, "card_number": None}
     if cipher is None:
         return found

@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     smtp_security: Literal["none", "starttls", "tls"] = "starttls"
     smtp_user: str | None = None
     smtp_password: str | None = Field(default=None, repr=False)
+    smtp_timeout: float = Field(default=30, gt=0, le=600)
+    smtp_per_second: float | None = Field(default=None, gt=0)
+    interval: float = Field(default=300, ge=0.1, le=86_400)
+    lease_seconds: float = Field(default=30, ge=1, le=3_600)
+    brake: int = Field(default=10_000, ge=1)
     office_addresses: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("operator_roles", mode="before")

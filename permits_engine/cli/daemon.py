@@ -1,7 +1,13 @@
-"""One scheduler pass from the command line, with the channels that the settings name."""
+"""The scheduler from the command line: its channels as the settings name them, one pass or passes for years."""
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,12 +15,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import make_url
 
+from permits_engine.scheduler import daemon
 from permits_engine.scheduler.delivery.channel import Channel
 from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel
 from permits_engine.scheduler.delivery.smtp import SmtpChannel
-from permits_engine.scheduler.outbox import Routes
-from permits_engine.scheduler.passes import run_pass
+from permits_engine.scheduler.routes import Routes
 
 
 def routes(settings: Any, *, simulated: bool) -> Routes:
@@ -28,6 +34,8 @@ def routes(settings: Any, *, simulated: bool) -> Routes:
             security=settings.smtp_security,
             username=settings.smtp_user,
             password=settings.smtp_password,
+            timeout=settings.smtp_timeout,
+            per_second=settings.smtp_per_second,
         )
     else:
         holder = FolderChannel(mail_folder(settings), settings.mail_from)
@@ -44,10 +52,52 @@ def mail_folder(settings: Any) -> Path:
     return Path(str(make_url(settings.store).database)).parent / "mail"
 
 
-def one_pass(engine: Any, settings: Any, on: date | None) -> dict[str, Any]:
-    """Run one pass and give its report."""
+def setup(engine: Any, settings: Any) -> daemon.Setup:
+    """What the settings ask of the scheduler."""
     simulated = engine.status()["head"]["simulated"]
-    channels = routes(settings, simulated=simulated)
-    report: dict[str, Any] = msgspec.to_builtins(run_pass(engine, channels, on=on))
-    channels.holder.close()
-    return report
+    return daemon.Setup(
+        routes(settings, simulated=simulated), settings.interval, settings.lease_seconds, settings.brake
+    )
+
+
+def holder() -> str:
+    """This process, for whoever asks who runs the passes."""
+    return f"{socket.gethostname()}/{os.getpid()}"
+
+
+def one_pass(engine: Any, settings: Any, on: date | None, *, release: bool = False) -> dict[str, Any]:
+    """Run one pass and give its report; SIGTERM ends it after the letter that is being handed over."""
+    stop = threading.Event()
+    asked = setup(engine, settings)
+    with _on_signals({signal.SIGTERM: stop.set}):
+        report = daemon.once(engine, asked, holder=holder(), on=on, release=release, stop=stop)
+    plain: dict[str, Any] = msgspec.to_builtins(report)
+    return {
+        name: value for name, value in plain.items() if value or name not in {"away", "stopped", "unproven"}
+    }
+
+
+def run(engine: Any, read: Callable[[], Any], log: Any, *, release: bool = False) -> None:
+    """Run passes until SIGTERM or SIGINT; SIGHUP reads the settings again."""
+    running = daemon.Daemon(engine, lambda: setup(engine, read()), log, holder=holder(), release=release)
+    with _on_signals(
+        {signal.SIGTERM: running.stop, signal.SIGINT: running.stop, signal.SIGHUP: running.reload}
+    ):
+        running.run()
+
+
+@contextmanager
+def _on_signals(actions: dict[signal.Signals, Callable[[], None]]) -> Iterator[None]:
+    """What signals do meanwhile; outside the main thread they stay as they are."""
+
+    def heard(number: int, _frame: Any) -> None:
+        actions[signal.Signals(number)]()
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, heard) for number in actions}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -38,18 +38,29 @@ def daemon(
     once: Annotated[bool, typer.Option("--once", help="One pass, then end.")] = False,
     on: Annotated[
         str | None,
-        typer.Option("--on", metavar="D", help="The pass of that day, at 09:00 local time [now]."),
+        typer.Option(
+            "--on", metavar="D", help="With --once: the pass of that day, at 09:00 local time [now]."
+        ),
     ] = None,
+    release: Annotated[
+        bool,
+        typer.Option("--release", help="Run the first pass whatever the brakes say: you have looked."),
+    ] = False,
     json: Json = False,
 ) -> None:
-    """The scheduler: clocks kept, messages sent."""
-    from permits_engine.cli.daemon import one_pass
+    """The scheduler: clocks kept, messages sent, until it is told to stop."""
+    from permits_engine.cli import daemon, logs
 
+    day = day_of(on, "--on")
     if not once:
-        raise invalid("--once", "is needed: run permits daemon --once from cron or a timer")
-    day, settings = day_of(on, "--on"), settings_now()
+        if day is not None:
+            raise invalid("--on", "is for one pass: write permits daemon --once --on D")
+        with open_engine("scheduler") as engine:
+            daemon.run(engine, settings_now, logs.logger(machine=json or None), release=release)
+        return
+    settings = settings_now()
     with open_engine("scheduler") as engine:
-        report = one_pass(engine, settings, day)
+        report = daemon.one_pass(engine, settings, day, release=release)
     if not output.result(report, machine=json):
         output.pairs(report)
 
@@ -97,7 +108,8 @@ def notices_retry(
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
     app.command("due", epilog=examples("permits due", "permits due --on 2018-01-01 --json"))(due)
-    app.command("daemon", epilog=examples("permits daemon --once", "permits daemon --once --on 2018-01-02"))(
-        daemon
-    )
+    app.command(
+        "daemon",
+        epilog=examples("permits daemon", "permits daemon --once", "permits daemon --once --on 2018-01-02"),
+    )(daemon)
     app.add_typer(notices_app, name="notices")

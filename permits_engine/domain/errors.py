@@ -85,6 +85,12 @@ class IntegrityError(PermitsError):
     family = "integrity"
 
 
+class SchedulerError(PermitsError):
+    """A pass of the scheduler that must not run, or not go on."""
+
+    family = "scheduler"
+
+
 _FAMILIES: dict[str, type[PermitsError]] = {
     "input.invalid": InputError,
     "permit.not_found": NotFoundError,
@@ -116,6 +122,9 @@ _FAMILIES: dict[str, type[PermitsError]] = {
     "title.overlap": RuleError,
     "exclusion.reasons_missing": RuleError,
     "removal.protected": RuleError,
+    "scheduler.busy": SchedulerError,
+    "scheduler.lease_lost": SchedulerError,
+    "scheduler.braked": SchedulerError,
 }
 
 CODES: frozenset[str] = frozenset(_FAMILIES)

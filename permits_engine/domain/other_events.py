@@ -131,8 +131,19 @@ class NoticeDue(Event, frozen=True, kw_only=True, omit_defaults=True):
     expedited: bool = False
 
 
+class NoticeAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A message is about to go to a channel that cannot recognise a second copy; it goes there once."""
+
+    NAME = "notice.attempted"
+
+    channel: str
+
+
 class NoticeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message was accepted by its channel; the channel's answer is the evidence."""
+    """A message was accepted by its channel; the channel's answer is the evidence.
+
+    ``template`` is the version of the text that was served: jurisdiction, language and digest.
+    """
 
     NAME = "notice.sent"
     SEALED = frozenset({"response"})
@@ -140,10 +151,15 @@ class NoticeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
     channel: str
     message_id: str | None = None
     response: str | None = None
+    template: str | None = None
 
 
 class NoticeFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A channel did not take the message; it will be tried again."""
+    """A channel did not take the message.
+
+    ``gave_up`` says that this channel is not tried again; ``next_attempt_at``, in microseconds since the
+    epoch, when it is. ``code`` is the answer's code alone, which names nobody.
+    """
 
     NAME = "notice.failed"
     SEALED = frozenset({"response"})
@@ -151,16 +167,20 @@ class NoticeFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
     channel: str
     permanent: bool = False
     response: str | None = None
+    code: str | None = None
+    gave_up: bool = False
+    next_attempt_at: int | None = None
 
 
 class NoticeBounced(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message came back after it had been accepted."""
+    """A message came back after it had been accepted; ``code`` is the status code of RFC 3463."""
 
     NAME = "notice.bounced"
     SEALED = frozenset({"response"})
 
     channel: str
     response: str | None = None
+    code: str | None = None
 
 
 class NoticeParked(Event, frozen=True, kw_only=True, omit_defaults=True):

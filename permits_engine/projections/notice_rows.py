@@ -34,25 +34,47 @@ def first_row(notice_id: str, event: e.NoticeDue, updated_at: int) -> dict[str, 
         "attempts": 0,
         "reason": None,
         "updated_at": updated_at,
+        "claimed_on": event.effective_on.isoformat(),
+        "channel": None,
+        "refused_by": None,
+        "next_attempt_at": None,
     }
 
 
 def after(row: dict[str, Any], event: e.Event, version: int, updated_at: int) -> dict[str, Any]:
-    """The row once one more thing has happened to the message."""
-    changed = {**row, "version": version, "updated_at": updated_at}
+    """The row once one more thing has happened to the message.
+
+    ``attempts`` are those on the present channel; ``refused_by`` names the channels that are not tried again.
+    """
+    changed = {**row, "version": version, "updated_at": updated_at, "next_attempt_at": None}
     if isinstance(event, e.NoticeSent):
-        changed |= {"state": "sent", "reason": None, "attempts": row["attempts"] + 1}
+        changed |= {"state": "sent", "reason": None, **_tried(row, event.channel)}
+    elif isinstance(event, e.NoticeAttempted):
+        changed |= {"state": "sending", "reason": event.channel}
     elif isinstance(event, e.NoticeFailed):
-        changed |= {"state": "failed", "reason": event.channel, "attempts": row["attempts"] + 1}
+        changed |= {"state": "failed", "reason": event.channel, **_tried(row, event.channel)}
+        changed["next_attempt_at"] = event.next_attempt_at
+        if event.gave_up:
+            changed["refused_by"] = _with(row["refused_by"], event.channel)
     elif isinstance(event, e.NoticeBounced):
-        changed |= {"state": "bounced", "reason": event.channel}
+        changed |= {"state": "failed", "reason": "bounced", "channel": event.channel}
+        changed["refused_by"] = _with(row["refused_by"], event.channel)
     elif isinstance(event, e.NoticeParked):
         changed |= {"state": "parked", "reason": event.reason}
     elif isinstance(event, e.NoticeSuppressed):
         changed |= {"state": "suppressed", "reason": event.reason}
     elif isinstance(event, e.NoticeDue):
-        changed |= {"state": "due", "reason": None, "attempts": 0}
+        changed |= {"state": "due", "reason": None, "attempts": 0, "channel": None, "refused_by": None}
     return changed
+
+
+def _tried(row: dict[str, Any], channel: str) -> dict[str, Any]:
+    before = row["attempts"] if row["channel"] in (None, channel) else 0
+    return {"channel": channel, "attempts": before + 1}
+
+
+def _with(channels: str | None, one: str) -> str:
+    return " ".join(dict.fromkeys([*(channels or "").split(), one]))
 
 
 def row_of(notice_id: str, records: Sequence[StoredRecord]) -> dict[str, Any]:

@@ -12,6 +12,16 @@ from permits_engine.store.database import Statement, Unit
 from permits_engine.store.schema import notices, permits
 from permits_engine.store.sql import among
 
+_MOVED = (
+    "version",
+    "state",
+    "attempts",
+    "reason",
+    "updated_at",
+    "channel",
+    "refused_by",
+    "next_attempt_at",
+)
 _PERMIT = [column.name for column in permits.columns]
 _INSERT_PERMIT = insert_new(permits)
 _UPDATE_PERMIT = Statement(
@@ -25,13 +35,7 @@ INSERT_NOTICE = insert_new(notices)
 UPDATE_NOTICE = Statement(
     update(notices)
     .where(notices.c.notice_id == bindparam("of"), notices.c.version == bindparam("seen"))
-    .values(
-        version=bindparam("version"),
-        state=bindparam("state"),
-        attempts=bindparam("attempts"),
-        reason=bindparam("reason"),
-        updated_at=bindparam("updated_at"),
-    )
+    .values({name: bindparam(name) for name in _MOVED})
 )
 """Changes the row of a notice (``of``) at the version ``seen``."""
 _KNOWN_NOTICES = Statement(among("SELECT notice_id FROM notices WHERE notice_id"))
@@ -62,7 +66,7 @@ def known_notices(unit: Unit, ids: list[str]) -> set[str]:
 
 def moved(row: dict[str, Any], seen: int) -> dict[str, Any]:
     """What ``UPDATE_NOTICE`` takes for the row of a notice that was at version ``seen``."""
-    fields = {name: row[name] for name in ("version", "state", "attempts", "reason", "updated_at")}
+    fields = {name: row[name] for name in _MOVED}
     return {**fields, "of": row["notice_id"], "seen": seen}
 
 

@@ -2,87 +2,42 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
 
-from permits_engine.domain import deadlines, notice
 from permits_engine.domain import events as e
-from permits_engine.domain.errors import ConflictError, PermitsError
-from permits_engine.domain.permit import Permit
+from permits_engine.domain import notice
+from permits_engine.domain.errors import ConflictError
 from permits_engine.domain.policy import Policy
-from permits_engine.domain.situation import GRANTS, Situation
 from permits_engine.execution import Executor
-from permits_engine.person import Person
 from permits_engine.projections import notice_rows, writing
+from permits_engine.scheduler import pauses
+from permits_engine.scheduler.backoff import ATTEMPTS, delay
+from permits_engine.scheduler.composing import Composer
 from permits_engine.scheduler.delivery.channel import Channel, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.counter import CounterChannel
-from permits_engine.scheduler.delivery.letters import Templates
-from permits_engine.store import codec, history
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.schema import notices
-from permits_engine.store.sql import among
+from permits_engine.scheduler.delivery.letters import NoticesError
+from permits_engine.scheduler.limits import Limits
+from permits_engine.scheduler.routes import Routes
+from permits_engine.scheduler.waiting import Waiting, loaded, open_counts, open_page, still_due
+from permits_engine.store.database import Database, Unit
 from permits_engine.work import Work
 
-BATCH = 100
-ATTEMPTS = 5
-"""After so many refusals by its channel a message waits for a human."""
+__all__ = ["Outbox", "Result", "Routes", "Waiting"]
+
+RECORDED = 20
+"""Letters to a server go out one by one; after so many at most their outcomes are recorded, so that a crash
+repeats no more."""
 _ACTOR = e.Actor("scheduler", "scheduler")
-_OPEN = Statement(
-    select(*notices.columns)
-    .where(notices.c.state.in_(["due", "failed"]), notices.c.notice_id > bindparam("after"))
-    .order_by(notices.c.notice_id)
-    .limit(bindparam("size"))
-)
-_VERSIONS = Statement(among("SELECT permit_id, version FROM permits WHERE permit_id"))
-
-
-class Waiting(msgspec.Struct):
-    """A message that is claimed and not sent yet, with what its letter needs."""
-
-    notice_id: str
-    row: dict[str, Any]
-    event: e.NoticeDue
-    permit: Permit
-    person: Person
-    policy: Policy
-    situation: Situation | None = None
-    """The file as it was evaluated when the message was claimed, in this very pass."""
-
+_MICROS = 1_000_000
 
 Result = tuple[Waiting, e.Event]
 """What became of a message, not yet recorded."""
-
-
-class Routes:
-    """Which channel takes which message: by recipient and kind, with a default for each recipient."""
-
-    def __init__(
-        self,
-        holder: Channel,
-        office: Channel,
-        kinds: Mapping[str, Channel] | None = None,
-        offices: Mapping[str, str] | None = None,
-    ) -> None:
-        self.holder = holder
-        self.office = office
-        self.kinds = dict(kinds or {})
-        self.offices = dict(offices or {})
-
-    def channel(self, row: Mapping[str, Any]) -> Channel:
-        """The channel through which a message goes out now."""
-        return self.planned(row)
-
-    def planned(self, row: Mapping[str, Any]) -> Channel:
-        """The channel that is meant for a message."""
-        special = self.kinds.get(row["kind"])
-        if special is not None:
-            return special
-        return self.holder if row["recipient"] == notice.HOLDER else self.office
+Tally = dict[str, int]
 
 
 class Outbox:
@@ -94,13 +49,25 @@ class Outbox:
         executor: Executor,
         routes: Routes,
         quiet: Callable[[Policy, datetime], bool],
+        limits: Limits,
     ) -> None:
         self.database = database
         self.executor = executor
         self.routes = routes
         self._quiet = quiet
         self._asked: tuple[str, datetime, bool] | None = None
-        self._templates: dict[str, Templates] = {}
+        self.limits = limits
+        self.composer = Composer(executor, routes)
+        self.paused = pauses.Paused(set())
+        self.away: dict[str, str] = {}
+        """Channels that are out of order in this pass, each with what it said."""
+        self.sent = 0
+        """Letters handed over in this pass."""
+        self.braked = False
+        """Whether there was one more than the pass may send."""
+        self._earliest: dict[str, float] = {}
+        self._moved_on = False
+        """Whether a message is to go to its next channel."""
 
     def quiet(self, policy: Policy, now: datetime) -> bool:
         """Whether messages wait at this moment; asked for each message, and worked out once a moment."""
@@ -109,38 +76,191 @@ class Outbox:
             asked = self._asked = policy.digest, now, self._quiet(policy, now)
         return asked[2]
 
-    def send(self, waiting: Sequence[Waiting], on: date, now: datetime) -> list[Result]:
-        """Let messages go out that were just claimed; those held back by quiet hours stay open."""
-        open_now = [w for w in waiting if not self.quiet(w.policy, now)]
-        current = self._still_current(open_now, on)
-        results: list[Result] = []
-        by_channel: dict[int, list[tuple[Waiting, Letter]]] = {}
+    def go_on(self) -> bool:
+        """Whether the next letter may go: nobody says stop, and the brake is not reached."""
+        return self.limits.go_on() and not self.braked
+
+    def begin(self) -> None:
+        """A new pass: channels are tried again, pauses looked up."""
+        self.away.clear()
+        self.sent, self.braked = 0, False
+        with self.database.read() as unit:
+            self.paused = pauses.paused(unit)
+
+    # --- going out ---
+
+    def deliver(self, waiting: Sequence[Waiting], on: date, now: datetime, tally: Tally) -> list[Result]:
+        """Let messages go out; those held back stay open.
+
+        Outcomes are recorded as letters leave; the last ones are given back, for the next transaction.
+        """
+        pending: list[Result] = []
+        by_channel: dict[int, list[Waiting]] = {}
         channels: dict[int, Channel] = {}
-        for each in open_now:
-            if each.notice_id not in current:
-                results.append((each, self._event(e.NoticeSuppressed, on, reason="no_longer_due")))
+        for each in waiting:
+            if self._held(each.policy, each.event.office, now):
                 continue
-            channel = self.routes.channel(each.row)
-            letter = self._letter(each, on, now)
-            if letter.to_address is None and channel.name in {"smtp", "folder"}:
-                results.append((each, self._event(e.NoticeParked, on, reason="no_address")))
-                continue
-            channels[id(channel)] = channel
-            by_channel.setdefault(id(channel), []).append((each, letter))
+            channel = self._channel(each)
+            if channel is None:
+                pending.append((each, self._parked(each, on, "no_address")))
+            else:
+                channels[id(channel)] = channel
+                by_channel.setdefault(id(channel), []).append(each)
         for key, items in by_channel.items():
-            answers = channels[key].send_many([letter for _, letter in items])
-            for (each, _), answer in zip(items, answers, strict=True):
-                results += [(each, event) for event in self._outcome(channels[key], each, answer, on)]
+            size = max(channels[key].batch, RECORDED)
+            for start in range(0, len(items), size):
+                if start or len(pending) >= RECORDED:
+                    self._record_apart(pending, tally)
+                    pending = []
+                pending += self._through(channels[key], items[start : start + size], on, now)
+        return pending
+
+    def _through(self, channel: Channel, items: Sequence[Waiting], on: date, now: datetime) -> list[Result]:
+        """Hand messages to a channel, as long as nobody says stop and the channel is there."""
+        if channel.name in self.away or not self.go_on():
+            return []
+        results: list[Result] = []
+        ready: list[tuple[Waiting, Letter]] = []
+        with self.database.read() as unit:
+            current = still_due(self.executor, unit, items, on)
+        for each in items:
+            if each.notice_id not in current:
+                continue
+            if not current[each.notice_id]:
+                results.append((each, self._event(e.NoticeSuppressed, on, reason="no_longer_due")))
+            elif each.cipher is None and each.event.to == notice.HOLDER:
+                results.append((each, self._event(e.NoticeSuppressed, on, reason="holder_erased")))
+            elif not self.routes.reaches(each.row, channel, each.person):
+                results.append((each, self._parked(each, on, "no_address")))
+            else:
+                try:
+                    ready.append((each, self.composer.letter(each, channel, on, now)))
+                except NoticesError:
+                    results.append((each, self._event(e.NoticeParked, on, reason="not_composed")))
+        for pairs, answers in self._handed(channel, ready, on):
+            for (each, letter), answer in zip(pairs, answers, strict=True):
+                results += [(each, event) for event in self._outcome(channel, each, letter, answer, on)]
         return results
+
+    def _handed(
+        self, channel: Channel, ready: Sequence[tuple[Waiting, Letter]], on: date
+    ) -> Iterator[tuple[Sequence[tuple[Waiting, Letter]], list[Evidence | DeliveryError]]]:
+        start = 0
+        while start < len(ready) and channel.name not in self.away and self._turn(channel):
+            size = self._room(channel.batch)
+            if size < 1:
+                self.braked = True
+                return
+            pairs = ready[start : start + size]
+            start += size
+            if not channel.recognises:
+                self._mark(channel, [each for each, _ in pairs], on)
+            self.sent += len(pairs)
+            yield pairs, channel.send_many([letter for _, letter in pairs])
+
+    def _room(self, size: int) -> int:
+        most = self.limits.brake
+        return size if most is None or self.limits.released else min(size, most - self.sent)
+
+    def _turn(self, channel: Channel) -> bool:
+        """Wait until the channel may be given the next letters; false where it is time to stop."""
+        if channel.per_second:
+            now = time.monotonic()
+            start = max(now, self._earliest.get(channel.name, now))
+            self._earliest[channel.name] = start + channel.batch / channel.per_second
+            while (left := start - time.monotonic()) > 0 and self.go_on():
+                time.sleep(min(left, 0.2))
+        return self.go_on()
+
+    def _mark(self, channel: Channel, items: Sequence[Waiting], on: date) -> None:
+        """Put down that messages go to a channel that must not get them twice."""
+        rows = []
+        with self.limits.write() as unit:
+            work = self.executor.begin(unit)
+            for each in items:
+                row = self.extended(
+                    work, each, [self._event(e.NoticeAttempted, on, channel=channel.name)], {}
+                )
+                work.later(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
+                rows.append(row)
+            work.write()
+        for each, row in zip(items, rows, strict=True):
+            each.row = row
+
+    # --- outcomes ---
+
+    def _outcome(
+        self, channel: Channel, each: Waiting, letter: Letter, answer: Evidence | DeliveryError, on: date
+    ) -> list[e.Event]:
+        if isinstance(answer, Evidence):
+            return [self._sent(answer, letter.template, on)]
+        if answer.away:
+            # The letter was not tried: it waits as it is, and so do the others of this channel.
+            self.away[channel.name] = answer.reason
+            if channel.recognises:
+                return []
+        attempt = (each.row["attempts"] if each.row["channel"] in (None, channel.name) else 0) + 1
+        gave_up = answer.permanent or attempt >= ATTEMPTS or not (channel.recognises or answer.away)
+        wait = int(delay(each.notice_id, attempt) * _MICROS)
+        failed = self._event(
+            e.NoticeFailed,
+            on,
+            channel=channel.name,
+            permanent=answer.permanent,
+            response=answer.reason,
+            code=answer.code,
+            gave_up=gave_up,
+            next_attempt_at=None if gave_up else self.executor.now() + wait,
+        )
+        if not gave_up:
+            return [failed]
+        if not channel.recognises and not answer.permanent:
+            return [failed, self._event(e.NoticeParked, on, reason="unknown_outcome")]
+        if self._channel(each, [*each.refused, channel.name]) is not None:
+            self._moved_on = True
+            return [failed]
+        reason = "refused" if answer.permanent else "too_many_attempts"
+        return [failed, self._event(e.NoticeParked, on, reason=reason)]
+
+    def _channel(self, each: Waiting, refused: Sequence[str] | None = None) -> Channel | None:
+        """The channel whose turn it is."""
+        spent = each.refused if refused is None else refused
+        for channel in self.routes.channels(each.row):
+            if channel.name not in spent and self.routes.reaches(each.row, channel, each.person):
+                return channel
+        return None
+
+    def _parked(self, each: Waiting, on: date, reason: str) -> e.Event:
+        if each.row["reason"] == "bounced":
+            reason = "bounced"
+        elif each.refused:
+            reason = "refused"
+        return self._event(e.NoticeParked, on, reason=reason)
+
+    def _sent(self, answer: Evidence, template: str | None, on: date) -> e.Event:
+        return self._event(
+            e.NoticeSent,
+            on,
+            channel=answer.channel,
+            message_id=answer.message_id,
+            response=answer.response or None,
+            template=template,
+        )
+
+    def _event(self, kind: type[e.Event], on: date, **fields: Any) -> e.Event:
+        event: e.Event = self.executor.stamper(_ACTOR, None, on)(kind, **fields)
+        return event
+
+    # --- recording ---
 
     def at_once(self, each: Waiting, on: date, now: datetime) -> list[e.Event]:
         """What becomes of a message whose record is its delivery, as at a counter; nothing yet of any other."""
         channel = self.routes.planned(each.row)
-        if not isinstance(channel, CounterChannel) or self.quiet(each.policy, now):
+        if not isinstance(channel, CounterChannel) or self._held(each.policy, each.event.office, now):
             return []
-        return self._outcome(channel, each, channel.served(each.event.office), on)
+        return [self._sent(channel.served(each.event.office), self.composer.template(each), on)]
 
-    def record(self, work: Work, results: Sequence[Result], tally: dict[str, int]) -> None:
+    def record(self, work: Work, results: Sequence[Result], tally: Tally) -> None:
         """Put into a transaction what became of messages."""
         work.expect_keys(each.event.holder_id for each, _ in results)
         by_notice: dict[str, tuple[Waiting, list[e.Event]]] = {}
@@ -150,9 +270,7 @@ class Outbox:
             row = self.extended(work, each, events, tally)
             work.later(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
 
-    def extended(
-        self, work: Work, each: Waiting, events: Sequence[e.Event], tally: dict[str, int]
-    ) -> dict[str, Any]:
+    def extended(self, work: Work, each: Waiting, events: Sequence[e.Event], tally: Tally) -> dict[str, Any]:
         """Append what became of a message; gives its row after that."""
         seen, row = each.row["version"], each.row
         if not events:
@@ -166,12 +284,12 @@ class Outbox:
             tally[name] = tally.get(name, 0) + 1
         return row
 
-    def record_each(self, results: Sequence[Result], tally: dict[str, int]) -> None:
+    def record_each(self, results: Sequence[Result], tally: Tally) -> None:
         """The same after a conflict: what somebody else has recorded meanwhile is left as it is."""
         for notice_id in dict.fromkeys(each.notice_id for each, _ in results):
-            done: dict[str, int] = {}
+            done: Tally = {}
             try:
-                with self.database.write() as unit:
+                with self.limits.write() as unit:
                     work = self.executor.begin(unit)
                     self.record(work, [r for r in results if r[0].notice_id == notice_id], done)
                     work.write()
@@ -179,174 +297,63 @@ class Outbox:
                 continue
             _add(tally, done)
 
+    def _record_apart(self, results: Sequence[Result], tally: Tally) -> None:
+        if not results:
+            return
+        done: Tally = {}
+        try:
+            with self.limits.write() as unit:
+                work = self.executor.begin(unit)
+                self.record(work, results, done)
+                work.write()
+        except ConflictError:
+            self.record_each(results, tally)
+        else:
+            _add(tally, done)
+
+    # --- what still waits of before ---
+
     def anything_open(self, unit: Unit) -> bool:
         """Whether a message of before still waits to go out."""
-        return unit.one(_OPEN, {"after": "", "size": 1}) is not None
+        return bool(open_counts(unit, self.executor.now()))
 
-    def flush(self, on: date, now: datetime, tally: dict[str, int]) -> int:
+    def flush(self, on: date, now: datetime, tally: Tally) -> int:
         """Try every message that is still open: held back, refused for a while, or left by a crash.
 
-        Gives how many quiet hours hold back.
+        Gives how many quiet hours or a pause hold back.
         """
-        after, held = "", 0
-        names = [column.name for column in notices.columns]
-        while True:
-            with self.database.read() as unit:
-                rows = unit.all(_OPEN, {"after": after, "size": BATCH})
-                found = [self._loaded(unit, dict(zip(names, row, strict=True))) for row in rows]
-            if not rows:
-                return held
-            after = rows[-1][0]
-            ready = [w for w in found if w is not None and w.row["updated_at"] < self.executor.now()]
-            held += sum(self.quiet(w.policy, now) for w in ready)
-            results = self.send(ready, on, now)
-            if not results:
-                continue
-            done: dict[str, int] = {}
-            try:
-                with self.database.write() as unit:
-                    work = self.executor.begin(unit)
-                    self.record(work, results, done)
-                    work.write()
-            except ConflictError:
-                self.record_each(results, tally)
-            else:
-                _add(tally, done)
-
-    def _loaded(self, unit: Unit, row: dict[str, Any]) -> Waiting | None:
-        records = history.stream(unit, row["notice_id"])
-        event = codec.decode(records[0].name, records[0].payload)
-        assert isinstance(event, e.NoticeDue)
-        work = self.executor.begin(unit)
-        try:
-            permit, person = work.file(event.permit_id), work.person(event.holder_id)
-        except PermitsError:
-            return None  # the stream is parked and named by status
-        assert permit is not None
-        return Waiting(row["notice_id"], row, event, permit, person, work.policy(permit.jurisdiction))
-
-    def _still_current(self, waiting: Sequence[Waiting], on: date) -> set[str]:
-        """The messages that are still due: checked on the file as it is at the moment of sending."""
-        current: set[str] = set()
-        if not waiting:
-            return current
+        moment = self.executor.now()
         with self.database.read() as unit:
-            ids = sorted({each.permit.permit_id for each in waiting})
-            given = json.dumps(ids) if unit.dialect == "sqlite" else ids
-            versions: dict[str, int] = {row[0]: row[1] for row in unit.all(_VERSIONS, {"ids": given})}
-            work = self.executor.begin(unit)
-            work.expect_files(
-                each.permit.permit_id
-                for each in waiting
-                if versions.get(each.permit.permit_id) != each.permit.version
-            )
-            for each in waiting:
-                if versions.get(each.permit.permit_id) != each.permit.version:
-                    each.permit, each.situation = work.file(each.permit.permit_id) or each.permit, None
-                if each.situation is not None or self._is_due(each, on):
-                    current.add(each.notice_id)
-        return current
+            counts = open_counts(unit, moment)
+            policies = {code: self.executor.adopted.current(unit, code) for code, _, _ in counts}
+        offices = {office for code, office, _ in counts if not self._held(policies[code], office, now)}
+        held = sum(count for _, office, count in counts if office not in offices)
+        self._moved_on = bool(offices)
+        while self._moved_on and self.go_on():
+            self._moved_on = False
+            self._sweep(offices, moment, on, now, tally)
+        return held
 
-    def _is_due(self, each: Waiting, on: date) -> bool:
-        each.situation = self._situation(each, on)
-        keys = {(n.kind, n.deadline, n.tier, n.anchor) for n in notice.due(each.situation)}
-        return (each.event.kind, each.event.deadline, each.event.tier, each.event.anchor) in keys
+    def _sweep(self, offices: set[str], moment: int, on: date, now: datetime, tally: Tally) -> None:
+        """Try each open message once, the most urgent first."""
+        last: dict[str, Any] | None = None
+        while self.go_on():
+            with self.database.read() as unit:
+                rows = open_page(unit, moment, offices, last)
+                waiting = loaded(self.executor.begin(unit), rows)
+            if not rows:
+                return
+            last = rows[-1]
+            lost = [each for each in waiting if each.row["state"] == "sending"]
+            unknown = [(each, self._event(e.NoticeParked, on, reason="unknown_outcome")) for each in lost]
+            self._record_apart(unknown, tally)
+            others = [each for each in waiting if each.row["state"] != "sending"]
+            self._record_apart(self.deliver(others, on, now, tally), tally)
 
-    def _situation(self, each: Waiting, on: date) -> Situation:
-        known = max(on, self.executor.today(each.policy))
-        return Situation(each.permit, on, each.policy.at(known))
-
-    def _outcome(
-        self, channel: Channel, each: Waiting, answer: Evidence | DeliveryError, on: date
-    ) -> list[e.Event]:
-        if isinstance(answer, Evidence):
-            return [
-                self._event(
-                    e.NoticeSent,
-                    on,
-                    channel=answer.channel,
-                    message_id=answer.message_id,
-                    response=answer.response or None,
-                )
-            ]
-        failed = self._event(
-            e.NoticeFailed,
-            on,
-            channel=channel.name,
-            permanent=answer.permanent,
-            response=answer.reason,
-        )
-        if answer.permanent or each.row["attempts"] + 1 >= ATTEMPTS:
-            reason = "refused" if answer.permanent else "too_many_attempts"
-            return [failed, self._event(e.NoticeParked, on, reason=reason)]
-        return [failed]
-
-    def _event(self, kind: type[e.Event], on: date, **fields: Any) -> e.Event:
-        event: e.Event = self.executor.stamper(_ACTOR, None, on)(kind, **fields)
-        return event
-
-    def _letter(self, each: Waiting, on: date, now: datetime) -> Letter:
-        s = each.situation or self._situation(each, on)
-        code = each.permit.jurisdiction
-        templates = self._templates.get(code) or self._templates.setdefault(code, Templates(code))
-        to_holder = each.event.to == notice.HOLDER
-        office = each.policy.offices.get(each.event.office)
-        language = each.event.language if to_holder else ""
-        values = letter_values(s, each, on, office.name(language or "fr") if office else each.event.office)
-        subject, text, direction, used = templates.compose(each.event.kind, language, values)
-        return Letter(
-            notice_id=each.notice_id,
-            kind=each.event.kind,
-            tier=each.event.tier,
-            to_name=each.person.name if to_holder else values["office_name"],
-            to_address=each.person.email if to_holder else self.routes.offices.get(each.event.office),
-            office=each.event.office,
-            language=used,
-            direction=direction,
-            subject=subject,
-            text=text,
-            expedited=each.event.expedited,
-            sent_at=now,
-        )
+    def _held(self, policy: Policy, office: str, now: datetime) -> bool:
+        return self.paused.holds(office) or self.quiet(policy, now)
 
 
-def _add(tally: dict[str, int], more: dict[str, int]) -> None:
+def _add(tally: Tally, more: Tally) -> None:
     for name, count in more.items():
         tally[name] = tally.get(name, 0) + count
-
-
-def letter_values(s: Situation, each: Waiting, on: date, office: str) -> dict[str, Any]:
-    """What a letter says: raw dates and codes, which the templates put into words."""
-    term, receipt, due = s.term, s.receipt, each.event.due_on
-    decision = next((d for d in reversed(s.standing_decisions()) if d.notifications), None)
-    appeals = [
-        {"body": d.body, "due_on": d.due_on} for d in deadlines.deadlines(s) if d.kind == "appeal_closes"
-    ]
-    request = s.request
-    wanted: frozenset[str] = frozenset()
-    if request is not None:
-        wanted = s.outstanding(request)
-        if s.suspended_by is not None:
-            wanted = request.asks[s.suspended_by].documents
-    return {
-        "holder_name": each.person.name,
-        "office_name": office,
-        "authority": office,
-        "file_number": None,
-        "card_number": None,
-        "permit_id": each.permit.permit_id,
-        "valid_until": term.valid_until if term else None,
-        "window_closes": s.window_closes,
-        "receipt_until": receipt.until if receipt else None,
-        "due_on": due,
-        "sent_on": on,
-        "days_left": (due - on).days if due else 0,
-        "tier": each.event.tier,
-        "expedited": each.event.expedited,
-        "documents": sorted(wanted),
-        "decision": decision.kind if decision else "issued",
-        "favourable": decision.kind in GRANTS if decision else True,
-        "appeals": appeals,
-        "deadline": each.event.deadline or "decision_due",
-        "overdue": bool(due and on > due),
-    }

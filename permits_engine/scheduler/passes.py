@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from permits_engine.domain.errors import invalid
+from permits_engine.scheduler import brake
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.delivery.sink import SinkChannel
+from permits_engine.scheduler.limits import Limits, unlimited
 from permits_engine.scheduler.outbox import Outbox, Routes
 from permits_engine.scheduler.reconciler import Pass, Reconciler, is_quiet
 
@@ -59,10 +62,11 @@ def sink_routes() -> tuple[Routes, RecordingSink]:
     return _Watched(sink), sink
 
 
-def reconciler(engine: Any, routes: Routes) -> Reconciler:
+def reconciler(engine: Any, routes: Routes, limits: Limits | None = None) -> Reconciler:
     """The reconciler of an engine."""
-    outbox = Outbox(engine.database, engine.executor, routes, is_quiet)
-    return Reconciler(engine.database, engine.executor, outbox)
+    under = limits or unlimited(engine.database)
+    outbox = Outbox(engine.database, engine.executor, routes, is_quiet, under)
+    return Reconciler(engine.database, engine.executor, outbox, under)
 
 
 def run_pass(
@@ -71,6 +75,7 @@ def run_pass(
     *,
     on: date | None = None,
     progress: Callable[[Pass], None] | None = None,
+    limits: Limits | None = None,
 ) -> Pass:
     """One pass: now, or at 09:00 local time of a given day.
 
@@ -85,7 +90,22 @@ def run_pass(
         )
     if on is not None:
         now = datetime.combine(on, MORNING, ZoneInfo("Africa/Casablanca")).astimezone(UTC)
-    return reconciler(engine, routes).run(day, now, progress)
+    if limits is not None and _simulated(engine):
+        limits = replace(limits, released=True)
+    runner = reconciler(engine, routes, limits)
+    unproven = limits is not None and not limits.released and brake.check(runner, limits, day)
+    try:
+        report = runner.run(day, now, progress, unproven=unproven)
+    finally:
+        routes.rest()
+    if runner.outbox.braked:
+        raise brake.too_many(runner.outbox.sent, runner.outbox.sent)
+    return report
+
+
+def _simulated(engine: Any) -> bool:
+    with engine.database.read() as unit:
+        return bool(unit.simulated)
 
 
 def preview(engine: Any, on: date | None = None) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ goes out inside a transaction; each is claimed by an event first, and its outcom
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -27,6 +27,7 @@ from permits_engine.outcomes import moment
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.rebuilding import park
 from permits_engine.projections.rows import evaluated_with, row_of
+from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.outbox import Outbox, Result, Waiting
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
@@ -67,6 +68,12 @@ class Pass(msgspec.Struct):
     notices: dict[str, int] = msgspec.field(default_factory=dict)
     parked: int = 0
     held: int = 0
+    away: dict[str, str] = msgspec.field(default_factory=dict)
+    """Channels that were out of order, each with what it said; their letters wait."""
+    stopped: bool = False
+    """Whether the pass ended early because it was told to."""
+    unproven: bool = False
+    """Whether the day does not follow from what is known: nothing was due on it."""
 
     def add(self, more: Pass) -> None:
         """Count what a transaction that was committed did."""
@@ -84,18 +91,26 @@ class _Found(NamedTuple):
     due: notice.Notice
     situation: Situation
     policy: Policy
+    records: Sequence[StoredRecord]
 
 
 class Reconciler:
     """Brings the store up to the legal day: ``run`` is one pass."""
 
-    def __init__(self, database: Database, executor: Executor, outbox: Outbox) -> None:
+    def __init__(self, database: Database, executor: Executor, outbox: Outbox, limits: Limits) -> None:
         self.database = database
         self.executor = executor
         self.outbox = outbox
+        self.limits = limits
 
     def run(
-        self, on: date, now: datetime, progress: Callable[[Pass], None] | None = None, *, record: bool = True
+        self,
+        on: date,
+        now: datetime,
+        progress: Callable[[Pass], None] | None = None,
+        *,
+        record: bool = True,
+        unproven: bool = False,
     ) -> Pass:
         """Do everything that is due on a day, nearest expiry first, in batches that always make progress.
 
@@ -103,20 +118,22 @@ class Reconciler:
         the letters go out.
         """
         started = self.executor.now()
-        report = Pass(on)
+        report = Pass(on, unproven=unproven)
         results: list[Result] = []
+        self.outbox.begin()
         while True:
             waiting, size, noted = self._step(results, on, now, report, started if record else None)
             if size and progress is not None:
                 progress(report)
             if noted:
                 return report
-            if not size:
+            if not size or report.stopped:
                 break
-            results = self.outbox.send(waiting, on, now)
+            results = self.outbox.deliver(waiting, on, now, report.notices)
         report.held = self.outbox.flush(on, now, report.notices)
+        report.away, report.stopped = dict(self.outbox.away), not self.outbox.go_on()
         if record:
-            with self.database.write() as unit:
+            with self.limits.write() as unit:
                 self._note(unit, report, started)
         return report
 
@@ -127,13 +144,15 @@ class Reconciler:
         done = Pass(on)
         noted = False
         try:
-            with self.database.write() as unit:
+            with self.limits.write() as unit:
                 work = self.executor.begin(unit)
                 self.outbox.record(work, results, done.notices)
-                ids = [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": BATCH})]
+                report.stopped = not self.outbox.go_on()
+                size = 0 if report.stopped else BATCH
+                ids = [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": size})]
                 waiting = self._settle_all(work, ids, on, now, done)
                 work.write()
-                last = len(ids) < BATCH and not waiting
+                last = len(ids) < BATCH and not waiting and not report.stopped
                 if last and started is not None and not self.outbox.anything_open(unit):
                     self._note(unit, _sum(report, done), started)
                     noted = True
@@ -152,7 +171,7 @@ class Reconciler:
         for permit_id in ids:
             done = Pass(on)
             try:
-                with self.database.write() as unit:
+                with self.limits.write() as unit:
                     work = self.executor.begin(unit)
                     claimed = self._settle_all(work, [permit_id], on, now, done)
                     work.write()
@@ -173,7 +192,7 @@ class Reconciler:
                 past = [(r.version, codec.decode(r.name, r.payload)) for r in records]
                 permit = fold(permit_id, past)
                 assert permit is not None
-                due = self._settle(work, permit, on, report)
+                due = self._settle(work, permit, records, on, report)
                 if not _imported_after(on, past[0][1], records[0], work.policy(permit.jurisdiction)):
                     found += due
             except PermitsError as problem:
@@ -183,7 +202,9 @@ class Reconciler:
                 report.parked += 1
         return self._claim(work, found, on, now, report)
 
-    def _settle(self, work: Work, permit: Permit, on: date, report: Pass) -> list[_Found]:
+    def _settle(
+        self, work: Work, permit: Permit, past: Sequence[StoredRecord], on: date, report: Pass
+    ) -> list[_Found]:
         """Record what time alone has brought about, and the file's row; gives the messages due."""
         policy = work.policy(permit.jurisdiction)
         known = max(on, self.executor.today(policy))
@@ -206,7 +227,9 @@ class Reconciler:
         if known != on:  # a row is evaluated by the rules that were known on its day
             row = row_of(permit, policy, on, settled=True)
         work.change(permit, policy, on, seen, records, row)
-        return [_Found(derived(f"notice/{each.key(permit.permit_id)}"), each, s, policy) for each in due]
+        return [
+            _Found(derived(f"notice/{each.key(permit.permit_id)}"), each, s, policy, past) for each in due
+        ]
 
     def _claim(
         self, work: Work, found: Sequence[_Found], on: date, now: datetime, report: Pass
@@ -235,7 +258,7 @@ class Reconciler:
         return waiting
 
     def _claimed(self, work: Work, found: _Found, on: date) -> Waiting:
-        notice_id, due, s, policy = found
+        notice_id, due, s, policy, past = found
         permit, person = s.permit, work.person(s.permit.holder_id)
         event = self.executor.stamper(SCHEDULER, None, on)(
             e.NoticeDue,
@@ -253,17 +276,20 @@ class Reconciler:
         )
         assert isinstance(event, e.NoticeDue)
         row = notice_rows.first_row(notice_id, event, self.executor.now())
-        return Waiting(notice_id, row, event, permit, person, policy, s)
+        cipher = work.key(permit.holder_id)
+        return Waiting(notice_id, row, event, permit, person, policy, past, cipher, s)
 
     def preview(self, on: date) -> list[dict[str, Any]]:
         """What a pass would do on a day, doing nothing."""
-        found: list[dict[str, Any]] = []
+        return list(self.foreseen(on))
+
+    def foreseen(self, on: date) -> Iterator[dict[str, Any]]:
+        """The same, file by file."""
         with self.database.read() as unit:
             ids = [row[0] for row in unit.all(_ALL_DUE, {"today": on.isoformat()})]
             for start in range(0, len(ids), BATCH):
                 for permit_id, records in history.streams(unit, ids[start : start + BATCH]).items():
-                    found += self._preview(unit, permit_id, records, on)
-        return found
+                    yield from self._preview(unit, permit_id, records, on)
 
     def _preview(self, unit: Unit, permit_id: str, records: Any, on: date) -> list[dict[str, Any]]:
         try:
@@ -305,7 +331,7 @@ class Reconciler:
 
 
 def _sum(first: Pass, second: Pass) -> Pass:
-    whole = Pass(first.on)
+    whole = Pass(first.on, unproven=first.unproven)
     whole.add(first)
     whole.add(second)
     return whole

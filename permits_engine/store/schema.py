@@ -166,6 +166,10 @@ notices = Table(
     _number("attempts"),
     _text("reason", null=True),
     _moment("updated_at"),
+    _day("claimed_on"),
+    _text("channel", null=True),
+    _text("refused_by", null=True),
+    _moment("next_attempt_at", null=True),
 )
 Index("notices_state", notices.c.state)
 Index("notices_permit", notices.c.permit_id)
@@ -198,6 +202,30 @@ search = Table(
     sqlite_with_rowid=False,
 )
 Index("search_holder", search.c.holder_id)
+
+# One row: which process runs the passes. The epoch grows with each holder; a write of a pass checks it.
+scheduler_lease = Table(
+    "scheduler_lease",
+    metadata,
+    Column("one", Integer, CheckConstraint("one = 1"), primary_key=True, autoincrement=False),
+    _moment("epoch"),
+    _text("holder"),
+    _moment("since"),
+    _moment("expires_at"),
+)
+
+# When nothing went out, for all offices (none) or one; kept after it has ended, because it explains.
+scheduler_pauses = Table(
+    "scheduler_pauses",
+    metadata,
+    Column("id", _SERIAL, Identity(), primary_key=True),
+    _id("office", null=True),
+    _moment("since"),
+    _text("by"),
+    _text("reason"),
+    _moment("until", null=True),
+    _text("ended_by", null=True),
+)
 
 tracking = Table("tracking", metadata, _id("application_name", key=True), _moment("position"))
 

@@ -13,7 +13,7 @@ from permits_engine.domain.errors import PermitsError, error
 from permits_engine.store.database import Database, Statement
 from permits_engine.store.failures import not_initialised, refusal
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision of the schema, oldest first; the last is the one that this program works with."""
 
 VERSION_TABLE = "permits_version"

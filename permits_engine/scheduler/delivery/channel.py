@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
+
+Contact = Literal["email", "phone"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +15,8 @@ class Letter:
     """One composed letter, ready to leave.
 
     ``notice_id`` names it in every channel, so that a second delivery can be recognised. ``to_address`` is an
-    e-mail address, or none where the letter waits at the counter. ``sent_at`` is an aware instant.
+    e-mail address or telephone number, or none where the letter waits at the counter. ``sent_at`` is an aware
+    instant. ``template`` is the version of its text.
     """
 
     notice_id: str
@@ -28,6 +31,7 @@ class Letter:
     text: str
     expedited: bool
     sent_at: datetime
+    template: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +46,48 @@ class Evidence:
 class DeliveryError(Exception):
     """A letter that did not leave.
 
-    ``reason`` is one line for the operator; ``permanent`` tells that trying again cannot help.
+    ``reason`` is one line for the operator; ``permanent`` tells that trying again cannot help, ``away`` that
+    the channel itself is out of order, whatever the letter: it was not tried at all. ``code`` is the server's
+    reply code, if it gave one.
     """
 
-    def __init__(self, reason: str, *, permanent: bool) -> None:
+    def __init__(self, reason: str, *, permanent: bool, away: bool = False, code: str | None = None) -> None:
         super().__init__(reason)
         self.reason = one_line(reason)
         self.permanent = permanent
+        self.away = away
+        self.code = code
 
     def __reduce__(self) -> tuple[object, ...]:
-        return _rebuilt, (self.reason, self.permanent)
+        return _rebuilt, (self.reason, self.permanent, self.away, self.code)
 
 
 class Channel(Protocol):
-    """A way of delivering letters; sending one twice does no harm beyond a second copy."""
+    """A way of delivering letters.
+
+    ``recognises`` tells that a second copy bears the first one's identity, so that sending again after a
+    crash does no harm; to any other channel a letter goes once.
+    """
 
     @property
     def name(self) -> str:
         """The channel's short name, as kept in evidence."""
+
+    @property
+    def contact(self) -> Contact | None:
+        """What it needs to know of the recipient; nothing where the letter waits for them."""
+
+    @property
+    def recognises(self) -> bool:
+        """Whether a second copy of a letter can be told from a second letter."""
+
+    @property
+    def batch(self) -> int:
+        """How many letters are handed over at once."""
+
+    @property
+    def per_second(self) -> float | None:
+        """How many letters it may be given in a second; none: as fast as it takes them."""
 
     def send(self, letter: Letter) -> Evidence:
         """Deliver one letter; raises ``DeliveryError``."""
@@ -85,5 +113,5 @@ def one_line(text: str, limit: int = 500) -> str:
     return " ".join(printable.split())[:limit]
 
 
-def _rebuilt(reason: str, permanent: bool) -> DeliveryError:
-    return DeliveryError(reason, permanent=permanent)
+def _rebuilt(reason: str, permanent: bool, away: bool, code: str | None) -> DeliveryError:
+    return DeliveryError(reason, permanent=permanent, away=away, code=code)

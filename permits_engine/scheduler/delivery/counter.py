@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter, only
+from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Evidence, Letter, only
 
 
 class CounterChannel:
@@ -14,6 +14,10 @@ class CounterChannel:
     """
 
     name = "counter"
+    contact: Contact | None = None
+    recognises = True
+    batch = 200
+    per_second: float | None = None
 
     def send(self, letter: Letter) -> Evidence:
         """Leave one letter at the counter."""

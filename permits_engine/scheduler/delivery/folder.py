@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter, only
+from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Evidence, Letter, only
 from permits_engine.scheduler.delivery.eml import checked_id, message_bytes, message_id, sender_domain
 
 # What no second attempt repairs by itself; a full disk or a folder that is away may come right.
@@ -24,6 +24,10 @@ class FolderChannel:
     """
 
     name = "folder"
+    contact: Contact | None = "email"
+    recognises = True
+    batch = 200
+    per_second: float | None = None
 
     def __init__(self, path: str | os.PathLike[str], sender: str, fsync: bool = True) -> None:
         self._path = Path(path)
@@ -91,4 +95,5 @@ class FolderChannel:
 
 def _failure(problem: OSError) -> DeliveryError:
     what = os.strerror(problem.errno) if problem.errno else str(problem)
-    return DeliveryError(f"the folder of letters: {what}", permanent=problem.errno in _LASTING)
+    lasting = problem.errno in _LASTING
+    return DeliveryError(f"the folder of letters: {what}", permanent=lasting, away=not lasting)

@@ -6,6 +6,7 @@ sandbox and may use only the variables listed here.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -109,6 +110,7 @@ class _Language:
     locale: str
     kinds: dict[str, Template]
     words: _Words
+    digest: str
 
 
 class Templates:
@@ -134,6 +136,10 @@ class Templates:
             return wanted
         plain = (wanted or "").replace("_", "-").partition("-")[0].lower()
         return plain if plain in self._languages else self.default
+
+    def version(self, language: str) -> str:
+        """Which text a language's letters are made of: jurisdiction, language and the file's digest."""
+        return f"{self.jurisdiction}/{language}@{self._languages[language].digest}"
 
     def compose(self, kind: str, language: str | None, values: Mapping[str, object]) -> Composed:
         """The letter of a kind in a language, from raw dates and codes; raises ``NoticesError``.
@@ -243,7 +249,7 @@ def _shelves(texts: tuple[tuple[str, str], ...]) -> tuple[str, dict[str, _Langua
         file = _read(name, text)
         if file.language in languages:
             raise NoticesError(f"{name}: {file.language} has two files")
-        languages[file.language] = _compiled(env, name, file)
+        languages[file.language] = _compiled(env, name, file, text)
         if file.default:
             defaults.append(file.language)
     if len(defaults) != 1:
@@ -253,7 +259,7 @@ def _shelves(texts: tuple[tuple[str, str], ...]) -> tuple[str, dict[str, _Langua
     return defaults[0], languages
 
 
-def _compiled(env: SandboxedEnvironment, name: str, file: _File) -> _Language:
+def _compiled(env: SandboxedEnvironment, name: str, file: _File, text: str) -> _Language:
     missing, unknown = KINDS - set(file.kinds), set(file.kinds) - KINDS
     if missing or unknown:
         raise NoticesError(f"{name}: kinds missing {sorted(missing)}, unknown {sorted(unknown)}")
@@ -268,7 +274,8 @@ def _compiled(env: SandboxedEnvironment, name: str, file: _File) -> _Language:
         if strange:
             raise NoticesError(f"{name}: {kind} speaks of {', '.join(sorted(strange))}, which no letter has")
     locale = _LOCALES.get(file.language, file.language)
-    return _Language(file.direction, locale, kinds, file.words)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return _Language(file.direction, locale, kinds, file.words, digest)
 
 
 def _read(name: str, text: str) -> _File:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter, only
+from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Evidence, Letter, only
 
 
 class SinkChannel:
     """Accepts every letter and keeps it in ``letters``, in order of sending."""
 
     name = "sink"
+    contact: Contact | None = None
+    recognises = True
+    batch = 200
+    per_second: float | None = None
 
     def __init__(self) -> None:
         self.letters: list[Letter] = []

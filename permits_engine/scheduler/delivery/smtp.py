@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Literal
 
-from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter, one_line, only
+from permits_engine.scheduler.delivery.channel import (
+    Contact,
+    DeliveryError,
+    Evidence,
+    Letter,
+    one_line,
+    only,
+)
 from permits_engine.scheduler.delivery.eml import (
     mailbox,
     message_bytes,
@@ -18,18 +26,26 @@ from permits_engine.scheduler.delivery.eml import (
 )
 
 Security = Literal["none", "starttls", "tls"]
+_CODES = re.compile(r"\d{3}( \d\.\d{1,3}\.\d{1,3})?")
+
+
+BROKEN = 3
+"""After so many letters in a row on which the line broke, the server counts as out of order."""
 
 
 class SmtpChannel:
-    """Hands letters to an SMTP server, all letters of one call over one connection.
+    """Hands letters to an SMTP server over one connection, which is kept until ``close``.
 
     ``timeout`` is in seconds. A refusal of the 4xx kind may be tried again, one of the 5xx kind may not,
-    unless it concerns the sender. Where the connection drops before the answer, the letter may have arrived:
-    the next attempt bears the same Message-ID.
+    unless it concerns the sender. A line that was cut before the letter went over is opened again at once;
+    where it breaks later, the letter may have arrived: the next attempt bears the same Message-ID.
     Raises ``ValueError`` for a sender that is no address, and for a password without TLS.
     """
 
     name = "smtp"
+    contact: Contact | None = "email"
+    recognises = True
+    batch = 1
 
     def __init__(
         self,
@@ -41,6 +57,7 @@ class SmtpChannel:
         username: str | None = None,
         password: str | None = None,
         timeout: float = 30.0,
+        per_second: float | None = None,
         context: ssl.SSLContext | None = None,
     ) -> None:
         if security not in ("none", "starttls", "tls"):
@@ -56,15 +73,17 @@ class SmtpChannel:
         self._security = security
         self._login = (username, password) if username is not None and password is not None else None
         self._context = context
+        self.per_second = per_second
+        self._server: smtplib.SMTP | None = None
+        self._broken = 0
 
     def send(self, letter: Letter) -> Evidence:
         """Hand over one letter; raises ``DeliveryError``."""
         return only(self.send_many([letter]))
 
     def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
-        """Hand over letters in order; a dropped connection is opened again for the next one."""
+        """Hand over letters in order; where the server is out of order the rest is not tried."""
         results: list[Evidence | DeliveryError] = []
-        server: smtplib.SMTP | None = None
         away: DeliveryError | None = None
         for letter in letters:
             try:
@@ -72,23 +91,34 @@ class SmtpChannel:
                 if away is not None:
                     # The server cannot be reached: waiting for it again and again would hold up the pass.
                     raise away
-                if server is None:
-                    try:
-                        server = self._connected()
-                    except DeliveryError as problem:
-                        away = problem
-                        raise
-                results.append(self._handed(server, letter, to, content))
+                results.append(self._sent(letter, to, content))
+                self._broken = 0
             except DeliveryError as problem:
+                if problem.away:
+                    away = problem
                 results.append(problem)
-                if server is not None and server.sock is None:
-                    server = None
-        if server is not None:
-            _leave(server)
         return results
 
     def close(self) -> None:
-        """No connection outlives a call."""
+        """End the connection; the next letter opens another."""
+        server, self._server, self._broken = self._server, None, 0
+        if server is not None:
+            _leave(server)
+
+    def _sent(self, letter: Letter, to: str, content: bytes) -> Evidence:
+        fresh = self._server is None
+        if self._server is None:
+            self._server = self._connected()
+        try:
+            return self._handed(self._server, letter, to, content)
+        except _LineCutError as cut:
+            self._forget()
+            if cut.handed_over or fresh:
+                self._broken += 1
+                away = self._broken >= BROKEN
+                raise DeliveryError(cut.reason, permanent=False, away=away, code=cut.code) from cut
+        # Servers end connections that are old or have carried enough: that is no failure of the letter's.
+        return self._sent(letter, to, content)
 
     def _connected(self) -> smtplib.SMTP:
         server: smtplib.SMTP | None = None
@@ -109,44 +139,65 @@ class SmtpChannel:
             if server is not None:
                 _drop(server)
             # Whatever is wrong here is wrong with the server or our settings, never with a letter.
-            raise DeliveryError(f"the mail server: {_said(problem)}", permanent=False) from problem
+            raise DeliveryError(
+                f"the mail server: {_said(problem)}", permanent=False, away=True, code=_code(problem)
+            ) from problem
         return server
 
     def _handed(self, server: smtplib.SMTP, letter: Letter, to: str, content: bytes) -> Evidence:
+        over = False
         try:
             code, answer = server.mail(self._from)
             ours = code != 250
             if not ours:
                 code, answer = server.rcpt(to)
             if code in (250, 251):
+                over = True
                 code, answer = server.data(content)
         except smtplib.SMTPDataError as problem:
             code, answer, ours = problem.smtp_code, _bytes(problem.smtp_error), False
         except (OSError, smtplib.SMTPException) as problem:
-            _drop(server)
-            raise DeliveryError(f"the connection broke: {_said(problem)}", permanent=False) from problem
+            raise _LineCutError(f"the connection broke: {_said(problem)}", over, _code(problem)) from problem
         response = one_line(f"{code} {answer.decode('utf-8', 'replace')}")
         if code == 250:
             return Evidence(self.name, message_id(letter.notice_id, self._domain), response)
         if code == 421 or code < 200:
-            _drop(server)
+            if not over:
+                raise _LineCutError(response, False, str(code))
+            self._forget()
         else:
-            _reset(server)
+            self._reset(server)
         # A sender that is refused is a matter of settings: no letter is lost to it.
-        raise DeliveryError(response, permanent=500 <= code < 600 and not ours)
+        raise DeliveryError(
+            response, permanent=500 <= code < 600 and not ours, away=ours, code=_reply_code(response)
+        )
+
+    def _reset(self, server: smtplib.SMTP) -> None:
+        try:
+            server.rset()
+        except (OSError, smtplib.SMTPException):
+            self._forget()
+
+    def _forget(self) -> None:
+        server, self._server = self._server, None
+        if server is not None:
+            _drop(server)
+
+
+class _LineCutError(Exception):
+    """The connection went; ``handed_over`` tells that the letter may have arrived all the same."""
+
+    def __init__(self, reason: str, handed_over: bool, code: str | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.handed_over = handed_over
+        self.code = code
 
 
 def _strict() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
-
-
-def _reset(server: smtplib.SMTP) -> None:
-    try:
-        server.rset()
-    except (OSError, smtplib.SMTPException):
-        _drop(server)
 
 
 def _leave(server: smtplib.SMTP) -> None:
@@ -158,6 +209,16 @@ def _leave(server: smtplib.SMTP) -> None:
 def _drop(server: smtplib.SMTP) -> None:
     with suppress(OSError):
         server.close()
+
+
+def _reply_code(response: str) -> str:
+    """Reply code and, where there is one, the enhanced status code (RFC 3463): they name nobody."""
+    found = _CODES.match(response)
+    return found[0] if found else response[:3]
+
+
+def _code(problem: Exception) -> str | None:
+    return str(problem.smtp_code) if isinstance(problem, smtplib.SMTPResponseException) else None
 
 
 def _said(problem: Exception) -> str:

@@ -1,0 +1,95 @@
+"""A message's words: what the file and the holder's own data put into the jurisdiction's texts."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from permits_engine.domain import deadlines, notice
+from permits_engine.domain.situation import GRANTS, Situation
+from permits_engine.execution import Executor
+from permits_engine.reading import numbers_on
+from permits_engine.scheduler.delivery.channel import Channel, Letter
+from permits_engine.scheduler.delivery.letters import Templates
+from permits_engine.scheduler.routes import Routes
+from permits_engine.scheduler.waiting import Waiting, situation_of
+
+
+class Composer:
+    """Composes letters for channels."""
+
+    def __init__(self, executor: Executor, routes: Routes) -> None:
+        self.executor = executor
+        self.routes = routes
+        self._templates: dict[str, Templates] = {}
+
+    def template(self, each: Waiting) -> str:
+        """The version of the text that a message is served in."""
+        templates = self._of(each)
+        to_holder = each.event.to == notice.HOLDER
+        return templates.version(templates.language_for(each.event.language if to_holder else ""))
+
+    def _of(self, each: Waiting) -> Templates:
+        code = each.permit.jurisdiction
+        return self._templates.get(code) or self._templates.setdefault(code, Templates(code))
+
+    def letter(self, each: Waiting, channel: Channel, on: date, now: datetime) -> Letter:
+        """The letter of a message as the file stands; raises ``NoticesError``."""
+        s = situation_of(self.executor, each, on)
+        templates = self._of(each)
+        to_holder = each.event.to == notice.HOLDER
+        office = each.policy.offices.get(each.event.office)
+        language = each.event.language if to_holder else ""
+        values = letter_values(s, each, on, office.name(language or "fr") if office else each.event.office)
+        subject, text, direction, used = templates.compose(each.event.kind, language, values)
+        return Letter(
+            notice_id=each.notice_id,
+            kind=each.event.kind,
+            tier=each.event.tier,
+            to_name=each.person.name if to_holder else values["office_name"],
+            to_address=self.routes.contact(each.row, channel, each.person),
+            office=each.event.office,
+            language=used,
+            direction=direction,
+            subject=subject,
+            text=text,
+            expedited=each.event.expedited,
+            sent_at=now,
+            template=templates.version(used),
+        )
+
+
+def letter_values(s: Situation, each: Waiting, on: date, office: str) -> dict[str, Any]:
+    """What a letter says: raw dates and codes, which the templates put into words."""
+    term, receipt, due = s.term, s.receipt, each.event.due_on
+    decision = next((d for d in reversed(s.standing_decisions()) if d.notifications), None)
+    appeals = [
+        {"body": d.body, "due_on": d.due_on} for d in deadlines.deadlines(s) if d.kind == "appeal_closes"
+    ]
+    request = s.request
+    wanted: frozenset[str] = frozenset()
+    if request is not None:
+        wanted = s.outstanding(request)
+        if s.suspended_by is not None:
+            wanted = request.asks[s.suspended_by].documents
+    return {
+        "holder_name": each.person.name,
+        "office_name": office,
+        "authority": office,
+        **numbers_on(each.records, each.permit, on, each.cipher),
+        "permit_id": each.permit.permit_id,
+        "valid_until": term.valid_until if term else None,
+        "window_closes": s.window_closes,
+        "receipt_until": receipt.until if receipt else None,
+        "due_on": due,
+        "sent_on": on,
+        "days_left": (due - on).days if due else 0,
+        "tier": each.event.tier,
+        "expedited": each.event.expedited,
+        "documents": sorted(wanted),
+        "decision": decision.kind if decision else "issued",
+        "favourable": decision.kind in GRANTS if decision else True,
+        "appeals": appeals,
+        "deadline": each.event.deadline or "decision_due",
+        "overdue": bool(due and on > due),
+    }

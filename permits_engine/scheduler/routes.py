@@ -1,0 +1,61 @@
+"""Which channels take which message, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from permits_engine.domain import notice
+from permits_engine.person import Person
+from permits_engine.scheduler.delivery.channel import Channel
+
+
+class Routes:
+    """Which channels take which message: by recipient and kind, with a default for each recipient.
+
+    ``holder`` may be several channels: the first one that reaches the holder is taken, and the next one where
+    it refuses for good. ``offices`` maps an office to its address.
+    """
+
+    def __init__(
+        self,
+        holder: Channel | Sequence[Channel],
+        office: Channel,
+        kinds: Mapping[str, Channel] | None = None,
+        offices: Mapping[str, str] | None = None,
+    ) -> None:
+        self.holder: tuple[Channel, ...] = tuple(holder) if isinstance(holder, Sequence) else (holder,)
+        self.office = office
+        self.kinds = dict(kinds or {})
+        self.offices = dict(offices or {})
+
+    def channel(self, row: Mapping[str, Any]) -> Channel:
+        """The preferred channel of a message that goes out now."""
+        return self.planned(row)
+
+    def planned(self, row: Mapping[str, Any]) -> Channel:
+        """The channel that is meant for a message."""
+        special = self.kinds.get(row["kind"])
+        if special is not None:
+            return special
+        return self.holder[0] if row["recipient"] == notice.HOLDER else self.office
+
+    def channels(self, row: Mapping[str, Any]) -> Sequence[Channel]:
+        """The channels of a message, the preferred one first."""
+        first = self.channel(row)
+        return self.holder if first is self.holder[0] and row["recipient"] == notice.HOLDER else (first,)
+
+    def reaches(self, row: Mapping[str, Any], channel: Channel, person: Person) -> bool:
+        """Whether a channel has what it needs to reach the recipient."""
+        return channel.contact is None or self.contact(row, channel, person) is not None
+
+    def contact(self, row: Mapping[str, Any], channel: Channel, person: Person) -> str | None:
+        """The recipient's address on a channel."""
+        if row["recipient"] != notice.HOLDER:
+            return self.offices.get(row["office"])
+        return person.phone if channel.contact == "phone" else person.email
+
+    def rest(self) -> None:
+        """Let go of connections until the next letter."""
+        for channel in {id(c): c for c in (*self.holder, self.office, *self.kinds.values())}.values():
+            channel.close()
