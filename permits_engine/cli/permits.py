@@ -159,7 +159,9 @@ def find(
         str | None, typer.Option("--name", metavar="WORDS", help="Words of the name, in any order.")
     ] = None,
     birth_date: Annotated[str | None, typer.Option("--birth-date", metavar="D", help="With --name.")] = None,
-    file_number: Annotated[str | None, typer.Option("--file-number", metavar="N")] = None,
+    file_number: Annotated[
+        str | None, typer.Option("--file-number", metavar="N", help="As the office wrote it on the file.")
+    ] = None,
     card_number: Annotated[
         str | None, typer.Option("--card-number", metavar="N", help="Of any card that the file has had.")
     ] = None,
