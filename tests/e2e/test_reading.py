@@ -181,7 +181,7 @@ def test_permits_are_listed_by_state_office_and_expiry(cli: Cli) -> None:
         (["results", "--by", ","], "by", "is none of nationality"),
         (["caseload", "--on", "1-1-2014"], "--on", "is not a calendar date"),
         (["due", "--on", "2014-02-30"], "--on", "is not a day of the calendar"),
-        (["daemon"], "--once", "is needed"),
+        (["daemon", "--on", "2018-01-02"], "--on", "is for one pass"),
         (["daemon", "--once", "--on", "9999-12-31"], "--on", "lies outside"),
         (["rebuild", "letters"], "name", "is none of permits, notices"),
         (["policy", "show", "--on", "2017-01-01"], "--jurisdiction", "is missing: whose rules"),
