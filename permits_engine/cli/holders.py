@@ -7,9 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
-from permits_engine.cli.options import Json, id_of, open_engine, settings_now
+from permits_engine.cli.options import Json, id_of, open_engine, operator_now
 from permits_engine.cli.usage import examples
-from permits_engine.domain.errors import invalid
+
+ROLES = ("counter", "administrator")
+"""In which role the operator speaks of persons: the first that is granted."""
 
 holder_app = typer.Typer(no_args_is_help=True, help="Persons.")
 
@@ -21,8 +23,8 @@ Reason = Annotated[str, typer.Option("--reason", metavar="R", help="What shows i
 def link(holder_id: Holder, other: Other, reason: Reason, json: Json = False) -> None:
     """Say that two holders are one person.
 
-    Each keeps their own files and history; titles are looked at together from now on. PERMITS_OPERATOR names
-    who says so.
+    Each keeps their own files and history; titles are looked at together from now on. The operator says so,
+    under their own name (PERMITS_OPERATOR).
     """
     _change("link_holders", holder_id, other, reason, json)
 
@@ -34,16 +36,12 @@ def unlink(holder_id: Holder, other: Other, reason: Reason, json: Json = False) 
 
 def _change(name: str, holder_id: str, other: str, reason: str, json: bool) -> None:
     from permits_engine.commands import parse
-    from permits_engine.domain.events import Actor
 
-    operator = settings_now().operator
-    if operator is None:
-        raise invalid("PERMITS_OPERATOR", "is not set; this is said by a person: name yourself")
     listed = "permits import --json"
     ids = {"holder_id": id_of(holder_id, listed), "other_id": id_of(other, listed)}
     command = parse(name, {**ids, "reason": reason})
-    with open_engine() as engine:
-        outcome = engine.execute(command, actor=Actor(operator, "administrator"))
+    with open_engine(*ROLES) as engine:
+        outcome = engine.execute(command, actor=operator_now().acting(*ROLES))
     result: dict[str, Any] = {**ids, "version": outcome.version, "events": list(outcome.events)}
     if not output.result(result, machine=json):
         done = "linked to" if name == "link_holders" else "no longer linked to"

@@ -65,6 +65,15 @@ class Operator:
             return
         raise self._refused(f"this is for: {' or '.join(roles)}", roles=list(roles))
 
+    def acting(self, *roles: str) -> Actor:
+        """The operator in the first of the roles that is granted; raises ``actor.not_competent``."""
+        self.require(*roles)
+        if self.grants is None:
+            return Actor(self.name, roles[0])
+        return next(
+            Actor(self.name, g.role, g.office) for role in roles for g in self.grants if g.role == role
+        )
+
     def ask(self, engine: Any, question: Callable[[Any], Answer], purpose: str | None = None) -> Answer:
         """Put a question as the first of the granted roles that is answered; raises the first refusal else."""
         first: PermitsError | None = None

@@ -120,17 +120,23 @@ def test_an_imported_file_is_shown_explained_and_checked(permits: Shell) -> None
 
 
 def test_people_who_look_the_same_are_linked_by_somebody_with_a_name(local: Shell) -> None:
-    """``holder link`` and ``unlink`` take what the import names; without an operator they are refused."""
+    """``holder link`` and ``unlink`` take what the import names, for whoever is granted it."""
     write(local.folder / "register.csv", [row(numero_dossier="1"), row(numero_dossier="2")])
     [group] = local.json("import", "register.csv")["look_alikes"]
     one, other = group["holder_ids"]
-    local("holder", "link", one, other, "--reason", "same passport", code=2)
-    assert "PERMITS_OPERATOR" in local.said
-    local.variables["PERMITS_OPERATOR"] = "Nadia Alaoui"
+    local.variables |= {"PERMITS_OPERATOR": "Nadia Alaoui", "PERMITS_OPERATOR_ROLES": "auditor"}
+    local("holder", "link", one, other, "--reason", "same passport", code=1)
+    assert "actor.not_competent" in local.said
+    local.variables["PERMITS_OPERATOR_ROLES"] = "administrator,counter@MA-RAB"
     said = local("holder", "link", one, other, "--reason", "same passport")
     assert said == f"{one} is linked to {other}.\n"
     local("holder", "link", one, other, "--reason", "same passport", code=1)
     assert "unlink_holders" in local.said
+    with local.engine() as engine:
+        [linked] = [
+            each for each in engine.subscribe(timeout=0, names=("holder.linked",)) if each["stream"] == one
+        ]
+    assert linked["actor"] == {"id": "Nadia Alaoui", "role": "counter", "prefecture": "MA-RAB"}
     undone = local.json("holder", "unlink", other, one, "--reason", "two persons after all")
     assert undone["events"] == ["holder.unlinked"]
 
