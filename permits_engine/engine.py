@@ -136,7 +136,7 @@ class Engine(Questions, Evidence):
         """
         key_file = Path(keys if keys is not None else default_key_file(target))
         database = Database.open(target, create_ok=True)
-        upgrade.initialise(database, simulated=simulated, now=micros(clock()))
+        older = upgrade.initialise(database, simulated=simulated, now=micros(clock()))
         with database.read() as unit:
             sealed = holds_keys(unit)
         if not sealed and not key_file.exists():
@@ -148,6 +148,8 @@ class Engine(Questions, Evidence):
         )
         signing.ensure(engine.origin)
         engine._adopt_packaged()
+        if older:
+            engine.rebuild("notices")  # what the new columns say of old messages
         with database.read() as unit:
             unfilled = search.unfilled(unit)
         if unfilled:

@@ -48,7 +48,7 @@ def daemon(
     ] = False,
     json: Json = False,
 ) -> None:
-    """The scheduler: clocks kept, messages sent, until it is told to stop."""
+    """The scheduler: clocks kept and messages sent until stopped."""
     from permits_engine.cli import daemon, logs
 
     day = day_of(on, "--on")

@@ -29,11 +29,12 @@ _LOCK = {
 }
 
 
-def initialise(database: Database, *, simulated: bool = False, now: int) -> None:
+def initialise(database: Database, *, simulated: bool = False, now: int) -> bool:
     """Create the schema or bring it up to date, in one transaction; on a current store it changes nothing.
 
     ``now`` is in microseconds since the epoch. ``simulated`` holds for a new store only: its recorded time is
-    what the caller's clock says. Raises ``store.unavailable`` and, for a newer schema,
+    what the caller's clock says. Gives whether there was an earlier schema, whose read models may lack what the
+    new one holds. Raises ``store.unavailable`` and, for a newer schema,
     ``store.not_initialised``.
     """
     with database.bare() as driver:
@@ -47,16 +48,17 @@ def initialise(database: Database, *, simulated: bool = False, now: int) -> None
             with engine.connect() as connection:
                 for statement in _LOCK[database.dialect]:
                     connection.exec_driver_sql(statement)
-                _migrate(connection, database.name)
+                older = _migrate(connection, database.name)
                 connection.execute(_HEAD, {"simulated": simulated, "now": now, "store_id": str(uuid4())})
                 connection.commit()
         except DBAPIError as problem:
             cause = problem.orig if isinstance(problem.orig, Exception) else problem
             raise refusal(cause, database.name) from problem
     database.current = True
+    return older
 
 
-def _migrate(connection: Connection, store: str) -> None:
+def _migrate(connection: Connection, store: str) -> bool:
     # Slow to import, and needed here only.
     from alembic import command
     from alembic.config import Config
@@ -65,13 +67,14 @@ def _migrate(connection: Connection, store: str) -> None:
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     found = context.get_current_revision()
     if found == REVISIONS[-1]:
-        return
+        return False
     if found is not None and found not in REVISIONS:
         raise _other(found, store)
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes.update(connection=connection, version_table=VERSION_TABLE)
     command.upgrade(config, REVISIONS[-1])
+    return found is not None
 
 
 def require_current(database: Database) -> None:
