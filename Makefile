@@ -80,7 +80,7 @@ test: lint types walls
 
 check: lint types walls
 	@echo "==> unit tests"
-	@$(BIN)/python -m pytest -q tests/unit
+	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) tests/unit
 
 lint: $(VENV)/.dev
 	@echo "==> lint"
