@@ -20,12 +20,13 @@ export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test check lint types walls docs lock bench dist clean
+.PHONY: help demo test torture check lint types walls docs lock bench dist clean
 
 help:
 	@echo "make demo     run a demonstration into $(OUT)/ (SCALE=$(SCALE) SEED=$(SEED) OUT=$(OUT))"
 	@echo "make check    the quick look: lint, types, walls and the unit tests"
 	@echo "make test     everything: lint, types, walls and all tests, on SQLite and PostgreSQL"
+	@echo "make torture  daemons killed and frozen for minutes; prints what it measured"
 	@echo "make docs     generated sections and outputs of README and docs/, made anew"
 	@echo "make bench    the benchmarks"
 	@echo "make dist     the wheel and the source archive, in dist/"
@@ -78,6 +79,10 @@ test: lint types walls
 	@echo "==> tests"
 	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
 
+torture: $(VENV)/.dev
+	@echo "==> torture"
+	@$(BIN)/python -m pytest -q -s -m torture tests
+
 check: lint types walls
 	@echo "==> unit tests"
 	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) tests/unit
@@ -125,7 +130,7 @@ lock:
 	  case $$lock in \
 	    run)   set -- pyproject.toml ;; \
 	    build) set -- requirements/build.in -c requirements/run.txt ;; \
-	    dev)   set -- pyproject.toml --extra postgresql requirements/dev.in \
+	    dev)   set -- pyproject.toml --extra postgresql --extra metrics --extra channels requirements/dev.in \
 	                  -c requirements/run.txt -c requirements/build.txt ;; \
 	  esac; \
 	  "$$uv" $(COMPILE) "$$@" --output-file requirements/$$lock.txt >/dev/null; \

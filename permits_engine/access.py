@@ -22,6 +22,8 @@ from permits_engine.outcomes import Outcome, valid_actor
 from permits_engine.person import Person
 from permits_engine.projections.queries import Page, Wanted
 from permits_engine.registration import DEFAULT_JURISDICTION
+from permits_engine.scheduler import messages
+from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.store import codec, history
 from permits_engine.store.database import Unit
 from permits_engine.store.history import StoredRecord
@@ -97,6 +99,26 @@ class Reader:
         with self._engine.database.read() as unit:
             self._file(unit, permit_id)
         return self._engine.notices(state=state, permit_id=permit_id, limit=limit)
+
+    def notice_history(self, notice_id: str) -> list[dict[str, Any]]:
+        """Every event of a message, with the channels' answers for a reader who may see them."""
+
+        def read(unit: Unit, opened: bool) -> list[dict[str, Any]]:
+            return messages.history_of(self._executor, unit, notice_id, opened=opened)
+
+        return self._opened(self._permit_of(notice_id), read, lambda events: any(map(_shows, events)))
+
+    def notice_letter(self, notice_id: str) -> Letter:
+        """The letter of a message as the file stands now; it names nobody to a reader who may not see that."""
+
+        def read(unit: Unit, opened: bool) -> Letter:
+            return messages.letter(self._executor, unit, notice_id, opened=opened)
+
+        return self._opened(self._permit_of(notice_id), read, lambda letter: bool(letter.to_address))
+
+    def _permit_of(self, notice_id: str) -> str:
+        with self._engine.database.read() as unit:
+            return messages.permit_of(unit, notice_id)
 
     # --- people ---
 

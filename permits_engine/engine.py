@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.orm import Session
 
+from permits_engine import reading
 from permits_engine.access import Reader
 from permits_engine.adopted import Adopted
 from permits_engine.audit.signing import SigningKeys
@@ -30,7 +31,8 @@ from permits_engine.outcomes import Outcome, micros, not_found, valid_actor
 from permits_engine.policy_files import PACKAGED, packaged
 from permits_engine.projections import rebuilding
 from permits_engine.questions import Questions
-from permits_engine.scheduler import messages
+from permits_engine.scheduler import messages, pauses, tokens
+from permits_engine.scheduler.bounces import Bounce
 from permits_engine.store import search, upgrade
 from permits_engine.store.database import Database
 from permits_engine.store.keyring import Keyring, MasterKeys, holds_keys
@@ -320,10 +322,46 @@ class Engine(Questions, Evidence):
         with self.database.write() as unit:
             return messages.retry(self.executor, unit, notice_id, by)
 
-    def notice_history(self, notice_id: str) -> list[dict[str, Any]]:
-        """Every event of a message, in order, with its envelope."""
+    def notice_served(self, notice_id: str, *, by: str) -> dict[str, Any]:
+        """Record that a parked or failed message was handed to the holder in person."""
+        with self.database.write() as unit:
+            return messages.served(self.executor, unit, notice_id, by)
+
+    def notice_bounced(self, bounce: Bounce) -> dict[str, Any]:
+        """Record that a sent message came back; the next pass tries its next channel."""
+        with self.database.write() as unit:
+            return messages.bounced(self.executor, unit, bounce)
+
+    def token_seal(self) -> Callable[[tokens.Token], str] | None:
+        """What makes the tokens of reminders; nothing in a simulated store, or without a signing key."""
         with self.database.read() as unit:
-            return messages.history_of(self.executor, unit, notice_id)
+            if unit.simulated or self.signing.path is None or not self.signing.path.exists():
+                return None
+        signer, origin = self.signing.signer(self.origin), self.origin
+        return lambda token: tokens.issue(token, origin, signer.signature)
+
+    def verify_token(self, text: str, *, on: date | None = None) -> dict[str, Any]:
+        """What a token from a reminder allows on a day (default: today), with the command to file.
+
+        Raises ``input.invalid`` for one that is not this store's, ``window.closed`` after its last day,
+        ``transition.not_allowed`` where it has been used.
+        """
+        verifiers = self.signing.verifiers(self.origin)
+        token = tokens.read(text, self.origin, lambda said, by: any(v.signed(said, by) for v in verifiers))
+        with self.database.read() as unit:
+            s, _ = reading.situation(self.executor, unit, token.permit_id, on, None)
+        tokens.usable(token, s)
+        return tokens.shown(token)
+
+    def pause(self, office: str | None = None, *, by: str, reason: str) -> None:
+        """Hold messages back, of one office or of all, until they are resumed; clocks go on."""
+        with self.database.write() as unit:
+            pauses.pause(unit, office, by=by, reason=reason, now=self.executor.now())
+
+    def resume(self, office: str | None = None, *, by: str) -> None:
+        """Let messages go out again."""
+        with self.database.write() as unit:
+            pauses.resume(unit, office, by=by, now=self.executor.now())
 
     def rebuild(
         self,

@@ -12,6 +12,10 @@ from permits_engine.domain.competence import roles_for
 from permits_engine.domain.errors import invalid
 from permits_engine.execution import Executor
 from permits_engine.projections import queries
+from permits_engine.scheduler import health, messages
+from permits_engine.scheduler.coverage import Coverage, Report
+from permits_engine.scheduler.delivery.channel import Letter
+from permits_engine.scheduler.plan import plan
 from permits_engine.store import history
 from permits_engine.store.database import Database
 
@@ -97,11 +101,36 @@ class Questions:
             return queries.results(unit, by, category)
 
     def notices(
-        self, *, state: str | None = None, permit_id: str | None = None, limit: int | None = 100
+        self,
+        *,
+        state: str | None = None,
+        permit_id: str | None = None,
+        prefecture: str | None = None,
+        limit: int | None = 100,
     ) -> list[dict[str, Any]]:
-        """Messages to holders and offices, by state or permit."""
+        """Messages to holders and offices, by state, permit or office."""
         with self.database.read() as unit:
-            return queries.messages(unit, state=state, permit_id=permit_id, limit=limit)
+            return queries.messages(
+                unit, state=state, permit_id=permit_id, prefecture=prefecture, limit=limit
+            )
+
+    def notice_history(self, notice_id: str) -> list[dict[str, Any]]:
+        """Every event of a message, in order, with its envelope."""
+        with self.database.read() as unit:
+            return messages.history_of(self.executor, unit, notice_id)
+
+    def coverage(self, first: date, last: date) -> Report:
+        """Whether everybody who should have been told in a period was told, or why not."""
+        return Coverage(self.database, self.executor).report(first, last)
+
+    def plan(self, first: date, last: date) -> list[dict[str, Any]]:
+        """How many first reminders leave by day and prefecture, before and after spreading."""
+        return plan(self.database, self.executor, first, last)
+
+    def notice_letter(self, notice_id: str) -> Letter:
+        """The letter of a message as the file stands now."""
+        with self.database.read() as unit:
+            return messages.letter(self.executor, unit, notice_id, opened=True)
 
     # --- the store ---
 
@@ -119,7 +148,8 @@ class Questions:
     def status(self) -> dict[str, Any]:
         """Head position, read models, last pass of the scheduler, parked notices and streams."""
         with self.database.read() as unit:
-            return queries.status(unit, self.adopted.all(unit), history.head(unit))
+            state = queries.status(unit, self.adopted.all(unit), history.head(unit))
+            return state | health.facts(unit)
 
     def today(self, jurisdiction: str = "MA") -> date:
         """The legal day in a jurisdiction's time zone."""

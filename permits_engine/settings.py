@@ -76,6 +76,8 @@ class Settings(BaseSettings):
     interval: float = Field(default=300, ge=0.1, le=86_400)
     lease_seconds: float = Field(default=30, ge=1, le=3_600)
     brake: int = Field(default=10_000, ge=1)
+    heartbeat: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(label)] | None = None
+    listen: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     office_addresses: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("operator_roles", mode="before")

@@ -62,6 +62,10 @@ class Verifier(NamedTuple):
             raise NoteError(f"the verifier key of {name} has another id than it states: it is cut or changed")
         return found
 
+    def signed(self, text: bytes, signature: bytes) -> bool:
+        """Whether a signature that names its key (four bytes before it) is this key's."""
+        return signature[:4] == self.key_id and self.holds(text, signature[4:])
+
     def holds(self, text: bytes, signature: bytes) -> bool:
         """Whether a signature over the text is this key's."""
         try:
@@ -110,9 +114,13 @@ class Signer:
         coded = _coded(_ED25519 + self._private.private_bytes_raw())
         return f"{_PRIVATE}{self.verifier.name}+{self.verifier.key_id.hex()}+{coded}"
 
+    def signature(self, text: str) -> bytes:
+        """A signature over a text, after the four bytes that name the key."""
+        return self.verifier.key_id + self._private.sign(text.encode())
+
     def sign(self, text: str) -> str:
         """The note: text (which ends a line), an empty line, and this key's signature."""
-        value = _coded(self.verifier.key_id + self._private.sign(text.encode()))
+        value = _coded(self.signature(text))
         return f"{text}\n{_DASH}{self.verifier.name} {value}\n"
 
 

@@ -15,11 +15,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import make_url
 
-from permits_engine.scheduler import daemon
+from permits_engine.scheduler import daemon, metrics
 from permits_engine.scheduler.delivery.channel import Channel
 from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel
 from permits_engine.scheduler.delivery.smtp import SmtpChannel
+from permits_engine.scheduler.lease import uptime
 from permits_engine.scheduler.routes import Routes
 
 
@@ -56,7 +57,11 @@ def setup(engine: Any, settings: Any) -> daemon.Setup:
     """What the settings ask of the scheduler."""
     simulated = engine.status()["head"]["simulated"]
     return daemon.Setup(
-        routes(settings, simulated=simulated), settings.interval, settings.lease_seconds, settings.brake
+        routes(settings, simulated=simulated),
+        settings.interval,
+        settings.lease_seconds,
+        settings.brake,
+        settings.heartbeat,
     )
 
 
@@ -79,11 +84,36 @@ def one_pass(engine: Any, settings: Any, on: date | None, *, release: bool = Fal
 
 def run(engine: Any, read: Callable[[], Any], log: Any, *, release: bool = False) -> None:
     """Run passes until SIGTERM or SIGINT; SIGHUP reads the settings again."""
-    running = daemon.Daemon(engine, lambda: setup(engine, read()), log, holder=holder(), release=release)
+    listen = read().listen
+    watched = metrics.Metrics(engine) if listen else None
+    running = daemon.Daemon(
+        engine, lambda: setup(engine, read()), log, holder=holder(), release=release, metrics=watched
+    )
+    doors = _doors(running, listen, watched)
     with _on_signals(
         {signal.SIGTERM: running.stop, signal.SIGINT: running.stop, signal.SIGHUP: running.reload}
     ):
-        running.run()
+        try:
+            running.run()
+        finally:
+            if doors is not None:
+                doors.close()
+
+
+def _doors(
+    running: daemon.Daemon, listen: str | None, watched: metrics.Metrics | None
+) -> metrics.Doors | None:
+    if listen is None or watched is None:
+        return None
+    doors = metrics.Doors(*metrics.place_of(listen), watched, lambda: running.trouble)
+
+    def beat() -> None:
+        doors.beat = uptime()
+
+    running.beat = beat
+    doors.open()
+    running.log.info("doors.open", port=doors.port)
+    return doors
 
 
 @contextmanager

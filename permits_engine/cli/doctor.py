@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import make_url
 
 from permits_engine.audit.signing import SigningKeys
+from permits_engine.cli import doctor_scheduler
 from permits_engine.cli.daemon import mail_folder
 from permits_engine.cli.options import keys_of
 from permits_engine.outcomes import micros
@@ -18,8 +18,6 @@ from permits_engine.policy_files import PACKAGED, digest_of, packaged
 from permits_engine.store.database import Statement
 
 Finding = dict[str, str]
-STALE = timedelta(days=2)
-"""After so long without a pass nobody runs the scheduler."""
 AHEAD = 300_000_000
 """Microseconds by which the store's last event may lie ahead of this machine's clock."""
 
@@ -29,7 +27,7 @@ _QUICK_CHECK = Statement("PRAGMA quick_check(1)")
 def findings(engine: Any, settings: Any) -> list[Finding]:
     """Errors, warnings and notes about the store, its keys, its rules and its messages."""
     state = engine.status()
-    found = [*_store(engine, state), *_passes(state, engine.today())]
+    found = [*_store(engine, state), *(_say(*each) for each in doctor_scheduler.found(engine, state))]
     if not state["head"]["simulated"]:
         found += _messages(settings)
     return [*found, *_rules(state), *_keys(settings)]
@@ -54,18 +52,6 @@ def _head(engine: Any) -> int:
 
     with engine.database.read() as unit:
         return int(history.head(unit).recorded_at)
-
-
-def _passes(state: dict[str, Any], today: date) -> Iterator[Finding]:
-    last = state["last_pass"]
-    if last is None:
-        yield _say("warning", "no scheduler pass has run yet: permits daemon --once")
-    elif not state["head"]["simulated"] and date.fromisoformat(last["on"]) < today - STALE:
-        yield _say("warning", f"the last pass was of {last['on']}: run permits daemon --once every hour")
-    parked = state["notices"].get("parked", 0)
-    if parked:
-        wait = "1 notice waits" if parked == 1 else f"{parked} notices wait"
-        yield _say("warning", f"{wait} for a human: permits notices --state parked")
 
 
 def _messages(settings: Any) -> Iterator[Finding]:

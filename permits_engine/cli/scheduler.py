@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 import typer
 
-from permits_engine.cli import output
-from permits_engine.cli.options import Json, Limit, day_of, id_of, open_engine, operator_of, settings_now
+from permits_engine.cli import notices, output
+from permits_engine.cli.options import Json, day_of, open_engine, operator_of, required_day, settings_now
 from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import invalid
 
-notices_app = typer.Typer(
-    invoke_without_command=True,
-    help="Messages to holders and offices.",
-    epilog=examples("permits notices --state parked", "permits notices retry ID"),
+token_app = typer.Typer(
+    no_args_is_help=True,
+    help="The codes in reminders that file a renewal.",
+    epilog=examples("permits token verify TOKEN"),
 )
 
 
@@ -65,44 +66,99 @@ def daemon(
         output.pairs(report)
 
 
-@notices_app.callback()
-def notices(
-    context: typer.Context,
-    state: Annotated[
-        str | None,
-        typer.Option(
-            "--state", metavar="S", help="One of due, sent, failed, bounced, parked, suppressed [all]."
-        ),
+def pause(
+    reason: Annotated[str, typer.Option("--reason", metavar="R", help="Why; it is shown while it lasts.")],
+    prefecture: Annotated[
+        str | None, typer.Option("--prefecture", metavar="P", help="Messages of one office [all].")
     ] = None,
-    limit: Limit = 100,
     json: Json = False,
 ) -> None:
-    """Messages to holders and offices, the latest first."""
-    if context.invoked_subcommand is not None:
-        return
+    """Hold messages back, of all offices or of one.
+
+    Clocks go on; what is due waits until the pause is resumed.
+    """
+    settings = settings_now()
+    with open_engine("scheduler", "administrator") as engine:
+        engine.pause(prefecture, by=operator_of(settings), reason=_reason(reason))
+    if not output.result({"paused": prefecture or "all"}, machine=json):
+        output.out(f"messages of {prefecture or 'every office'} wait until permits resume")
+
+
+def resume(
+    prefecture: Annotated[
+        str | None, typer.Option("--prefecture", metavar="P", help="Messages of one office [all].")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Let messages go out again."""
+    settings = settings_now()
+    with open_engine("scheduler", "administrator") as engine:
+        engine.resume(prefecture, by=operator_of(settings))
+    if not output.result({"resumed": prefecture or "all"}, machine=json):
+        output.out(f"messages of {prefecture or 'every office'} go out with the next pass")
+
+
+def coverage(
+    first: Annotated[str, typer.Option("--from", metavar="D", help="The first day of the period.")],
+    last: Annotated[str, typer.Option("--to", metavar="D", help="The last day of the period.")],
+    json: Json = False,
+) -> int:
+    """Who should have been told in a period, and was, or why not.
+
+    Exit 3 where nothing in the history explains a message that did not leave.
+    """
+    days = required_day(first, "--from"), required_day(last, "--to")
     with open_engine() as engine:
-        rows = engine.notices(state=state, limit=limit)
+        report = msgspec.to_builtins(engine.coverage(*days))
+    if not output.result(report, machine=json):
+        rows = report.pop("rows")
+        output.pairs(report)
+        if rows:
+            output.out()
+            output.table(rows)
+    return 3 if report["unexplained"] or report["unreadable"] else 0
+
+
+def plan(
+    first: Annotated[str, typer.Option("--from", metavar="D", help="The first day of the period.")],
+    last: Annotated[str, typer.Option("--to", metavar="D", help="The last day of the period.")],
+    json: Json = False,
+) -> None:
+    """First reminders by day and prefecture, as they are spread."""
+    days = required_day(first, "--from"), required_day(last, "--to")
+    with open_engine() as engine:
+        rows = engine.plan(*days)
     if not output.result(rows, machine=json):
         output.table(rows)
-        output.cut(rows, limit)
 
 
-@notices_app.command("retry", epilog=examples("permits notices retry ID"))
-def notices_retry(
-    notice_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The notice's id (permits notices shows them).")
-    ],
+@token_app.command("verify", epilog=examples("permits token verify TOKEN"))
+def token_verify(
+    token: Annotated[str, typer.Argument(metavar="TOKEN", help="The code from the letter.")],
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="D", help="The day on which it is to be used [today].")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Let the next pass try a message again.
+    """Whether a reminder's code may file its renewal.
 
-    One that is parked, failed or bounced.
+    Shows the command that it is good for. Exit 2 for a code that is not this store's,
+    1 where it has been used or its time is over.
     """
-    settings, wanted = settings_now(), id_of(notice_id, "permits notices")
-    with open_engine("counter", "administrator") as engine:
-        row = engine.retry_notice(wanted, by=operator_of(settings))
-    if not output.result(row, machine=json):
-        output.out(f"{row['notice_id']} is {row['state']}; the next pass tries it")
+    day = day_of(on, "--on")
+    with open_engine() as engine:
+        found = engine.verify_token(token.strip(), on=day)
+    if not output.result(found, machine=json):
+        output.pairs(found)
+
+
+def _reason(text: str) -> str:
+    from permits_engine.fields import label
+
+    try:
+        return label(text)
+    except ValueError as problem:
+        raise invalid("--reason", str(problem)) from None
 
 
 def add_to(app: typer.Typer) -> None:
@@ -112,4 +168,11 @@ def add_to(app: typer.Typer) -> None:
         "daemon",
         epilog=examples("permits daemon", "permits daemon --once", "permits daemon --once --on 2018-01-02"),
     )(daemon)
-    app.add_typer(notices_app, name="notices")
+    app.command("pause", epilog=examples("permits pause --prefecture MA-RAB --reason 'office moves'"))(pause)
+    app.command("resume", epilog=examples("permits resume --prefecture MA-RAB"))(resume)
+    app.command("coverage", epilog=examples("permits coverage --from 2018-01-01 --to 2018-01-31 --json"))(
+        coverage
+    )
+    app.command("plan", epilog=examples("permits plan --from 2018-01-01 --to 2018-03-31"))(plan)
+    app.add_typer(notices.app, name="notices")
+    app.add_typer(token_app, name="token")

@@ -142,11 +142,27 @@ def status(state: Mapping[str, Any]) -> None:
             "last pass": f"of {last['on']}, finished {last['finished_at']}" if last else "none yet",
         }
     )
+    _scheduler(state)
     for each in state["policies"]:
         times = f"{each['adoptions']} adoption{'s' if each['adoptions'] != 1 else ''}"
         out(f"policy     {each['jurisdiction']} {each['digest'][:12]}… ({times})")
     for each in state["parked_streams"]:
         out(f"parked     {each['stream']}: {cell(each['reason'])}")
+
+
+def _scheduler(state: Mapping[str, Any]) -> None:
+    lease, waiting = state["lease"], state["waiting"]
+    lines: dict[str, Any] = {}
+    if lease:
+        lines["daemon"] = f"{lease['holder']} since {lease['since']} (epoch {lease['epoch']})"
+    if waiting["messages"]:
+        lines["waiting"] = f"{waiting['messages']} to go out, the oldest due since {waiting['since']}"
+    if state["parked"]:
+        lines["parked"] = ", ".join(f"{number} {reason}" for reason, number in state["parked"].items())
+    for each in state["paused"]:
+        whose = each["office"] or "every office"
+        lines[f"paused {whose}"] = f"since {each['since']} by {each['by']}: {each['reason']}"
+    pairs(lines)
 
 
 def rules(rows: Iterable[Mapping[str, Any]]) -> None:

@@ -6,9 +6,10 @@ Of the tiers of one deadline only the latest that has begun is due; earlier ones
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from functools import cache
+from hashlib import sha256
 
 import msgspec
 
@@ -79,10 +80,39 @@ def outlook(s: Situation) -> tuple[list[Notice], date | None]:
     return found, following
 
 
-def _tiers(s: Situation, tiered: Tiered) -> Iterator[tuple[date, str]]:
+def first_reminder(s: Situation) -> tuple[date, date] | None:
+    """The day of the first renewal reminder if nothing else happens: as the tiers say, and as it is spread."""
+    for tiered in _renewal(s):
+        begins = sorted(_begins(s, tiered))
+        if begins:
+            return begins[0][0], _spread(s, tiered, begins)[0][0]
+    return None
+
+
+def _tiers(s: Situation, tiered: Tiered) -> Iterable[tuple[date, str]]:
+    begins = _begins(s, tiered)
+    if tiered.kind == "renewal_reminder" and "reminders.capacity" in s.rules.policy.parameters:
+        return _spread(s, tiered, sorted(begins))
+    return begins
+
+
+def _begins(s: Situation, tiered: Tiered) -> Iterator[tuple[date, str]]:
     for tier in s.rules.get("reminders.tiers", s.day, s.scope(kind=tiered.kind)) or ():
         period, sign = _tier(tier)
         yield add(tiered.base, period, sign), tier
+
+
+def _spread(s: Situation, tiered: Tiered, begins: list[tuple[date, str]]) -> list[tuple[date, str]]:
+    """Where the office states how many requests it can take in a day, the first reminder leaves on one of the
+    days before the next one: which, is a function of the file, so that a season's cards do not all ask at once."""
+    if len(begins) < 2 or not s.rules.get("reminders.capacity", s.day, s.scope(office=s.prefecture)):
+        return begins
+    (first, tier), *rest = begins
+    days = (rest[0][0] - first).days
+    if days < 2:
+        return begins
+    mark = sha256(f"{s.permit.permit_id}/{tiered.anchor}".encode()).digest()
+    return [(first + timedelta(days=int.from_bytes(mark[:8], "big") % days), tier), *rest]
 
 
 @cache

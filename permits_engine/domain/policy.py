@@ -272,6 +272,7 @@ KINDS: dict[str, str] = {
     "departure.limit": "count",
     "absence.limit": "period",
     "reminders.tiers": "tiers",
+    "reminders.capacity": "number",
     "notices.quiet": "quiet",
     "competence": "competence",
     "reading": "reading",

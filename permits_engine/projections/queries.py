@@ -223,13 +223,18 @@ def results(unit: Unit, by: tuple[str, ...], category: str | None = None) -> lis
     return _ask(unit, query, [*by, "applications"])
 
 
-STATES = ("due", "sent", "failed", "parked", "suppressed", "bounced")
+STATES = ("due", "sending", "sent", "failed", "bounced", "parked", "suppressed")
 
 
 def messages(
-    unit: Unit, *, state: str | None = None, permit_id: str | None = None, limit: int | None = 100
+    unit: Unit,
+    *,
+    state: str | None = None,
+    permit_id: str | None = None,
+    prefecture: str | None = None,
+    limit: int | None = 100,
 ) -> list[dict[str, Any]]:
-    """Messages by state or permit, the latest first."""
+    """Messages by state, permit or office, the latest first; a failed one may have ``bounced``."""
     n = notices.c
     names = ["notice_id", "permit_id", "kind", "tier", "recipient", "office", "language", "state", "reason"]
     names += ["due_on", "expedited", "attempts", "version"]
@@ -237,7 +242,10 @@ def messages(
     if state is not None:
         if state not in STATES:
             raise invalid("state", f"{state!r} is none of {', '.join(STATES)}")
-        query = query.where(n.state == literal(state))
+        came_back = and_(n.state == "failed", n.reason == "bounced")
+        query = query.where(came_back if state == "bounced" else n.state == literal(state))
+    if prefecture is not None:
+        query = query.where(n.office == literal(prefecture))
     if permit_id is not None:
         query = query.where(n.permit_id == literal(permit_id))
     if limit is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -12,15 +13,22 @@ from permits_engine.reading import numbers_on
 from permits_engine.scheduler.delivery.channel import Channel, Letter
 from permits_engine.scheduler.delivery.letters import Templates
 from permits_engine.scheduler.routes import Routes
+from permits_engine.scheduler.tokens import Token
 from permits_engine.scheduler.waiting import Waiting, situation_of
+
+DATED = frozenset({"renewal_reminder", "documents_reminder", "appeal_reminder"})
+"""Kinds of letters that ask the holder to do something by a day."""
+Seal = Callable[[Token], str]
+"""Makes the text of a token."""
 
 
 class Composer:
     """Composes letters for channels."""
 
-    def __init__(self, executor: Executor, routes: Routes) -> None:
+    def __init__(self, executor: Executor, routes: Routes, seal: Seal | None = None) -> None:
         self.executor = executor
         self.routes = routes
+        self.seal = seal
         self._templates: dict[str, Templates] = {}
 
     def template(self, each: Waiting) -> str:
@@ -41,6 +49,8 @@ class Composer:
         office = each.policy.offices.get(each.event.office)
         language = each.event.language if to_holder else ""
         values = letter_values(s, each, on, office.name(language or "fr") if office else each.event.office)
+        if self.seal is not None and each.event.expedited and to_holder and s.term is not None:
+            values["token"] = self.seal(Token(each.permit.permit_id, s.term.number, _last_day(s)))
         subject, text, direction, used = templates.compose(each.event.kind, language, values)
         return Letter(
             notice_id=each.notice_id,
@@ -56,7 +66,24 @@ class Composer:
             expedited=each.event.expedited,
             sent_at=now,
             template=templates.version(used),
+            deadline=_deadline(s, each, on) if to_holder else None,
         )
+
+
+def _last_day(s: Situation) -> date:
+    """The last day on which the term's renewal may be asked for."""
+    assert s.term is not None
+    return s.window_closes or s.term.valid_until
+
+
+def _deadline(s: Situation, each: Waiting, on: date) -> date | None:
+    """The day that the holder puts into their calendar: the one that the letter is about, or the last chance."""
+    if each.event.kind not in DATED or each.event.due_on is None:
+        return None
+    day = each.event.due_on
+    if day < on and each.event.kind == "renewal_reminder" and s.term is not None:
+        day = _last_day(s)
+    return day if day >= on else None
 
 
 def letter_values(s: Situation, each: Waiting, on: date, office: str) -> dict[str, Any]:

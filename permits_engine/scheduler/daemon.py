@@ -16,8 +16,10 @@ from traceback import extract_tb
 from typing import Any, Protocol
 
 from permits_engine.domain.errors import PermitsError
+from permits_engine.scheduler.heartbeat import beat
 from permits_engine.scheduler.lease import Lease, taken, uptime
 from permits_engine.scheduler.limits import Limits
+from permits_engine.scheduler.metrics import Metrics
 from permits_engine.scheduler.passes import run_pass
 from permits_engine.scheduler.reconciler import Pass
 from permits_engine.scheduler.routes import Routes
@@ -51,6 +53,8 @@ class Setup:
     interval: float
     lease: float
     brake: int | None
+    heartbeat: str | None = None
+    """A file or an address that gets a sign of life after each pass that went well."""
 
 
 class Daemon:
@@ -67,6 +71,7 @@ class Daemon:
         *,
         holder: str,
         release: bool = False,
+        metrics: Metrics | None = None,
     ) -> None:
         self.engine = engine
         self.log = log
@@ -75,6 +80,9 @@ class Daemon:
         self.last: Pass | None = None
         self.trouble: str | None = None
         """What keeps passes from running, if anything does."""
+        self.metrics = metrics
+        self.beat: Callable[[], None] = lambda: None
+        """Called at each turn of the main thread."""
         self._configure = configure
         self._released = release
         self._ticker = Ticker(self.setup.interval, self._tick)
@@ -112,6 +120,9 @@ class Daemon:
     # --- on the main thread: settings, lease, ticks ---
 
     def _keep(self) -> None:
+        self.beat()
+        if self.metrics is not None:
+            self.metrics.leader.set(self.lease.held)
         if self._reload.is_set():
             self._reload.clear()
             self._read_settings()
@@ -188,7 +199,7 @@ class Daemon:
             frames = extract_tb(problem.__traceback__)
             place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
             # Its own words may quote what is personal: type and place are enough to find it.
-            self.trouble = f"{type(problem).__name__} at {place}"
+            self._ended("crashed", f"{type(problem).__name__} at {place}")
             self.log.error("pass.crashed", error=type(problem).__name__, place=place)
         else:
             self._released = False
@@ -198,9 +209,23 @@ class Daemon:
             elif len(news) > QUIET or self.last is None or self.trouble:
                 self.log.info("pass.done", seconds=round(uptime() - started, 3), **news)
             self.last, self.trouble = report, None
+            self._well(report, uptime() - started)
+
+    def _well(self, report: Pass, seconds: float) -> None:
+        if self.metrics is not None:
+            self.metrics.passed(report, seconds)
+        if self.setup.heartbeat is not None:
+            missed = beat(self.setup.heartbeat)
+            if missed is not None:
+                self.log.warning("heartbeat.missed", reason=missed)
+
+    def _ended(self, result: str, trouble: str) -> None:
+        self.trouble = trouble
+        if self.metrics is not None:
+            self.metrics.failed(result)
 
     def _refused(self, problem: PermitsError) -> None:
-        self.trouble = problem.message
+        self._ended(problem.code.partition(".")[2], problem.message)
         if problem.code == "scheduler.braked":
             self.log.error("pass.braked", reason=problem.details.get("reason"), message=problem.message)
             # Somebody with a better clock, or a human with --release, is to have the lease.

@@ -104,7 +104,7 @@ class Lease:
         try:
             with self.database.write() as unit:
                 unit.one(_LOCK)
-                seen = _read(unit)
+                seen = read(unit)
                 if unit.dialect == "postgresql" and seen.expires_at > seen.now:
                     return False
                 unit.run(_TAKE, {"holder": self.holder, "length": self._length})
@@ -219,7 +219,7 @@ def taken(database: Database, holder: str, seconds: float = SECONDS) -> Lease:
 def look(database: Database) -> Held:
     """Who holds the lease, for an operator."""
     with database.read() as unit:
-        return _read(unit)
+        return read(unit)
 
 
 def lock_file(database: Database) -> Path | None:
@@ -241,7 +241,8 @@ def uptime() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-def _read(unit: Unit) -> Held:
+def read(unit: Unit) -> Held:
+    """The lease as a transaction sees it."""
     row = unit.one(_LOOK)
     assert row is not None
     return Held(*row)

@@ -8,20 +8,30 @@ from typing import Any
 import msgspec
 
 from permits_engine.domain import events as e
-from permits_engine.domain.errors import NotFoundError, error
+from permits_engine.domain.errors import NotFoundError, error, invalid
 from permits_engine.execution import Executor
+from permits_engine.person import Person
 from permits_engine.projections import notice_rows, writing
 from permits_engine.reading import shown
+from permits_engine.scheduler.bounces import Bounce
+from permits_engine.scheduler.composing import Composer
+from permits_engine.scheduler.delivery.channel import Letter
+from permits_engine.scheduler.delivery.letters import NoticesError
+from permits_engine.scheduler.delivery.sink import SinkChannel
+from permits_engine.scheduler.routes import Routes
+from permits_engine.scheduler.waiting import loaded
 from permits_engine.store import codec, history
 from permits_engine.store.database import Unit
 from permits_engine.store.history import StoredRecord
 
 
-def history_of(executor: Executor, unit: Unit, notice_id: str) -> list[dict[str, Any]]:
+def history_of(
+    executor: Executor, unit: Unit, notice_id: str, *, opened: bool = True
+) -> list[dict[str, Any]]:
     """Every event of a message with its envelope; the channels' answers while the holder's key exists."""
     records = _records(unit, notice_id)
     holder_id = _claim(records).holder_id
-    cipher = executor.keyring.load(unit, holder_id)
+    cipher = executor.keyring.load(unit, holder_id) if opened else None
     return [shown(record, holder_id, cipher) for record in records]
 
 
@@ -39,19 +49,67 @@ def retry(executor: Executor, unit: Unit, notice_id: str, by: str) -> dict[str, 
     return _appended(executor, unit, row, [fresh], None)
 
 
-def bounced(executor: Executor, unit: Unit, notice_id: str, code: str | None, answer: str) -> dict[str, Any]:
+def bounced(executor: Executor, unit: Unit, bounce: Bounce) -> dict[str, Any]:
     """A sent message came back: its channel is given up, and the next pass tries the next one.
 
-    Raises ``notice.not_found``, ``transition.not_allowed`` for a message that was not sent.
+    Raises ``notice.not_found``, ``transition.not_allowed`` for a message that was not sent, ``input.invalid``
+    for a report about another letter than the one that was sent.
     """
-    records = _records(unit, notice_id)
-    row = _row(notice_id, records, {"sent"}, "bounced", "only a sent one can come back")
+    records = _records(unit, bounce.notice_id)
+    row = _row(bounce.notice_id, records, {"sent"}, "bounced", "only a sent one can come back")
+    sent = codec.decode(records[-1].name, records[-1].payload)
+    if not isinstance(sent, e.NoticeSent) or sent.message_id != bounce.message_id:
+        raise invalid("standard input", "reports about another letter than the one that was sent")
     first = _claim(records)
     actor = e.Actor("mail-server", "scheduler")
     stamp = executor.stamper(actor, None, first.effective_on)
     sealed = executor.keyring.load(unit, first.holder_id) is not None
-    event = stamp(e.NoticeBounced, channel=row["channel"], code=code, response=answer if sealed else None)
+    answer = bounce.answer if sealed else None
+    event = stamp(e.NoticeBounced, channel=sent.channel, code=bounce.code, response=answer)
     return _appended(executor, unit, row, [event], first.holder_id)
+
+
+def served(executor: Executor, unit: Unit, notice_id: str, by: str) -> dict[str, Any]:
+    """A parked or failed message was handed to the holder in person: that is its delivery."""
+    records = _records(unit, notice_id)
+    row = _row(notice_id, records, {"parked", "failed"}, "served", "only a parked or failed one is served so")
+    first = _claim(records)
+    today = executor.today(executor.adopted.current(unit, _jurisdiction(executor, unit, first)))
+    event = executor.stamper(e.Actor(by, "counter"), None, today)(e.NoticeSent, channel="counter")
+    return _appended(executor, unit, row, [event], first.holder_id)
+
+
+def permit_of(unit: Unit, notice_id: str) -> str:
+    """The permit that a message is about; raises ``notice.not_found``."""
+    return _claim(_records(unit, notice_id)).permit_id
+
+
+def letter(executor: Executor, unit: Unit, notice_id: str, *, opened: bool) -> Letter:
+    """The letter of a message as the file stands now; without ``opened`` it names nobody.
+
+    Raises ``notice.not_found``, and ``policy.invalid`` where the jurisdiction's text does not fit the file.
+    """
+    row = notice_rows.row_of(notice_id, _records(unit, notice_id))
+    found = loaded(executor.begin(unit), [row])
+    if not found:
+        raise error("integrity.broken", f"the file of the notice {notice_id} cannot be read: permits status")
+    waiting = found[0]
+    if not opened:
+        waiting.person, waiting.cipher = Person(waiting.person.holder_id), None
+    now = executor.clock()
+    sink = SinkChannel()
+    try:
+        return Composer(executor, Routes(sink, sink)).letter(
+            waiting, sink, executor.today(waiting.policy), now
+        )
+    except NoticesError as problem:
+        raise error("policy.invalid", f"the letter cannot be composed: {problem}") from None
+
+
+def _jurisdiction(executor: Executor, unit: Unit, claim: e.NoticeDue) -> str:
+    permit = executor.begin(unit).file(claim.permit_id)
+    assert permit is not None
+    return permit.jurisdiction
 
 
 def _records(unit: Unit, notice_id: str) -> Sequence[StoredRecord]:

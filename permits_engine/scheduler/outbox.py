@@ -17,7 +17,7 @@ from permits_engine.execution import Executor
 from permits_engine.projections import notice_rows, writing
 from permits_engine.scheduler import pauses
 from permits_engine.scheduler.backoff import ATTEMPTS, delay
-from permits_engine.scheduler.composing import Composer
+from permits_engine.scheduler.composing import Composer, Seal
 from permits_engine.scheduler.delivery.channel import Channel, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.letters import NoticesError
@@ -50,6 +50,7 @@ class Outbox:
         routes: Routes,
         quiet: Callable[[Policy, datetime], bool],
         limits: Limits,
+        seal: Seal | None = None,
     ) -> None:
         self.database = database
         self.executor = executor
@@ -57,7 +58,7 @@ class Outbox:
         self._quiet = quiet
         self._asked: tuple[str, datetime, bool] | None = None
         self.limits = limits
-        self.composer = Composer(executor, routes)
+        self.composer = Composer(executor, routes, seal)
         self.paused = pauses.Paused(set())
         self.away: dict[str, str] = {}
         """Channels that are out of order in this pass, each with what it said."""

@@ -65,7 +65,7 @@ def sink_routes() -> tuple[Routes, RecordingSink]:
 def reconciler(engine: Any, routes: Routes, limits: Limits | None = None) -> Reconciler:
     """The reconciler of an engine."""
     under = limits or unlimited(engine.database)
-    outbox = Outbox(engine.database, engine.executor, routes, is_quiet, under)
+    outbox = Outbox(engine.database, engine.executor, routes, is_quiet, under, engine.token_seal())
     return Reconciler(engine.database, engine.executor, outbox, under)
 
 

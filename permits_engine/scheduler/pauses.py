@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from permits_engine.domain.errors import invalid
-from permits_engine.outcomes import moment
+from permits_engine.reading import iso
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.schema import scheduler_pauses as table
 
@@ -61,6 +61,6 @@ def pauses(unit: Unit) -> list[dict[str, Any]]:
     names = [column.name for column in table.columns]
     found = [dict(zip(names, row, strict=True)) for row in unit.all(_ALL)]
     for each in found:
-        each["since"] = moment(each["since"])
-        each["until"] = moment(each["until"]) if each["until"] is not None else None
+        each["since"] = iso(each["since"])
+        each["until"] = iso(each["until"]) if each["until"] is not None else None
     return sorted(found, key=lambda each: each["until"] is None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, Protocol
 
 Contact = Literal["email", "phone"]
@@ -16,7 +16,7 @@ class Letter:
 
     ``notice_id`` names it in every channel, so that a second delivery can be recognised. ``to_address`` is an
     e-mail address or telephone number, or none where the letter waits at the counter. ``sent_at`` is an aware
-    instant. ``template`` is the version of its text.
+    instant. ``template`` is the version of its text, ``deadline`` the day that goes along as a calendar file.
     """
 
     notice_id: str
@@ -32,6 +32,7 @@ class Letter:
     expedited: bool
     sent_at: datetime
     template: str | None = None
+    deadline: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime, getaddresses
 from functools import lru_cache
 
+from permits_engine.scheduler.delivery import ics
 from permits_engine.scheduler.delivery.channel import DeliveryError, Letter
 
 # Neither base64 nor quoted-printable can produce "=_", so the boundary never occurs in a part.
-_BOUNDARY = b"=_permits-notice"
+_BOUNDARY, _OUTER = b"=_permits-notice", b"=_permits-letter"
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 # No quoted local part, no comment, no route: such an address is a mistake or an attack.
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -27,7 +28,7 @@ _LINE = 76
 
 
 def message_bytes(letter: Letter, *, sender: str) -> bytes:
-    """The message of a letter, text and HTML, lines ended by CRLF, 7-bit throughout.
+    """The message of a letter, text and HTML, with its deadline if it has one; CRLF lines, 7-bit throughout.
 
     ``sender`` is an address, or a name and an address. Raises ``DeliveryError`` (permanent) for a receiver's
     address that no mail can go to, ``ValueError`` for a notice id or sender that cannot stand in a message.
@@ -35,8 +36,7 @@ def message_bytes(letter: Letter, *, sender: str) -> bytes:
     source, domain = _sender(sender)
     if not _LANGUAGE.fullmatch(letter.language):
         raise ValueError(f"{letter.language!r} is no language code")
-    right = letter.direction == "rtl"
-    text = letter.text.replace("\r\n", "\n").replace("\n", "\r\n")
+    own_id = message_id(letter.notice_id, domain)
     return b"".join(
         (
             b"From: ",
@@ -48,24 +48,21 @@ def message_bytes(letter: Letter, *, sender: str) -> bytes:
             b"\r\nDate: ",
             _date(letter.sent_at, letter.sent_at.utcoffset()),
             b"\r\nMessage-ID: ",
-            message_id(letter.notice_id, domain).encode(),
+            own_id.encode(),
             b"\r\nAuto-Submitted: auto-generated\r\nContent-Language: ",
             letter.language.encode(),
             b"\r\nX-Permits-Notice: ",
             letter.notice_id.encode(),
-            b'\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="',
-            _BOUNDARY,
-            b'"\r\n\r\n--',
-            _BOUNDARY,
-            _part(b"plain", text),
-            b"\r\n--",
-            _BOUNDARY,
-            _part(b"html", _page(letter.subject, text, letter.language, right)),
-            b"\r\n--",
-            _BOUNDARY,
-            b"--\r\n",
+            b"\r\nMIME-Version: 1.0\r\nContent-Type: ",
+            _with_calendar(letter, own_id[1:-1]) if letter.deadline is not None else _texts(letter),
         )
     )
+
+
+def page(letter: Letter) -> str:
+    """The letter as a page of its own, as its HTML part shows it."""
+    text = letter.text.replace("\r\n", "\n").replace("\n", "\r\n")
+    return _page(letter.subject, text, letter.language, letter.direction == "rtl").replace("\r\n", "\n")
 
 
 def message_id(notice_id: str, domain: str) -> str:
@@ -179,15 +176,64 @@ def _date(moment: datetime, offset: timedelta | None) -> bytes:
 # --- parts ------------------------------------------------------------------------------------------------
 
 
+def _texts(letter: Letter) -> bytes:
+    """The letter as plain text and as HTML: what a reader's program likes better."""
+    text = letter.text.replace("\r\n", "\n").replace("\n", "\r\n")
+    shown = _page(letter.subject, text, letter.language, letter.direction == "rtl")
+    return b"".join(
+        (
+            b'multipart/alternative;\r\n boundary="',
+            _BOUNDARY,
+            b'"\r\n\r\n--',
+            _BOUNDARY,
+            _part(b"plain", text),
+            b"\r\n--",
+            _BOUNDARY,
+            _part(b"html", shown),
+            b"\r\n--",
+            _BOUNDARY,
+            b"--\r\n",
+        )
+    )
+
+
+def _with_calendar(letter: Letter, uid: str) -> bytes:
+    """The same with the deadline as a file for the reader's calendar."""
+    assert letter.deadline is not None
+    event = ics.event(uid=uid, stamp=letter.sent_at, day=letter.deadline, summary=letter.subject)
+    return b"".join(
+        (
+            b'multipart/mixed;\r\n boundary="',
+            _OUTER,
+            b'"\r\n\r\n--',
+            _OUTER,
+            b"\r\nContent-Type: ",
+            _texts(letter),
+            b"\r\n--",
+            _OUTER,
+            b'\r\nContent-Type: text/calendar; charset="utf-8"; method=PUBLISH\r\n'
+            b'Content-Disposition: attachment; filename="deadline.ics"\r\n'
+            b"Content-Transfer-Encoding: base64\r\n\r\n",
+            _base64(event),
+            b"\r\n--",
+            _OUTER,
+            b"--\r\n",
+        )
+    )
+
+
 def _part(kind: bytes, text: str) -> bytes:
     data = text.encode("utf-8", "replace")
     head = b"\r\nContent-Type: text/" + kind + b'; charset="utf-8"\r\nContent-Transfer-Encoding: '
     # Quoted-printable stays readable where most letters are Latin; elsewhere it would triple the size.
     if len(data) * 10 < len(text) * 13:
         return head + b"quoted-printable\r\n\r\n" + b2a_qp(data)
+    return head + b"base64\r\n\r\n" + _base64(data)
+
+
+def _base64(data: bytes) -> bytes:
     flat = b2a_base64(data, newline=False)
-    lines = [flat[at : at + _LINE] for at in range(0, len(flat), _LINE)]
-    return head + b"base64\r\n\r\n" + b"\r\n".join(lines)
+    return b"\r\n".join(flat[at : at + _LINE] for at in range(0, len(flat), _LINE))
 
 
 def _page(subject: str, text: str, language: str, right: bool) -> str:

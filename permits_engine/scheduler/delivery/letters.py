@@ -49,6 +49,7 @@ _ABSENT: dict[str, object] = {
     "appeals": (),
     "deadline": None,
     "overdue": False,
+    "token": None,
 }
 _ALWAYS = frozenset({"permit_id", "office_name", "authority"})
 VARIABLES = frozenset(_ABSENT) | _ALWAYS

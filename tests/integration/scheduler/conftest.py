@@ -85,7 +85,7 @@ def run(office: Office, day: str, *channels: Any, limits: Limits | None = None) 
 def many_due(engine: Engine, number: int, *, today: date | None = None) -> list[str]:
     """Files of as many people, whose cards end in 25 days: each has one reminder due, of 30 days before."""
     day = today or engine.today()
-    issued = day + timedelta(days=25) - timedelta(days=364)
+    issued = _a_year_before(day + timedelta(days=26))
     people: list[Command] = [
         parse(
             "register_holder",
@@ -124,6 +124,10 @@ def many_due(engine: Engine, number: int, *, today: date | None = None) -> list[
     for outcome in engine.execute_many(grants, actor=DECIDER):
         _held(outcome)
     return permits
+
+
+def _a_year_before(day: date) -> date:
+    return day.replace(year=day.year - 1, day=28 if (day.month, day.day) == (2, 29) else day.day)
 
 
 def _held(outcome: Any) -> Any:

@@ -50,6 +50,7 @@ def values(**changed: Any) -> dict[str, Any]:
         ],
         "deadline": "decision_due",
         "overdue": False,
+        "token": None,
     }
     return given | changed
 

@@ -1,0 +1,233 @@
+"""Whether everybody who should have been told in a period was told, or why not: worked out from history alone.
+
+For each permit and each day of the period the messages are found that were due by what was known on that day, by the
+rules known on it. Each must have left by its own day or soon after; otherwise the history says what happened to it:
+outdated before it could leave, overtaken by a later one, refused, waiting for a human, held back by a pause.
+What nothing explains is counted apart: that is a fault of the scheduler, or a day on which none ran.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from permits_engine.domain import events as e
+from permits_engine.domain import notice
+from permits_engine.domain.clocks import ONE_DAY
+from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.domain.permit import fold
+from permits_engine.domain.situation import Situation
+from permits_engine.execution import Executor
+from permits_engine.outcomes import micros, moment
+from permits_engine.scheduler import pauses
+from permits_engine.store import codec, history
+from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.history import StoredRecord
+from permits_engine.store.ids import derived
+from permits_engine.store.schema import permits, scheduler_passes
+
+BATCH = 200
+_p = permits.c
+_IDS = Statement(
+    select(_p.permit_id)
+    .where(_p.permit_id > bindparam("after"))
+    .order_by(_p.permit_id)
+    .limit(bindparam("size"))
+)
+_PASSES = Statement(
+    select(scheduler_passes.c.on_day)
+    .where(scheduler_passes.c.on_day >= bindparam("first"), scheduler_passes.c.on_day <= bindparam("last"))
+    .distinct()
+)
+
+
+class Due(NamedTuple):
+    """A message that was due in the period, first on ``since`` and until ``until`` (inclusive)."""
+
+    permit_id: str
+    notice_id: str
+    what: notice.Notice
+    office: str
+    since: date
+    until: date
+
+
+class Report(msgspec.Struct):
+    """The account of a period: how many messages were due, told, explained and not explained.
+
+    ``rows`` are those that were not told, each with the reason; ``late`` counts those told after their day by
+    more than the days that a holiday and a night explain.
+    """
+
+    first: date
+    last: date
+    permits: int = 0
+    due: int = 0
+    told: int = 0
+    late: int = 0
+    reasons: dict[str, int] = msgspec.field(default_factory=dict)
+    unexplained: int = 0
+    unreadable: int = 0
+    rows: list[dict[str, Any]] = msgspec.field(default_factory=list)
+
+
+LATE = timedelta(days=5)
+"""The longest row of holidays and nights after which a letter is still in time."""
+
+
+class Coverage:
+    """Accounts for the messages of a period."""
+
+    def __init__(self, database: Database, executor: Executor) -> None:
+        self.database = database
+        self.executor = executor
+
+    def report(self, first: date, last: date) -> Report:
+        """The account from one day to another, both inclusive; raises ``input.invalid``."""
+        if last < first:
+            raise invalid("to", f"{last} lies before {first}")
+        report = Report(first, last)
+        with self.database.read() as unit:
+            ran = {date.fromisoformat(row[0]) for row in unit.all(_PASSES, _bounds(first, last + LATE))}
+            held = pauses.pauses(unit)
+        after = ""
+        while True:
+            with self.database.read() as unit:
+                ids = [row[0] for row in unit.all(_IDS, {"after": after, "size": BATCH})]
+                if not ids:
+                    return report
+                after = ids[-1]
+                self._batch(unit, ids, report, ran, held)
+
+    def _batch(
+        self, unit: Unit, ids: Sequence[str], report: Report, ran: set[date], held: list[dict[str, Any]]
+    ) -> None:
+        found: list[Due] = []
+        for permit_id, records in history.streams(unit, ids).items():
+            report.permits += 1
+            try:
+                found += self._due(unit, permit_id, records, report.first, report.last)
+            except PermitsError:
+                report.unreadable += 1
+        streams = history.streams(unit, [each.notice_id for each in found])
+        for each in found:
+            report.due += 1
+            _account(report, each, streams.get(each.notice_id, ()), ran, held)
+
+    def _due(
+        self, unit: Unit, permit_id: str, records: Sequence[StoredRecord], first: date, last: date
+    ) -> Iterator[Due]:
+        """The messages that became due in the period, by what was known on each day."""
+        policy = self.executor.adopted.current(unit, _jurisdiction(records))
+        zone = ZoneInfo(policy.calendar.time_zone)
+        before: set[str] = set()
+        seen: dict[str, Due] = {}
+        day = first - ONE_DAY  # what was due already is the account of an earlier period
+        while day <= last:
+            known, more = _known(records, day, zone)
+            following = last + ONE_DAY
+            due: list[notice.Notice] = []
+            if known:
+                s = Situation(_folded(permit_id, known), day, policy.at(day))
+                due, later = notice.outlook(s)
+                following = min(following, later or following)
+            following = max(min(following, more or following), day + ONE_DAY)
+            if day < first:
+                following = first
+            for each in due:
+                notice_id = derived(f"notice/{each.key(permit_id)}")
+                if day < first:
+                    before.add(notice_id)
+                elif notice_id not in before:
+                    since = seen[notice_id].since if notice_id in seen else day
+                    until = following - ONE_DAY
+                    seen[notice_id] = Due(permit_id, notice_id, each, s.prefecture, since, until)
+            day = following
+        yield from seen.values()
+
+
+def _known(
+    records: Sequence[StoredRecord], day: date, zone: ZoneInfo
+) -> tuple[list[StoredRecord], date | None]:
+    """What was recorded by the end of a day, and the next day on which something more was."""
+    end = micros(datetime.combine(day + ONE_DAY, time(), zone))
+    known = [record for record in records if record.recorded_at < end]
+    rest = records[len(known) :]
+    return known, moment(rest[0].recorded_at).astimezone(zone).date() if rest else None
+
+
+def _folded(permit_id: str, records: Sequence[StoredRecord]) -> Any:
+    return fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+
+
+def _jurisdiction(records: Sequence[StoredRecord]) -> str:
+    first = codec.decode(records[0].name, records[0].payload)
+    assert isinstance(first, e.ApplicationLodged)
+    return first.jurisdiction
+
+
+def _account(
+    report: Report,
+    each: Due,
+    records: Sequence[StoredRecord],
+    ran: set[date],
+    held: list[dict[str, Any]],
+) -> None:
+    events = [(record, codec.decode(record.name, record.payload)) for record in records]
+    sent = next((event for _, event in events if isinstance(event, e.NoticeSent)), None)
+    if sent is not None:
+        report.told += 1
+        report.late += sent.effective_on > each.since + LATE
+        return
+    reason = _reason(each, [event for _, event in events], ran, held)
+    report.reasons[reason] = report.reasons.get(reason, 0) + 1
+    report.unexplained += reason in UNEXPLAINED
+    report.rows.append(
+        {
+            "permit_id": each.permit_id,
+            "notice_id": each.notice_id,
+            "kind": each.what.kind,
+            "tier": each.what.tier,
+            "to": each.what.to,
+            "office": each.office,
+            "due_since": each.since.isoformat(),
+            "due_until": each.until.isoformat(),
+            "reason": reason,
+        }
+    )
+
+
+UNEXPLAINED = frozenset({"never_claimed"})
+"""Reasons that are none."""
+
+
+def _reason(each: Due, events: Sequence[e.Event], ran: set[date], held: list[dict[str, Any]]) -> str:
+    """Why a message that was due has not left."""
+    if events:
+        last = events[-1]
+        if isinstance(last, e.NoticeSuppressed | e.NoticeParked):
+            return last.reason
+        if isinstance(last, e.NoticeFailed):
+            return "refused_for_now"
+        return "paused" if _paused(each, held) else "waiting"
+    days = {each.since + timedelta(days=n) for n in range((each.until - each.since).days + 1)}
+    # A later tier of the same deadline, or the end of what it was about, came before any pass.
+    return "no_pass_ran" if not days & ran else "never_claimed"
+
+
+def _paused(each: Due, held: list[dict[str, Any]]) -> bool:
+    return any(
+        pause["office"] in (None, each.office)
+        and pause["since"][:10] <= each.until.isoformat()
+        and (pause["until"] is None or pause["until"][:10] >= each.since.isoformat())
+        for pause in held
+    )
+
+
+def _bounds(first: date, last: date) -> dict[str, str]:
+    return {"first": first.isoformat(), "last": last.isoformat()}

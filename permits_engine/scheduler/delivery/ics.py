@@ -1,0 +1,47 @@
+"""A deadline as a calendar file (RFC 5545), for the holder's own calendar."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+_ESCAPED = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
+
+
+def event(*, uid: str, stamp: datetime, day: date, summary: str) -> bytes:
+    """A calendar with one event that lasts the whole of a day and reminds a day before.
+
+    The same ``uid`` is the same event: a calendar that has it already is brought up to date.
+    """
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//permits-engine//notices//EN",
+        "METHOD:PUBLISH",
+        "BEGIN:VEVENT",
+        f"UID:{uid}",
+        f"DTSTAMP:{stamp.astimezone(UTC):%Y%m%dT%H%M%SZ}",
+        f"DTSTART;VALUE=DATE:{day:%Y%m%d}",
+        f"DTEND;VALUE=DATE:{day + timedelta(days=1):%Y%m%d}",
+        f"SUMMARY:{summary.translate(_ESCAPED)}",
+        "TRANSP:TRANSPARENT",
+        "BEGIN:VALARM",
+        "ACTION:DISPLAY",
+        "TRIGGER:-P1D",
+        f"DESCRIPTION:{summary.translate(_ESCAPED)}",
+        "END:VALARM",
+        "END:VEVENT",
+        "END:VCALENDAR",
+    ]
+    return b"".join(_folded(line) for line in lines)
+
+
+def _folded(line: str) -> bytes:
+    """A content line in pieces of at most 75 octets, whole characters in each."""
+    data, pieces, room = line.encode(), [], 75
+    while len(data) > room:
+        end = room
+        while data[end] & 0xC0 == 0x80:
+            end -= 1
+        pieces.append(data[:end])
+        data, room = data[end:], 74
+    return b"\r\n ".join([*pieces, data]) + b"\r\n"

@@ -1,0 +1,84 @@
+"""How many first reminders leave on which day: as the tiers alone would have it, and as they are spread."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from permits_engine.domain import notice
+from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.domain.permit import fold
+from permits_engine.domain.situation import Situation
+from permits_engine.execution import Executor
+from permits_engine.store import codec, history
+from permits_engine.store.database import Database, Statement
+from permits_engine.store.schema import permits
+
+BATCH = 500
+_p = permits.c
+_ENDING = Statement(
+    select(_p.permit_id)
+    .where(_p.valid_until >= bindparam("first"), _p.permit_id > bindparam("after"))
+    .order_by(_p.permit_id)
+    .limit(bindparam("size"))
+)
+
+
+def plan(
+    database: Database,
+    executor: Executor,
+    first: date,
+    last: date,
+    progress: Callable[[int], None] | None = None,
+) -> list[dict[str, Any]]:
+    """The load by day and prefecture from one day to another, if nothing else happens to the files.
+
+    Each row: ``day``, ``prefecture``, ``before`` and ``after`` spreading, and the office's ``capacity`` where it
+    states one. Raises ``input.invalid``.
+    """
+    if last < first:
+        raise invalid("to", f"{last} lies before {first}")
+    before: defaultdict[tuple[date, str], int] = defaultdict(int)
+    after: defaultdict[tuple[date, str], int] = defaultdict(int)
+    capacity: dict[str, int | None] = {}
+    cursor, done = "", 0
+    while True:
+        with database.read() as unit:
+            wanted = {"first": first.isoformat(), "after": cursor, "size": BATCH}
+            ids = [row[0] for row in unit.all(_ENDING, wanted)]
+            for permit_id, records in history.streams(unit, ids).items():
+                try:
+                    permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+                    assert permit is not None
+                    rules = executor.adopted.current(unit, permit.jurisdiction).at(first)
+                    s = Situation(permit, first, rules)
+                    days = notice.first_reminder(s)
+                except PermitsError:
+                    continue  # the file is parked and named by status
+                if days is None:
+                    continue
+                for load, day in ((before, days[0]), (after, days[1])):
+                    if first <= day <= last:
+                        load[day, s.prefecture] += 1
+                        if s.prefecture not in capacity:
+                            scope = s.scope(office=s.prefecture)
+                            capacity[s.prefecture] = rules.get("reminders.capacity", first, scope)
+        if not ids:
+            break
+        cursor, done = ids[-1], done + len(ids)
+        if progress is not None:
+            progress(done)
+    return [
+        {
+            "day": day.isoformat(),
+            "prefecture": office,
+            "before": before.get((day, office), 0),
+            "after": after.get((day, office), 0),
+            "capacity": capacity[office],
+        }
+        for day, office in sorted(before.keys() | after.keys())
+    ]

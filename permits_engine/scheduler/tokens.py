@@ -1,0 +1,118 @@
+"""A token in a reminder, with which a portal files the renewal of one permit's one term, once.
+
+It is base64url text of 122 letters: what it says, and an Ed25519 signature by the store's signing key over that
+and over the store's name. Whoever holds it can ask for that renewal and for nothing else; that it was used shows in
+the permit's own history.
+"""
+
+from __future__ import annotations
+
+import binascii
+import uuid
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from datetime import date
+from typing import Any, NamedTuple
+
+from permits_engine.domain.errors import InputError, error, invalid
+from permits_engine.domain.situation import Situation
+
+VERSION = 1
+_SIZE = 1 + 16 + 2 + 4
+_SIGNATURE = 4 + 64
+Sign = Callable[[str], bytes]
+"""Signs a text: the key's four bytes and the signature."""
+Holds = Callable[[bytes, bytes], bool]
+"""Whether a signature over a text is one of the store's."""
+
+
+class Token(NamedTuple):
+    """What a token allows: a renewal of that term of that permit, until a day (inclusive)."""
+
+    permit_id: str
+    term_number: int
+    expires_on: date
+
+    @property
+    def command_id(self) -> str:
+        """The idempotency key under which the request is to be filed: the same token files it once."""
+        return f"token/{self.permit_id}/{self.term_number}"
+
+    def content(self) -> bytes:
+        """What is signed and carried."""
+        return (
+            bytes([VERSION])
+            + uuid.UUID(self.permit_id).bytes
+            + self.term_number.to_bytes(2, "big")
+            + self.expires_on.toordinal().to_bytes(4, "big")
+        )
+
+
+def issue(token: Token, origin: str, sign: Sign) -> str:
+    """The token's text; ``origin`` names the store."""
+    content = token.content()
+    return urlsafe_b64encode(content + sign(_text(content, origin))).decode().rstrip("=")
+
+
+def read(text: str, origin: str, holds: Holds) -> Token:
+    """The token of a text; raises ``input.invalid`` for one that is not this store's."""
+    try:
+        whole = urlsafe_b64decode((text + "=" * (-len(text) % 4)).encode("ascii"))
+    except (binascii.Error, ValueError):
+        raise _forged() from None
+    if (
+        len(whole) != _SIZE + _SIGNATURE
+        or whole[0] != VERSION
+        or urlsafe_b64encode(whole).decode().rstrip("=") != text
+    ):
+        raise _forged()
+    content, signature = whole[:_SIZE], whole[_SIZE:]
+    if not holds(_text(content, origin).encode(), signature):
+        raise _forged()
+    return Token(
+        str(uuid.UUID(bytes=content[1:17])),
+        int.from_bytes(content[17:19], "big"),
+        date.fromordinal(int.from_bytes(content[19:23], "big")),
+    )
+
+
+def usable(token: Token, s: Situation) -> None:
+    """See that the token may be used on the situation's day.
+
+    Raises ``window.closed`` after its last day, ``transition.not_allowed`` where that renewal was asked for
+    already, or the term is not the permit's last one any more.
+    """
+    if s.day > token.expires_on:
+        raise error("window.closed", f"the token could be used until {token.expires_on}; ask at the counter")
+    term = s.term
+    if term is None or term.number != token.term_number or s.renewal_request is not None:
+        raise error(
+            "transition.not_allowed",
+            "the token has been used, or its term is over: the renewal that it is for was asked for already",
+            state=s.application_status,
+            command="request_renewal",
+            allowed=[],
+        )
+
+
+def shown(token: Token) -> dict[str, Any]:
+    """A token for a portal, with the command that it is good for."""
+    return {
+        "permit_id": token.permit_id,
+        "term_number": token.term_number,
+        "expires_on": token.expires_on.isoformat(),
+        "command": {
+            "command": "request_renewal",
+            "permit_id": token.permit_id,
+            "command_id": token.command_id,
+        },
+    }
+
+
+def _text(content: bytes, origin: str) -> str:
+    # A checkpoint begins with the origin alone: no signature of one can be taken for the other's.
+    return f"permits-engine renewal token\n{origin}\n{content.hex()}\n"
+
+
+def _forged() -> InputError:
+    return invalid("TOKEN", "is no token of this store: copy the whole of it from the letter")

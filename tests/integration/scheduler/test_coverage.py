@@ -1,0 +1,109 @@
+"""The account of a period: who should have been told, was told, or why not."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from permits_engine import RequestRenewal
+from permits_engine.domain.errors import InputError
+from permits_engine.scheduler.coverage import Report
+from permits_engine.store.database import Statement
+from tests.integration.engine.conftest import COUNTER, Office
+from tests.integration.scheduler.conftest import Post, run
+from tests.integration.scheduler.test_outbox import refused
+
+
+def account(office: Office, first: str, last: str) -> Report:
+    return office.engine.coverage(date.fromisoformat(first), date.fromisoformat(last))
+
+
+def daily(office: Office, first: str, last: str, post: Post) -> None:
+    day = date.fromisoformat(first)
+    while day <= date.fromisoformat(last):
+        run(office, day.isoformat(), post)
+        day += timedelta(days=1)
+
+
+def test_everybody_told_is_an_account_without_rows(office: Office) -> None:
+    """Each message of the period is counted once, in the period in which it became due."""
+    office.title()
+    daily(office, "2017-10-28", "2017-12-06", Post())
+    report = account(office, "2017-11-01", "2017-12-05")
+    assert (report.permits, report.due, report.told, report.late, report.rows) == (1, 2, 2, 0, [])
+    assert account(office, "2017-11-03", "2017-12-01").due == 0
+    assert account(office, "2017-11-02", "2017-11-02").told == 1
+
+
+def test_who_was_not_told_is_named_with_the_reason(office: Office) -> None:
+    """Renewed in time, no address, refused, paused, overtaken: each as the history has it."""
+    people = {
+        name: office.title(holder_id=office.holder(given_names=name, **fields))
+        for name, fields in (
+            ("Renewed", {}),
+            ("Nowhere", {"email": None}),
+            ("Gone", {"email": "gone@example.org"}),
+            ("Told", {}),
+        )
+    }
+    office.at("2017-11-01")
+    office.engine.execute(RequestRenewal(permit_id=people["Renewed"], on=date(2017, 11, 1)), actor=COUNTER)
+    no = refused("550 5.1.1 no such user", permanent=True)
+    post = Post(lambda letter: no(letter) if letter.to_address == "gone@example.org" else None)
+    daily(office, "2017-11-01", "2017-11-04", post)
+    report = account(office, "2017-11-02", "2017-11-03")
+    assert report.reasons == {"no_address": 1, "refused": 1}
+    assert (report.due, report.told, report.unexplained) == (3, 1, 0)
+    assert {row["permit_id"]: row["reason"] for row in report.rows} == {
+        people["Nowhere"]: "no_address",
+        people["Gone"]: "refused",
+    }
+
+
+def test_days_on_which_no_pass_ran_are_named_as_such(office: Office) -> None:
+    """Down for seven weeks: the reminder that was overtaken meanwhile was told to nobody, and that is said."""
+    office.title()
+    daily(office, "2017-10-30", "2017-10-31", Post())
+    daily(office, "2017-12-20", "2017-12-21", Post())
+    report = account(office, "2017-11-01", "2017-12-31")
+    assert (report.due, report.told, report.late) == (2, 1, 1)
+    assert report.reasons == {"no_pass_ran": 1}
+    assert [row["tier"] for row in report.rows] == ["P90D"]
+
+
+def test_a_pause_explains_what_it_held_back(office: Office) -> None:
+    """With the office, and as long as it lasts."""
+    office.title()
+    office.at("2017-11-01")
+    office.engine.pause("MA-RAB", by="chief", reason="move")
+    daily(office, "2017-11-01", "2017-11-04", Post())
+    assert account(office, "2017-11-01", "2017-11-04").reasons == {"paused": 1}
+    office.engine.resume("MA-RAB", by="chief")
+    daily(office, "2017-11-05", "2017-11-06", Post())
+    assert account(office, "2017-11-01", "2017-11-06").told == 1
+
+
+def test_what_nothing_explains_is_counted_apart(office: Office) -> None:
+    """A file that passes did not look at, for whatever fault, comes out as unexplained."""
+    office.title()
+    with office.engine.database.write() as unit:
+        unit.run(Statement("UPDATE permits SET next_due = NULL"))
+    daily(office, "2017-11-01", "2017-11-05", Post())
+    report = account(office, "2017-11-01", "2017-11-05")
+    assert (report.due, report.told, report.unexplained) == (1, 0, 1)
+    assert report.reasons == {"never_claimed": 1}
+
+
+def test_what_was_recorded_later_was_nobodys_duty_before(office: Office) -> None:
+    """A file that came into the store years after its dates did not have to be told anything then."""
+    office.at("2024-05-02")
+    office.title()
+    daily(office, "2024-05-02", "2024-05-03", Post())
+    assert account(office, "2017-11-01", "2018-02-28").due == 0
+
+
+def test_a_period_that_ends_before_it_begins_is_refused(office: Office) -> None:
+    """With the field that is wrong."""
+    with pytest.raises(InputError, match="to: 2017-11-01 lies before"):
+        account(office, "2017-11-02", "2017-11-01")
