@@ -33,7 +33,7 @@ from permits_engine.projections import rebuilding
 from permits_engine.questions import Questions
 from permits_engine.scheduler import messages, pauses, tokens
 from permits_engine.scheduler.bounces import Bounce
-from permits_engine.store import search, upgrade
+from permits_engine.store import upgrade
 from permits_engine.store.database import Database
 from permits_engine.store.keyring import Keyring, MasterKeys, holds_keys
 from permits_engine.work import Work
@@ -138,7 +138,7 @@ class Engine(Questions, Evidence):
         """
         key_file = Path(keys if keys is not None else default_key_file(target))
         database = Database.open(target, create_ok=True)
-        older = upgrade.initialise(database, simulated=simulated, now=micros(clock()))
+        upgrade.initialise(database, simulated=simulated, now=micros(clock()))
         with database.read() as unit:
             sealed = holds_keys(unit)
         if not sealed and not key_file.exists():
@@ -150,13 +150,16 @@ class Engine(Questions, Evidence):
         )
         signing.ensure(engine.origin)
         engine._adopt_packaged()
-        if older:
-            engine.rebuild("notices")  # what the new columns say of old messages
-        with database.read() as unit:
-            unfilled = search.unfilled(unit)
-        if unfilled:
-            engine.rebuild("search")
+        engine._finish_upgrade()
         return engine
+
+    def _finish_upgrade(self) -> None:
+        with self.database.read() as unit:
+            models = upgrade.to_rebuild(unit)
+        for model in models:
+            self.rebuild(model)
+            with self.database.write() as unit:
+                upgrade.rebuilt(unit, model)
 
     def close(self) -> None:
         """Give back every connection of the engine's own."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from permits_engine.audit import checkpoints, proofs, verification
-from permits_engine.audit.findings import Report
+from permits_engine.audit.findings import Report, Restored
 from permits_engine.audit.notes import Verifier
 from permits_engine.audit.signing import SigningKeys, origin_of
 from permits_engine.execution import Executor
+from permits_engine.reading import iso
 from permits_engine.store import history
+from permits_engine.store.backup import Backup, restores
+from permits_engine.store.backup import backup as make_backup
 from permits_engine.store.database import Database
 
 
@@ -39,7 +43,22 @@ class Evidence:
         in the report; a checkpoint from outside that cannot be used is ``input.invalid`` or
         ``integrity.broken``.
         """
-        return verification.verify(self.database, self.signing, outside=outside, keys=keys, progress=progress)
+        report = verification.verify(
+            self.database, self.signing, outside=outside, keys=keys, progress=progress
+        )
+        with self.database.read() as unit:
+            report.restored = [
+                Restored(iso(each.made_at), each.position, iso(each.recorded_at)) for each in restores(unit)
+            ]
+        return report
+
+    def backup(self, target: str | Path, *, pg_dump: str = "pg_dump") -> Backup:
+        """Copy the store into a new file while it is in use; on PostgreSQL by ``pg_dump``.
+
+        A store that is restored from it says so when it is verified. The key files are not in it. Raises
+        ``input.invalid``, ``store.unavailable``.
+        """
+        return make_backup(self.database, Path(target), now=self.executor.now(), pg_dump=pg_dump)
 
     def checkpoint(self, *, progress: Callable[[int, int], None] | None = None) -> checkpoints.Checkpoint:
         """Seal the history as it stands, and sign its size and Merkle root.

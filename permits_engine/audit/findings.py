@@ -40,11 +40,20 @@ class Finding(msgspec.Struct, omit_defaults=True):
         return self.covers(position) or (self.last or 0) < position <= (self.unclear_to or 0)
 
 
+class Restored(msgspec.Struct, frozen=True):
+    """A backup that the store was restored from: when it was made, and the last event in it."""
+
+    made_at: str
+    position: int
+    recorded_at: str
+
+
 class Report(msgspec.Struct):
     """The outcome of a verification; counts are numbers of events unless they say otherwise.
 
     ``checkpoint`` is the size of the largest kept checkpoint that the history meets, ``outside`` the sizes of
-    those given from outside that were compared, ``signatures`` whether there was a key to check them with.
+    those given from outside that were compared, ``signatures`` whether there was a key to check them with,
+    ``restored`` the backups that the store was restored from, as far as they were made by ``permits backup``.
     """
 
     events: int
@@ -57,6 +66,7 @@ class Report(msgspec.Struct):
     signatures: bool = False
     findings: list[Finding] = msgspec.field(default_factory=list)
     more: int = 0
+    restored: list[Restored] = msgspec.field(default_factory=list)
 
     @property
     def intact(self) -> bool:
@@ -66,6 +76,18 @@ class Report(msgspec.Struct):
     @property
     def statement(self) -> str:
         """What may be said of the history, and no more."""
+        if self.restored:
+            last = self.restored[-1]
+            after = self.events - last.position
+            more = f", and {after} events went on from there" if after > 0 else ""
+            return (
+                f"{self._held}; this is a restored history: from the backup of {last.made_at}, "
+                f"which ended with event {last.position} of {last.recorded_at}{more}"
+            )
+        return self._held
+
+    @property
+    def _held(self) -> str:
         if self.findings:
             others = len(self.findings) + self.more - 1
             rest = f" (and {others} more)" if others else ""

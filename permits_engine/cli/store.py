@@ -115,6 +115,32 @@ def rebuild(
     return 3 if report.differences else 0
 
 
+def backup(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The new file; one that is there is kept.")],
+    pg_dump: Annotated[
+        str, typer.Option("--pg-dump", metavar="PROGRAM", help="PostgreSQL's own tool for dumps.")
+    ] = "pg_dump",
+    json: Json = False,
+) -> None:
+    """Copy the store while it is in use.
+
+    An SQLite database, or a dump for psql. A store restored from it says so to permits verify. The key files
+    are not in it: keep copies of them apart.
+    """
+    from permits_engine.reading import iso
+
+    with open_engine("administrator") as engine:
+        made = engine.backup(Path(file), pg_dump=pg_dump)
+    result = {
+        "file": file,
+        "position": made.position,
+        "recorded_at": iso(made.recorded_at),
+        "made_at": iso(made.made_at),
+    }
+    if not output.result(result, machine=json):
+        output.out(f"{file} holds the history up to event {made.position} of {result['recorded_at']}.")
+
+
 def demo(
     scale: Annotated[
         float, typer.Option("--scale", metavar="F", min=0, max=10, help="Share of the published size.")
@@ -150,4 +176,5 @@ def add_to(app: typer.Typer) -> None:
     app.command("status", epilog=examples("permits status --json"))(status)
     app.command("doctor", epilog=examples("permits doctor"))(doctor)
     app.command("rebuild", epilog=examples("permits rebuild --check", "permits rebuild notices"))(rebuild)
+    app.command("backup", epilog=examples("permits backup permits-2026-11-24.db"))(backup)
     app.command("demo", epilog=examples("permits demo", "permits demo --scale 1 --seed 7 --out demo"))(demo)

@@ -227,6 +227,14 @@ scheduler_pauses = Table(
     _text("ended_by", null=True),
 )
 
+restores = Table(
+    "restores",
+    metadata,
+    Column("made_at", BigInteger, primary_key=True, autoincrement=False),
+    _moment("position"),
+    _moment("recorded_at"),
+)
+
 tracking = Table("tracking", metadata, _id("application_name", key=True), _moment("position"))
 
 # Hashes of the Merkle log, 32 bytes each, up to 256 to a row: level 0 holds those of events.

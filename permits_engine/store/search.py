@@ -45,7 +45,6 @@ _INSERT = Statement(
 )
 _FIND = Statement("SELECT holder_id, permit_id FROM search WHERE token = :token")
 _FORGET = Statement("DELETE FROM search WHERE holder_id = :holder_id")
-_UNFILLED = Statement("SELECT 1 FROM holders WHERE NOT EXISTS (SELECT 1 FROM search) LIMIT 1")
 _OF_HOLDER = Statement("SELECT token, permit_id FROM search WHERE holder_id = :holder_id")
 
 
@@ -151,8 +150,3 @@ def forget(unit: Unit, holder_id: str) -> int:
 def held(unit: Unit, holder_id: str) -> set[tuple[bytes, str]]:
     """Token and permit of every entry about a person."""
     return {(bytes(row[0]), row[1]) for row in unit.all(_OF_HOLDER, {"holder_id": holder_id})}
-
-
-def unfilled(unit: Unit) -> bool:
-    """Whether there are people and no entry about anybody: a store from before the index."""
-    return unit.one(_UNFILLED) is not None
