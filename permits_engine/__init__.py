@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from permits_engine.access import Reader
     from permits_engine.commands import (
         AnnulRemoval,
         ClosePermit,
@@ -55,11 +56,14 @@ if TYPE_CHECKING:
     from permits_engine.domain.events import Actor
     from permits_engine.engine import Engine
     from permits_engine.outcomes import Outcome
+    from permits_engine.person import Person
+    from permits_engine.projections.queries import Page
     from permits_engine.reading import PermitView
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "permits_engine.access": ("Reader",),
     "permits_engine.commands": (
         "AnnulRemoval",
         "OrderRemoval",
@@ -106,6 +110,8 @@ _HOMES = {
     "permits_engine.domain.events": ("Actor",),
     "permits_engine.engine": ("Engine",),
     "permits_engine.outcomes": ("Outcome",),
+    "permits_engine.person": ("Person",),
+    "permits_engine.projections.queries": ("Page",),
     "permits_engine.reading": ("PermitView",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
@@ -133,9 +139,12 @@ __all__ = [
     "NotifyDecision",
     "OrderRemoval",
     "Outcome",
+    "Page",
     "PermitView",
     "PermitsError",
+    "Person",
     "PolicyError",
+    "Reader",
     "RecordExit",
     "RecordFact",
     "RecordOpinion",
@@ -162,7 +171,12 @@ def __getattr__(name: str) -> Any:
     """Load a public name when it is first asked for, so that importing the package costs nothing."""
     home = _HOME_OF.get(name)
     if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from permits_engine.deprecations import renamed
+
+        new = renamed(name)
+        if new is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return globals().get(new) or __getattr__(new)
     value = getattr(import_module(home), name)
     globals()[name] = value
     return value

@@ -1,0 +1,118 @@
+"""The public API as a host's type checker sees it: mypy checks this file, nothing runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, assert_type
+
+from sqlalchemy import Connection
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy.orm import Session
+
+from permits_engine import (
+    Actor,
+    Command,
+    ConflictError,
+    Engine,
+    Exclusion,
+    LodgeApplication,
+    Outcome,
+    PermitsError,
+    PermitView,
+    RegisterHolder,
+    RenewPermit,
+)
+from permits_engine.testing import FakeClock, Letters, Office, a_title, given
+
+officer = Actor(id="officer-17", role="counter", prefecture="MA-RAB")
+assert_type(officer.prefecture, str | None)
+
+
+def opening(host: SqlEngine) -> None:
+    """By address, by the host's engine, as a context."""
+    with Engine.open("sqlite:///permits.db", keys=Path("permits.keys")) as engine:
+        assert_type(engine, Engine)
+    assert_type(Engine.open(host, clock=lambda: datetime.now(UTC), operator="portal"), Engine)
+    assert_type(Engine.initialise("sqlite:///permits.db", keys="permits.keys"), Engine)
+
+
+def acting(engine: Engine, session: Session, connection: Connection, permit_id: str) -> None:
+    """Commands with their outcomes, in the engine's transaction or the host's."""
+    holder = RegisterHolder(
+        family_name="Diallo",
+        given_names="Aminata",
+        birth_date=date(1990, 4, 1),
+        sex="F",
+        nationality="SEN",
+        language="fr",
+    )
+    outcome = engine.execute(holder, actor=officer)
+    assert_type(outcome, Outcome)
+    assert_type(outcome.holder_id, str | None)
+    assert_type(outcome.events, tuple[str, ...])
+    assert_type(outcome.replayed, bool)
+    assert outcome.holder_id is not None
+    filing = LodgeApplication(
+        holder_id=outcome.holder_id,
+        jurisdiction="MA",
+        category="ordinary",
+        prefecture="MA-RAB",
+        on=date(2016, 12, 20),
+        command_id="form-1",
+        expected_version=0,
+    )
+    engine.execute(filing, actor=officer, session=session)
+    engine.execute(filing, actor=officer, session=connection)
+    shorter = Exclusion(fact="x", reasons_in_fact="y", reasons_in_law="z")
+    renewal: Command = RenewPermit(permit_id=permit_id, term="P1Y", exclusion=shorter)
+    assert_type(engine.check(renewal, actor=officer), tuple[str, ...])
+    assert_type(engine.allowed(permit_id, actor=officer), list[str])
+    answers = engine.execute_many([renewal, (filing, officer)], actor=officer)
+    assert_type(answers, Iterator[Outcome | PermitsError])
+
+
+def reading(engine: Engine, permit_id: str) -> None:
+    """Views, and what is read as somebody."""
+    view = engine.permit(permit_id, as_of=date(2017, 1, 1), known_at=datetime.now(UTC))
+    assert_type(view, PermitView)
+    assert_type(view.valid_until, date | None)
+    assert_type(view.lawful_stay, bool)
+    assert_type(engine.history(permit_id), list[dict[str, Any]])
+    reader = engine.as_(officer, purpose="complaint 12/2017")
+    assert_type(reader.permit(permit_id), PermitView)
+    assert_type(reader.holder("x").birth_date, date | None)
+    page = reader.find(name="diallo", birth_date=date(1990, 4, 1), limit=20)
+    assert_type(page.next, str | None)
+    assert_type(page[0], dict[str, Any])
+    assert_type(engine.find(status="active", after=page.next)[0]["permit_id"], Any)
+    assert_type(engine.subscribe(after=7, timeout=None), Iterator[dict[str, Any]])
+
+
+def refusals(problem: PermitsError) -> None:
+    """Errors by family, code and details."""
+    assert_type(problem.code, str)
+    assert_type(problem.details, dict[str, Any])
+    if isinstance(problem, ConflictError):
+        assert_type(problem, ConflictError)
+
+
+def kit() -> None:
+    """The testing kit."""
+    with Office.in_memory(date(2016, 12, 1)) as office:
+        assert_type(office.engine, Engine)
+        assert_type(office.clock, FakeClock)
+        assert_type(office.letters, Letters)
+        assert_type(office.run_scheduler("2018-01-02"), list[dict[str, Any]])
+        story = given(*a_title(), office=office)
+        assert_type(story.when_scheduler_runs(date(2018, 1, 2)).outcome, Outcome)
+
+
+def mistakes(engine: Engine, permit_id: str) -> None:
+    """What a type checker has to refuse: each ignore would itself be an error if it did not."""
+    engine.execute("renew_permit", actor=officer)  # type: ignore[arg-type]
+    engine.execute(RenewPermit(permit_id=permit_id))  # type: ignore[call-arg]
+    RenewPermit(permit_id=permit_id, card=1)  # type: ignore[call-arg]
+    engine.permit(permit_id, as_of="2017-01-01")  # type: ignore[arg-type]
+    Actor(id="x")  # type: ignore[call-arg]
