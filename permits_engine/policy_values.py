@@ -31,7 +31,7 @@ CODES = {
 LONGEST = 100 * 366
 """Days: a longer period is a slip of the pen."""
 _SILENT = frozenset(each.value for each in Silence)
-_WANTED = {
+WANTED = {
     "period": "an ISO 8601 period such as P3M, or unset, unlimited or unknown",
     "count": "an ISO 8601 period such as P15D, or unset, unlimited or unknown",
     "code": "one word",
@@ -73,7 +73,7 @@ def typed(row: Row, rule: str) -> Any:
         period = _period(row.name, value)
         return Count(period, row.counting, row.roll == "next_working_day", rule) if delay else period
     if not _READERS[kind](value):
-        raise MisfitError("value", f"{row.name} takes {_WANTED[kind]}")
+        raise MisfitError("value", f"{row.name} takes {WANTED[kind]}")
     if kind == "code" and value not in CODES.get(row.name, (value,)):
         raise MisfitError("value", f"{row.name} is one of {', '.join(CODES[row.name])}")
     if kind == "window":
@@ -86,7 +86,7 @@ def typed(row: Row, rule: str) -> Any:
 def _period(name: str, value: Any) -> Period:
     period = _parsed(value)
     if period is None:
-        raise MisfitError("value", f"{name} takes {_WANTED['period']}")
+        raise MisfitError("value", f"{name} takes {WANTED['period']}")
     if period.years * 366 + period.months * 31 + period.days > LONGEST:
         raise MisfitError("value", f"{value} is longer than a century")
     if name.startswith("term.") and (period.hours or period == Period()):

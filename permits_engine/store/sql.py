@@ -175,10 +175,14 @@ class Unit:
             cursor = self._connection.cursor()
             cursor.row_factory = None
             return cursor
+        from psycopg import Cursor, pq
         from psycopg.rows import tuple_row
 
         if name is None:
-            return self._connection.cursor(binary=True, row_factory=tuple_row)
+            # Not the connection's own kind, which a host may have chosen (Django's binds on the client's side).
+            cursor = Cursor(self._connection, row_factory=tuple_row)
+            cursor.format = pq.Format.BINARY
+            return cursor
         return self._connection.cursor(f"{name}_{next(_numbers)}", binary=True, row_factory=tuple_row)
 
 

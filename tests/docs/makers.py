@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from permits_engine.domain import diagram
 from permits_engine.domain.lifecycle import ACTS_FROM
 from permits_engine.register.reading import COLUMNS, NEEDED
 from permits_engine.register.rows import CODES
+from tests.docs import reference
 
 
 def _diagram() -> str:
@@ -32,10 +34,25 @@ def _codes() -> str:
     return "\n".join([*lines, *(f"| `{code}` | {meaning} |" for code, meaning in CODES.items())])
 
 
+def _source(name: str) -> str:
+    """A program of the checkout, shown and not run: the tests run the program itself."""
+    text = (Path(__file__).resolve().parents[2] / name).read_text(encoding="utf-8")
+    return f"```py\n{text}```"
+
+
 MAKERS: dict[str, Callable[[], str]] = {
     "diagram": _diagram,
     "commands by state": diagram.table,
     "acts from": _acts,
     "register columns": _columns,
     "register codes": _codes,
+    "commands": reference.commands,
+    "events": reference.events,
+    "errors": reference.error_codes,
+    "parameters": reference.parameters,
+    "reading": reference.reading,
+    "portal": lambda: _source("examples/portal/app.py"),
+    "feed": lambda: _source("examples/feed.py"),
+    "flask": lambda: _source("examples/flask_host.py"),
+    "django": lambda: _source("examples/django_host.py"),
 }

@@ -1,0 +1,1 @@
+"""A small prefecture portal on the engine: see ``app.py``."""

@@ -1,0 +1,44 @@
+"""The page of guarantees names tests that are there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+from tests.docs.pages import ROOT
+
+PAGE = ROOT / "docs" / "guarantees.md"
+_ROWS = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+ROWS = [line for line in _ROWS if not line.startswith(("| what holds", "| ---"))]
+
+
+@cache
+def _tests_of(path: Path) -> dict[str, str | None]:
+    """The tests of a file with the claims in their docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {
+        each.name: ast.get_docstring(each)
+        for each in ast.walk(tree)
+        if isinstance(each, ast.FunctionDef) and each.name.startswith("test_")
+    }
+
+
+def test_every_guarantee_names_a_test_that_is_there() -> None:
+    """Each row has a sentence and at least one test, which exists and states its claim."""
+    assert len(ROWS) > 30
+    for row in ROWS:
+        _, sentence, held, _ = row.split("|")
+        assert sentence.strip().endswith("."), row
+        named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", held)
+        assert named, f"no test holds: {sentence}"
+        for path, name in named:
+            found = _tests_of(ROOT / path)
+            assert found.get(name), f"{path}::{name} is not there, or states no claim"
+
+
+def test_every_guarantee_stands_once() -> None:
+    """A test may hold several sentences, but no sentence stands twice."""
+    sentences = [row.split("|")[1].strip() for row in ROWS]
+    assert len(set(sentences)) == len(sentences)
