@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -152,3 +153,18 @@ def test_a_host_with_its_own_alembic_keeps_it(store_url: str) -> None:
         assert connection.exec_driver_sql("SELECT * FROM alembic_version").fetchall() == [("theirs",)]
     database.close()
     engine.dispose()
+
+
+@pytest.mark.parametrize("revision", upgrade.REVISIONS[1:])
+def test_a_migration_only_adds(revision: str) -> None:
+    """Whoever is at work with the earlier version goes on: nothing that it knows is taken away or made stricter.
+
+    What is no longer used is taken away by a migration of a later release, when nobody uses it any more.
+    """
+    folder = Path(permits_engine.store.__file__).parent / "migrations" / "versions"
+    [script] = folder.glob(f"{revision}_*.py")
+    text = script.read_text(encoding="utf-8").upper()
+    for word in ("DROP ", "RENAME ", "ALTER COLUMN", "SET NOT NULL", "DELETE FROM", "TRUNCATE TABLE"):
+        assert word not in text, f"{script.name}: {word}"
+    for added in re.findall(r"ADD COLUMN[^;\"]*", text):
+        assert "NOT NULL" not in added or "DEFAULT" in added, f"{script.name}: {added}"
