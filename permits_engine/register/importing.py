@@ -30,7 +30,6 @@ from permits_engine.register.rejects import Rejects, default_place
 from permits_engine.register.rows import BadRow, Checks, Record
 from permits_engine.store import codec, history, search
 from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.ids import uuid7
 from permits_engine.store.keyring import NEW_KEY, Cipher
 from permits_engine.store.schema import commands, holders
 from permits_engine.store.sql import among
@@ -126,6 +125,7 @@ class _Import:
         self.run_id = executor.new_id()
         self.report = Report(encoding=file.encoding, separator=file.separator, ignored_columns=file.ignored)
         self._checks: Checks | None = None
+        self._plans: Planner | None = None
         self._index = self._index_key()
 
     def run(self, progress: Progress | None) -> None:
@@ -287,14 +287,12 @@ class _Import:
 
     def _planner(self, checks: Checks) -> Planner:
         executor = self.executor
-        now, random = executor.now(), executor.random
-        return Planner(
-            checks,
-            now=now,
-            new_id=lambda: uuid7(now, random),
-            operator=executor.operator,
-            correlation_id=self.run_id,
-        )
+        if self._plans is None or self._plans.checks is not checks:
+            self._plans = Planner(
+                checks, random=executor.random, operator=executor.operator, correlation_id=self.run_id
+            )
+        self._plans.now = executor.now()
+        return self._plans
 
     def _index_key(self) -> Cipher:
         keyring = self.executor.keyring

@@ -25,13 +25,16 @@ from permits_engine.domain.situation import Situation
 from permits_engine.projections import notice_rows
 from permits_engine.projections.rows import evaluated
 from permits_engine.register.rows import Checks, Record
-from permits_engine.store.ids import derived
+from permits_engine.store.ids import derived, uuid7
 
 REGISTER = e.Actor("register", "administrator")
 """For whom an imported fact is recorded: the old register itself."""
 CLOCK = e.Actor("scheduler", "scheduler")
 BEFORE = "before_import"
 """Why a message about a deadline that had passed before the import is not sent."""
+
+MOST_COURSES = 512
+"""Different sets of dates that are remembered at a time, of open, granted and refused files each."""
 
 _AT_ONCE = frozenset({"title_lapsed", "receipt_extended", "decision_notified"})
 
@@ -47,27 +50,34 @@ class Plan(msgspec.Struct):
     notices: list[tuple[dict[str, Any], e.Event, e.Event]]
 
 
+class _Course(msgspec.Struct):
+    """What became of every file with the same dates: the clock's acts, the row, and the messages due today."""
+
+    acts: list[Draft]
+    row: dict[str, Any]
+    due: list[notice.Notice]
+
+
 class Planner:
-    """Makes plans under the policy of one jurisdiction, on one day."""
+    """Makes plans under the policy of one jurisdiction, on one day.
+
+    ``now`` is the moment of the batch, in microseconds since the epoch. An office decides many files on one day:
+    what time has made of a file is worked out once for all that share their dates.
+    """
 
     def __init__(
-        self,
-        checks: Checks,
-        *,
-        now: int,
-        new_id: Callable[[], str],
-        operator: str,
-        correlation_id: str,
+        self, checks: Checks, *, random: Callable[[int], bytes], operator: str, correlation_id: str
     ) -> None:
         self.checks = checks
         self.policy = checks.policy
         self.today = checks.today
         self.rules = checks.rules
-        self.now = now
-        self.new_id = new_id
+        self.now = 0
+        self.random = random
         self.operator = operator
         self.correlation_id = correlation_id
         self._outside = e.Basis(self.policy.digest, (e.REGISTER,))
+        self._courses: dict[str | None, dict[Any, _Course]] = {}
 
     def plan(self, record: Record) -> Plan:
         """The events and rows of a record."""
@@ -90,21 +100,55 @@ class Planner:
             self._stamp(d.kind, d.effective_on, REGISTER, self._outside, **d.fields)
             for d in self._facts(record, holder_id)
         ]
-        permit = fold(permit_id, enumerate(events, 1))
+        course = self._course(record, permit_id, events)
+        events += [
+            self._stamp(
+                act.kind,
+                act.effective_on,
+                CLOCK,
+                e.Basis(self.policy.digest, (e.REGISTER, *act.rules)),
+                **act.fields,
+            )
+            for act in course.acts
+        ]
+        own = {
+            "permit_id": permit_id,
+            "holder_id": holder_id,
+            "prefecture": record.prefecture,
+            "criterion": record.criterion,
+            "nationality": record.nationality,
+            "sex": record.sex,
+            "age": c.ages(record.birth_date, record.lodged_on),
+        }
+        past = [each for each in course.due if is_past(each, self.today)]
+        notices = [self._suppressed(each, record, own) for each in past]
+        return Plan(holder_id, permit_id, person, events, course.row | own, notices)
+
+    def new_id(self) -> str:
+        """A time-ordered identity of this batch."""
+        return uuid7(self.now, self.random)
+
+    def _course(self, r: Record, permit_id: str, facts: list[e.Event]) -> _Course:
+        """What has become of a file: of nothing but its category and its dates, whoever and wherever it is."""
+        known = self._courses.setdefault(r.decision, {})
+        key = (r.category, r.lodged_on, r.decided_on, r.valid_from, r.valid_until)
+        found = known.get(key)
+        if found is not None:
+            return found
+        permit = fold(permit_id, enumerate(facts, 1))
         assert permit is not None
-        for draft in self._clock(permit):
-            basis = e.Basis(self.policy.digest, (e.REGISTER, *draft.rules))
-            event = self._stamp(draft.kind, draft.effective_on, CLOCK, basis, **draft.fields)
+        acts = self._clock(permit)
+        for act in acts:
+            event = self._stamp(act.kind, act.effective_on, CLOCK, None, **act.fields)
             apply(permit, permit.version + 1, event)
-            events.append(event)
-        s = Situation(permit, self.today, self.policy.at(self.today))
-        row, due = evaluated(s, settled=True)
-        past = [each for each in due if is_past(each, self.today)]
-        if len(past) < len(due):
+        row, due = evaluated(Situation(permit, self.today, self.policy.at(self.today)), settled=True)
+        if not all(is_past(each, self.today) for each in due):
             # The next pass has something to say; one for a day before today has not.
             row["next_due"] = self.today.isoformat()
-        notices = [self._suppressed(each, s, record.language) for each in past]
-        return Plan(holder_id, permit_id, person, events, row, notices)
+        if len(known) >= MOST_COURSES:
+            del known[next(iter(known))]
+        found = known[key] = _Course(acts, row, due)
+        return found
 
     # --- the register's own facts -------------------------------------------------------------------------
 
@@ -164,22 +208,22 @@ class Planner:
         return duties.due(case)
 
     def _suppressed(
-        self, due: notice.Notice, s: Situation, language: str | None
+        self, due: notice.Notice, record: Record, own: dict[str, Any]
     ) -> tuple[dict[str, Any], e.Event, e.Event]:
         """A message that will never be sent: its row, and the two events of its stream."""
-        permit = s.permit
+        permit_id = own["permit_id"]
         fell_due = self._stamp(
             e.NoticeDue,
             self.today,
             CLOCK,
             None,
-            permit_id=permit.permit_id,
-            holder_id=permit.holder_id,
+            permit_id=permit_id,
+            holder_id=own["holder_id"],
             kind=due.kind,
             to=due.to,
             anchor=due.anchor,
-            office=s.prefecture,
-            language=language or "",
+            office=record.prefecture,
+            language=record.language or "",
             tier=due.tier,
             due_on=due.due_on,
             deadline=due.deadline,
@@ -187,7 +231,7 @@ class Planner:
         )
         assert isinstance(fell_due, e.NoticeDue)
         dropped = self._stamp(e.NoticeSuppressed, self.today, CLOCK, None, reason=BEFORE)
-        row = notice_rows.first_row(derived(f"notice/{due.key(permit.permit_id)}"), fell_due, self.now)
+        row = notice_rows.first_row(derived(f"notice/{due.key(permit_id)}"), fell_due, self.now)
         return notice_rows.after(row, dropped, 2, self.now), fell_due, dropped
 
     def _stamp(

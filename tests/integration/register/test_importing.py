@@ -218,6 +218,34 @@ def test_the_read_models_equal_rebuilt_ones(today: Office, take_over: Import) ->
     assert report.streams > 200
 
 
+def test_files_with_the_same_dates_differ_in_everything_else(today: Office, take_over: Import) -> None:
+    """What time made of a file is worked out once for its dates; the rows are each file's own all the same."""
+    people = [
+        {
+            "sexe": sex,
+            "nationalite": nation,
+            "prefecture": office,
+            "date_naissance": birth,
+            "langue": language,
+        }
+        for sex, nation, office, birth, language in (
+            ("F", "SEN", "MA-RAB", "1980-01-01", "fr"),
+            ("M", "SYR", "MA-OUJ", "2013-01-01", "ar"),
+            ("X", "NGA", "MA-CAS.HH", "1999-12-31", ""),
+        )
+    ]
+    courses: list[dict[str, str]] = [{}, {"critere": "R1"}, REFUSED, PENDING, {"date_fin": "2016-09-09"}]
+    courses += [{"categorie": "ordinary", "critere": ""}, PENDING | {"categorie": "ordinary", "critere": ""}]
+    lines = [person | course for course in courses for person in people]
+    report = take_over([row(numero_dossier=str(n), **each) for n, each in enumerate(lines)])
+    assert report.imported == len(lines)
+    assert today.engine.rebuild(check=True).differences == []
+    counted = {
+        each["nationality"]: each["applications"] for each in today.engine.results(by=("nationality",))
+    }
+    assert counted == {"SEN": 7, "SYR": 7, "NGA": 7}
+
+
 def test_a_file_without_rejects_leaves_none(today: Office, take_over: Import, tmp_path: Path) -> None:
     """Nothing rejected: ``rejects`` is null and no file is made."""
     assert take_over([GOOD]).rejects is None
