@@ -261,7 +261,9 @@ def test_roles_of_the_database_may_verify_or_sign_and_no_more(
     with psycopg.connect(postgresql_url, autocommit=True) as connection:
         for role in roles:
             connection.execute(f"CREATE ROLE {role}")
-            connection.execute(f"GRANT SELECT ON permits_version, head, events, tiles, checkpoints TO {role}")
+            connection.execute(
+                f"GRANT SELECT ON permits_version, head, events, tiles, checkpoints, restores TO {role}"
+            )
         connection.execute(f"GRANT INSERT, UPDATE ON tiles TO {roles[1]}")
         connection.execute(f"GRANT INSERT ON checkpoints TO {roles[1]}")
     try:
