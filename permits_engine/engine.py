@@ -31,6 +31,7 @@ from permits_engine.outcomes import Outcome, micros, not_found, valid_actor
 from permits_engine.policy_files import PACKAGED, packaged
 from permits_engine.projections import rebuilding
 from permits_engine.questions import Questions
+from permits_engine.reviewing import Reviews
 from permits_engine.scheduler import messages, pauses, tokens
 from permits_engine.scheduler.bounces import Bounce
 from permits_engine.store import upgrade
@@ -55,7 +56,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Engine(Questions, Evidence):
+class Engine(Questions, Evidence, Reviews):
     """An open store. Thread-safe; nothing is global, no thread is started, nothing is logged or printed."""
 
     def __init__(

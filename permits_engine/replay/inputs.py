@@ -1,0 +1,246 @@
+"""The recorded input of every decision: which events one command led to, and what it must have said.
+
+A decision's events hold all that it was decided on, except words that are sealed under the holder's key. These
+are no ground of any rule; what matters is whether there were any, and that can be seen without the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from permits_engine.domain import events as e
+
+SEALED = "(sealed)"
+"""Stands for words that only the holder's key opens."""
+
+CLOCK = "run_clock"
+_CLOCKS = (
+    e.ReceiptExtended,
+    e.ApplicationReturned,
+    e.ImplicitlyRefused,
+    e.ImplicitlyGranted,
+    e.Lapsed,
+    e.LostByAbsence,
+)
+
+Numbered = tuple[int, e.Event]
+
+
+class Decided(NamedTuple):
+    """What one command led to: its name, its events with their versions, and the moment of deciding.
+
+    ``decided_at`` is in microseconds since the epoch, exact to the millisecond.
+    """
+
+    name: str
+    events: tuple[Numbered, ...]
+    decided_at: int
+
+    @property
+    def first(self) -> e.Event:
+        """The event that tells what was asked."""
+        return self.events[0][1]
+
+    @property
+    def version(self) -> int:
+        """The version of the first event."""
+        return self.events[0][0]
+
+    @property
+    def imported(self) -> bool:
+        """Whether it came in with an old register: a fact from outside, decided by no rule here."""
+        return self.first.basis is not None and self.first.basis.imported
+
+    def day(self, time_zone: str) -> date:
+        """The legal day on which it was decided."""
+        return day_of(self.decided_at, time_zone)
+
+
+def day_of(moment: int, time_zone: str) -> date:
+    """The legal day of a moment given in microseconds since the epoch."""
+    return datetime.fromtimestamp(moment / 1_000_000, UTC).astimezone(_zone(time_zone)).date()
+
+
+_zones: dict[str, ZoneInfo] = {}
+
+
+def _zone(name: str) -> ZoneInfo:
+    found = _zones.get(name)
+    return found if found is not None else _zones.setdefault(name, ZoneInfo(name))
+
+
+def decisions(history: Sequence[Numbered], recorded: Sequence[int]) -> Iterator[Decided]:
+    """The events of one file, command by command; ``recorded`` are their recorded times.
+
+    What follows from a command in the same breath stands behind it: a receipt, a title given back, the second
+    half of a correction, and of a pass of the scheduler every act that it recorded.
+    """
+    start = 0
+    for at in range(1, len(history) + 1):
+        if at < len(history) and _belongs(history[start][1], history[at - 1][1], history[at][1]):
+            continue
+        first = history[start][1]
+        yield Decided(_name_of(first), tuple(history[start:at]), _moment(first.event_id, recorded[start]))
+        start = at
+
+
+def _belongs(first: e.Event, before: e.Event, event: e.Event) -> bool:
+    if event.correlation_id != first.correlation_id:
+        return False
+    if isinstance(event, e.ReceiptIssued):
+        return isinstance(before, e.ApplicationLodged | e.RenewalRequested | e.DocumentsSupplied)
+    if isinstance(event, e.Reinstated | e.RemovalAnnulled):
+        return isinstance(before, e.AppealDecided) and before.effective_on == event.effective_on
+    if isinstance(event, e.Corrected):
+        return event.field == "regular" and isinstance(before, e.Corrected)
+    return of_clock(event) and of_clock(first) and event.command_id == first.command_id
+
+
+def of_clock(event: e.Event) -> bool:
+    """Whether time alone brought the event about."""
+    return isinstance(event, _CLOCKS) or (isinstance(event, e.Renewed) and event.track == "automatic")
+
+
+def _moment(event_id: str, recorded_at: int) -> int:
+    """When it was decided: the event's own id says so (RFC 9562); PostgreSQL records at commit, a little later."""
+    try:
+        identity = UUID(event_id)
+    except ValueError:
+        return recorded_at
+    return (identity.int >> 80) * 1000 if identity.version == 7 else recorded_at
+
+
+def _name_of(first: e.Event) -> str:
+    return CLOCK if of_clock(first) else _COMMANDS.get(type(first), "")
+
+
+_COMMANDS: dict[type[e.Event], str] = {
+    e.ApplicationLodged: "lodge_application",
+    e.RenewalRequested: "request_renewal",
+    e.DocumentsSupplied: "supply_documents",
+    e.DocumentsRequested: "request_documents",
+    e.DecisionExtended: "extend_decision",
+    e.OpinionRecorded: "record_opinion",
+    e.Issued: "issue_permit",
+    e.Refused: "refuse_application",
+    e.Renewed: "renew_permit",
+    e.RenewalRefused: "refuse_renewal",
+    e.Revoked: "revoke_permit",
+    e.DecisionNotified: "notify_decision",
+    e.Appealed: "lodge_appeal",
+    e.AppealDecided: "decide_appeal",
+    e.ExitRecorded: "record_exit",
+    e.ReturnRecorded: "record_return",
+    e.Transferred: "transfer_file",
+    e.CardReplaced: "replace_card",
+    e.Closed: "close_permit",
+    e.Corrected: "correct_record",
+    e.FactNoted: "record_fact",
+    e.RemovalOrdered: "order_removal",
+    e.RemovalAnnulled: "annul_removal",
+}
+
+
+class _Exclusion:
+    """An exclusion whose words are sealed."""
+
+    @staticmethod
+    def model_dump() -> dict[str, str]:
+        return {"fact": SEALED, "reasons_in_fact": SEALED, "reasons_in_law": SEALED}
+
+
+def commands(made: Decided) -> list[Any]:
+    """What the command may have said, the likeliest first.
+
+    More than one where the events leave it open: whether a term was asked for or is the policy's own, whether
+    the sealed proof of a notification was blank.
+    """
+    first = made.first
+    if made.name == CLOCK:
+        return [SimpleNamespace(name=CLOCK, on=first.effective_on)]
+    fields = [_FIELDS[type(first)](first)] if type(first) in _FIELDS else [{}]
+    if isinstance(first, e.Issued | e.Renewed):
+        fields = [{**fields[0], "term": term} for term in (None, first.term)]
+    if isinstance(first, e.Corrected) and first.value is None and first.field == "proof":
+        fields = [{**fields[0], "value": value} for value in (SEALED, " ")]
+    return [SimpleNamespace(name=made.name, on=first.effective_on, **each) for each in fields]
+
+
+def _words(event: e.Event) -> str:
+    return SEALED if event.sealed is not None else ""
+
+
+def _reasons(x: Any) -> dict[str, Any]:
+    return {"reasons_in_fact": _words(x), "reasons_in_law": _words(x)}
+
+
+_FIELDS: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
+    e.ApplicationLodged: lambda x: {
+        "permit_id": None,
+        "holder_id": x.holder_id,
+        "jurisdiction": x.jurisdiction,
+        "category": x.category,
+        "criterion": x.criterion,
+        "prefecture": x.prefecture,
+        "file_number": _words(x) or None,
+        "missing": x.missing,
+    },
+    e.RenewalRequested: lambda x: {"missing": x.missing},
+    e.DocumentsSupplied: lambda x: {"documents": x.documents},
+    e.DocumentsRequested: lambda x: {"documents": x.documents, "reason": _words(x)},
+    e.DecisionExtended: lambda x: {"reason": x.reason, "until": x.until},
+    e.OpinionRecorded: lambda x: {"body": x.body, "favourable": x.favourable, "reasons": _words(x)},
+    e.Issued: lambda x: {"card_number": _words(x) or None},
+    e.Renewed: lambda x: {
+        "card_number": _words(x) or None,
+        "exclusion": _Exclusion() if x.excluded else None,
+    },
+    e.Refused: _reasons,
+    e.RenewalRefused: _reasons,
+    e.Revoked: lambda x: {"ground": x.ground, **_reasons(x)},
+    e.DecisionNotified: lambda x: {
+        "mode": x.mode,
+        "proof": SEALED if x.proven else None,
+        "decision_version": x.decision_version,
+    },
+    e.Appealed: lambda x: {"body": x.body, "against": x.against, "at": x.at},
+    e.AppealDecided: lambda x: {
+        "outcome": x.outcome,
+        "reasons": _words(x),
+        "against": x.against,
+        "at": x.at,
+    },
+    e.Transferred: lambda x: {"prefecture": x.prefecture},
+    e.CardReplaced: lambda x: {"reason": x.reason, "card_number": _words(x) or None},
+    e.Closed: lambda x: {"reason": x.reason},
+    e.Corrected: lambda x: {
+        "of_version": x.of_version,
+        "field": x.field,
+        "value": SEALED if x.value is None else x.value,
+        "reason": _words(x),
+    },
+    e.FactNoted: lambda x: {"kind": x.kind, "since": x.since, "until": x.until, "evidence": SEALED},
+    e.RemovalOrdered: lambda x: {
+        "ground": x.ground,
+        "notified_at": x.notified_at,
+        "reasons": _words(x) or None,
+    },
+    e.RemovalAnnulled: lambda x: {"reasons": _words(x) or None},
+}
+
+
+__all__ = [
+    "CLOCK",
+    "SEALED",
+    "Decided",
+    "Numbered",
+    "commands",
+    "day_of",
+    "decisions",
+    "of_clock",
+]

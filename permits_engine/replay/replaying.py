@@ -1,0 +1,43 @@
+"""``permits replay``: the work on one part, and the run over a whole history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from permits_engine.domain.facts import Fact
+from permits_engine.replay.deciding import Again, again
+from permits_engine.replay.running import Hands, Run
+from permits_engine.replay.sources import Part, Source
+
+MOST = 1000
+"""Differences that are told one by one; all are counted."""
+
+
+def part_again(source: Source, part: Part) -> Again:
+    """Decide every file of a part again."""
+    report = Again()
+
+    def facts_of(holder_id: str, before: int) -> tuple[Fact, ...]:
+        return tuple(fact for at, fact in source.facts(holder_id) if at <= before)
+
+    for file in source.files(part):
+        again(file.permit_id, file.history, file.recorded, source.policy, facts_of, report)
+    del report.differences[MOST:]
+    return report
+
+
+def replay(
+    source: Source,
+    name: str,
+    *,
+    hands: Hands | None = None,
+    state: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Again:
+    """Decide a whole history again; with a ``state`` file a run that was stopped goes on."""
+    run = Run(
+        "replay", name, source, Again(), lambda whole, more: whole.add(more, MOST),
+        hands=hands, state=state, progress=progress,
+    )  # fmt: skip
+    return run.resumed(Again).over(part_again)

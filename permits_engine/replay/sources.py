@@ -1,0 +1,198 @@
+"""Where a history is read from, part by part: the live store, or a folder of Parquet files.
+
+A part holds whole files of permits; whoever works on it needs no other one. What a process is told of a source
+is its place: an address and the position up to which the history counts, so that all see the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from permits_engine.adopted import Adopted
+from permits_engine.domain import events as e
+from permits_engine.domain.errors import error
+from permits_engine.domain.facts import Fact
+from permits_engine.domain.policy import Policy
+from permits_engine.store import codec, history
+from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.history import StoredRecord
+
+FILES = 500
+"""Permits in one part of a live store."""
+
+_CEILINGS = Statement(
+    """SELECT stream FROM events WHERE version = 1 AND name LIKE 'permit.%' AND position <= :until
+    AND stream > :after ORDER BY stream LIMIT :size"""
+)
+_COUNT = Statement(
+    """SELECT count(*) FROM events WHERE version = 1 AND name LIKE 'permit.%' AND position <= :until"""
+)
+_RANGE = Statement(
+    """SELECT position, stream, version, name, recorded_at, payload FROM events
+    WHERE stream > :after AND stream <= :last AND name LIKE 'permit.%' AND position <= :until
+    ORDER BY stream, version"""
+)
+_NOTICES = Statement(
+    """SELECT e.position, e.stream, e.version, e.name, e.recorded_at, e.payload FROM notices AS n
+    JOIN events AS e ON e.stream = n.notice_id AND e.version = 1
+    WHERE n.permit_id > :after AND n.permit_id <= :last AND e.position <= :until ORDER BY n.permit_id, e.position"""
+)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A source as it is told to a process: ``kind`` store or parquet, its address, and the last position."""
+
+    kind: str
+    address: str
+    until: int
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Some permits: those after one id up to another, or one folder of files; ``files`` how many."""
+
+    after: str
+    last: str
+    files: int
+
+
+class File(NamedTuple):
+    """One permit's events in order with their recorded times, and the messages that became due about it."""
+
+    permit_id: str
+    history: list[tuple[int, e.Event]]
+    recorded: list[int]
+    notices: list[e.NoticeDue]
+
+
+class Source(Protocol):
+    """A history to be read part by part."""
+
+    place: Place
+
+    def total(self) -> int:
+        """How many permits there are."""
+
+    def parts(self, after: str = "") -> Iterator[Part]:
+        """The parts in their one order, those that come after a part's ``last``."""
+
+    def files(self, part: Part, *, notices: bool = False) -> Iterator[File]:
+        """The files of a part; the messages only where they are asked for."""
+
+    def policy(self, jurisdiction: str, digest: str) -> Policy:
+        """An adopted text, compiled; raises ``integrity.broken`` where it was never adopted."""
+
+    def facts(self, holder_id: str) -> list[tuple[int, Fact]]:
+        """What was recorded about a holder, with the recorded times."""
+
+
+class StoreSource:
+    """The live store up to a position; reads without any key."""
+
+    def __init__(self, database: Database, place: Place) -> None:
+        self.database = database
+        self.place = place
+        self._adopted = Adopted()
+
+    @classmethod
+    def of(cls, database: Database) -> StoreSource:
+        """The store as it is now."""
+        with database.read() as unit:
+            until = history.head(unit).position
+        return cls(database, Place("store", address_of(database), until))
+
+    def total(self) -> int:
+        """How many permits there are."""
+        with self.database.read() as unit:
+            row = unit.one(_COUNT, {"until": self.place.until})
+        return int(row[0]) if row else 0
+
+    def parts(self, after: str = "") -> Iterator[Part]:
+        """Neighbouring ids, some hundreds at a time."""
+        while True:
+            bounds = {"after": after, "size": FILES, "until": self.place.until}
+            with self.database.read() as unit:
+                ids = [row[0] for row in unit.all(_CEILINGS, bounds)]
+            if not ids:
+                return
+            yield Part(after, ids[-1], len(ids))
+            after = ids[-1]
+
+    def files(self, part: Part, *, notices: bool = False) -> Iterator[File]:
+        """The files of a part, read in one go."""
+        bounds = {"after": part.after, "last": part.last, "until": self.place.until}
+        with self.database.read() as unit:
+            rows = [StoredRecord._make(row) for row in unit.all(_RANGE, bounds)]
+            letters = [StoredRecord._make(row) for row in unit.all(_NOTICES, bounds)] if notices else []
+        yield from together(rows, letters)
+
+    def policy(self, jurisdiction: str, digest: str) -> Policy:
+        """An adopted text, compiled once."""
+        with self.database.read() as unit:
+            return _found(self._adopted.by_digest(unit, jurisdiction, digest), jurisdiction, digest)
+
+    def current(self, jurisdiction: str) -> Policy:
+        """The text in use."""
+        with self.database.read() as unit:
+            return self._adopted.current(unit, jurisdiction)
+
+    def facts(self, holder_id: str) -> list[tuple[int, Fact]]:
+        """What was recorded about a holder through any of their files."""
+        with self.database.read() as unit:
+            return facts_in(_stream(unit, holder_id, self.place.until))
+
+
+def _stream(unit: Unit, stream: str, until: int) -> list[StoredRecord]:
+    return [record for record in history.stream(unit, stream) if record.position <= until]
+
+
+def facts_in(records: Sequence[StoredRecord]) -> list[tuple[int, Fact]]:
+    """The facts that a holder's stream tells, with the recorded times."""
+    found = []
+    for record in records:
+        if record.name.startswith(f"{e.FactRecorded.NAME}@"):
+            event = codec.decode(record.name, record.payload)
+            assert isinstance(event, e.FactRecorded)
+            found.append((record.recorded_at, Fact(event.kind, event.since, event.until, record.version)))
+    return found
+
+
+def together(rows: Sequence[StoredRecord], notices: Sequence[StoredRecord]) -> Iterator[File]:
+    """Events ordered by stream and version as files, each with its messages."""
+    letters: dict[str, list[e.NoticeDue]] = {}
+    for record in notices:
+        event = codec.decode(record.name, record.payload)
+        if isinstance(event, e.NoticeDue):
+            letters.setdefault(event.permit_id, []).append(event)
+    file: File | None = None
+    for record in rows:
+        if file is None or file.permit_id != record.stream:
+            if file is not None:
+                yield file
+            file = File(record.stream, [], [], letters.get(record.stream, []))
+        file.history.append((record.version, codec.decode(record.name, record.payload)))
+        file.recorded.append(record.recorded_at)
+    if file is not None:
+        yield file
+
+
+def _found(policy: Policy | None, jurisdiction: str, digest: str) -> Policy:
+    if policy is None:
+        raise error(
+            "integrity.broken",
+            f"a decision pins the policy {digest[:12]}… of {jurisdiction}, which was never adopted here",
+            jurisdiction=jurisdiction,
+            digest=digest,
+        )
+    return policy
+
+
+def address_of(database: Database) -> str:
+    """The address under which another process opens the store; empty for one that lives in this one only."""
+    source: Any = database.source
+    path, address = getattr(source, "path", None), getattr(source, "address", None)
+    if path is not None:
+        return f"sqlite:///{path.absolute()}"
+    return str(address) if address is not None else ""
