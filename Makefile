@@ -130,7 +130,7 @@ lock:
 	  case $$lock in \
 	    run)   set -- pyproject.toml ;; \
 	    build) set -- requirements/build.in -c requirements/run.txt ;; \
-	    dev)   set -- pyproject.toml --extra postgresql --extra metrics --extra channels --extra dask requirements/dev.in \
+	    dev)   set -- pyproject.toml --extra postgresql --extra metrics --extra channels --extra dask --extra parquet requirements/dev.in \
 	                  -c requirements/run.txt -c requirements/build.txt ;; \
 	  esac; \
 	  "$$uv" $(COMPILE) "$$@" --output-file requirements/$$lock.txt >/dev/null; \

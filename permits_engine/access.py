@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from permits_engine import finding, reading, registration
@@ -29,6 +30,7 @@ from permits_engine.store.database import Unit
 from permits_engine.store.history import StoredRecord
 
 if TYPE_CHECKING:
+    from permits_engine.audit.exports import Export
     from permits_engine.engine import Engine
 
 Answer = TypeVar("Answer")
@@ -185,6 +187,35 @@ class Reader:
                 page = finding.numbered(self._executor, unit, kind, value, wanted, self._sees, today)
         self._leave(dict.fromkeys(row["holder_id"] for row in page))
         return page
+
+    # --- everything ---
+
+    def export(
+        self,
+        out: str | Path,
+        formats: str | Sequence[str] = "parquet",
+        *,
+        with_personal_data: bool = False,
+        force: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Export:
+        """Write the whole history for other tools, for a reader who may see the files of every office.
+
+        Personal data are in it only where asked for, with a purpose; every holder's history then says so.
+        """
+        from permits_engine import exporting
+
+        return exporting.export(
+            self._engine,
+            self.actor,
+            out,
+            formats,
+            purpose=self.purpose,
+            everywhere=self._everywhere,
+            with_personal_data=with_personal_data,
+            force=force,
+            progress=progress,
+        )
 
     # --- acting ---
 

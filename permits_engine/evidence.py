@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from permits_engine.audit import checkpoints, proofs, verification
 from permits_engine.audit.findings import Report, Restored
@@ -15,6 +16,9 @@ from permits_engine.store import history
 from permits_engine.store.backup import Backup, restores
 from permits_engine.store.backup import backup as make_backup
 from permits_engine.store.database import Database
+
+if TYPE_CHECKING:
+    from permits_engine.audit.exports import Export
 
 
 class Evidence:
@@ -67,6 +71,24 @@ class Evidence:
         ``input.invalid`` without a key to sign with.
         """
         return checkpoints.take(self.database, self.signing, now=self.executor.now(), progress=progress)
+
+    def export(
+        self,
+        out: str | Path,
+        formats: str | Sequence[str] = "parquet",
+        *,
+        force: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Export:
+        """Write the whole history for other tools: ``cloudevents``, ``csv``, ``parquet``, ``xes``, into a folder.
+
+        What is sealed stays so: personal data are exported through ``as_``. One format that is one file goes
+        into ``out`` itself where it bears the format's ending. Raises ``input.invalid`` where ``out`` is there
+        already and ``force`` is not given.
+        """
+        from permits_engine.audit import exports
+
+        return exports.export(self.database, out, formats, force=force, progress=progress)
 
     def prove(self, stream: str, version: int) -> proofs.Proof:
         """The proof that a permit's (holder's, notice's) event stands in the signed history.

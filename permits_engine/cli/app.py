@@ -9,7 +9,18 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine import __version__
-from permits_engine.cli import holders, integrity, output, permits, register, reviews, rules, scheduler, store
+from permits_engine.cli import (
+    exports,
+    holders,
+    integrity,
+    output,
+    permits,
+    register,
+    reviews,
+    rules,
+    scheduler,
+    store,
+)
 from permits_engine.cli.options import given, hoisted
 from permits_engine.cli.usage import HELP, examples, refusal_of
 from permits_engine.domain.errors import PermitsError
@@ -33,7 +44,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (store, permits, holders, register, scheduler, rules, integrity, reviews):
+for room in (store, permits, holders, register, scheduler, rules, integrity, reviews, exports):
     room.add_to(app)
 
 

@@ -51,6 +51,7 @@ MAKERS: dict[str, Callable[[], str]] = {
     "errors": reference.error_codes,
     "parameters": reference.parameters,
     "reading": reference.reading,
+    "export columns": reference.export_columns,
     "portal": lambda: _source("examples/portal/app.py"),
     "feed": lambda: _source("examples/feed.py"),
     "flask": lambda: _source("examples/flask_host.py"),

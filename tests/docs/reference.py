@@ -106,3 +106,21 @@ def reading() -> str:
     roles = list(dict.fromkeys(role for each in value.value.values() for role in each))
     rows = [[role, *(each.get(role, "-") for each in value.value.values())] for role in roles]
     return table(["role", "a file's dates and states", "names, contact, numbers, reasons"], rows)
+
+
+def export_columns() -> str:
+    """The columns of a table of events, in Parquet and CSV."""
+    from permits_engine.audit.exports.columns import COLUMNS, PAYLOAD, PERSONAL
+
+    kinds = {
+        "long": "64-bit integer",
+        "int": "32-bit integer",
+        "text": "text",
+        "code": "text",
+        "date": "date",
+        "instant": "timestamp, UTC",
+        "bool": "boolean",
+        "bytes": "bytes",
+    }
+    rows = [[f"`{each.name}`", kinds[each.kind], each.says] for each in (*COLUMNS, PAYLOAD, PERSONAL)]
+    return table(["column", "type", "says"], rows)

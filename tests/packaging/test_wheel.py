@@ -71,7 +71,13 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert metadata["Version"] == permits_engine.__version__
     assert metadata["License-Expression"] == "Apache-2.0"
     assert metadata["Requires-Python"] == ">=3.11"
-    assert sorted(metadata.get_all("Provides-Extra", [])) == ["channels", "metrics", "postgresql"]
+    assert sorted(metadata.get_all("Provides-Extra", [])) == [
+        "channels",
+        "dask",
+        "metrics",
+        "parquet",
+        "postgresql",
+    ]
 
 
 def test_a_stranger_installs_it_and_uses_it(wheel: Path, tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""Where an export goes: made beside its place and put there whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from permits_engine.domain.errors import PermitsError, invalid
+
+MARK = "export.json"
+"""Tells that a folder was made by an export: nothing else is ever replaced."""
+
+
+@contextmanager
+def whole_file(target: Path, *, force: bool = False, option: str = "--out") -> Iterator[Path]:
+    """A file to write to, which becomes ``target`` where the block ends well; it is for its owner only.
+
+    Raises ``input.invalid`` where there is one already and ``force`` is not given, or nothing can be put there.
+    """
+    may_replace(target, force=force, option=option, folder=False)
+    with _beside(target, option) as home:
+        part = home / target.name
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        yield part
+        _synced(part)
+        part.replace(target)
+
+
+@contextmanager
+def whole_folder(target: Path, *, force: bool = False, option: str = "--out") -> Iterator[Path]:
+    """The same for a folder. With ``force`` only an earlier export, or an empty folder, makes room."""
+    may_replace(target, force=force, option=option, folder=True)
+    with _beside(target, option) as home:
+        part = home / "new"
+        part.mkdir(mode=0o700)
+        yield part
+        for each in part.rglob("*"):
+            if each.is_file():
+                _synced(each)
+        if target.exists():
+            target.replace(home / "old")  # which goes with the rest of what stands beside
+        part.replace(target)
+
+
+@contextmanager
+def _beside(target: Path, option: str) -> Iterator[Path]:
+    try:
+        home = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        try:
+            yield home
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+    except OSError as problem:
+        raise _unwritten(option, target, problem) from problem
+
+
+def may_replace(target: Path, *, force: bool, folder: bool, option: str = "--out") -> None:
+    """Raise ``input.invalid`` where an output cannot be put there, or would replace what it must not."""
+    if not target.name:
+        raise invalid(option, f"{target} is no name for an output")
+    if not target.parent.is_dir():
+        raise invalid(option, f"make the folder {target.parent} first")
+    if not os.path.lexists(target):
+        return
+    if target.is_symlink() or target.is_dir() is not folder:
+        what = "a folder" if target.is_dir() else "a link or a file"
+        raise invalid(option, f"{target} is {what} and stays; name another place")
+    if folder and not any(target.iterdir()):
+        return
+    if not force:
+        raise invalid(option, f"{target} is there already; name another place, or replace it with --force")
+    if folder and not (target / MARK).is_file():
+        raise invalid(option, f"{target} holds no export (no {MARK}) and stays; name another place")
+
+
+def _unwritten(option: str, target: Path, problem: OSError) -> PermitsError:
+    why = problem.strerror or str(problem)
+    return invalid(option, f"{target} cannot be written ({why}); name a place with room and rights")
+
+
+def _synced(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,117 @@
+"""Exports as somebody: who may take the whole history along, and the trace that opened data leave with each person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from permits_engine import registration
+from permits_engine.audit import exports
+from permits_engine.audit.exports.source import holders
+from permits_engine.domain import competence
+from permits_engine.domain import events as e
+from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
+from permits_engine.store import history
+from permits_engine.store.database import Unit
+
+if TYPE_CHECKING:
+    from permits_engine.engine import Engine
+
+BATCH = 200
+"""Holders whose trace is written in one transaction."""
+ATTEMPTS = 5
+"""How often it is tried, where others write about the same persons."""
+
+
+def export(
+    engine: Engine,
+    actor: e.Actor,
+    out: str | Path,
+    formats: str | Sequence[str],
+    *,
+    purpose: str | None,
+    everywhere: bool,
+    with_personal_data: bool,
+    force: bool,
+    progress: Callable[[int, int], None] | None,
+) -> exports.Export:
+    """Export for a reader who may see the files (and the persons) of every office.
+
+    With personal data every holder gets ``holder.accessed`` with the purpose, before anything of theirs is
+    opened; each export leaves its own. Raises ``actor.not_competent``, ``actor.wrong_prefecture``,
+    ``input.invalid`` for an export with personal data and without a purpose.
+    """
+    wanted = exports.formats_of(formats)
+    with engine.database.read() as unit:
+        for what in ("file", "person") if with_personal_data else ("file",):
+            problem = refusal(engine, unit, actor, what, purpose=purpose, everywhere=everywhere)
+            if problem is not None:
+                raise problem
+        until = history.head(unit).position
+    keyring = None
+    if with_personal_data:
+        if purpose is None:
+            raise invalid("--purpose", "is missing: say in a line what the personal data are exported for")
+        exports.check_place(out, wanted, force=force)
+        note_everybody(engine, actor, f"export ({', '.join(wanted)}): {purpose}")
+        keyring = engine.keyring
+    return exports.export(
+        engine.database, out, wanted, keyring=keyring, until=until, force=force, progress=progress
+    )
+
+
+def refusal(
+    engine: Engine, unit: Unit, actor: e.Actor, what: str, *, purpose: str | None, everywhere: bool
+) -> PermitsError | None:
+    """Why a reader may not see the files (persons) of every office of every country; none where they may."""
+    for code, *_ in engine.adopted.all(unit):
+        policy = engine.adopted.current(unit, code)
+        rules, today = policy.at(engine.executor.today(policy)), engine.executor.today(policy)
+        problem = competence.reading_refusal(rules, today, what, actor, None, purpose)
+        if problem is not None:
+            return problem
+        if competence.reach_of_reading(rules, today, what, actor) == "own" and not everywhere:
+            return error(
+                "actor.wrong_prefecture",
+                f"the history holds the files of every office, and the role {actor.role} reads those of its own"
+                " only; let an auditor do it",
+                actor_prefecture=actor.prefecture,
+                role=actor.role,
+                reading=what,
+            )
+    return None
+
+
+def note_everybody(engine: Engine, actor: e.Actor, purpose: str) -> int:
+    """Leave the trace of a look with every holder whose data can be opened; gives how many were looked at."""
+    after, count = "", 0
+    while True:
+        with engine.database.read() as unit:
+            found = holders(unit, after, BATCH)
+        if not found:
+            return count
+        _note(engine, actor, found, purpose)
+        after, count = found[-1], count + len(found)
+
+
+def _note(engine: Engine, actor: e.Actor, holder_ids: Sequence[str], purpose: str) -> None:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with engine.database.write() as unit:
+                work = engine.executor.begin(unit)
+                work.expect_holders(holder_ids)
+                stamp = engine.executor.stamper(actor, None, _today(engine, unit, actor))
+                for holder_id in holder_ids:
+                    registration.note_access(work, holder_id, stamp, purpose)
+                work.write()
+                return
+        except ConflictError:
+            if attempt == ATTEMPTS:
+                raise
+
+
+def _today(engine: Engine, unit: Unit, actor: e.Actor) -> date:
+    code = (actor.prefecture or registration.DEFAULT_JURISDICTION)[:2]
+    return engine.executor.today(engine.adopted.current(unit, code))
