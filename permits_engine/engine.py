@@ -18,6 +18,7 @@ from permits_engine.access import Reader
 from permits_engine.adopted import Adopted
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command, parse
+from permits_engine.data_protection import DataProtection
 from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle
 from permits_engine.domain.competence import refusal
@@ -56,7 +57,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Engine(Questions, Evidence, Reviews):
+class Engine(Questions, Evidence, Reviews, DataProtection):
     """An open store. Thread-safe; nothing is global, no thread is started, nothing is logged or printed."""
 
     def __init__(

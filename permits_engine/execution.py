@@ -44,6 +44,16 @@ PERSONAL = frozenset({"order_removal"})
 """Commands whose decision depends on facts about the person, which may have been recorded elsewhere."""
 
 
+DATA_PROTECTION = (c.EraseHolder, c.RecordDataRequest, c.AnswerDataRequest, c.PlaceHold, c.LiftHold)
+
+
+def data_protection(executor: Executor, work: Work, command: c.Command, actor: e.Actor) -> Outcome:
+    """The commands about a person's data; loaded when one is given."""
+    from permits_engine.privacy.acts import change
+
+    return change(executor, work, command, actor)
+
+
 class Executor:
     """Carries out commands inside a transaction that somebody else opens and ends."""
 
@@ -126,6 +136,8 @@ class Executor:
             return registration.change(self, work, command, actor)
         if isinstance(command, c.LinkHolders | c.UnlinkHolders):
             return linking.change(self, work, command, actor)
+        if isinstance(command, DATA_PROTECTION):
+            return data_protection(self, work, command, actor)
         if isinstance(command, c.LodgeApplication):
             return self._lodge(work, command, actor)
         return self._on_permit(work, command, actor)

@@ -154,15 +154,24 @@ def _all_numbers(
                 yield name, value, event.effective_on
 
 
-def numbers_of(executor: Executor, unit: Unit, permit_id: str, kind: str) -> list[str]:
-    """Every file or card number that a file has borne, as corrected; none once its holder was erased."""
+def numbers_of(
+    executor: Executor, unit: Unit, permit_id: str, kind: str, *, as_first_written: bool = False
+) -> list[str]:
+    """Every file or card number that a file has borne, as corrected; none once its holder was erased.
+
+    ``as_first_written`` asks for those that were corrected later too, as they stood.
+    """
     records, _ = _records(unit, permit_id, None, executor)
     permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
     assert permit is not None
     cipher = executor.keyring.load(unit, permit.holder_id)
     if cipher is None:
         return []
-    return [value for name, value, _ in _all_numbers(records, permit.holder_id, cipher) if name == kind]
+    found = [value for name, value, _ in _all_numbers(records, permit.holder_id, cipher) if name == kind]
+    if as_first_written:
+        events = [_opened(codec.decode(r.name, r.payload), r, permit.holder_id, cipher) for r in records]
+        found += [value for event in events if (value := getattr(event, kind, None)) is not None]
+    return found
 
 
 def _opened(event: e.Event, record: StoredRecord, holder_id: str, cipher: Cipher | None) -> e.Event:

@@ -32,6 +32,7 @@ def register(executor: Executor, work: Work, command: c.RegisterHolder, actor: e
         raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
     holder_id = command.holder_id or executor.new_id()
     if command.holder_id is not None and work.holder(holder_id) is not None:
+        work.cipher(holder_id)  # whoever was erased does not come back
         raise error(
             "concurrency.conflict",
             f"holder_id {holder_id} is registered already; use update_holder",

@@ -95,6 +95,7 @@ class Work:
         self._records: list[history.Record] = []
         self._waiting: dict[Statement, list[dict[str, Any]]] = {}
         self._entries: list[search.Entry] = []
+        self._last: list[tuple[Statement, dict[str, Any]]] = []
         self.broken = False
         """Whether writing failed: the transaction can only be rolled back."""
 
@@ -276,6 +277,15 @@ class Work:
         """A row to be written with the others of its kind; one that touches nothing is a conflict."""
         self._waiting.setdefault(statement, []).append(row)
 
+    def last(self, statement: Statement, row: dict[str, Any]) -> None:
+        """A change that comes after all others, whatever number of rows it touches."""
+        self._last.append((statement, row))
+
+    def forget(self, holder_id: str) -> None:
+        """Read a person again when they are next asked for, their key and their gate too."""
+        for memory in (self._keys, self._persons, self._gates):
+            memory.pop(holder_id, None)
+
     def new_holder(self, person: Person, key: Cipher) -> None:
         """A person is known from now on; the key was minted in this transaction."""
         self._persons[person.holder_id] = person
@@ -332,6 +342,9 @@ class Work:
                 raise error("concurrency.conflict", "somebody else was first; read again and decide anew")
         entries, self._entries = self._entries, []
         search.write(self.unit, self.keyring, entries)
+        last, self._last = self._last, []
+        for statement, row in last:
+            self.unit.run(statement, row)
         records, self._records = self._records, []
         if records:
             history.append(self.unit, records, now=self.now())

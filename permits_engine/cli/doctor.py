@@ -30,7 +30,7 @@ def findings(engine: Any, settings: Any) -> list[Finding]:
     found = [*_store(engine, state), *(_say(*each) for each in doctor_scheduler.found(engine, state))]
     if not state["head"]["simulated"]:
         found += _messages(settings)
-    return [*found, *_rules(state), *_keys(settings)]
+    return [*found, *_rules(state), *_people(engine), *_keys(settings)]
 
 
 def _store(engine: Any, state: dict[str, Any]) -> Iterator[Finding]:
@@ -77,6 +77,21 @@ def _rules(state: dict[str, Any]) -> Iterator[Finding]:
             yield _say(
                 "note", f"the adopted policy of {code} is not the packaged one, which init would adopt"
             )
+
+
+def _people(engine: Any) -> Iterator[Finding]:
+    waiting = len(engine.unfinished_erasures())
+    if waiting:
+        some = "an erasure has" if waiting == 1 else f"{waiting} erasures have"
+        yield _say(
+            "error", f"{some} not reached the database's files yet: type permits holder erase again for any"
+        )
+    late = sum(each["state"] == "overdue" for each in engine.data_requests())
+    if late:
+        some = "1 request" if late == 1 else f"{late} requests"
+        yield _say(
+            "error", f"{some} about personal data should have been answered: permits holder requests --open"
+        )
 
 
 def _keys(settings: Any) -> Iterator[Finding]:

@@ -104,6 +104,7 @@ _FAMILIES: dict[str, type[PermitsError]] = {
     "policy.invalid": PolicyError,
     "position.beyond_head": InputError,
     "holder.erased": ErasedError,
+    "holder.held": RuleError,
     "store.unavailable": StoreError,
     "store.not_initialised": StoreError,
     "integrity.broken": IntegrityError,

@@ -97,6 +97,59 @@ class HolderAccessed(Event, frozen=True, kw_only=True, omit_defaults=True):
     purpose: str | None = None
 
 
+class HolderRequestRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The person asked for a right over their data; ``due_on`` is the last day for the answer (law 09-08)."""
+
+    NAME = "holder.request_recorded"
+
+    right: str
+    due_on: date
+
+
+class HolderRequestAnswered(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A request about the person's data, recorded at ``of_version``, was answered."""
+
+    NAME = "holder.request_answered"
+    SEALED = frozenset({"reason"})
+
+    of_version: int
+    outcome: str
+    reason: str | None = None
+
+
+class HolderHoldPlaced(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A duty to keep the person's data stands in the way of their erasure: the norm, and until when."""
+
+    NAME = "holder.hold_placed"
+    SEALED = frozenset({"reason"})
+
+    norm: str
+    until: date | None = None
+    reason: str | None = None
+
+
+class HolderHoldLifted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The duty that was placed at ``of_version`` ended."""
+
+    NAME = "holder.hold_lifted"
+    SEALED = frozenset({"reason"})
+
+    of_version: int
+    reason: str | None = None
+
+
+class HolderErased(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The key under which everything personal about the holder is sealed was destroyed.
+
+    ``reason`` names nobody; ``archive_agreement`` is the reference of the archives' consent, where there was one.
+    """
+
+    NAME = "holder.erased"
+
+    reason: str
+    archive_agreement: str | None = None
+
+
 # --- the law ----------------------------------------------------------------------------------------------
 
 

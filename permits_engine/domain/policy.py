@@ -276,6 +276,9 @@ KINDS: dict[str, str] = {
     "notices.quiet": "quiet",
     "competence": "competence",
     "reading": "reading",
+    "requests.answer": "count",
+    "retention.floor": "period",
+    "retention.ceiling": "period",
     "mandate.required": "flag",
     "mandate": "reference",
     "delegation.required": "flag",
@@ -307,6 +310,7 @@ SCOPES = frozenset(
         "role",
         "actor",
         "command",
+        "data",
     }
 )
 """What ``applies`` may distinguish."""

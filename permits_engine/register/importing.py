@@ -30,7 +30,7 @@ from permits_engine.register.rejects import Rejects, default_place
 from permits_engine.register.rows import BadRow, Checks, Record
 from permits_engine.store import codec, history, search
 from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.keyring import NEW_KEY, Cipher
+from permits_engine.store.keyring import NEW_KEY, REGISTER_KEY, Cipher, register_id
 from permits_engine.store.schema import commands, holders
 from permits_engine.store.sql import among
 
@@ -39,8 +39,6 @@ BATCH = 500
 MOST_TEXT = 2_000_000
 """Characters held at once: a batch of enormous rows is cut short."""
 ATTEMPTS = 3
-KEY_OF_REGISTER = "register"
-"""Under this name, which is no holder's, the key of the register's index stands among the keys."""
 
 _NEW_COMMAND = insert_new(commands)
 _NEW_HOLDER = insert_new(holders)
@@ -214,7 +212,7 @@ class _Import:
         except PermitsError as problem:
             entry.bad = BadRow("row.refused", problem.message)
         else:
-            entry.key = f"register/{self._index.hmac(entry.record.file_number.encode()).hex()}"
+            entry.key = register_id(self._index, entry.record.file_number)
 
     def _compare(self, unit: Unit, batch: Sequence[Entry]) -> tuple[set[str], list[tuple[Record, int, str]]]:
         """What the store knows already: the same rows stay as they are, changed ones are refused."""
@@ -298,15 +296,15 @@ class _Import:
         keyring = self.executor.keyring
         with self.database.read() as unit:
             self._current(unit)  # a jurisdiction without a policy is refused before anything is written
-            key = keyring.load(unit, KEY_OF_REGISTER)
+            key = keyring.load(unit, REGISTER_KEY)
         if key is not None:
             return key
         try:
             with self.database.write() as unit:
-                return keyring.mint(unit, KEY_OF_REGISTER)
+                return keyring.mint(unit, REGISTER_KEY)
         except ConflictError:
             with self.database.read() as unit:
-                key = keyring.load(unit, KEY_OF_REGISTER)
+                key = keyring.load(unit, REGISTER_KEY)
             assert key is not None
             return key
 

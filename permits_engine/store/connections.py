@@ -53,6 +53,8 @@ class SqliteFile:
             # WAL lets readers and the writer work side by side; only a writer may change it.
             if writing and self.path is not None:
                 connection.execute("PRAGMA journal_mode=WAL")
+                # What is deleted is overwritten, not only forgotten.
+                connection.execute("PRAGMA secure_delete=ON")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
         except sqlite3.Error as problem:

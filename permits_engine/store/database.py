@@ -95,7 +95,7 @@ class Database:
             self._alone(),
             self._turn(),
             self._begun(writing=True) as kept,
-            closing(self._unit(kept.connection)) as unit,
+            closing(self._unit(kept.connection, writing=True)) as unit,
         ):
             self._mine.writing = unit
             try:
@@ -119,7 +119,7 @@ class Database:
     @contextmanager
     def _hosted(self, session: HostSession) -> Iterator[Unit]:
         driver = joined(session, self.dialect, self.name)
-        with self._undone(driver), closing(self._unit(driver, host=True)) as unit:
+        with self._undone(driver), closing(self._unit(driver, host=True, writing=True)) as unit:
             yield unit
 
     @contextmanager
@@ -215,8 +215,8 @@ class Database:
             self._forget()
         return self._single if self.source.shared else nullcontext()
 
-    def _unit(self, connection: Any, *, host: bool = False) -> Unit:
-        unit = Unit(connection, self.dialect, self.name, host=host)
+    def _unit(self, connection: Any, *, host: bool = False, writing: bool = False) -> Unit:
+        unit = Unit(connection, self.dialect, self.name, host=host, writing=writing)
         if self._simulated is None and self.current:
             row = unit.one(_SIMULATED)
             self._simulated = bool(row and row[0])

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from permits_engine.domain.errors import error
 from permits_engine.store.failures import not_initialised
+from permits_engine.store.schema import PEOPLE_ASKED
 from permits_engine.store.sql import Statement, Unit
 
 _CHUNK = 500
@@ -74,6 +75,7 @@ _AFTER = Statement(
     "SELECT position, stream, version, name, recorded_at, payload FROM events"
     " WHERE position > :position ORDER BY position LIMIT :limit"
 )
+_ASKED = Statement(f"SELECT {_COLUMNS} FROM events WHERE {PEOPLE_ASKED} ORDER BY stream, version")
 _HEAD = Statement("SELECT position, recorded_at, simulated, store_id FROM head")
 _LAST_VERSION = 2**31 - 1
 
@@ -124,6 +126,11 @@ def streams(unit: Unit, ids: Sequence[str]) -> dict[str, list[StoredRecord]]:
 def after(unit: Unit, position: int, limit: int) -> list[StoredRecord]:
     """The next events after a position, in the store's one order."""
     return [StoredRecord._make(row) for row in unit.all(_AFTER, {"position": position, "limit": limit})]
+
+
+def asked(unit: Unit) -> list[StoredRecord]:
+    """What people asked about their own data and what became of it, stream by stream; by an index of its own."""
+    return [StoredRecord._make(row) for row in unit.all(_ASKED)]
 
 
 def head(unit: Unit) -> Head:

@@ -1,7 +1,8 @@
 """Keys: the master keys in their file, and one data key per holder, kept wrapped in the store.
 
-Deleting a holder's row makes what is sealed for them unreadable for good. On SQLite the deleted row's bytes
-stay in the file until ``PRAGMA wal_checkpoint(TRUNCATE)``, on PostgreSQL in its log until that goes.
+Deleting a holder's row makes what is sealed for them unreadable for good; ``scrubbing`` then takes its bytes out
+of the database's files. A transaction that writes keeps the rows of the keys it uses until it ends, so that an
+erasure waits for it, and it for an erasure: on SQLite there is one writer, on PostgreSQL the rows are locked.
 """
 
 from __future__ import annotations
@@ -33,13 +34,26 @@ _HMAC_INFO = b"permits-engine/holder-hmac/v1"
 _CACHED = 4096
 
 NEW_KEY = Statement(
-    "INSERT INTO holder_keys (holder_id, wrapped, key_id) VALUES (:holder_id, :wrapped, :key_id)"
-    " ON CONFLICT (holder_id) DO NOTHING"
+    {
+        dialect: f"INSERT INTO holder_keys (holder_id, wrapped, key_id)"
+        f" SELECT CAST(:holder_id AS TEXT), CAST(:wrapped AS {kind}), CAST(:key_id AS TEXT)"
+        " WHERE NOT EXISTS (SELECT 1 FROM events WHERE stream = :holder_id)"
+        " ON CONFLICT (holder_id) DO NOTHING"
+        for dialect, kind in (("sqlite", "BLOB"), ("postgresql", "BYTEA"))
+    }
 )
-"""Adds a holder's key; no row is touched where there is one."""
-_SELECT = Statement("SELECT wrapped, key_id FROM holder_keys WHERE holder_id = :holder_id")
-_SELECT_MANY = Statement(among("SELECT holder_id, wrapped, key_id FROM holder_keys WHERE holder_id"))
-
+"""Adds a holder's key; no row is touched where there is one, or where the person has a history already: whoever was
+erased never gets another."""
+_ROW = "SELECT wrapped, key_id FROM holder_keys WHERE holder_id = :holder_id"
+_ROWS = among("SELECT holder_id, wrapped, key_id FROM holder_keys WHERE holder_id")
+_SELECT, _SELECT_MANY = Statement(_ROW), Statement(_ROWS)
+_KEEP = Statement({"sqlite": _ROW, "postgresql": f"{_ROW} FOR KEY SHARE"})
+_KEEP_MANY = Statement({**_ROWS, "postgresql": f"{_ROWS['postgresql']} FOR KEY SHARE"})
+_HOLD = Statement({"sqlite": _ROW, "postgresql": f"{_ROW} FOR UPDATE"})
+DESTROY = Statement("DELETE FROM holder_keys WHERE holder_id = :holder_id")
+"""Takes a holder's key away."""
+REGISTER_KEY = "register"
+"""Under this name, which is no holder's, the key of the register's index stands among the keys."""
 
 _ANY = Statement("SELECT 1 FROM holder_keys LIMIT 1")
 
@@ -193,7 +207,7 @@ class Keyring:
 
         Raises ``store.unavailable`` without the master key, ``integrity.broken`` where the key was changed.
         """
-        row = unit.one(_SELECT, {"holder_id": holder_id})
+        row = unit.one(_KEEP if unit.writing else _SELECT, {"holder_id": holder_id})
         return None if row is None else self._unwrap(bytes(row[0]), row[1], holder_id)
 
     def load_many(self, unit: Unit, holder_ids: Sequence[str]) -> dict[str, Cipher | None]:
@@ -201,9 +215,17 @@ class Keyring:
         found: dict[str, Cipher | None] = dict.fromkeys(holder_ids)
         if holder_ids:
             given = json.dumps(holder_ids) if unit.dialect == "sqlite" else holder_ids
-            for row in unit.all(_SELECT_MANY, {"ids": given}):
+            for row in unit.all(_KEEP_MANY if unit.writing else _SELECT_MANY, {"ids": given}):
                 found[row[0]] = self._unwrap(bytes(row[1]), row[2], row[0])
         return found
+
+    def hold(self, unit: Unit, holder_id: str) -> None:
+        """Wait until nobody else uses the holder's key, and keep it from everybody until the transaction ends."""
+        unit.one(_HOLD, {"holder_id": holder_id})
+
+    def forget(self) -> None:
+        """Drop the keys that this process has opened; the next use opens them again."""
+        self._unwrap.cache_clear()
 
     def _unwrapped(self, wrapped: bytes, key_id: str, holder_id: str) -> Cipher:
         master = self._master.key(key_id)
@@ -220,6 +242,11 @@ class Keyring:
             raise error(
                 "integrity.broken", f"the key of holder {holder_id} does not open", holder_id=holder_id
             ) from problem
+
+
+def register_id(index: Cipher, file_number: str) -> str:
+    """Under which id a row of an old register is remembered: an HMAC under the register's own key."""
+    return f"register/{index.hmac(file_number.encode()).hex()}"
 
 
 def holds_keys(unit: Unit) -> bool:

@@ -19,6 +19,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    text,
 )
 
 metadata = MetaData()
@@ -66,6 +67,19 @@ events = Table(
     PrimaryKeyConstraint("stream", "version"),
 )
 Index("events_position", events.c.position, unique=True, postgresql_where=events.c.position.is_not(None))
+
+# What people asked about their own data: few, and looked for across the whole history.
+PEOPLE_ASKED = (
+    "name IN ('holder.request_recorded@1', 'holder.request_answered@1',"
+    " 'holder.hold_placed@1', 'holder.hold_lifted@1', 'holder.erased@1')"
+)
+Index(
+    "events_asked",
+    events.c.stream,
+    events.c.version,
+    sqlite_where=text(PEOPLE_ASKED),
+    postgresql_where=text(PEOPLE_ASKED),
+)
 
 head = Table(
     "head",
@@ -225,6 +239,15 @@ scheduler_pauses = Table(
     _text("reason"),
     _moment("until", null=True),
     _text("ended_by", null=True),
+)
+
+# Keys that were destroyed; until ``scrubbed_at`` their bytes may still lie in the database's files.
+erasures = Table(
+    "erasures",
+    metadata,
+    _id("holder_id", key=True),
+    _moment("erased_at"),
+    _moment("scrubbed_at", null=True),
 )
 
 restores = Table(

@@ -44,7 +44,8 @@ _INSERT = Statement(
     " ON CONFLICT DO NOTHING"
 )
 _FIND = Statement("SELECT holder_id, permit_id FROM search WHERE token = :token")
-_FORGET = Statement("DELETE FROM search WHERE holder_id = :holder_id")
+FORGET = Statement("DELETE FROM search WHERE holder_id = :holder_id")
+"""Takes a person and all their files out of the index."""
 _OF_HOLDER = Statement("SELECT token, permit_id FROM search WHERE holder_id = :holder_id")
 
 
@@ -144,7 +145,7 @@ def _ask(unit: Unit, keyring: Keyring, said: bytes) -> Iterator[tuple[str, str]]
 
 def forget(unit: Unit, holder_id: str) -> int:
     """Take a person and all their files out of the index, as an erasure does; the number of entries."""
-    return unit.run(_FORGET, {"holder_id": holder_id})
+    return unit.run(FORGET, {"holder_id": holder_id})
 
 
 def held(unit: Unit, holder_id: str) -> set[tuple[bytes, str]]:

@@ -97,14 +97,31 @@ class Unit:
     history refuses, ``integrity.broken``.
     """
 
-    __slots__ = ("_connection", "_cursor", "_host", "_name", "dialect", "simulated", "simulated_now")
+    __slots__ = (
+        "_connection",
+        "_cursor",
+        "_host",
+        "_name",
+        "dialect",
+        "simulated",
+        "simulated_now",
+        "writing",
+    )
 
     def __init__(
-        self, connection: Any, dialect: Dialect, name: str, *, host: bool = False, simulated: bool = False
+        self,
+        connection: Any,
+        dialect: Dialect,
+        name: str,
+        *,
+        host: bool = False,
+        simulated: bool = False,
+        writing: bool = False,
     ) -> None:
         self.dialect: Dialect = dialect
         self.simulated = simulated
         self.simulated_now: int | None = None
+        self.writing = writing
         self._connection = connection
         self._name = name
         self._host = host

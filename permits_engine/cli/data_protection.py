@@ -1,0 +1,183 @@
+"""A person's rights over their data: asked for, answered, held back, carried out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from permits_engine.cli import output
+from permits_engine.cli.options import (
+    Json,
+    day_of,
+    id_of,
+    open_engine,
+    operator_now,
+    settings_now,
+)
+from permits_engine.cli.usage import examples
+
+Holder = Annotated[str, typer.Argument(metavar="ID", help="The holder's id.")]
+Version = Annotated[int, typer.Argument(metavar="VERSION", help="Of the event, as listed.", min=1)]
+On = Annotated[str | None, typer.Option("--on", metavar="D", help="The day on which it happened [today].")]
+Why = Annotated[str | None, typer.Option("--reason", metavar="R", help="In words; sealed for the holder.")]
+LISTED = "permits list"
+_EXAMPLE = "0b6d3a52-6d0c-4a8c-9a55-6f2b8f6f0001"
+
+
+def erase(
+    holder_id: Holder,
+    reason: Annotated[str, typer.Option("--reason", metavar="R", help="Why, naming nobody: it is kept.")],
+    archive_agreement: Annotated[
+        str | None,
+        typer.Option("--archive-agreement", metavar="REF", help="The archives' consent, where they keep it."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before.")] = False,
+    json: Json = False,
+) -> None:
+    """Destroy a person's key, for good.
+
+    Nothing personal about them can be read any more. Refused (exit 1) while a procedure is open, a title is in
+    force or a norm has the data kept: permits holder holds shows that. Typed again it finishes what an
+    interruption left.
+    """
+    from permits_engine.cli.daemon import mail_folder
+
+    holder_id = id_of(holder_id, LISTED)
+    if not yes and not json and sys.stdin.isatty():
+        typer.confirm(f"Erase everything personal about {holder_id}, for good?", abort=True, err=True)
+    settings = settings_now()
+    with open_engine("administrator") as engine:
+        result = engine.erase(
+            holder_id,
+            reason=reason,
+            actor=operator_now().acting("administrator"),
+            archive_agreement=archive_agreement,
+            letters=mail_folder(settings),
+        )
+    if output.result(result, machine=json):
+        return
+    output.out(
+        f"{holder_id} {'was erased already' if result['already'] else 'is erased'}: their key is gone."
+    )
+    output.out(f"letters taken out of the folder: {result['letters_removed']}")
+
+
+def holds(holder_id: Holder, json: Json = False) -> None:
+    """What stands in the way of an erasure today, by norm."""
+    with open_engine() as engine:
+        rows = engine.obstacles(id_of(holder_id, LISTED))
+    if not output.result(rows, machine=json):
+        output.table(rows, ["kind", "because", "until", "norm", "permit_id"])
+
+
+def request(
+    holder_id: Holder,
+    right: Annotated[
+        str, typer.Option("--right", metavar="R", help="access, rectification, erasure or opposition.")
+    ],
+    on: On = None,
+    json: Json = False,
+) -> None:
+    """Record that a person asks for a right over their data.
+
+    The last day for the answer is counted by the policy (Morocco: ten full days).
+    """
+    fields = {"right": right, "on": day_of(on, "--on")}
+    outcome = _done("record_data_request", holder_id, fields, "counter", "administrator")
+    with open_engine() as engine:
+        [row] = [
+            each
+            for each in engine.data_requests(outcome["holder_id"])
+            if each["version"] == outcome["version"]
+        ]
+    if not output.result({**outcome, "due_on": row["due_on"]}, machine=json):
+        output.out(f"recorded as version {row['version']}; to be answered by {row['due_on']}.")
+
+
+def answer(
+    holder_id: Holder,
+    version: Version,
+    outcome: Annotated[str, typer.Option("--outcome", metavar="O", help="granted or refused.")],
+    reason: Why = None,
+    on: On = None,
+    json: Json = False,
+) -> None:
+    """Record how a person's request was answered."""
+    fields = {"of_version": version, "outcome": outcome, "reason": reason, "on": day_of(on, "--on")}
+    _tell(_done("answer_data_request", holder_id, fields, "administrator"), "answered", json)
+
+
+def requests(
+    holder_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="The holder's id [everybody].")
+    ] = None,
+    open_only: Annotated[bool, typer.Option("--open", help="Only those not answered yet.")] = False,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="D", help="As they stand on a day [today].")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """What people asked about their data, the first due first."""
+    whose = None if holder_id is None else id_of(holder_id, LISTED)
+    with open_engine() as engine:
+        rows = engine.data_requests(whose, on=day_of(on, "--on"))
+    rows = [each for each in rows if not open_only or each["state"] != "answered"]
+    if not output.result(rows, machine=json):
+        output.table(rows, ["holder_id", "version", "right", "received_on", "due_on", "state", "answered_on"])
+
+
+def hold(
+    holder_id: Holder,
+    norm: Annotated[str, typer.Option("--norm", metavar="N", help="The law or order that has it kept.")],
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="D", help="The last day [until released].")
+    ] = None,
+    reason: Why = None,
+    json: Json = False,
+) -> None:
+    """Keep a person's data: no erasure while it lasts."""
+    fields = {"norm": norm, "until": day_of(until, "--until"), "reason": reason}
+    _tell(_done("place_hold", holder_id, fields, "administrator", "court"), "kept", json)
+
+
+def release(holder_id: Holder, version: Version, reason: Why = None, json: Json = False) -> None:
+    """End a hold."""
+    fields = {"of_version": version, "reason": reason}
+    _tell(_done("lift_hold", holder_id, fields, "administrator", "court"), "released", json)
+
+
+def _done(name: str, holder_id: str, fields: dict[str, Any], *roles: str) -> dict[str, Any]:
+    from permits_engine.commands import parse
+
+    given = {field: value for field, value in fields.items() if value is not None}
+    command = parse(name, {"holder_id": id_of(holder_id, LISTED), **given})
+    with open_engine(*roles) as engine:
+        outcome = engine.execute(command, actor=operator_now().acting(*roles))
+    return {
+        "holder_id": outcome.holder_id,
+        "version": outcome.version,
+        "events": list(outcome.events),
+    }
+
+
+def _tell(result: dict[str, Any], word: str, json: bool) -> None:
+    if not output.result(result, machine=json):
+        output.out(f"{result['holder_id']}: {word}, version {result['version']}.")
+
+
+def add_to(holder_app: typer.Typer) -> None:
+    """Put these commands beside the others on persons."""
+    lines: dict[Callable[..., None], str] = {
+        erase: f'erase {_EXAMPLE} --reason "asked for on 2026-11-24"',
+        holds: f"holds {_EXAMPLE}",
+        request: f"request {_EXAMPLE} --right access",
+        answer: f"answer {_EXAMPLE} 4 --outcome granted",
+        requests: "requests --open",
+        hold: f'hold {_EXAMPLE} --norm "order 12/2026 of the tribunal" --until 2027-12-31',
+        release: f"release {_EXAMPLE} 5",
+    }
+    for function, line in lines.items():
+        holder_app.command(function.__name__, epilog=examples(f"permits holder {line}"))(function)

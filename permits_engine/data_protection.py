@@ -1,0 +1,107 @@
+"""The façade's half for whoever answers for personal data: requests, holds, erasures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from permits_engine import commands as c
+from permits_engine.domain import events as e
+from permits_engine.execution import Executor
+from permits_engine.outcomes import Outcome
+from permits_engine.store.database import Database
+from permits_engine.store.keyring import Keyring
+
+
+class DataProtection:
+    """What a data-protection officer asks of an open store."""
+
+    database: Database
+    executor: Executor
+    keyring: Keyring
+    execute: Callable[..., Outcome]
+
+    def erase(
+        self,
+        holder_id: str,
+        *,
+        reason: str,
+        actor: e.Actor,
+        on: date | None = None,
+        archive_agreement: str | None = None,
+        letters: str | Path | None = None,
+    ) -> dict[str, Any]:
+        """Destroy a person's key, and see that it has left the database's files and the folder of ``letters``.
+
+        Safe to do again: of a person who was erased it finishes what was left. Raises ``holder.held`` with what
+        stands in the way, ``holder.not_found``, ``store.unavailable`` where the files cannot be cleaned now.
+        """
+        command = c.EraseHolder(
+            holder_id=holder_id, reason=reason, on=on, archive_agreement=archive_agreement
+        )
+        outcome = self.execute(command, actor=actor)
+        removed = self.finish_erasures([command.holder_id], letters=letters)
+        return {
+            "holder_id": command.holder_id,
+            "erased": True,
+            "already": not outcome.events,
+            "version": outcome.version,
+            "events": list(outcome.events),
+            "letters_removed": removed,
+        }
+
+    def finish_erasures(self, also: Sequence[str] = (), *, letters: str | Path | None = None) -> int:
+        """Take what erasures left out of the database's files and the folder of letters; how many letters.
+
+        Does nothing to the database where no erasure is unfinished.
+        """
+        from permits_engine.privacy import erasing, spool
+        from permits_engine.store import erasures
+
+        with self.database.read() as unit:
+            waiting = erasures.pending(unit)
+            of = dict.fromkeys([*waiting, *also])
+            messages = [row[0] for each in of for row in unit.all(erasing.LETTERS, {"holder_id": each})]
+        removed = 0 if letters is None else spool.remove(Path(letters), messages)
+        if waiting:
+            self.keyring.forget()
+            erasures.scrub(self.database)
+            with self.database.write() as unit:
+                erasures.done(unit, waiting, self.executor.now())
+        if letters is not None and waiting:
+            # A pass that was under way meanwhile may have written one more.
+            removed += spool.remove(Path(letters), messages)
+        return removed
+
+    def unfinished_erasures(self) -> list[str]:
+        """Holders who were erased while the database's files still wait to be cleaned."""
+        from permits_engine.store import erasures
+
+        with self.database.read() as unit:
+            return erasures.pending(unit)
+
+    def data_requests(self, holder_id: str | None = None, *, on: date | None = None) -> list[dict[str, Any]]:
+        """What people asked about their data: state on a day (default: today), the first due first."""
+        from permits_engine.privacy import asked
+
+        with self.database.read() as unit:
+            day = on or self.executor.today(self.executor.adopted.current(unit, "MA"))
+            found = asked.everybodys(unit)
+        return [
+            {**msgspec.to_builtins(each), "state": each.state(day)}
+            for each in found
+            if holder_id in (None, each.holder_id)
+        ]
+
+    def obstacles(self, holder_id: str) -> list[dict[str, Any]]:
+        """What stands in the way of erasing a person today, each with its norm."""
+        from permits_engine.privacy import holds
+
+        with self.database.read() as unit:
+            work = self.executor.begin(unit)
+            work.person(holder_id)
+            return holds.told(holds.standing(self.executor, work, holder_id).obstacles)

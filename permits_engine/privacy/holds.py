@@ -1,0 +1,148 @@
+"""What stands in the way of an erasure: an open procedure, a title in force, a duty to keep with its norm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from permits_engine.domain import deadlines
+from permits_engine.domain.clocks import Period, add
+from permits_engine.domain.policy import Rules, Silence
+from permits_engine.domain.situation import Situation
+from permits_engine.domain.view import View, view
+from permits_engine.privacy import asked
+from permits_engine.registration import DEFAULT_JURISDICTION
+from permits_engine.store import codec, history
+from permits_engine.store.database import Statement
+from permits_engine.store.schema import permits
+from permits_engine.work import Work
+
+if TYPE_CHECKING:
+    from permits_engine.execution import Executor
+
+FILES = Statement(select(permits.c.permit_id).where(permits.c.holder_id == bindparam("holder_id")))
+PERSON = {"data": "person"}
+_UNDECIDED = frozenset({"incomplete", "under_review", "suspended"})
+_CLOCKS = frozenset({"appeal_closes", "appeal_ruling_due", "departure_due", "removal_appeal_closes"})
+
+
+class Obstacle(msgspec.Struct, omit_defaults=True):
+    """Why a person's data cannot go yet: what it is, by which norm, and until when where that is known."""
+
+    kind: str
+    because: str
+    norm: str
+    permit_id: str | None = None
+    until: date | None = None
+
+
+class Standing(msgspec.Struct):
+    """A person's files on a day: what stands in the way, and the day on which the last of them ended."""
+
+    obstacles: list[Obstacle]
+    ended_on: date | None
+    """None while something is open."""
+    rules: dict[str, Rules]
+
+
+def standing(
+    executor: Executor, work: Work, holder_id: str, *, jurisdiction: str = DEFAULT_JURISDICTION
+) -> Standing:
+    """What stands in the way of erasing a person; ``jurisdiction`` is asked where they have no file."""
+    obstacles: list[Obstacle] = []
+    ends: list[date] = []
+    rules: dict[str, Rules] = {}
+    for (permit_id,) in work.unit.all(FILES, {"holder_id": holder_id}):
+        permit = work.file(permit_id)
+        assert permit is not None
+        policy = work.policy(permit.jurisdiction)
+        today = executor.today(policy)
+        of_file = rules.setdefault(permit.jurisdiction, policy.at(today))
+        s = Situation(permit, today, of_file)
+        open_ones = list(_open(s, view(s), of_file))
+        obstacles += open_ones
+        if not open_ones:
+            ends.append(_end(s, view(s)))
+    policy = work.policy(jurisdiction)
+    today = executor.today(policy)
+    if not rules:
+        rules[jurisdiction] = policy.at(today)
+        ends += [_last_day(work, holder_id)]
+    if not obstacles:
+        obstacles += _floors(rules, max(ends), today)
+    obstacles += [
+        Obstacle("hold", "a duty to keep was placed on this person", each.norm, until=each.until)
+        for each in asked.holds_of(work, holder_id)
+        if not each.lifted and (each.until is None or each.until >= today)
+    ]
+    open_file = any(each.permit_id is not None for each in obstacles)
+    return Standing(obstacles, None if open_file else max(ends), rules)
+
+
+def told(obstacles: list[Obstacle]) -> list[dict[str, Any]]:
+    """Obstacles as plain values."""
+    plain: list[dict[str, Any]] = msgspec.to_builtins(obstacles)
+    return plain
+
+
+def _open(s: Situation, now: View, rules: Rules) -> Iterator[Obstacle]:
+    """What of a file still needs to know who the person is: the purpose for which the data are held lasts."""
+    ceiling = rules.find("retention.ceiling", s.day, PERSON)
+    norm = str(ceiling.source) if ceiling is not None else ""
+    permit_id = s.permit.permit_id
+    if now.appeal_status == "pending":
+        yield Obstacle("open_procedure", "an appeal is pending", norm, permit_id)
+    if now.title_status == "closed":
+        return
+    if now.application_status in _UNDECIDED:
+        yield Obstacle("open_procedure", f"a request is {now.application_status}", norm, permit_id)
+    if now.removal_status in {"ordered", "suspended"}:
+        yield Obstacle("open_procedure", f"a removal is {now.removal_status}", norm, permit_id)
+    ended = now.title_status in {"revoked", "lost_by_absence"}
+    if not ended and now.valid_until is not None:
+        until = max(now.valid_until, s.window_closes or now.valid_until)
+        if now.title_status in {"active", "expired_in_window"} or now.valid_until >= s.day:
+            yield Obstacle("title_in_force", f"the title is {now.title_status}", norm, permit_id, until)
+    for each in deadlines.deadlines(s):
+        if each.kind in _CLOCKS:
+            yield Obstacle("open_procedure", f"{each.kind} is still running", norm, permit_id, each.due_on)
+
+
+def _end(s: Situation, now: View) -> date:
+    """The last day on which anything of a file that is over still ran."""
+    if s.permit.closed is not None:
+        return s.permit.closed[0]
+    if now.title_status == "revoked" and s.revocation is not None:
+        return s.revocation.on
+    if s.lost_on is not None:
+        return s.lost_on
+    days: list[date | None] = [
+        s.permit.requests[0].filed_on,
+        now.valid_until,
+        s.window_closes,
+        now.receipt_until,
+    ]
+    days += [s.outcome.on if s.outcome else None, s.permit.lapses[-1][0] if s.permit.lapses else None]
+    return min(max(day for day in days if day is not None), s.day)
+
+
+def _last_day(work: Work, holder_id: str) -> date:
+    """Of a person without a file: the last day on which something was said about them."""
+    said = [r for r in history.stream(work.unit, holder_id) if not r.name.startswith("holder.accessed")]
+    return max(codec.decode(r.name, r.payload).effective_on for r in said)
+
+
+def _floors(rules: dict[str, Rules], ended: date, today: date) -> Iterator[Obstacle]:
+    for each in rules.values():
+        floor = each.find("retention.floor", today, PERSON)
+        if floor is None:
+            continue
+        because = f"{floor.value} from the end of the last file, {ended}"
+        if floor.value is Silence.UNLIMITED:
+            yield Obstacle("archive_duty", "kept without limit", str(floor.source))
+        elif isinstance(floor.value, Period) and today < add(ended, floor.value):
+            yield Obstacle("archive_duty", because, str(floor.source), until=add(ended, floor.value))

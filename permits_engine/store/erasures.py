@@ -1,0 +1,83 @@
+"""Erased keys out of the database's files: what the databases keep of a deleted row, and how it is made to go.
+
+SQLite: pages are overwritten (``secure_delete``), the file is written anew (``VACUUM``) and the log is emptied
+(``wal_checkpoint(TRUNCATE)``). PostgreSQL: the tables are written anew (``VACUUM FULL``). PostgreSQL's own log, its
+archive and backups keep what they have until their retention ends; no program can say otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from permits_engine.domain.errors import PermitsError
+from permits_engine.store.connections import WAIT_SECONDS
+from permits_engine.store.database import Database
+from permits_engine.store.failures import refusal, unavailable
+from permits_engine.store.sql import Statement, Unit
+
+BEGIN = Statement(
+    "INSERT INTO erasures (holder_id, erased_at) VALUES (:holder_id, :now)"
+    " ON CONFLICT (holder_id) DO UPDATE SET scrubbed_at = NULL"
+)
+"""A key was destroyed, and its bytes are still to be taken out of the files."""
+_PENDING = Statement("SELECT holder_id FROM erasures WHERE scrubbed_at IS NULL ORDER BY holder_id")
+_DONE = Statement(
+    "UPDATE erasures SET scrubbed_at = :now WHERE scrubbed_at IS NULL AND holder_id = :holder_id"
+)
+_TABLES = ("holder_keys", "search", "commands")
+_SAMPLED = (
+    "SELECT tablename, attname FROM pg_stats WHERE schemaname = current_schema() AND (tablename, attname) IN"
+    " (('holder_keys', 'wrapped'), ('search', 'token'), ('commands', 'digest'))"
+)
+_FILES = "SELECT array_agg(pg_relation_filenode(each)) FROM unnest(%s::text[]) AS each"
+
+
+def pending(unit: Unit) -> list[str]:
+    """The holders whose keys are destroyed, and perhaps still in the files."""
+    return [row[0] for row in unit.all(_PENDING)]
+
+
+def done(unit: Unit, holder_ids: list[str], now: int) -> None:
+    """Their keys are in no file of the database any more."""
+    unit.many(_DONE, [{"holder_id": each, "now": now} for each in holder_ids])
+
+
+def scrub(database: Database) -> None:
+    """Take what was deleted out of the database's files.
+
+    Raises ``store.unavailable`` where somebody who reads stands in the way, or the tables are not this user's;
+    then it is simply done again.
+    """
+    with database.bare() as driver:
+        try:
+            if database.dialect == "sqlite":
+                _sqlite(driver, database.name)
+            else:
+                _postgresql(driver, database.name)
+        except PermitsError:
+            raise
+        except Exception as problem:
+            raise refusal(problem, database.name) from problem
+
+
+def _sqlite(driver: Any, name: str) -> None:
+    driver.execute("VACUUM")
+    until = time.monotonic() + WAIT_SECONDS
+    # Whoever still reads the old state keeps it in the log: wait for them, but not for ever.
+    while driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        if time.monotonic() > until:
+            raise unavailable(name, "is being read, so that its log cannot be emptied: erase again later")
+        time.sleep(0.05)
+
+
+def _postgresql(driver: Any, name: str) -> None:
+    [before] = driver.execute(_FILES, (list(_TABLES),)).fetchone()
+    for table, column in driver.execute(_SAMPLED).fetchall():
+        # To the type that it has already: nothing is rewritten, and the samples that the planner took go.
+        driver.execute(f"ALTER TABLE {table} ALTER {column} TYPE bytea")
+    for table in _TABLES:
+        driver.execute(f"VACUUM (FULL) {table}")
+    [after] = driver.execute(_FILES, (list(_TABLES),)).fetchone()
+    if set(before) & set(after):  # the server only warns where the tables belong to somebody else
+        raise unavailable(name, "may not be rewritten by this user: erase as the owner of the tables")

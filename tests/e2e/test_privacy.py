@@ -1,0 +1,92 @@
+"""A person's rights over their data from the command line."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from tests.e2e.command_line import DECIDER, Cli
+
+REASON = ("--reason", "asked for")
+
+
+def closed(cli: Cli) -> str:
+    """A person whose only file is over."""
+    holder_id = cli.holder()
+    permit_id = cli.application(holder_id)
+    cli.did(
+        {"command": "close_permit", "permit_id": permit_id, "reason": "departed", "on": "2017-05-02"}
+        | {"actor": DECIDER}
+    )
+    return holder_id
+
+
+def test_a_person_is_erased(cli: Cli) -> None:
+    """Exit 0, said in words and as JSON; again, it was done already; and everything else still holds."""
+    holder_id, another = closed(cli), closed(cli)
+    told = cli.ok("holder", "erase", holder_id, *REASON).out
+    assert told.startswith(f"{holder_id} is erased")
+    assert "was erased already" in cli.ok("holder", "erase", holder_id, *REASON).out
+    done = cli.ok("holder", "erase", another, *REASON, "--json").json
+    assert (done["erased"], done["already"], done["events"]) == (True, False, ["holder.erased"])
+    assert cli.ok("verify").code == cli.ok("rebuild", "--check").code == 0
+    assert (
+        cli.refused(
+            {
+                "command": "update_holder",
+                "holder_id": holder_id,
+                "email": None,
+                "actor": DECIDER | {"role": "counter"},
+            }
+        )["code"]
+        == "holder.erased"
+    )
+
+
+def test_what_stands_in_the_way_is_shown(cli: Cli) -> None:
+    """Exit 1 with the norm, and ``holds`` lists the same; nothing of the person is in either."""
+    holder_id = cli.holder()
+    permit_id = cli.application(holder_id)
+    done = cli("holder", "erase", holder_id, *REASON, "--json")
+    assert (done.code, done.error["code"]) == (1, "holder.held")
+    assert "loi 09-08" in done.err
+    assert "Diallo" not in done.out + done.err
+    [row] = cli.ok("holder", "holds", holder_id, "--json").json
+    assert row["permit_id"] == permit_id
+    assert "a request is under_review" in cli.ok("holder", "holds", holder_id).out
+
+
+def test_a_hold_is_placed_and_released(cli: Cli) -> None:
+    """By its norm; the version that the hold was told is what releases it."""
+    holder_id = closed(cli)
+    placed = cli.ok("holder", "hold", holder_id, "--norm", "order 12/2026", "--json").json
+    assert cli("holder", "erase", holder_id, *REASON).code == 1
+    assert "released" in cli.ok("holder", "release", holder_id, str(placed["version"])).out
+    assert cli.ok("holder", "holds", holder_id, "--json").json == []
+    cli.ok("holder", "erase", holder_id, *REASON)
+
+
+def test_requests_are_recorded_listed_and_answered(cli: Cli) -> None:
+    """With the last day for the answer; an overdue one is something that doctor has to say."""
+    holder_id = cli.holder()
+    made = cli.ok("holder", "request", holder_id, "--right", "access", "--on", "2026-01-05", "--json").json
+    assert made["due_on"] == "2026-01-16"
+    assert "overdue" in cli.ok("holder", "requests", "--open").out
+    assert "1 request about personal data" in cli("doctor").out
+    cli.ok("holder", "answer", holder_id, str(made["version"]), "--outcome", "granted")
+    assert cli.ok("holder", "requests", "--open", "--json").json == []
+    [row] = cli.ok("holder", "requests", holder_id, "--json").json
+    assert row["state"] == "answered"
+    assert "1 request about personal data" not in cli("doctor").out
+
+
+def test_who_is_not_there_or_not_granted_is_told(cli: Cli) -> None:
+    """Exit 1 for nobody, for whoever is not granted it; exit 2 for what is no id, no reason, no right."""
+    assert cli("holder", "erase", str(uuid4()), *REASON).code == 1
+    assert cli("holder", "holds", str(uuid4())).code == 1
+    assert cli("holder", "erase", "Diallo", *REASON).code == 2
+    holder_id = cli.holder()
+    assert cli("holder", "erase", holder_id).code == 2
+    assert cli("holder", "request", holder_id, "--right", "oblivion").code == 2
+    cli.monkeypatch.setenv("PERMITS_OPERATOR_ROLES", "counter@MA-RAB")
+    done = cli("holder", "erase", holder_id, *REASON, "--json")
+    assert (done.code, done.error["code"]) == (1, "actor.not_competent")
