@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
-from permits_engine.cli.options import Json, open_engine
+from permits_engine.cli.options import Json, day_of, open_engine
 from permits_engine.cli.usage import examples
+from permits_engine.domain.errors import invalid
 
 Parquet = Annotated[
     str | None,
@@ -84,6 +85,116 @@ def _short(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def what_if(
+    policy: Annotated[
+        str,
+        typer.Option(
+            "--policy", metavar="FILE", help="The other policy text; parts it lacks are those in use."
+        ),
+    ],
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="D", help="The last legal day [that of the last event].")
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", metavar="GROUP", help="Also by office, or by year.")
+    ] = None,
+    list_: Annotated[
+        str | None,
+        typer.Option("--list", metavar="FILE", help="Write a CSV of the permits behind each figure there."),
+    ] = None,
+    parquet: Parquet = None,
+    workers: Workers = 1,
+    dask: Dask = None,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """The whole history decided again under another policy, and what would differ.
+
+    From outside facts only: filings, opinions, requests, absences, and what offices judged. An act that the
+    other policy has no occasion for is spared; where it needs an act that nobody did, the permit is
+    undetermined from that day and counted apart.
+    """
+    from permits_engine import reviewing
+    from permits_engine.cli.progress import bar
+    from permits_engine.policy_files import read_file
+    from permits_engine.replay.comparing import summary
+    from permits_engine.replay.running import Hands
+
+    if by not in {None, "office", "year"}:
+        raise invalid("--by", f"{by!r} is neither office nor year")
+    text, last, hands = read_file(policy), day_of(until, "--until"), Hands(workers, dask)
+    with bar("deciding otherwise") as progress:
+        if parquet is not None:
+            source, name = reviewing.exported(parquet)
+            told = reviewing.what_if(source, name, text, last, hands, state=state, progress=progress)
+        else:
+            with open_engine("auditor", "administrator") as engine:
+                told = engine.what_if(
+                    text, until=last, workers=workers, dask=dask, state=state, progress=progress
+                )
+    found = summary(told)
+    if list_ is not None:
+        _write_list(list_, found)
+    plain = {"files": told.files, "elsewhere": told.elsewhere, "differ": told.differ, **found}
+    if not output.result(plain, machine=json):
+        _tell_what_if(plain, by)
+
+
+def _tell_what_if(found: dict[str, Any], by: str | None) -> None:
+    output.out(f"{found['files']} permits, of which {found['differ']} would have gone otherwise")
+    output.table([_row(name, each) for name, each in found["figures"].items()])
+    for kind, words in _KINDS.items():
+        if found[kind]:
+            output.out()
+            output.out(words)
+            for name, each in found[kind].items():
+                output.out(output.safe(f"  {each['history']}  {name}"))
+    if by is not None:
+        output.out()
+        rows = [
+            {by: group, **_row(name, each)}
+            for name, figure in found["figures"].items()
+            for group, each in figure[f"by_{by}"].items()
+        ]
+        output.table(sorted(rows, key=lambda row: str(row[by])))
+
+
+_KINDS = {
+    "spared": "Spared: acts for which there would have been no occasion",
+    "refused": "Refused: acts that would not have been possible",
+    "undetermined": "Undetermined from some day on: an act is needed that history does not hold",
+}
+
+
+def _row(name: str, each: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "figure": name.replace("_", " "),
+        "history": each["history"],
+        "otherwise": each["other"],
+        "difference": f"{each['other'] - each['history']:+d}",
+    }
+
+
+def _write_list(path: str, found: dict[str, Any]) -> None:
+    import csv
+    from pathlib import Path
+
+    singular = {"figures": "figure"}
+    try:
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["kind", "name", "office", "year", "permit_id"])
+            for kind in ("figures", "spared", "refused", "undetermined"):
+                for name, each in found[kind].items():
+                    for cell in each["cells"]:
+                        for permit_id in cell["permits"]:
+                            rows.writerow(
+                                [singular.get(kind, kind), name, cell["office"], cell["year"], permit_id]
+                            )
+    except OSError as problem:
+        raise invalid("--list", f"{path} cannot be written: {problem.strerror}") from None
+
+
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
     app.command(
@@ -93,3 +204,10 @@ def add_to(app: typer.Typer) -> None:
             "permits replay --parquet history --dask tcp://scheduler:8786",
         ),
     )(replay)
+    app.command(
+        "what-if",
+        epilog=examples(
+            "permits what-if --policy three-years.yaml --workers 2 --by year",
+            "permits what-if --policy three-years.yaml --json",
+        ),
+    )(what_if)

@@ -12,7 +12,7 @@ from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.policy import Policy
 from permits_engine.policy_files import compile_text
-from permits_engine.replay.sources import File, Part, Place, facts_in, together
+from permits_engine.replay.sources import File, Part, Place, facts_in, text_in, together
 from permits_engine.store import codec
 from permits_engine.store.history import StoredRecord
 
@@ -25,7 +25,6 @@ class ParquetSource:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self._texts: dict[str, str] = {}
         self._compiled: dict[str, Policy] = {}
 
     @classmethod
@@ -65,7 +64,7 @@ class ParquetSource:
         """An adopted text of the export, compiled once."""
         found = self._compiled.get(digest)
         if found is None:
-            text = self._policies.get((jurisdiction, digest))
+            text = self._texts.get((jurisdiction, digest))
             if text is None:
                 raise error(
                     "integrity.broken",
@@ -76,16 +75,9 @@ class ParquetSource:
             found = self._compiled[digest] = compile_text(text)
         return found
 
-    def current(self, jurisdiction: str) -> Policy:
-        """The text in use at the end."""
-        last = [digest for code, digest in self._policies if code == jurisdiction]
-        if not last:
-            raise error("policy.none_in_force", f"the export holds no policy of {jurisdiction}")
-        return self.policy(jurisdiction, last[-1])
-
     def text(self, jurisdiction: str) -> str:
         """The words of the text in use at the end."""
-        return self._policies[jurisdiction, self.current(jurisdiction).digest]
+        return text_in(self._adopted, jurisdiction)
 
     def facts(self, holder_id: str) -> list[tuple[int, Fact]]:
         """What was recorded about a holder through any of their files."""
@@ -108,15 +100,15 @@ class ParquetSource:
         return found
 
     @cached_property
-    def _policies(self) -> dict[tuple[str, str], str]:
-        records: list[StoredRecord] = []
-        for paths in self._folders.values():
-            records += _records(paths, "policy.")
-        found: dict[tuple[str, str], str] = {}
-        for record in sorted(records):
+    def _adopted(self) -> list[StoredRecord]:
+        return sorted(record for paths in self._folders.values() for record in _records(paths, "policy."))
+
+    @cached_property
+    def _texts(self) -> dict[tuple[str, str], str]:
+        found = {}
+        for record in self._adopted:
             event = codec.decode(record.name, record.payload)
             assert isinstance(event, e.PolicyAdopted)
-            found.pop((event.jurisdiction, event.digest), None)
             found[event.jurisdiction, event.digest] = event.text
         return found
 

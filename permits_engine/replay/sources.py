@@ -42,6 +42,13 @@ _NOTICES = Statement(
 )
 
 
+_TEXTS = Statement(
+    """SELECT position, stream, version, name, recorded_at, payload FROM events
+    WHERE name LIKE 'policy.adopted@%' AND position <= :until ORDER BY position"""
+)
+_END = Statement("SELECT max(recorded_at) FROM events WHERE position <= :until")
+
+
 class Place(msgspec.Struct, frozen=True):
     """A source as it is told to a process: ``kind`` store or parquet, its address, and the last position."""
 
@@ -84,6 +91,12 @@ class Source(Protocol):
     def policy(self, jurisdiction: str, digest: str) -> Policy:
         """An adopted text, compiled; raises ``integrity.broken`` where it was never adopted."""
 
+    def text(self, jurisdiction: str) -> str:
+        """The words of the text in use at the end; raises ``policy.none_in_force``."""
+
+    def end(self) -> int:
+        """The last recorded time, in microseconds since the epoch."""
+
     def facts(self, holder_id: str) -> list[tuple[int, Fact]]:
         """What was recorded about a holder, with the recorded times."""
 
@@ -95,6 +108,7 @@ class StoreSource:
         self.database = database
         self.place = place
         self._adopted = Adopted()
+        self._policies: dict[str, Policy] = {}
 
     @classmethod
     def of(cls, database: Database) -> StoreSource:
@@ -130,13 +144,24 @@ class StoreSource:
 
     def policy(self, jurisdiction: str, digest: str) -> Policy:
         """An adopted text, compiled once."""
-        with self.database.read() as unit:
-            return _found(self._adopted.by_digest(unit, jurisdiction, digest), jurisdiction, digest)
+        found = self._policies.get(digest)
+        if found is None:
+            with self.database.read() as unit:
+                policy = self._adopted.by_digest(unit, jurisdiction, digest)
+            found = self._policies[digest] = _found(policy, jurisdiction, digest)
+        return found
 
-    def current(self, jurisdiction: str) -> Policy:
-        """The text in use."""
+    def text(self, jurisdiction: str) -> str:
+        """The words of the text that was in use at the end."""
         with self.database.read() as unit:
-            return self._adopted.current(unit, jurisdiction)
+            rows = unit.all(_TEXTS, {"until": self.place.until})
+        return text_in([StoredRecord._make(row) for row in rows], jurisdiction)
+
+    def end(self) -> int:
+        """The last recorded time."""
+        with self.database.read() as unit:
+            row = unit.one(_END, {"until": self.place.until})
+        return int(row[0]) if row and row[0] is not None else 0
 
     def facts(self, holder_id: str) -> list[tuple[int, Fact]]:
         """What was recorded about a holder through any of their files."""
@@ -176,6 +201,19 @@ def together(rows: Sequence[StoredRecord], notices: Sequence[StoredRecord]) -> I
         file.recorded.append(record.recorded_at)
     if file is not None:
         yield file
+
+
+def text_in(records: Sequence[StoredRecord], jurisdiction: str) -> str:
+    """The words of a jurisdiction's last adopted text; raises ``policy.none_in_force``."""
+    for record in reversed(records):
+        event = codec.decode(record.name, record.payload)
+        if isinstance(event, e.PolicyAdopted) and event.jurisdiction == jurisdiction:
+            return event.text
+    raise error(
+        "policy.none_in_force",
+        f"the history holds no policy of {jurisdiction or 'the country that the file names'}",
+        jurisdiction=jurisdiction,
+    )
 
 
 def _found(policy: Policy | None, jurisdiction: str, digest: str) -> Policy:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.e2e.command_line import Cli
+from permits_engine.policy_files import packaged
+from tests.e2e.command_line import COUNTER, DECIDER, Cli
 
 
 def test_replay_says_that_every_decision_is_what_it_was(cli: Cli) -> None:
@@ -46,3 +47,40 @@ def test_replay_refuses_what_cannot_be(cli: Cli, tmp_path: Path) -> None:
     assert cli("replay", "--parquet", str(tmp_path), "--json").error["code"] == "input.invalid"
     cli.monkeypatch.setenv("PERMITS_OPERATOR_ROLES", "counter@MA-RAB")
     assert cli("replay", "--json").error["code"] == "actor.not_competent"
+
+
+def test_what_if_tells_the_figures_and_the_permits_behind_them(cli: Cli, tmp_path: Path) -> None:
+    """A term of three years from the first card on: nothing to renew in the second year."""
+    permit_id = cli.title()
+    for line in (
+        {"command": "request_renewal", "on": "2018-01-10", "actor": COUNTER},
+        {"command": "renew_permit", "on": "2018-01-20", "actor": DECIDER},
+    ):
+        cli.did({**line, "permit_id": permit_id})
+    other = tmp_path / "other.yaml"
+    other.write_text(
+        packaged("MA").replace(
+            "name: term.first, value: P1Y, from: 2013-12-16", "name: term.first, value: P3Y, from: 2013-12-16"
+        )
+    )
+    asked = ("what-if", "--policy", str(other), "--until", "2018-06-01")
+    found = cli.ok(*asked, "--json").json
+    assert found["files"] == found["differ"] == 1
+    assert found["figures"]["renewals"]["by_year"] == {"2018": {"history": 1, "other": 0}}
+    assert found["spared"]["request_renewal"]["cells"] == [
+        {"office": "MA-RAB", "year": 2018, "history": 1, "other": 0, "permits": [permit_id]}
+    ]
+    listed = tmp_path / "list.csv"
+    told = cli.ok(*asked, "--by", "office", "--list", str(listed)).out
+    assert "1 permits, of which 1 would have gone otherwise" in told
+    assert f"spared,renew_permit,MA-RAB,2018,{permit_id}" in listed.read_text().splitlines()
+
+
+def test_what_if_refuses_what_cannot_be(cli: Cli, tmp_path: Path) -> None:
+    """A file that is not there, a text that is no policy, a grouping that is none."""
+    assert cli("what-if", "--policy", str(tmp_path / "none.yaml"), "--json").code == 2
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("policy: MA\n")
+    assert cli("what-if", "--policy", str(wrong), "--json").error["code"] == "policy.invalid"
+    wrong.write_text(packaged("MA"))
+    assert cli("what-if", "--policy", str(wrong), "--by", "sex", "--json").error["code"] == "input.invalid"

@@ -1,0 +1,248 @@
+"""What another policy would have made of a history: figures by office and year, with the permits behind each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from permits_engine.domain import duties, notice
+from permits_engine.domain import events as e
+from permits_engine.domain.permit import apply, corrected, fold
+from permits_engine.domain.policy import Policy
+from permits_engine.domain.situation import Situation
+from permits_engine.policy_files import compile_text
+from permits_engine.replay.alternative import Alternative, Letter, Life, unrecorded
+from permits_engine.replay.inputs import Numbered, of_clock
+from permits_engine.replay.outside import facts_of
+from permits_engine.replay.running import Hands, Run
+from permits_engine.replay.sources import File, Part, Source
+
+FIGURES = (
+    "permits",
+    "refusals",
+    "renewals",
+    "automatic_renewals",
+    "lapses",
+    "losses",
+    "office_visits",
+    "letters",
+)
+"""What is compared: titles first granted; requests refused; renewals by an office, and by time alone; lapses; titles
+lost by absence; what a holder comes to the counter for; messages to the holder."""
+
+_FIGURE: dict[type[e.Event], str] = {
+    e.Issued: "permits",
+    e.ImplicitlyGranted: "permits",
+    e.Refused: "refusals",
+    e.RenewalRefused: "refusals",
+    e.Lapsed: "lapses",
+    e.LostByAbsence: "losses",
+}
+_VISITS = (e.ApplicationLodged, e.RenewalRequested, e.DocumentsSupplied, e.Appealed)
+
+
+class Cell(msgspec.Struct):
+    """One figure of one office in one year: in history, under the other policy, and the permits where it differs."""
+
+    history: int = 0
+    other: int = 0
+    permits: list[str] = msgspec.field(default_factory=list)
+
+
+class WhatIf(msgspec.Struct):
+    """A history beside what it would have been; ``cells`` by (kind, name, office, year), joined by ``|``.
+
+    Kinds are ``figure``, ``spared`` (acts without an occasion), ``refused`` (acts that would have been refused,
+    by their error) and ``undetermined`` (files that cannot be told further, by the reason).
+    """
+
+    files: int = 0
+    elsewhere: int = 0
+    differ: int = 0
+    cells: dict[str, Cell] = msgspec.field(default_factory=dict)
+
+    def add(self, more: WhatIf) -> None:
+        """Count another part."""
+        self.files += more.files
+        self.elsewhere += more.elsewhere
+        self.differ += more.differ
+        for key, cell in more.cells.items():
+            mine = self.cells.setdefault(key, Cell())
+            mine.history += cell.history
+            mine.other += cell.other
+            mine.permits += cell.permits
+
+    def count(
+        self, kind: str, name: str, office: str, on: date, permit_id: str, history: int, other: int
+    ) -> None:
+        """Count something of one permit."""
+        cell = self.cells.setdefault(f"{kind}|{name}|{office}|{on.year}", Cell())
+        cell.history += history
+        cell.other += other
+        if history != other and (not cell.permits or cell.permits[-1] != permit_id):
+            cell.permits.append(permit_id)
+
+
+def compare(
+    file: File, policy: Policy, policy_of: Callable[[str, str], Policy], until: date, told: WhatIf
+) -> None:
+    """Count one file, as it was and as it would have been."""
+    told.files += 1
+    file = completed(file, policy_of, until)
+    facts, held = facts_of(file.history, file.recorded)
+    life = Alternative(file.permit_id, policy, policy_of, held).live(facts, until)
+    before = life.undetermined[0] if life.undetermined is not None else None
+    lived = _recorded(file)
+    # Offices are where the file was, under either policy: a transfer is a fact.
+    offices = _offices(file.history)
+    counts: dict[tuple[str, str, int], list[int]] = {}
+    for side, each in ((0, lived), (1, life)):
+        for name, on, office in _counted(each, offices):
+            if before is None or on < before:
+                counts.setdefault((name, office, on.year), [0, 0])[side] += 1
+    for (name, office, year), (history, other) in sorted(counts.items()):
+        told.count("figure", name, office, date(year, 1, 1), file.permit_id, history, other)
+    told.differ += any(history != other for history, other in counts.values())
+    for kind, acts in (("spared", life.spared), ("refused", life.refused)):
+        for on, name in acts:
+            told.count(kind, name, _office(offices, on), on, file.permit_id, 1, 0)
+    if life.undetermined is not None:
+        on, reason = life.undetermined
+        told.count("undetermined", reason, _office(offices, on), on, file.permit_id, 1, 0)
+
+
+def completed(file: File, policy_of: Callable[[str, str], Policy], until: date) -> File:
+    """The file with the acts of the clock that were due on a day and that nobody had recorded yet."""
+    permit = fold(file.permit_id, file.history)
+    digest = next((x.basis.policy for _, x in reversed(file.history) if x.basis is not None), None)
+    if permit is None or digest is None:
+        return file
+    policy = policy_of(permit.jurisdiction, digest)
+    history, recorded = list(file.history), list(file.recorded)
+    s = Situation(permit, until, policy.at(until))
+    while (act := duties.next_act(s, s.rules)) is not None:
+        event = unrecorded(act)
+        apply(permit, permit.version + 1, event)
+        history.append((permit.version, event))
+        recorded.append(recorded[-1])
+        s = Situation(permit, until, s.rules)
+    return file._replace(history=history, recorded=recorded)
+
+
+def _recorded(file: File) -> Life:
+    """The file as it was."""
+    events = [event for _, event in corrected(file.history)]
+    letters = [Letter(x.effective_on, x.kind, x.office) for x in file.notices if x.to == notice.HOLDER]
+    return Life(events=events, letters=letters)
+
+
+def _counted(life: Life, offices: list[tuple[date, str]]) -> Iterable[tuple[str, date, str]]:
+    for event in life.events:
+        on = event.effective_on
+        figure = _FIGURE.get(type(event))
+        if isinstance(event, e.Renewed):
+            figure = "automatic_renewals" if of_clock(event) else "renewals"
+        if figure is not None:
+            yield figure, on, _office(offices, on)
+        if isinstance(event, _VISITS):
+            yield "office_visits", on, _office(offices, on)
+    for letter in life.letters:
+        yield "letters", letter.on, letter.office
+
+
+def _offices(history: list[Numbered]) -> list[tuple[date, str]]:
+    return [
+        (x.effective_on, x.prefecture)
+        for _, x in history
+        if isinstance(x, e.ApplicationLodged | e.Transferred)
+    ]
+
+
+def _office(offices: list[tuple[date, str]], on: date) -> str:
+    current = offices[0][1]
+    for since, office in offices:
+        if since <= on:
+            current = office
+    return current
+
+
+# --- over a whole history ---------------------------------------------------------------------------------
+
+
+def part_compared(source: Source, part: Part, *, text: str, until: date) -> WhatIf:
+    """Compare every file of a part."""
+    policy, told = _policy(text), WhatIf()
+    for file in source.files(part, notices=True):
+        first = file.history[0][1]
+        if not isinstance(first, e.ApplicationLodged) or first.jurisdiction != policy.jurisdiction:
+            told.elsewhere += 1
+            continue
+        compare(file, policy, source.policy, until, told)
+    return told
+
+
+_compiled: dict[str, Policy] = {}
+
+
+def _policy(text: str) -> Policy:
+    found = _compiled.get(text)
+    if found is None:
+        _compiled.clear()
+        found = _compiled[text] = compile_text(text)
+    return found
+
+
+def what_if(
+    source: Source,
+    name: str,
+    text: str,
+    until: date,
+    *,
+    hands: Hands | None = None,
+    state: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> WhatIf:
+    """A whole history beside what it would have been under a policy text, until a legal day."""
+    run = Run(
+        f"what-if {_policy(text).digest} {until}", name, source, WhatIf(), WhatIf.add,
+        hands=hands, state=state, progress=progress,
+    )  # fmt: skip
+    return run.resumed(WhatIf).over(partial(part_compared, text=text, until=until))
+
+
+def summary(told: WhatIf) -> dict[str, Any]:
+    """The figures as plain values: each in total, by office and by year, with its cells and their permits."""
+    found: dict[str, dict[str, dict[str, Any]]] = {
+        "figure": {},
+        "spared": {},
+        "refused": {},
+        "undetermined": {},
+    }
+    for key in sorted(told.cells):
+        cell = told.cells[key]
+        kind, name, office, year = key.split("|")
+        each = found[kind].setdefault(
+            name, {"history": 0, "other": 0, "by_office": {}, "by_year": {}, "cells": []}
+        )
+        for group in (
+            each,
+            each["by_office"].setdefault(office, _zero()),
+            each["by_year"].setdefault(year, _zero()),
+        ):
+            group["history"] += cell.history
+            group["other"] += cell.other
+        each["cells"].append({"office": office, "year": int(year), **msgspec.to_builtins(cell)})
+    figures = {
+        name: found["figure"].get(name, {**_zero(), "by_office": {}, "by_year": {}, "cells": []})
+        for name in FIGURES
+    }
+    return {"figures": figures, **{kind: found[kind] for kind in ("spared", "refused", "undetermined")}}
+
+
+def _zero() -> dict[str, int]:
+    return {"history": 0, "other": 0}
