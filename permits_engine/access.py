@@ -152,6 +152,14 @@ class Reader:
             for each in shown
         ]
 
+    def dossier(self, holder_id: str) -> dict[str, Any]:
+        """All that is held about a person, who looked at it (this reader too), and how long it is kept."""
+        from permits_engine.privacy.dossier import dossier
+
+        self.holder(holder_id)
+        with self._engine.database.read() as unit:
+            return dossier(self._executor, unit, holder_id)
+
     def find(
         self,
         *,

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
+from permits_engine.cli.files import write_private
 from permits_engine.cli.options import (
     Json,
+    Purpose,
     day_of,
     id_of,
     open_engine,
@@ -18,6 +20,7 @@ from permits_engine.cli.options import (
     settings_now,
 )
 from permits_engine.cli.usage import examples
+from permits_engine.domain.errors import invalid
 
 Holder = Annotated[str, typer.Argument(metavar="ID", help="The holder's id.")]
 Version = Annotated[int, typer.Argument(metavar="VERSION", help="Of the event, as listed.", min=1)]
@@ -63,6 +66,40 @@ def erase(
         f"{holder_id} {'was erased already' if result['already'] else 'is erased'}: their key is gone."
     )
     output.out(f"letters taken out of the folder: {result['letters_removed']}")
+
+
+def export(
+    holder_id: Holder,
+    html: Annotated[
+        bool, typer.Option("--html", help="A page to read, in the holder's language, instead of JSON.")
+    ] = False,
+    language: Annotated[
+        str | None, typer.Option("--language", metavar="L", help="The page in another one: fr, ar or en.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Write it there, for its owner only.")
+    ] = None,
+    purpose: Purpose = None,
+    json: Annotated[bool, typer.Option("--json", help="It is JSON with or without it.")] = False,
+) -> None:
+    """All that is held about a person, and who saw it.
+
+    As JSON, or as a page that the person can read. That it was asked for is noted like any look at them.
+    """
+    from permits_engine.privacy import page
+
+    if json and html:
+        raise invalid("--html", "and --json are two things; ask for one of them")
+    if language is not None and language not in page.languages():
+        raise invalid("--language", f"{language!r} is none of {', '.join(page.languages())}")
+    wanted = id_of(holder_id, LISTED)
+    with open_engine() as engine:
+        found = operator_now().ask(engine, lambda reader: reader.dossier(wanted), purpose)
+    text = page.html(found, language) if html else output.as_json(found) + "\n"
+    if out is None:
+        output.exact(text)
+    else:
+        write_private(out, text.encode())
 
 
 def holds(holder_id: Holder, json: Json = False) -> None:
@@ -171,6 +208,7 @@ def _tell(result: dict[str, Any], word: str, json: bool) -> None:
 def add_to(holder_app: typer.Typer) -> None:
     """Put these commands beside the others on persons."""
     lines: dict[Callable[..., None], str] = {
+        export: f"export {_EXAMPLE} --html --out dossier.html",
         erase: f'erase {_EXAMPLE} --reason "asked for on 2026-11-24"',
         holds: f"holds {_EXAMPLE}",
         request: f"request {_EXAMPLE} --right access",

@@ -43,6 +43,11 @@ LETTERS = Statement(
     .where(permits.c.holder_id == bindparam("holder_id"))
 )
 """Every message about a person's files."""
+LETTERS_OF_FILE = Statement(
+    select(notices.c.notice_id).where(
+        notices.c.permit_id == bindparam("permit_id"), notices.c.holder_id == bindparam("holder_id")
+    )
+)
 _BLANK = Statement(
     "UPDATE commands SET digest = :nothing, holder_id = NULL, permit_id = NULL"
     " WHERE command_id = :command_id AND holder_id = :holder_id"

@@ -90,3 +90,23 @@ def test_who_is_not_there_or_not_granted_is_told(cli: Cli) -> None:
     cli.monkeypatch.setenv("PERMITS_OPERATOR_ROLES", "counter@MA-RAB")
     done = cli("holder", "erase", holder_id, *REASON, "--json")
     assert (done.code, done.error["code"]) == (1, "actor.not_competent")
+
+
+def test_a_persons_data_are_exported(cli: Cli) -> None:
+    """As JSON, as a page, into a file that only its owner reads and that replaces nothing; each asking is noted."""
+    holder_id = closed(cli)
+    found = cli.ok("holder", "export", holder_id).json
+    assert found["person"]["family_name"] == "Diallo"
+    assert len(found["looks"]) == 1
+    page = cli.ok("holder", "export", holder_id, "--html").out
+    assert page.startswith("<!DOCTYPE html>")
+    assert 'lang="fr"' in page
+    place = cli.folder / "dossier.html"
+    cli.ok("holder", "export", holder_id, "--html", "--language", "ar", "--out", str(place))
+    assert 'dir="rtl"' in place.read_text(encoding="utf-8")
+    assert place.stat().st_mode & 0o777 == 0o600
+    assert cli("holder", "export", holder_id, "--out", str(place)).code == 2
+    assert cli("holder", "export", holder_id, "--html", "--language", "xx").code == 2
+    cli.monkeypatch.setenv("PERMITS_OPERATOR_ROLES", "auditor")
+    assert cli("holder", "export", holder_id).code == 1
+    cli.ok("holder", "export", holder_id, "--purpose", "request of 3 May")

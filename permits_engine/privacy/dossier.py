@@ -1,0 +1,108 @@
+"""All that is held about a person, and who looked at it: what the right of access asks for (law 09-08, article 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from permits_engine import reading
+from permits_engine.domain import events as e
+from permits_engine.domain.clocks import Period, add
+from permits_engine.domain.policy import Rules
+from permits_engine.person import FIELDS
+from permits_engine.privacy import asked, erasing, holds
+from permits_engine.store import history
+from permits_engine.store.database import Unit
+from permits_engine.store.keyring import Cipher
+
+if TYPE_CHECKING:
+    from permits_engine.execution import Executor
+
+DATA = ("person", "file", "letter")
+"""Classes of data, as the policy tells them apart."""
+
+
+def dossier(executor: Executor, unit: Unit, holder_id: str) -> dict[str, Any]:
+    """Everything about a person as plain values; raises ``holder.not_found``.
+
+    Of a person who was erased it holds what is left: the events in clear.
+    """
+    work = executor.begin(unit)
+    person = work.person(holder_id)
+    cipher = work.key(holder_id)
+    records = history.stream(unit, holder_id)
+    said = [reading.shown(each, holder_id, cipher) for each in records]
+    standing = holds.standing(executor, work, holder_id)
+    files = [row[0] for row in unit.all(holds.FILES, {"holder_id": holder_id})]
+    return {
+        "holder_id": holder_id,
+        "made_at": reading.iso(executor.now()),
+        "erased": cipher is None,
+        "person": {name: _plain(getattr(person, name)) for name in FIELDS},
+        "linked_to": list(person.linked),
+        "files": [_file(executor, unit, permit_id, holder_id, cipher) for permit_id in sorted(files)],
+        "said_about_the_person": [each for each in said if each["name"] != e.HolderAccessed.NAME],
+        "looks": [_look(each) for each in reversed(said) if each["name"] == e.HolderAccessed.NAME],
+        "requests": [
+            {**msgspec.to_builtins(each), "state": each.state(executor.clock().date())}
+            for each in asked.requests_of(work, holder_id)
+        ],
+        "kept_because": holds.told(standing.obstacles),
+        "retention": [
+            line for rules in standing.rules.values() for line in periods(rules, standing.ended_on)
+        ],
+    }
+
+
+def periods(rules: Rules, ended_on: date | None) -> Iterator[dict[str, Any]]:
+    """How long each class of data is kept under a country's rules: floor and ceiling, each with its norm."""
+    for data in DATA:
+        line: dict[str, Any] = {"jurisdiction": rules.policy.jurisdiction, "data": data}
+        for end in ("floor", "ceiling"):
+            found = rules.find(f"retention.{end}", rules.known, {"data": data})
+            value = found.value if found is not None else None
+            line[end] = None if found is None else str(reading.plain(value))
+            line[f"{end}_norm"] = None if found is None else str(found.source)
+            if data == "person":
+                day = add(ended_on, value) if ended_on and isinstance(value, Period) else None
+                line[f"{end}_on"] = day.isoformat() if day else None
+        yield line
+
+
+def _file(
+    executor: Executor, unit: Unit, permit_id: str, holder_id: str, cipher: Cipher | None
+) -> dict[str, Any]:
+    view = reading.permit(executor, unit, permit_id, as_of=None, known_at=None)
+    messages = sorted(
+        row[0] for row in unit.all(erasing.LETTERS_OF_FILE, {"permit_id": permit_id, "holder_id": holder_id})
+    )
+    return {
+        **view.as_dict(),
+        "history": reading.history_of(executor, unit, permit_id, opened=True),
+        "messages": [
+            {
+                "notice_id": notice_id,
+                "history": [
+                    reading.shown(each, holder_id, cipher) for each in history.stream(unit, notice_id)
+                ],
+            }
+            for notice_id in messages
+        ],
+    }
+
+
+def _look(event: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "reader": event["actor"],
+        "on": event["effective_on"],
+        "recorded_at": event["recorded_at"],
+        "purpose": event.get("purpose"),
+        "operator": event["operator"],
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
