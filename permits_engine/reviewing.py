@@ -56,7 +56,7 @@ class Reviews:
         """The whole history beside what it would have been under another policy text.
 
         Parts that the text lacks are those in use. ``until`` is the last legal day (default: that of the
-        last event). Raises ``policy.invalid``, ``input.invalid``, ``store.unavailable``.
+        last event about a permit). Raises ``policy.invalid``, ``input.invalid``, ``store.unavailable``.
         """
         source, name = self._source(parquet)
         return what_if(source, name, policy, until, Hands(workers, dask), state=state, progress=progress)

@@ -93,7 +93,7 @@ def what_if(
         ),
     ],
     until: Annotated[
-        str | None, typer.Option("--until", metavar="D", help="The last legal day [that of the last event].")
+        str | None, typer.Option("--until", metavar="D", help="The last legal day [that of the last act].")
     ] = None,
     by: Annotated[
         str | None, typer.Option("--by", metavar="GROUP", help="Also by office, or by year.")

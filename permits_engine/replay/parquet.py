@@ -19,6 +19,9 @@ from permits_engine.store.history import StoredRecord
 COLUMNS = ("position", "stream", "version", "name", "recorded_at", "payload")
 """What is read: the stored bytes and where they stand; what was exported beside them is for other tools."""
 
+FAMILIES = frozenset({"permit", "holder", "notice", "policy"})
+"""What the exporter's files are named after: one of these that is not asked for need not be opened."""
+
 
 class ParquetSource:
     """Parquet files below a folder; the files of one folder are one part. No key and no store is needed."""
@@ -84,7 +87,7 @@ class ParquetSource:
         return facts_in(self._facts.get(holder_id, []))
 
     def end(self) -> int:
-        """The last recorded time."""
+        """When a permit's event or a message was last recorded."""
         return max((_last(path) for paths in self._folders.values() for path in paths), default=0)
 
     # --- what the export holds ----------------------------------------------------------------------------
@@ -127,6 +130,8 @@ def _records(paths: Sequence[Path], prefix: str) -> list[StoredRecord]:
 
     found: list[StoredRecord] = []
     for path in paths:
+        if path.stem in FAMILIES and path.stem != prefix.partition(".")[0]:
+            continue
         table = _read(path, COLUMNS)
         table = table.filter(pc.starts_with(table["name"], prefix))
         columns = [table[name].to_pylist() for name in COLUMNS]
@@ -142,6 +147,8 @@ def _begun(paths: Sequence[Path]) -> int:
 
     total = 0
     for path in paths:
+        if path.stem in FAMILIES and path.stem != "permit":
+            continue
         table = _read(path, ("version", "name"))
         first = pc.and_(pc.equal(table["version"], 1), pc.starts_with(table["name"], "permit."))
         total += int(pc.sum(first).as_py() or 0)
@@ -151,7 +158,11 @@ def _begun(paths: Sequence[Path]) -> int:
 def _last(path: Path) -> int:
     import pyarrow.compute as pc
 
-    latest = pc.max(_read(path, ("recorded_at",))["recorded_at"]).as_py()
+    if path.stem in FAMILIES - {"permit", "notice"}:
+        return 0
+    table = _read(path, ("name", "recorded_at"))
+    about = pc.or_(pc.starts_with(table["name"], "permit."), pc.starts_with(table["name"], "notice."))
+    latest = pc.max(table.filter(about)["recorded_at"]).as_py()
     return _micros(latest) if latest is not None else 0
 
 

@@ -46,7 +46,10 @@ _TEXTS = Statement(
     """SELECT position, stream, version, name, recorded_at, payload FROM events
     WHERE name LIKE 'policy.adopted@%' AND position <= :until ORDER BY position"""
 )
-_END = Statement("SELECT max(recorded_at) FROM events WHERE position <= :until")
+_END = Statement(
+    """SELECT max(recorded_at) FROM events
+    WHERE position <= :until AND (name LIKE 'permit.%' OR name LIKE 'notice.%')"""
+)
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -95,7 +98,7 @@ class Source(Protocol):
         """The words of the text in use at the end; raises ``policy.none_in_force``."""
 
     def end(self) -> int:
-        """The last recorded time, in microseconds since the epoch."""
+        """When a permit's event or a message was last recorded, in microseconds since the epoch."""
 
     def facts(self, holder_id: str) -> list[tuple[int, Fact]]:
         """What was recorded about a holder, with the recorded times."""
@@ -158,7 +161,7 @@ class StoreSource:
         return text_in([StoredRecord._make(row) for row in rows], jurisdiction)
 
     def end(self) -> int:
-        """The last recorded time."""
+        """When a permit's event or a message was last recorded."""
         with self.database.read() as unit:
             row = unit.one(_END, {"until": self.place.until})
         return int(row[0]) if row and row[0] is not None else 0
