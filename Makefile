@@ -12,6 +12,7 @@ PYTHON := $(shell if python3.11 -c "" 2>/dev/null; then echo python3.11; else ec
 endif
 
 VENV := .venv
+XES  := .venv-xes
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
 
@@ -20,12 +21,13 @@ export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test torture check lint types walls docs lock bench dist clean
+.PHONY: help demo test test-xes torture check lint types walls docs lock bench dist clean
 
 help:
 	@echo "make demo     run a demonstration into $(OUT)/ (SCALE=$(SCALE) SEED=$(SEED) OUT=$(OUT))"
 	@echo "make check    the quick look: lint, types, walls and the unit tests"
 	@echo "make test     everything: lint, types, walls and all tests, on SQLite and PostgreSQL"
+	@echo "make test-xes the event log of permits export read back by pm4py, in an environment of its own"
 	@echo "make torture  daemons killed and frozen for minutes; prints what it measured"
 	@echo "make docs     generated sections and outputs of README and docs/, made anew"
 	@echo "make bench    the benchmarks"
@@ -79,6 +81,18 @@ test: lint types walls
 	@echo "==> tests"
 	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
 
+# pm4py brings half a gigabyte and another licence: it stays out of the environment that all else runs in.
+$(XES)/.made: requirements/xes.txt | $(VENV)/.made
+	@echo "==> making $(XES)"
+	@$(BIN)/python -m venv --clear $(XES)
+	@$(XES)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet install \
+	  --require-hashes -r requirements/xes.txt
+	@touch $@
+
+test-xes: $(VENV)/.dev $(XES)/.made
+	@echo "==> pm4py reads the event log"
+	@PERMITS_PM4PY="$(abspath $(XES))/bin/python" $(BIN)/python -m pytest -q -m xes tests/xes
+
 torture: $(VENV)/.dev
 	@echo "==> torture"
 	@$(BIN)/python -m pytest -q -s -m torture tests
@@ -125,19 +139,20 @@ lock:
 	  "$$tools/bin/python" -m pip --disable-pip-version-check --quiet install uv; \
 	  uv="$$tools/bin/uv"; fi; \
 	UV_CUSTOM_COMPILE_COMMAND="make lock"; export UV_CUSTOM_COMPILE_COMMAND; \
-	for lock in run build dev; do \
+	for lock in run build dev xes; do \
 	  echo "==> requirements/$$lock.txt"; \
 	  case $$lock in \
 	    run)   set -- pyproject.toml ;; \
 	    build) set -- requirements/build.in -c requirements/run.txt ;; \
 	    dev)   set -- pyproject.toml --extra postgresql --extra metrics --extra channels --extra dask --extra parquet requirements/dev.in \
 	                  -c requirements/run.txt -c requirements/build.txt ;; \
+	    xes)   set -- requirements/xes.in -c requirements/dev.txt ;; \
 	  esac; \
 	  "$$uv" $(COMPILE) "$$@" --output-file requirements/$$lock.txt >/dev/null; \
 	done
 
 clean:
 	@echo "==> removing $(VENV), dist, caches and the demo"
-	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(XES) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@if [ -n "$(OUT)" ] && [ -f "$(OUT)/.permits-demo" ]; then rm -rf -- "$(OUT)"; fi
 	@find . -name __pycache__ -type d -not -path "./.git/*" -prune -exec rm -rf {} +

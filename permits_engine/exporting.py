@@ -14,7 +14,7 @@ from permits_engine.domain import competence
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
 from permits_engine.store import history
-from permits_engine.store.database import Unit
+from permits_engine.store.database import Statement, Unit
 
 if TYPE_CHECKING:
     from permits_engine.engine import Engine
@@ -23,6 +23,8 @@ BATCH = 200
 """Holders whose trace is written in one transaction."""
 ATTEMPTS = 5
 """How often it is tried, where others write about the same persons."""
+
+_COUNTRIES = Statement("SELECT DISTINCT jurisdiction FROM permits ORDER BY jurisdiction")
 
 
 def export(
@@ -65,8 +67,9 @@ def export(
 def refusal(
     engine: Engine, unit: Unit, actor: e.Actor, what: str, *, purpose: str | None, everywhere: bool
 ) -> PermitsError | None:
-    """Why a reader may not see the files (persons) of every office of every country; none where they may."""
-    for code, *_ in engine.adopted.all(unit):
+    """Why a reader may not see the files (persons) of every office; none where they may in every country."""
+    countries = [row[0] for row in unit.all(_COUNTRIES)] or [registration.DEFAULT_JURISDICTION]
+    for code in countries:
         policy = engine.adopted.current(unit, code)
         rules, today = policy.at(engine.executor.today(policy)), engine.executor.today(policy)
         problem = competence.reading_refusal(rules, today, what, actor, None, purpose)

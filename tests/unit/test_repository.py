@@ -14,7 +14,8 @@ import pytest
 import permits_engine
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKED = ["run", "build", "dev"]
+TOGETHER = ["run", "build", "dev"]
+LOCKED = [*TOGETHER, "xes"]
 
 # The first folder of a path on somebody's own machine. The slashes are put around the names here, so
 # that this file does not match itself.
@@ -37,7 +38,7 @@ def text_of(path: Path) -> str:
     return path.read_bytes().decode("utf-8", errors="ignore")
 
 
-@pytest.mark.parametrize("name", [f"{lock}.txt" for lock in LOCKED] + ["build.in", "dev.in"])
+@pytest.mark.parametrize("name", [f"{lock}.txt" for lock in LOCKED] + ["build.in", "dev.in", "xes.in"])
 def test_requirement_files_name_no_address(name: str) -> None:
     text = text_of(ROOT / "requirements" / name)
     found = re.findall(r"(?i).*(?:https?:|file:|//|@ |--index|--extra-index|--find-links).*", text)
@@ -55,7 +56,7 @@ def test_every_locked_requirement_is_pinned_and_hashed(lock: str) -> None:
 
 def test_the_locks_agree_with_one_another() -> None:
     versions: dict[str, set[str]] = {}
-    for lock in LOCKED:
+    for lock in TOGETHER:
         for name, version in re.findall(r"(?m)^([\w.-]+)==(\S+)", text_of(ROOT / f"requirements/{lock}.txt")):
             versions.setdefault(name, set()).add(version)
     assert {name: found for name, found in versions.items() if len(found) > 1} == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -65,14 +66,21 @@ class Format(NamedTuple):
     make: Callable[..., Writer]
 
 
-def _parquet(place: Path, **options: Any) -> Writer:
-    from permits_engine.audit.exports.parquet import Writer as Parquet
+def _maker(module: str) -> Callable[..., Writer]:
+    """The writer of a module, which is loaded for whoever asks for its format only."""
 
-    return Parquet(place, **options)
+    def make(place: Path, **options: Any) -> Writer:
+        made: Writer = import_module(f"{__name__}.{module}").Writer(place, **options)
+        return made
+
+    return make
 
 
 FORMATS: dict[str, Format] = {
-    "parquet": Format(None, (), _parquet),
+    "cloudevents": Format("events.jsonl", (".jsonl", ".ndjson", ".json"), _maker("cloudevents")),
+    "csv": Format("events.csv", (".csv",), _maker("spreadsheet")),
+    "parquet": Format(None, (), _maker("parquet")),
+    "xes": Format("permits.xes", (".xes",), _maker("xes")),
 }
 
 
@@ -85,6 +93,8 @@ def formats_of(text: str | Sequence[str]) -> list[str]:
             raise invalid("--format", f"{each!r} is none of {', '.join(FORMATS)}")
     if not found:
         raise invalid("--format", f"names none; choose among {', '.join(FORMATS)}")
+    if "parquet" in found:
+        import_module(f"{__name__}.parquet").needed()  # better now than after the accesses were recorded
     return found
 
 

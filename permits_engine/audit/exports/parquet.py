@@ -39,7 +39,7 @@ class Writer:
     """Takes streams and writes the dataset's files in a folder."""
 
     def __init__(self, folder: Path, *, personal: bool, about: Mapping[str, str]) -> None:
-        self._arrow, self._parquet = _pyarrow()
+        self._arrow, self._parquet = needed()
         self._folder = folder
         self._partitions = partitions_for(int(about["position"]))
         self._columns = (*COLUMNS, PAYLOAD, *((PERSONAL,) if personal else ()))
@@ -121,7 +121,8 @@ class Writer:
         }[column.kind]
 
 
-def _pyarrow() -> tuple[Any, Any]:
+def needed() -> tuple[Any, Any]:
+    """pyarrow and its Parquet half; raises ``input.invalid`` where they are not installed."""
     try:
         import pyarrow
         from pyarrow import parquet
