@@ -32,6 +32,7 @@ from permits_engine.store.history import StoredRecord
 if TYPE_CHECKING:
     from permits_engine.audit.exports import Export
     from permits_engine.engine import Engine
+    from permits_engine.receipts.paper import Paper
 
 Answer = TypeVar("Answer")
 
@@ -159,6 +160,24 @@ class Reader:
         self.holder(holder_id)
         with self._engine.database.read() as unit:
             return dossier(self._executor, unit, holder_id)
+
+    def receipt(self, permit_id: str) -> Paper:
+        """The holder's receipt of the latest filing with its signed proof; raises ``holder.erased``.
+
+        Nothing of it is kept: the same file gives the same proof on the same day.
+        """
+        from permits_engine.receipts import paper, proof
+        from permits_engine.receipts.filing import filed
+
+        engine = self._engine
+        with engine.database.read() as unit:
+            holder_id, opened = self._file(unit, permit_id)
+            if not opened:
+                self._about(unit, holder_id)
+            found = filed(self._executor, unit, permit_id)
+        signer = engine.signing.signer(engine.origin)
+        self._leave([holder_id])
+        return paper.Paper(found, proof.issue(found.filing, engine.origin, signer.signature))
 
     def find(
         self,

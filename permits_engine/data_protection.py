@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from permits_engine import commands as c
+from permits_engine.audit.signing import SigningKeys
 from permits_engine.domain import events as e
 from permits_engine.execution import Executor
 from permits_engine.outcomes import Outcome
@@ -24,6 +25,12 @@ class DataProtection:
     executor: Executor
     keyring: Keyring
     execute: Callable[..., Outcome]
+    signing: SigningKeys
+
+    @property
+    def origin(self) -> str:
+        """The name of the store's log."""
+        raise NotImplementedError
 
     def erase(
         self,
@@ -83,6 +90,15 @@ class DataProtection:
 
         with self.database.read() as unit:
             return erasures.pending(unit)
+
+    def receipt_status(self) -> str:
+        """The signed list of receipts that were superseded before their last day, for whoever checks receipts."""
+        from permits_engine.receipts import status
+
+        with self.database.read() as unit:
+            today = self.executor.today(self.executor.adopted.current(unit, "MA"))
+        signer = self.signing.signer(self.origin)
+        return status.make(self.database, self.executor, signer, self.origin, today)
 
     def data_requests(self, holder_id: str | None = None, *, on: date | None = None) -> list[dict[str, Any]]:
         """What people asked about their data: state on a day (default: today), the first due first."""

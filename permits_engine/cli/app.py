@@ -15,6 +15,7 @@ from permits_engine.cli import (
     integrity,
     output,
     permits,
+    receipts,
     register,
     reviews,
     rules,
@@ -44,7 +45,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (store, permits, holders, register, scheduler, rules, integrity, reviews, exports):
+for room in (store, permits, receipts, holders, register, scheduler, rules, integrity, reviews, exports):
     room.add_to(app)
 
 

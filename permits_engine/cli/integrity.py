@@ -38,7 +38,7 @@ def verify(
     from permits_engine.cli.progress import bar
 
     outside = [(name, _read(name, "--checkpoint", MOST_BYTES)) for name in checkpoint or ()]
-    keys = _keys(key)
+    keys = keys_given(key)
     with _open() as engine, bar("verifying") as progress:
         report = engine.verify(outside=outside, keys=keys, progress=progress)
     if not report.intact:
@@ -128,9 +128,9 @@ def verify_proof(
     from permits_engine.audit import proofs
 
     data = _read(file, "FILE", proofs.MOST_BYTES)
-    keys = _keys(key)
+    keys = keys_given(key)
     if keys is None:
-        keys = _own_keys()
+        keys = own_keys()
     proof = proofs.read(data, file)
     leaf = proof.check(keys)
     told = proofs.told(leaf, proof)
@@ -166,14 +166,14 @@ def _signing(settings: Any) -> Any:
     return SigningKeys.beside(beside, settings.signing_key)
 
 
-def _keys(given: list[str] | None) -> Any:
+def keys_given(given: list[str] | None) -> Any:
     """The public keys that were named; none where none was."""
     from permits_engine.audit.signing import verifiers_of
 
     return [found for each in given for found in verifiers_of(each)] if given else None
 
 
-def _own_keys() -> Any:
+def own_keys() -> Any:
     """The public keys of this machine's own signing key file."""
     keys = _signing(settings_now()).verifiers()
     if not keys:

@@ -142,6 +142,10 @@ class Templates:
         """Which text a language's letters are made of: jurisdiction, language and the file's digest."""
         return f"{self.jurisdiction}/{language}@{self._languages[language].digest}"
 
+    def documents(self, language: str | None) -> dict[str, str]:
+        """The names of documents by their codes, in a language or the default."""
+        return self._languages[self.language_for(language)].words.documents
+
     def compose(self, kind: str, language: str | None, values: Mapping[str, object]) -> Composed:
         """The letter of a kind in a language, from raw dates and codes; raises ``NoticesError``.
 
@@ -169,6 +173,11 @@ class Templates:
         except TemplateError as problem:
             raise NoticesError(f"{kind} in {used}: {problem}") from problem
         return Composed(" ".join(subject.split()), text, shelf.direction, used)
+
+
+def day_in_words(day: date, language: str) -> str:
+    """A day as letters write it in a language."""
+    return _day(day, _LOCALES.get(language, language))
 
 
 def harmless(value: str) -> str:

@@ -1,0 +1,90 @@
+"""What a file says of its latest filing, for the receipt and its proof."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from permits_engine.domain import deadlines
+from permits_engine.domain.errors import error
+from permits_engine.domain.situation import Situation
+from permits_engine.execution import Executor
+from permits_engine.person import Person
+from permits_engine.reading import numbers_on, situation
+from permits_engine.receipts.proof import Filing
+from permits_engine.store import leaf
+from permits_engine.store.database import Unit
+from permits_engine.store.history import StoredRecord
+
+LONGEST_NAME = 100
+
+
+class Filed(msgspec.Struct):
+    """A filing with what only the paper says: numbers, category, and by when what is missing has to come in."""
+
+    filing: Filing
+    person: Person
+    jurisdiction: str
+    category: str
+    office_names: dict[str, str]
+    file_number: str | None
+    card_number: str | None
+    documents_due: date | None
+
+
+def filed(executor: Executor, unit: Unit, permit_id: str) -> Filed:
+    """The latest filing of a file as it stands today; raises ``permit.not_found``, ``holder.erased``."""
+    s, records = situation(executor, unit, permit_id, None, None)
+    work = executor.begin(unit)
+    cipher, person = work.cipher(s.permit.holder_id), work.person(s.permit.holder_id)
+    if s.request is None:
+        raise error(
+            "transition.not_allowed",
+            "nothing is filed on this permit on that day; there is no receipt",
+            state=s.application_status,
+            command="receipt",
+            allowed=[],
+        )
+    office = s.rules.policy.offices.get(s.prefecture)
+    numbers: dict[str, Any] = numbers_on(records, s.permit, s.day, cipher)
+    due = [d.due_on for d in deadlines.deadlines(s) if d.kind == "documents_due"]
+    return Filed(
+        filing=_filing(s, person, records, specimen=unit.simulated),
+        person=person,
+        jurisdiction=s.permit.jurisdiction,
+        category=s.permit.category,
+        office_names=office.names if office is not None else {},
+        documents_due=min((day for day in due if day is not None), default=None),
+        **numbers,
+    )
+
+
+def _filing(s: Situation, person: Person, records: list[StoredRecord], *, specimen: bool) -> Filing:
+    request, receipt = s.request, s.receipt
+    assert request is not None
+    record = records[request.version - 1]
+    fields = leaf.leaf_bytes(
+        record.position, record.stream, record.version, record.name, record.recorded_at, record.payload
+    )
+    stands = receipt is not None and s.rules.get("receipt.stands_for_title", s.day, s.scope()) is True
+    return Filing(
+        permit=uuid.UUID(s.permit.permit_id).bytes,
+        kind=request.kind,
+        filed=request.filed_on.toordinal(),
+        timely=request.kind != "renewal" or s.is_timely(request),
+        missing=tuple(sorted(s.outstanding(request))),
+        serial=receipt.version if receipt is not None else 0,
+        since=receipt.on.toordinal() if receipt is not None else None,
+        until=receipt.until.toordinal() if receipt is not None else None,
+        stands_for_title=stands,
+        office=s.prefecture,
+        issued=s.day.toordinal(),
+        name=person.name[:LONGEST_NAME],
+        born=person.birth_date.toordinal() if person.birth_date else None,
+        position=record.position,
+        leaf=leaf.leaf_hash(fields),
+        specimen=specimen,
+    )

@@ -1,0 +1,149 @@
+"""The signed proof on a receipt, short enough for a QR code, checked with nothing but the public key.
+
+It says who filed what and when, what was missing, and until when the receipt stands; and, with the position and the
+leaf hash of the filing's own event, where in the signed history that stands. Its text is ``permits-receipt:1:`` and
+base64url of a MessagePack array and an Ed25519 signature (the key's four bytes, then 64).
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+import uuid
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from datetime import date
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from permits_engine.audit.notes import Verifier
+
+PREFIX = "permits-receipt:1:"
+MOST_CHARACTERS = 4096
+_SIGNATURE = 4 + 64
+_FOUND = re.compile(re.escape(PREFIX) + r"(?:[A-Za-z0-9_\-]|\r?\n(?!\s*\r?\n))+")
+
+Status = Literal["good", "expired", "superseded", "forged", "unknown_key"]
+Sign = Callable[[str], bytes]
+"""Signs a text: the key's four bytes and the signature."""
+
+
+class Filing(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
+    """What a proof says; days are proleptic ordinals, ``serial`` is the version of the receipt's event (0: none)."""
+
+    permit: bytes
+    kind: str
+    filed: int
+    timely: bool
+    missing: tuple[str, ...]
+    serial: int
+    since: int | None
+    until: int | None
+    stands_for_title: bool
+    office: str
+    issued: int
+    name: str
+    born: int | None
+    position: int
+    leaf: bytes
+    specimen: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """The same in plain words and dates."""
+        return {
+            "permit_id": str(uuid.UUID(bytes=self.permit)),
+            "kind": self.kind,
+            "filed_on": _day(self.filed),
+            "timely": self.timely,
+            "complete": not self.missing,
+            "missing": list(self.missing),
+            "receipt": self.serial or None,
+            "valid_from": _day(self.since),
+            "valid_until": _day(self.until),
+            "stands_for_title": self.stands_for_title,
+            "office": self.office,
+            "issued_on": _day(self.issued),
+            "holder": self.name,
+            "birth_date": _day(self.born),
+            "position": self.position,
+            "leaf": self.leaf.hex(),
+            "specimen": self.specimen,
+        }
+
+    def mark(self) -> bytes:
+        """By what a list of superseded receipts names this one: eight bytes that say nothing of whose it is."""
+        return mark_of(self.permit, self.serial)
+
+
+class Verdict(NamedTuple):
+    """What became of a check; ``filing`` only where a known key signed it."""
+
+    status: Status
+    because: str
+    filing: Filing | None = None
+    origin: str | None = None
+
+
+def mark_of(permit: bytes, serial: int) -> bytes:
+    """The mark of a permit's receipt."""
+    return sha256(b"permits-engine/receipt/v1" + permit + serial.to_bytes(4, "big")).digest()[:8]
+
+
+def issue(filing: Filing, origin: str, sign: Sign) -> str:
+    """The proof's text; ``origin`` names the store."""
+    content = msgspec.msgpack.encode(filing)
+    return PREFIX + urlsafe_b64encode(content + sign(_text(content, origin))).decode().rstrip("=")
+
+
+def found_in(text: str) -> str | None:
+    """The proof in the text of a paper, broken into lines or not; none where there is none."""
+    match = _FOUND.search(text)
+    return None if match is None else re.sub(r"\s", "", match[0])
+
+
+def check(
+    text: str, keys: Sequence[Verifier], *, on: date, superseded: Callable[[str, Filing], bool] | None = None
+) -> Verdict:
+    """Whether a proof is good on a day; ``superseded`` asks a status list (the origin, the receipt)."""
+    whole = _decoded(text)
+    if whole is None or len(whole) <= _SIGNATURE:
+        return Verdict("forged", "it is not the proof of a receipt, or a part of it is missing")
+    content, signature = whole[:-_SIGNATURE], whole[-_SIGNATURE:]
+    named = [key for key in keys if key.key_id == signature[:4]]
+    if not named:
+        return Verdict("unknown_key", f"no key that is known signed it (it names {signature[:4].hex()})")
+    signer = next((key for key in named if key.signed(_text(content, key.name).encode(), signature)), None)
+    if signer is None:
+        return Verdict("forged", "the signature does not hold: what it says was changed")
+    try:
+        filing = msgspec.msgpack.decode(content, type=Filing)
+    except (msgspec.MsgspecError, ValueError):
+        return Verdict("forged", "what is signed is not a receipt of this version")
+    if superseded is not None and filing.serial and superseded(signer.name, filing):
+        return Verdict("superseded", "a later act has taken its place", filing, signer.name)
+    if filing.until is not None and on > date.fromordinal(filing.until):
+        return Verdict("expired", f"it was valid until {_day(filing.until)}", filing, signer.name)
+    because = "it stands" if filing.until is not None else "it proves the filing, and stands for no title"
+    return Verdict("good", because, filing, signer.name)
+
+
+def _decoded(text: str) -> bytes | None:
+    if not text.startswith(PREFIX) or len(text) > MOST_CHARACTERS:
+        return None
+    coded = text.removeprefix(PREFIX)
+    try:
+        whole = urlsafe_b64decode((coded + "=" * (-len(coded) % 4)).encode("ascii"))
+    except (binascii.Error, ValueError):
+        return None
+    return whole if urlsafe_b64encode(whole).decode().rstrip("=") == coded else None
+
+
+def _text(content: bytes, origin: str) -> str:
+    # A checkpoint begins with the origin alone, a token otherwise: no signature can be taken for another's.
+    return f"permits-engine receipt\n{origin}\n{content.hex()}\n"
+
+
+def _day(ordinal: int | None) -> str | None:
+    return None if ordinal is None else date.fromordinal(ordinal).isoformat()
