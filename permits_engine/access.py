@@ -13,7 +13,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from permits_engine import finding, reading, registration
+from permits_engine import differing, finding, reading, registration
 from permits_engine.commands import Command
 from permits_engine.domain import competence
 from permits_engine.domain import events as e
@@ -66,6 +66,16 @@ class Reader:
             )
 
         return self._opened(permit_id, read, lambda view: bool(view.file_number or view.card_number))
+
+    def diff(
+        self, permit_id: str, first: datetime, second: datetime | None = None, *, as_of: date | None = None
+    ) -> dict[str, Any]:
+        """What differs between two moments of knowledge; numbers for a reader who may see them."""
+
+        def read(unit: Unit, opened: bool) -> dict[str, Any]:
+            return differing.diff(self._executor, unit, permit_id, first, second, as_of=as_of, opened=opened)
+
+        return self._opened(permit_id, read, _differs_in_numbers)
 
     def deadlines(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
         """Every legal clock of the permit that runs on a day, with its working in words."""
@@ -377,6 +387,10 @@ def _is_look(record: StoredRecord) -> bool:
 def _shows(event: dict[str, Any]) -> bool:
     """Whether an event that was opened shows anything that had been sealed."""
     return any(event.get(field) is not None for field in e.EVENTS[event["type"]].SEALED)
+
+
+def _differs_in_numbers(found: dict[str, Any]) -> bool:
+    return any(each["field"] in {"file_number", "card_number"} for each in found["fields"])
 
 
 def _numbers(file_number: str | None, card_number: str | None) -> list[tuple[str, str | None]]:

@@ -87,6 +87,12 @@ class Adopted:
                 return policy
         return None
 
+    def every(self, unit: Unit, jurisdiction: str) -> list[tuple[history.StoredRecord, Policy]]:
+        """Every adoption of a jurisdiction in order, with its text compiled."""
+        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
+        records = history.stream(unit, row[0]) if row else []
+        return [(record, self._compiled(codec.decode(record.name, record.payload))) for record in records]
+
     def all(self, unit: Unit) -> list[tuple[str, str, int, int]]:
         """Jurisdiction, digest, number of adoptions and moment of the last, of every adopted policy."""
         return [(row[0], row[1], row[2], row[3]) for row in unit.all(_ALL)]

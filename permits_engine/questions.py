@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from permits_engine import feed, reading
+from permits_engine import differing, feed, reading
 from permits_engine.adopted import Adopted
 from permits_engine.domain.competence import roles_for
 from permits_engine.domain.errors import invalid
@@ -35,6 +35,21 @@ class Questions:
         """The permit on a legal date (default: today), as known at a moment (default: now)."""
         with self.database.read() as unit:
             return reading.permit(self.executor, unit, permit_id, as_of=as_of, known_at=known_at)
+
+    def diff(
+        self,
+        permit_id: str,
+        first: datetime,
+        second: datetime | None = None,
+        *,
+        as_of: date | None = None,
+    ) -> dict[str, Any]:
+        """What differs on a legal date (default: today) between two moments of knowledge, and what did it.
+
+        ``second`` none is now. Raises ``permit.not_found``, ``position.beyond_head``.
+        """
+        with self.database.read() as unit:
+            return differing.diff(self.executor, unit, permit_id, first, second, as_of=as_of)
 
     def deadlines(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
         """Every legal clock of the permit that runs on a day, with its working in words."""

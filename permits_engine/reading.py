@@ -40,24 +40,29 @@ class PermitView(View, frozen=True):
         return plain
 
 
-def _records(
+def limit_of(unit: Unit, known_at: datetime, executor: Executor) -> int:
+    """A moment of knowledge in microseconds; raises ``position.beyond_head``, ``input.invalid``."""
+    if known_at.tzinfo is None:
+        raise invalid("known_at", "lacks its offset; write it as 2017-02-01T09:00:00Z")
+    limit = micros(known_at)
+    latest = max(executor.now(), history.head(unit).recorded_at)
+    if limit > latest:
+        raise error(
+            "position.beyond_head",
+            f"known_at {known_at.isoformat()} lies after the store's clock, {iso(latest)}",
+            known_at=known_at.isoformat(),
+            clock=iso(latest),
+        )
+    return limit
+
+
+def known_records(
     unit: Unit, permit_id: str, known_at: datetime | None, executor: Executor
 ) -> tuple[list[StoredRecord], int | None]:
+    """The events of a permit that are known at a moment; raises ``permit.not_found``, ``position.beyond_head``."""
     records = history.stream(unit, permit_id)
-    if known_at is None:
-        limit = None
-    else:
-        if known_at.tzinfo is None:
-            raise invalid("known_at", "lacks its offset; write it as 2017-02-01T09:00:00Z")
-        limit = micros(known_at)
-        latest = max(executor.now(), history.head(unit).recorded_at)
-        if limit > latest:
-            raise error(
-                "position.beyond_head",
-                f"known_at {known_at.isoformat()} lies after the store's clock, {iso(latest)}",
-                known_at=known_at.isoformat(),
-                clock=iso(latest),
-            )
+    limit = None if known_at is None else limit_of(unit, known_at, executor)
+    if limit is not None:
         records = [r for r in records if r.recorded_at <= limit]
     if not records or not records[0].name.startswith("permit."):
         raise not_found(permit_id)
@@ -70,7 +75,7 @@ def situation(
     """The file on a date as known at a moment."""
     if as_of is not None and type(as_of) is not date:
         raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
-    records, limit = _records(unit, permit_id, known_at, executor)
+    records, limit = known_records(unit, permit_id, known_at, executor)
     permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
     assert permit is not None
     policy = executor.adopted.at(unit, permit.jurisdiction, limit)
@@ -161,7 +166,7 @@ def numbers_of(
 
     ``as_first_written`` asks for those that were corrected later too, as they stood.
     """
-    records, _ = _records(unit, permit_id, None, executor)
+    records, _ = known_records(unit, permit_id, None, executor)
     permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
     assert permit is not None
     cipher = executor.keyring.load(unit, permit.holder_id)
@@ -201,7 +206,7 @@ def history_of(
     executor: Executor, unit: Unit, permit_id: str, *, opened: bool = False
 ) -> list[dict[str, Any]]:
     """Every event with its envelope; numbers and free text where they are to be ``opened`` and can be."""
-    records, _ = _records(unit, permit_id, None, executor)
+    records, _ = known_records(unit, permit_id, None, executor)
     first = codec.decode(records[0].name, records[0].payload)
     assert isinstance(first, e.ApplicationLodged)
     cipher = executor.keyring.load(unit, first.holder_id) if opened else None
@@ -228,7 +233,7 @@ def explain(
     executor: Executor, unit: Unit, permit_id: str, version: int | None, *, opened: bool = False
 ) -> dict[str, Any]:
     """Why an event was allowed: who, on which file, by which rules, with their sources as then adopted."""
-    records, _ = _records(unit, permit_id, None, executor)
+    records, _ = known_records(unit, permit_id, None, executor)
     if version is not None and not 1 <= version <= len(records):
         raise error(
             "position.beyond_head",

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
-from permits_engine.cli.options import Json, day_of, open_engine
+from permits_engine.cli.options import (
+    Json,
+    PermitId,
+    Purpose,
+    day_of,
+    id_of,
+    instant_of,
+    open_engine,
+    operator_now,
+)
 from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import invalid
 
@@ -28,6 +37,36 @@ State = Annotated[
     str | None,
     typer.Option("--state", metavar="FILE", help="Keep progress there; run again, it goes on from it."),
 ]
+
+
+def diff(
+    permit_id: PermitId,
+    known_at: Annotated[
+        list[str],
+        typer.Option(
+            "--known-at", metavar="T", help="Two moments of knowledge, the earlier first (one: and now)."
+        ),
+    ],
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="D", help="The legal date asked about [today].")
+    ] = None,
+    purpose: Purpose = None,
+    json: Json = False,
+) -> None:
+    """What differs between two states of knowledge.
+
+    Field by field on one legal date, each with the event, the adopted policy or the published rule that did it.
+    """
+    from permits_engine.cli import views
+
+    if not 1 <= len(known_at) <= 2:
+        raise invalid("--known-at", "give it twice: the earlier moment, then the later one")
+    moments = [instant_of(each, "--known-at") for each in known_at]
+    wanted, day = id_of(permit_id), day_of(as_of, "--as-of")
+    with open_engine() as engine:
+        found = operator_now().ask(engine, lambda reader: reader.diff(wanted, *moments, as_of=day), purpose)
+    if not output.result(found, machine=json):
+        views.difference(found)
 
 
 def replay(
@@ -197,6 +236,12 @@ def _write_list(path: str, found: dict[str, Any]) -> None:
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands on the command line."""
+    app.command(
+        "diff",
+        epilog=examples(
+            "permits diff ID --known-at 2017-07-01T00:00:00Z --known-at 2017-08-01T00:00:00Z --as-of 2017-06-01"
+        ),
+    )(diff)
     app.command(
         "replay",
         epilog=examples(

@@ -130,6 +130,46 @@ def explanation(told: Mapping[str, Any]) -> None:
         out(f"Warning: {told['warning']}")
 
 
+def difference(found: Mapping[str, Any]) -> None:
+    """Which fields differ between two states of knowledge, and what made each do so."""
+    first, second = found["known_at"]
+    out(f"Permit {found['permit_id']} on {found['as_of']}, as known at {first} and at {second}")
+    if not found["fields"]:
+        out("  nothing differs")
+    for each in found["fields"]:
+        out(f"  {each['field']}: {_shown(each['before'])} -> {_shown(each['after'])}")
+        for cause in each["because"]:
+            for line in _because(cause):
+                out(f"      {line}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return ", ".join(f"{x['kind']} {x.get('due_at') or x.get('due_on') or 'no limit'}" for x in value)
+    return cell(value)
+
+
+def _because(cause: Mapping[str, Any]) -> Iterable[str]:
+    event = cause.get("event")
+    if event is not None:
+        who = f"{cell(event['actor']['id'])} ({event['actor']['role']})"
+        about = (
+            f", which corrects {event['corrects']} of version {event['of_version']}"
+            if "corrects" in event
+            else ""
+        )
+        yield (
+            f"by {event['name']} (version {event['version']}) of {event['effective_on']}{about}; "
+            f"{who}, recorded {event['recorded_at'][:19]}Z"
+        )
+    if "published_on" in cause:
+        yield f"by what was published on {cause['published_on']}"
+    for rule in cause.get("rules", ()):
+        yield f"  now {rule['parameter']} = {cell(rule['value'])} ({rule['norm']}, {rule['rank']})"
+    for rule in cause.get("instead_of", ()):
+        yield f"  before {rule['parameter']} = {cell(rule['value'])} ({rule['norm']}, {rule['rank']})"
+
+
 def status(state: Mapping[str, Any]) -> None:
     """The store for an operator."""
     head, last = state["head"], state["last_pass"]

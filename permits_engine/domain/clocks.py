@@ -130,6 +130,11 @@ class Calendar:
             day += ONE_DAY
         raise ValueError(f"no working day in the sixty days before {day}")
 
+    def news(self) -> set[date]:
+        """The days on which something became known about a day off."""
+        days = [day for each in self._days.values() for x in each for day in (x.known, x.until_known)]
+        return {day for day in days if day is not None}
+
     def next_news(self, day: date, known: date) -> date | None:
         """The first day after ``known`` on which something else becomes known about ``day``."""
         holidays = self._days.get(day)

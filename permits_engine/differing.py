@@ -1,0 +1,205 @@
+"""What two states of knowledge say about one permit: which fields differ, and which event or rule did it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from permits_engine import reading
+from permits_engine.domain import deadlines
+from permits_engine.domain import events as e
+from permits_engine.domain.errors import invalid
+from permits_engine.domain.facts import Fact
+from permits_engine.domain.permit import fold
+from permits_engine.domain.situation import Situation
+from permits_engine.domain.view import view
+from permits_engine.execution import Executor
+from permits_engine.outcomes import micros, moment
+from permits_engine.store import codec, history
+from permits_engine.store.database import Unit
+from permits_engine.store.history import StoredRecord
+from permits_engine.store.keyring import Cipher
+
+_ALWAYS = frozenset({"as_of", "version", "permit_id", "holder_id"})
+"""What says nothing by being otherwise: the version grows with every event."""
+
+
+class _Step(NamedTuple):
+    """Something that became known: an event of the permit, a fact about the person, an adopted text, a day."""
+
+    at: int
+    position: int
+    record: StoredRecord | None
+    day: date | None = None
+
+
+def diff(
+    executor: Executor,
+    unit: Unit,
+    permit_id: str,
+    first: datetime,
+    second: datetime | None,
+    *,
+    as_of: date | None,
+    opened: bool = False,
+) -> dict[str, Any]:
+    """The fields of the view on a legal date that differ between two moments of knowledge, each with its causes.
+
+    ``second`` none is now. Raises ``position.beyond_head``, ``permit.not_found``.
+    """
+    if as_of is not None and type(as_of) is not date:
+        raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
+    low = reading.limit_of(unit, first, executor)
+    records, limit = reading.known_records(unit, permit_id, second, executor)
+    high = limit if limit is not None else max(executor.now(), records[-1].recorded_at)
+    if low > high:
+        raise invalid("known_at", "the first moment lies after the second; give the earlier one first")
+    walk = _Walk(executor, unit, permit_id, records, as_of, opened)
+    fields = walk.between(low, high)
+    return {
+        "permit_id": permit_id,
+        "as_of": walk.as_of.isoformat(),
+        "known_at": [reading.iso(low), reading.iso(high)],
+        "versions": list(walk.versions),
+        "fields": fields,
+    }
+
+
+class _State(NamedTuple):
+    """What is shown of the permit in one state of knowledge, and the rules that answered, by their ids."""
+
+    fields: dict[str, Any]
+    rules: dict[str, dict[str, Any]]
+
+
+class _Walk:
+    """From one state of knowledge to another, one thing after the other that became known between."""
+
+    def __init__(
+        self,
+        executor: Executor,
+        unit: Unit,
+        permit_id: str,
+        records: list[StoredRecord],
+        as_of: date | None,
+        opened: bool,
+    ) -> None:
+        lodged = codec.decode(records[0].name, records[0].payload)
+        assert isinstance(lodged, e.ApplicationLodged)
+        self.permit_id = permit_id
+        self.records = records
+        self.holder_id = lodged.holder_id
+        self.cipher: Cipher | None = executor.keyring.load(unit, lodged.holder_id) if opened else None
+        self.texts = executor.adopted.every(unit, lodged.jurisdiction)
+        self.people = history.stream(unit, lodged.holder_id)
+        current = executor.adopted.current(unit, lodged.jurisdiction)
+        self.zone = ZoneInfo(current.calendar.time_zone)
+        self.as_of = as_of or executor.today(current)
+        self.versions = (0, 0)
+
+    def between(self, low: int, high: int) -> list[dict[str, Any]]:
+        """The fields that differ, each with what changed it, in order."""
+        start = before = self._state(low, None)
+        causes: dict[str, list[dict[str, Any]]] = {}
+        for step in self._steps(low, high):
+            after = self._state(step.at, step.position if step.record else None)
+            for name in sorted(before.fields.keys() | after.fields.keys()):
+                value = after.fields.get(name)
+                if before.fields.get(name) != value:
+                    causes.setdefault(name, []).append({"to": value, **_cause(step, before, after)})
+            before = after
+        old, new = start.fields, before.fields
+        self.versions = (old.get("version") or 0, new.get("version") or 0)
+        return [
+            {"field": name, "before": old.get(name), "after": new.get(name), "because": causes[name]}
+            for name in sorted(causes)
+            if old.get(name) != new.get(name) and name not in _ALWAYS
+        ]
+
+    def _steps(self, low: int, high: int) -> list[_Step]:
+        found = [
+            _Step(r.recorded_at, r.position, r)
+            for r in (*self.records, *(text for text, _ in self.texts), *filter(_is_fact, self.people))
+            if low < r.recorded_at <= high
+        ]
+        found += [_Step(micros(self._midnight(day)), 0, None, day) for day in self._news(low, high)]
+        return sorted(found, key=lambda step: step[:2])
+
+    def _news(self, low: int, high: int) -> set[date]:
+        """The days between on which a rule or a day off became known."""
+        first, last = self._day(low), self._day(high)
+        days: set[date] = set()
+        for _, policy in self.texts:
+            days |= {value.known for value in policy.by_id.values()} | policy.calendar.news()
+        return {day for day in days if first < day <= last}
+
+    # --- a state of knowledge -----------------------------------------------------------------------------
+
+    def _state(self, at: int, position: int | None) -> _State:
+        """The view as known at a moment, and the rules that answered; up to a position within it."""
+
+        def known(record: StoredRecord) -> bool:
+            if record.recorded_at != at or position is None:
+                return record.recorded_at <= at
+            return record.position <= position
+
+        records = [r for r in self.records if known(r)]
+        policies = [policy for record, policy in self.texts if known(record)]
+        if not records or not policies:
+            return _State({}, {})
+        permit = fold(self.permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+        assert permit is not None
+        facts = tuple(self._facts(known))
+        policy = policies[-1]
+        s = Situation(permit, self.as_of, policy.at(self._day(at)), facts or None)
+        fields: dict[str, Any] = msgspec.to_builtins(view(s))
+        fields["deadlines"] = msgspec.to_builtins(deadlines.explained(s))
+        fields |= reading.numbers_on(records, permit, self.as_of, self.cipher)
+        return _State(fields, {rule: reading.expanded(policy, rule) for rule in s.rules.used})
+
+    def _facts(self, known: Any) -> Iterator[Fact]:
+        for record in self.people:
+            if _is_fact(record) and known(record):
+                event = codec.decode(record.name, record.payload)
+                assert isinstance(event, e.FactRecorded)
+                yield Fact(event.kind, event.since, event.until, record.version)
+
+    def _day(self, at: int) -> date:
+        return moment(at).astimezone(self.zone).date()
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), self.zone)
+
+
+def _cause(step: _Step, before: _State, after: _State) -> dict[str, Any]:
+    """The event, or the rules that answer now and those that did before."""
+    rules = {
+        "rules": [each for rule, each in after.rules.items() if before.rules.get(rule) != each],
+        "instead_of": [each for rule, each in before.rules.items() if after.rules.get(rule) != each],
+    }
+    if step.record is None:
+        return {"published_on": str(step.day), **rules}
+    event = codec.decode(step.record.name, step.record.payload)
+    told: dict[str, Any] = {
+        "name": event.NAME,
+        "version": step.record.version,
+        "position": step.record.position,
+        "recorded_at": reading.iso(step.record.recorded_at),
+        "effective_on": event.effective_on.isoformat(),
+        "actor": msgspec.to_builtins(event.actor),
+    }
+    if isinstance(event, e.Corrected):
+        told |= {"of_version": event.of_version, "corrects": event.field}
+    return (
+        {"event": told, "policy": event.digest, **rules}
+        if isinstance(event, e.PolicyAdopted)
+        else {"event": told}
+    )
+
+
+def _is_fact(record: StoredRecord) -> bool:
+    return record.name.startswith(f"{e.FactRecorded.NAME}@")
