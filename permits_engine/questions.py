@@ -15,6 +15,7 @@ from permits_engine.projections import queries
 from permits_engine.scheduler import health, messages
 from permits_engine.scheduler.coverage import Coverage, Report
 from permits_engine.scheduler.delivery.channel import Letter
+from permits_engine.scheduler.digest import AHEAD, digest, listed, offices
 from permits_engine.scheduler.plan import plan
 from permits_engine.store import history
 from permits_engine.store.database import Database
@@ -141,6 +142,22 @@ class Questions:
     def plan(self, first: date, last: date) -> list[dict[str, Any]]:
         """How many first reminders leave by day and prefecture, before and after spreading."""
         return plan(self.database, self.executor, first, last)
+
+    def digest(
+        self, prefecture: str | None = None, *, on: date | None = None, ahead: int = AHEAD
+    ) -> list[dict[str, Any]]:
+        """What waits for an office (default: every office) on a day, worst first: deadlines that are overdue or
+        fall due within ``ahead`` days, expedited files to sign, parked messages."""
+        if type(ahead) is not int or not 0 <= ahead <= 366:
+            raise invalid("ahead", "is not a number of days from 0 to 366")
+        day = on or self.today()
+        with self.database.read() as unit:
+            wanted = [prefecture] if prefecture is not None else offices(unit)
+            return [
+                row
+                for office in wanted
+                for row in listed(digest(self.executor, unit, office, day, ahead=ahead))
+            ]
 
     def notice_letter(self, notice_id: str) -> Letter:
         """The letter of a message as the file stands now."""

@@ -79,6 +79,7 @@ class Settings(BaseSettings):
     heartbeat: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(label)] | None = None
     listen: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     office_addresses: dict[str, str] = Field(default_factory=dict)
+    office_digest: bool = True
 
     @field_validator("operator_roles", mode="before")
     @classmethod

@@ -23,6 +23,9 @@ from permits_engine.scheduler.delivery.smtp import SmtpChannel
 from permits_engine.scheduler.lease import uptime
 from permits_engine.scheduler.routes import Routes
 
+_SELDOM = {"away", "digests", "undigested", "stopped", "unproven"}
+"""What a report of a pass says only where there is something to say."""
+
 
 def routes(settings: Any, *, simulated: bool) -> Routes:
     """SMTP where a host is named, else a folder of .eml files; a simulated store never sends by SMTP."""
@@ -41,7 +44,7 @@ def routes(settings: Any, *, simulated: bool) -> Routes:
     else:
         holder = FolderChannel(mail_folder(settings), settings.mail_from)
     office: Channel = holder if settings.office_addresses else CounterChannel()
-    return Routes(holder, office, offices=settings.office_addresses)
+    return Routes(holder, office, offices=settings.office_addresses, digests=settings.office_digest)
 
 
 def mail_folder(settings: Any) -> Path:
@@ -77,9 +80,7 @@ def one_pass(engine: Any, settings: Any, on: date | None, *, release: bool = Fal
     with _on_signals({signal.SIGTERM: stop.set}):
         report = daemon.once(engine, asked, holder=holder(), on=on, release=release, stop=stop)
     plain: dict[str, Any] = msgspec.to_builtins(report)
-    return {
-        name: value for name, value in plain.items() if value or name not in {"away", "stopped", "unproven"}
-    }
+    return {name: value for name, value in plain.items() if value or name not in _SELDOM}
 
 
 def run(engine: Any, read: Callable[[], Any], log: Any, *, release: bool = False) -> None:

@@ -14,6 +14,7 @@ from permits_engine.cli.options import (
     Limit,
     Purpose,
     id_of,
+    office_of,
     open_engine,
     operator_now,
     operator_of,
@@ -56,7 +57,7 @@ def notices(
     if context.invoked_subcommand is not None:
         return
     with open_engine() as engine:
-        rows = engine.notices(state=state, prefecture=prefecture, limit=limit)
+        rows = engine.notices(state=state, prefecture=office_of(prefecture), limit=limit)
     if not output.result(rows, machine=json):
         output.table(rows)
         output.cut(rows, limit)

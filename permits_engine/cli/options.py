@@ -104,6 +104,16 @@ def keys_of(settings: Any) -> Path:
     return default_key_file(settings.store)
 
 
+def office_of(text: str | None, name: str = "--prefecture") -> str | None:
+    """An office's code as typed; raises ``input.invalid``."""
+    from permits_engine.fields import office
+
+    try:
+        return None if text is None else office(text)
+    except ValueError as problem:
+        raise invalid(name, f"{text!r} {problem}") from None
+
+
 def day_of(text: str | None, name: str) -> date | None:
     """A date as typed; raises ``input.invalid``."""
     return None if text is None else required_day(text, name)

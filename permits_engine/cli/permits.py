@@ -16,6 +16,7 @@ from permits_engine.cli.options import (
     day_of,
     id_of,
     instant_of,
+    office_of,
     open_engine,
     operator_now,
 )
@@ -134,14 +135,7 @@ def list_(
     json: Json = False,
 ) -> None:
     """Permits from the read model, nearest expiry first."""
-    from permits_engine.domain.errors import invalid
-    from permits_engine.fields import office
-
-    day = day_of(expiring_before, "--expiring-before")
-    try:
-        code = None if prefecture is None else office(prefecture)
-    except ValueError as problem:
-        raise invalid("--prefecture", f"{prefecture!r} {problem}") from None
+    day, code = day_of(expiring_before, "--expiring-before"), office_of(prefecture)
     with open_engine() as engine:
         rows = operator_now().ask(
             engine,

@@ -8,7 +8,15 @@ import msgspec
 import typer
 
 from permits_engine.cli import notices, output
-from permits_engine.cli.options import Json, day_of, open_engine, operator_of, required_day, settings_now
+from permits_engine.cli.options import (
+    Json,
+    day_of,
+    office_of,
+    open_engine,
+    operator_of,
+    required_day,
+    settings_now,
+)
 from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import invalid
 
@@ -132,6 +140,24 @@ def plan(
         output.table(rows)
 
 
+def digest(
+    prefecture: Annotated[
+        str | None, typer.Option("--prefecture", metavar="P", help="One office [every office].")
+    ] = None,
+    on: Annotated[str | None, typer.Option("--on", metavar="D", help="The morning [today].")] = None,
+    ahead: Annotated[
+        int, typer.Option("--ahead", metavar="N", min=0, max=366, help="Days that count as soon.")
+    ] = 7,
+    json: Json = False,
+) -> None:
+    """What waits for an office this morning, worst first."""
+    day = day_of(on, "--on")
+    with open_engine() as engine:
+        rows = engine.digest(office_of(prefecture), on=day, ahead=ahead)
+    if not output.result(rows, machine=json):
+        output.table(rows, ["office", "days", "what", "due_on", "permit_id", "detail"])
+
+
 @token_app.command("verify", epilog=examples("permits token verify TOKEN"))
 def token_verify(
     token: Annotated[str, typer.Argument(metavar="TOKEN", help="The code from the letter.")],
@@ -174,5 +200,8 @@ def add_to(app: typer.Typer) -> None:
         coverage
     )
     app.command("plan", epilog=examples("permits plan --from 2018-01-01 --to 2018-03-31"))(plan)
+    app.command("digest", epilog=examples("permits digest --prefecture MA-RAB", "permits digest --json"))(
+        digest
+    )
     app.add_typer(notices.app, name="notices")
     app.add_typer(token_app, name="token")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from permits_engine.domain.event import REGISTER, Actor, Basis, Event, stored_name
 from permits_engine.domain.other_events import (
+    DigestSent,
     FactRecorded,
     HolderAccessed,
     HolderErased,
@@ -80,6 +81,7 @@ __all__ = [
     "Corrected",
     "DecisionExtended",
     "DecisionNotified",
+    "DigestSent",
     "DocumentsRequested",
     "DocumentsSupplied",
     "Event",

@@ -191,11 +191,11 @@ def _appeal(s: Situation) -> Iterator[Tiered]:
         yield Tiered("appeal_reminder", HOLDER, anchor, earliest, earliest, last=earliest)
 
 
-def _office(s: Situation) -> Iterator[Tiered]:
+def office_clocks(s: Situation) -> list[tuple[str, date, int]]:
+    """The clocks that the office is to meet, also those that have run out: kind, day and the event that started it."""
     request = s.request
-    assert request is not None
-    if not s.pending or s.returned_on(request) is not None:
-        return
+    if request is None or not s.pending or s.returned_on(request) is not None:
+        return []
     found: list[tuple[str, date | None, int]] = [
         ("opinion_due", clocks.opinion_due(s), request.version),
         ("expedited_target", clocks.expedited_target(s), request.version),
@@ -204,6 +204,9 @@ def _office(s: Situation) -> Iterator[Tiered]:
         found.append(("decision_due", s.decision_due(request), request.version))
     if s.receipt is not None:
         found.append(("receipt_expiry", s.receipt.until, s.receipt.version))
-    for kind, on, anchor in found:
-        if on is not None:
-            yield Tiered("office_alert", PREFECTURE, anchor, on, on, kind)
+    return [(kind, on, anchor) for kind, on, anchor in found if on is not None]
+
+
+def _office(s: Situation) -> Iterator[Tiered]:
+    for kind, on, anchor in office_clocks(s):
+        yield Tiered("office_alert", PREFECTURE, anchor, on, on, kind)

@@ -250,3 +250,19 @@ class NoticeSuppressed(Event, frozen=True, kw_only=True, omit_defaults=True):
     NAME = "notice.suppressed"
 
     reason: str
+
+
+class DigestSent(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An office was sent its list of the morning; the id of its stream is a function of office and day.
+
+    ``tasks`` counts the lines; the channel's answer is the evidence.
+    """
+
+    NAME = "office.digest_sent"
+
+    office: str
+    tasks: int
+    channel: str
+    message_id: str | None = None
+    response: str | None = None
+    template: str | None = None

@@ -33,18 +33,18 @@ class Composer:
 
     def template(self, each: Waiting) -> str:
         """The version of the text that a message is served in."""
-        templates = self._of(each)
+        templates = self.templates(each.permit.jurisdiction)
         to_holder = each.event.to == notice.HOLDER
         return templates.version(templates.language_for(each.event.language if to_holder else ""))
 
-    def _of(self, each: Waiting) -> Templates:
-        code = each.permit.jurisdiction
+    def templates(self, code: str) -> Templates:
+        """The letters of a jurisdiction."""
         return self._templates.get(code) or self._templates.setdefault(code, Templates(code))
 
     def letter(self, each: Waiting, channel: Channel, on: date, now: datetime) -> Letter:
         """The letter of a message as the file stands; raises ``NoticesError``."""
         s = situation_of(self.executor, each, on)
-        templates = self._of(each)
+        templates = self.templates(each.permit.jurisdiction)
         to_holder = each.event.to == notice.HOLDER
         office = each.policy.offices.get(each.event.office)
         language = each.event.language if to_holder else ""

@@ -204,7 +204,7 @@ class Daemon:
         else:
             self._released = False
             news = told(report)
-            if report.away or report.parked:
+            if report.away or report.undigested or report.parked:
                 self.log.warning("pass.done", seconds=round(uptime() - started, 3), **news)
             elif len(news) > QUIET or self.last is None or self.trouble:
                 self.log.info("pass.done", seconds=round(uptime() - started, 3), **news)
@@ -244,7 +244,7 @@ def told(report: Pass) -> dict[str, Any]:
     """A pass as it is logged."""
     plain: dict[str, Any] = {"on": report.on.isoformat(), "files": report.files}
     assert len(plain) == QUIET
-    for name in ("acts", "notices", "parked", "held", "away", "stopped", "unproven"):
+    for name in ("acts", "notices", "parked", "held", "away", "digests", "undigested", "stopped", "unproven"):
         value = getattr(report, name)
         if value:
             plain[name] = value

@@ -99,7 +99,7 @@ class Outbox:
         by_channel: dict[int, list[Waiting]] = {}
         channels: dict[int, Channel] = {}
         for each in waiting:
-            if self._held(each.policy, each.event.office, now):
+            if self.held(each.policy, each.event.office, now):
                 continue
             channel = self._channel(each)
             if channel is None:
@@ -257,7 +257,7 @@ class Outbox:
     def at_once(self, each: Waiting, on: date, now: datetime) -> list[e.Event]:
         """What becomes of a message whose record is its delivery, as at a counter; nothing yet of any other."""
         channel = self.routes.planned(each.row)
-        if not isinstance(channel, CounterChannel) or self._held(each.policy, each.event.office, now):
+        if not isinstance(channel, CounterChannel) or self.held(each.policy, each.event.office, now):
             return []
         return [self._sent(channel.served(each.event.office), self.composer.template(each), on)]
 
@@ -327,7 +327,7 @@ class Outbox:
         with self.database.read() as unit:
             counts = open_counts(unit, moment)
             policies = {code: self.executor.adopted.current(unit, code) for code, _, _ in counts}
-        offices = {office for code, office, _ in counts if not self._held(policies[code], office, now)}
+        offices = {office for code, office, _ in counts if not self.held(policies[code], office, now)}
         held = sum(count for _, office, count in counts if office not in offices)
         self._moved_on = bool(offices)
         while self._moved_on and self.go_on():
@@ -351,7 +351,8 @@ class Outbox:
             others = [each for each in waiting if each.row["state"] != "sending"]
             self._record_apart(self.deliver(others, on, now, tally), tally)
 
-    def _held(self, policy: Policy, office: str, now: datetime) -> bool:
+    def held(self, policy: Policy, office: str, now: datetime) -> bool:
+        """Whether an office's messages wait at this moment: a pause, or quiet hours."""
         return self.paused.holds(office) or self.quiet(policy, now)
 
 

@@ -13,6 +13,7 @@ from permits_engine.scheduler import brake
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.delivery.sink import SinkChannel
 from permits_engine.scheduler.limits import Limits, unlimited
+from permits_engine.scheduler.mornings import send_digests
 from permits_engine.scheduler.outbox import Outbox, Routes
 from permits_engine.scheduler.reconciler import Pass, Reconciler, is_quiet
 
@@ -96,6 +97,9 @@ def run_pass(
     unproven = limits is not None and not limits.released and brake.check(runner, limits, day)
     try:
         report = runner.run(day, now, progress, unproven=unproven)
+        if routes.digests and day == today:
+            mornings = send_digests(runner.outbox, day, now)
+            report.digests, report.undigested = mornings.sent, mornings.failed
     finally:
         routes.rest()
     if runner.outbox.braked:

@@ -70,6 +70,10 @@ class Pass(msgspec.Struct):
     held: int = 0
     away: dict[str, str] = msgspec.field(default_factory=dict)
     """Channels that were out of order, each with what it said; their letters wait."""
+    digests: int = 0
+    """Offices that were sent their list of the morning."""
+    undigested: dict[str, str] = msgspec.field(default_factory=dict)
+    """Offices whose list could not be handed over, each with the reason; the next pass tries again."""
     stopped: bool = False
     """Whether the pass ended early because it was told to."""
     unproven: bool = False

@@ -14,7 +14,8 @@ class Routes:
     """Which channels take which message: by recipient and kind, with a default for each recipient.
 
     ``holder`` may be several channels: the first one that reaches the holder is taken, and the next one where
-    it refuses for good. ``offices`` maps an office to its address.
+    it refuses for good. ``offices`` maps an office to its address; with ``digests`` each of these gets its list
+    every working morning.
     """
 
     def __init__(
@@ -23,11 +24,13 @@ class Routes:
         office: Channel,
         kinds: Mapping[str, Channel] | None = None,
         offices: Mapping[str, str] | None = None,
+        digests: bool = False,
     ) -> None:
         self.holder: tuple[Channel, ...] = tuple(holder) if isinstance(holder, Sequence) else (holder,)
         self.office = office
         self.kinds = dict(kinds or {})
         self.offices = dict(offices or {})
+        self.digests = digests
 
     def channel(self, row: Mapping[str, Any]) -> Channel:
         """The preferred channel of a message that goes out now."""

@@ -29,6 +29,7 @@ KINDS = frozenset(
         "decision_notified",
         "appeal_reminder",
         "office_alert",
+        "office_digest",
     }
 )
 _ABSENT: dict[str, object] = {
@@ -50,6 +51,9 @@ _ABSENT: dict[str, object] = {
     "deadline": None,
     "overdue": False,
     "token": None,
+    "office": None,
+    "tasks": (),
+    "total": 0,
 }
 _ALWAYS = frozenset({"permit_id", "office_name", "authority"})
 VARIABLES = frozenset(_ABSENT) | _ALWAYS
@@ -95,6 +99,7 @@ class _Words(_Model):
     bodies: dict[str, str] = Field(min_length=1)
     decisions: dict[str, str] = Field(min_length=1)
     deadlines: dict[str, str] = Field(min_length=1)
+    tasks: dict[str, str] = Field(min_length=1)
 
 
 class _File(_Model):
@@ -164,7 +169,8 @@ class Templates:
         for name, value in values.items():
             ready[name] = _ready(name, value, shelf)
         for name in _ALWAYS:
-            if not ready.get(name):
+            # An office's list is about many files.
+            if not ready.get(name) and (name, kind) != ("permit_id", "office_digest"):
                 raise NoticesError(f"a letter needs {name}")
         if len(ready) > len(VARIABLES):
             raise NoticesError(f"no letter speaks of {', '.join(sorted(set(ready) - VARIABLES))}")
@@ -211,6 +217,8 @@ def _ready(name: str, value: object, shelf: _Language) -> object:
         return [_document(shelf.words.documents, code) for code in value]
     if name == "appeals" and isinstance(value, list | tuple):
         return [_appeal(each, shelf) for each in value]
+    if name == "tasks" and isinstance(value, list | tuple):
+        return [_task(each, shelf) for each in value]
     raise NoticesError(f"{name} cannot be a {type(value).__name__}")
 
 
@@ -230,6 +238,19 @@ def _appeal(appeal: Mapping[str, Any], shelf: _Language) -> dict[str, str | None
     due_on = appeal["due_on"]
     body = _word(shelf.words.bodies, "body", appeal["body"])
     return {"body": body, "due_on": None if due_on is None else _day(due_on, shelf.locale)}
+
+
+def _task(task: Mapping[str, Any], shelf: _Language) -> dict[str, object]:
+    """One line of an office's list: its words for what is to be done, and the day."""
+    words = {**shelf.words.deadlines, **shelf.words.tasks}
+    due_on, detail = task["due_on"], task["detail"]
+    return {
+        "word": _word(words, "task", task["what"]),
+        "permit_id": harmless(task["permit_id"]),
+        "due_on": None if due_on is None else _day(due_on, shelf.locale),
+        "days": task["days"],
+        "detail": None if detail is None else harmless(detail),
+    }
 
 
 @lru_cache(maxsize=16_384)

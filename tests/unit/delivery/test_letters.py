@@ -51,6 +51,24 @@ def values(**changed: Any) -> dict[str, Any]:
         "deadline": "decision_due",
         "overdue": False,
         "token": None,
+        "office": "MA-RAB",
+        "tasks": [
+            {
+                "what": "notice_parked",
+                "permit_id": "0190c5a0-0000-7000-8000-000000000001",
+                "due_on": date(2017, 11, 1),
+                "days": -3,
+                "detail": "renewal_reminder: no_address",
+            },
+            {
+                "what": "decision_due",
+                "permit_id": "0190c5a0-0000-7000-8000-000000000002",
+                "due_on": None,
+                "days": None,
+                "detail": None,
+            },
+        ],
+        "total": 3,
     }
     return given | changed
 
