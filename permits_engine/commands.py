@@ -79,6 +79,7 @@ class _Person(Command):
     email: f.Email | None = None
     phone: f.Phone | None = None
     address: f.Address | None = None
+    prefers: Literal["email", "phone"] | None = None
 
 
 class RegisterHolder(_Person):
@@ -100,6 +101,7 @@ class UpdateHolder(Command):
     email: f.Email | None = None
     phone: f.Phone | None = None
     address: f.Address | None = None
+    prefers: Literal["email", "phone"] | None = None
 
 
 class LinkHolders(Command):

@@ -28,6 +28,8 @@ class Person(msgspec.Struct):
     email: str | None = None
     phone: str | None = None
     address: str | None = None
+    prefers: str | None = None
+    """How the person wants to be reached first: email or phone."""
     facts: tuple[Fact, ...] = ()
     linked: tuple[str, ...] = ()
     """Other holders that somebody said are the same person."""
@@ -48,6 +50,7 @@ FIELDS = (
     "email",
     "phone",
     "address",
+    "prefers",
 )
 
 

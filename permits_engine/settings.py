@@ -9,7 +9,15 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -25,6 +33,12 @@ from permits_engine.plain_words import reason_of, refusal, suggestion
 
 FILE = "permits.toml"
 _STORE = re.compile(r"sqlite(\+pysqlite)?:///.+|(postgresql(\+psycopg)?|postgres)://.*", re.DOTALL)
+
+_JSON = {
+    "office_addresses": '{"MA-RAB": "office@example.org"}',
+    "services": '[{"name": "sms", "url": "twilio://…/{phone}", "segments": 2}]',
+}
+"""What settings look like that are JSON in the environment."""
 
 
 def _store(value: str) -> str:
@@ -54,6 +68,17 @@ def _grant(value: str) -> str:
     return value
 
 
+class Service(BaseModel):
+    """A way to reach holders beside mail: any service that Apprise knows, by its address."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^(?!(mail|smtp|folder|counter|sink)$)[a-z][a-z0-9-]{0,30}$")
+    url: str = Field(min_length=5, max_length=2_000, repr=False)
+    segments: int | None = Field(default=None, ge=1, le=20)
+    per_second: float | None = Field(default=None, gt=0)
+
+
 class Settings(BaseSettings):
     """Every setting, as ``PERMITS_…`` in the environment or a key of ``permits.toml``."""
 
@@ -80,14 +105,39 @@ class Settings(BaseSettings):
     listen: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     office_addresses: dict[str, str] = Field(default_factory=dict)
     office_digest: bool = True
+    services: tuple[Service, ...] = ()
+    channels: Annotated[tuple[str, ...], NoDecode] = ()
 
-    @field_validator("operator_roles", mode="before")
+    @field_validator("operator_roles", "channels", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
         """In the environment a list is written with commas."""
         return (
             [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
         )
+
+    @field_validator("services")
+    @classmethod
+    def _different(cls, value: tuple[Service, ...]) -> tuple[Service, ...]:
+        if len({each.name for each in value}) < len(value):
+            raise ValueError("names two services alike")
+        return value
+
+    @field_validator("channels")
+    @classmethod
+    def _known(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        known = ["mail", *(each.name for each in info.data.get("services", ()))]
+        for each in value:
+            if each not in known:
+                raise ValueError(f"{each!r} is none of {', '.join(known)}{suggestion(each, known)}")
+        if len(set(value)) < len(value):
+            raise ValueError("names a channel twice")
+        return value
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """The channels to holders, the first choice first."""
+        return self.channels or ("mail", *(each.name for each in self.services))
 
     @classmethod
     def settings_customise_sources(
@@ -110,8 +160,10 @@ def load(**given: Any) -> Settings:
         raise refusal([_fault(dict(each)) for each in problem.errors(include_input=False)]) from None
     except SettingsError as problem:
         name = re.search(r'field "(\w+)"', str(problem))
-        reason = 'is not a JSON object such as {"MA-RAB": "office@example.org"}'
-        raise refusal([{"path": _variable(name[1] if name else "…"), "reason": reason}]) from None
+        field = name[1] if name else "…"
+        raise refusal(
+            [{"path": _variable(field), "reason": f"is not JSON such as {_JSON.get(field)}"}]
+        ) from None
     except (OSError, ValueError) as problem:
         reason = str(getattr(problem, "strerror", None) or problem)
         raise refusal([{"path": FILE, "reason": f"cannot be read: {reason}"}]) from None

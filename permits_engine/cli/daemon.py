@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import make_url
 
+from permits_engine.domain.errors import invalid
 from permits_engine.scheduler import daemon, metrics
 from permits_engine.scheduler.delivery.channel import Channel
 from permits_engine.scheduler.delivery.counter import CounterChannel
@@ -28,23 +29,40 @@ _SELDOM = {"away", "digests", "undigested", "stopped", "unproven"}
 
 
 def routes(settings: Any, *, simulated: bool) -> Routes:
-    """SMTP where a host is named, else a folder of .eml files; a simulated store never sends by SMTP."""
-    holder: Channel
-    if settings.smtp_host and not simulated:
-        holder = SmtpChannel(
-            settings.smtp_host,
-            settings.smtp_port,
-            settings.mail_from,
-            security=settings.smtp_security,
-            username=settings.smtp_user,
-            password=settings.smtp_password,
-            timeout=settings.smtp_timeout,
-            per_second=settings.smtp_per_second,
-        )
-    else:
-        holder = FolderChannel(mail_folder(settings), settings.mail_from)
-    office: Channel = holder if settings.office_addresses else CounterChannel()
-    return Routes(holder, office, offices=settings.office_addresses, digests=settings.office_digest)
+    """Mail and the services that are named, in their order; a simulated store reaches nobody but the folder."""
+    mail = _mail(settings, simulated=simulated)
+    services = {} if simulated else {each.name: _service(each) for each in settings.services}
+    holder = [{"mail": mail, **services}[name] for name in settings.order if name == "mail" or services]
+    office: Channel = mail if settings.office_addresses else CounterChannel()
+    return Routes(holder or mail, office, offices=settings.office_addresses, digests=settings.office_digest)
+
+
+def _mail(settings: Any, *, simulated: bool) -> Channel:
+    """SMTP where a host is named, else a folder of .eml files."""
+    if not settings.smtp_host or simulated:
+        return FolderChannel(mail_folder(settings), settings.mail_from)
+    return SmtpChannel(
+        settings.smtp_host,
+        settings.smtp_port,
+        settings.mail_from,
+        security=settings.smtp_security,
+        username=settings.smtp_user,
+        password=settings.smtp_password,
+        timeout=settings.smtp_timeout,
+        per_second=settings.smtp_per_second,
+    )
+
+
+def _service(given: Any) -> Channel:
+    from permits_engine.scheduler.delivery.services import AppriseChannel
+
+    where = f"PERMITS_SERVICES.{given.name}.url"
+    try:
+        return AppriseChannel(given.name, given.url, segments=given.segments, per_second=given.per_second)
+    except ValueError as problem:
+        raise invalid(where, str(problem)) from None
+    except ModuleNotFoundError:
+        raise invalid(where, "needs Apprise: pip install 'permits-engine[channels]'") from None
 
 
 def mail_folder(settings: Any) -> Path:

@@ -17,6 +17,7 @@ _PERSON = frozenset(
         "email",
         "phone",
         "address",
+        "prefers",
     }
 )
 
@@ -36,6 +37,7 @@ class HolderRegistered(Event, frozen=True, kw_only=True, omit_defaults=True):
     email: str | None = None
     phone: str | None = None
     address: str | None = None
+    prefers: str | None = None
 
 
 class HolderUpdated(Event, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,6 +56,7 @@ class HolderUpdated(Event, frozen=True, kw_only=True, omit_defaults=True):
     email: str | None = None
     phone: str | None = None
     address: str | None = None
+    prefers: str | None = None
 
 
 class HolderLinked(Event, frozen=True, kw_only=True, omit_defaults=True):

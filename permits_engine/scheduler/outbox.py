@@ -226,7 +226,7 @@ class Outbox:
     def _channel(self, each: Waiting, refused: Sequence[str] | None = None) -> Channel | None:
         """The channel whose turn it is."""
         spent = each.refused if refused is None else refused
-        for channel in self.routes.channels(each.row):
+        for channel in self.routes.channels(each.row, each.person):
             if channel.name not in spent and self.routes.reaches(each.row, channel, each.person):
                 return channel
         return None

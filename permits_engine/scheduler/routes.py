@@ -43,10 +43,14 @@ class Routes:
             return special
         return self.holder[0] if row["recipient"] == notice.HOLDER else self.office
 
-    def channels(self, row: Mapping[str, Any]) -> Sequence[Channel]:
-        """The channels of a message, the preferred one first."""
+    def channels(self, row: Mapping[str, Any], person: Person) -> Sequence[Channel]:
+        """The channels of a message, the preferred one first: what the person prefers goes before the order set."""
         first = self.channel(row)
-        return self.holder if first is self.holder[0] and row["recipient"] == notice.HOLDER else (first,)
+        if first is not self.holder[0] or row["recipient"] != notice.HOLDER:
+            return (first,)
+        return sorted(
+            self.holder, key=lambda each: each.contact != person.prefers if person.prefers else False
+        )
 
     def reaches(self, row: Mapping[str, Any], channel: Channel, person: Person) -> bool:
         """Whether a channel has what it needs to reach the recipient."""

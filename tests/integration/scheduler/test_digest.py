@@ -89,7 +89,11 @@ def test_the_list_that_was_sent_is_history(office: Office, files: Files) -> None
     sent = [event for event in _events(office) if event["name"].startswith("office.")]
     assert [event["name"] for event in sent] == ["office.digest_sent"]
     told = sent[0]
-    assert (told["office"], told["tasks"], told["response"]) == ("MA-RAB", len(office.engine.digest("MA-RAB")), "250 taken")
+    assert (told["office"], told["tasks"], told["response"]) == (
+        "MA-RAB",
+        len(office.engine.digest("MA-RAB")),
+        "250 taken",
+    )
 
 
 def test_a_server_that_is_away_gets_it_with_the_next_pass(office: Office, files: Files) -> None:
