@@ -8,6 +8,7 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
+from benchmarks import scheduler
 from benchmarks.machine import fsync_us, work_ms
 from benchmarks.measures import measured
 from benchmarks.stores import postgresql, sqlite
@@ -20,6 +21,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
     parser.add_argument("--size", type=int, default=1000, metavar="N", help="files in the store (1000)")
     parser.add_argument("--only", choices=PLACES, help="one database instead of both")
+    parser.add_argument(
+        "--permits", type=int, metavar="N", help="only a pass over N permits, --due of them due"
+    )
+    parser.add_argument("--due", type=int, default=5000, metavar="N", help="files due in that pass (5000)")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="permits-bench-", dir=".") as home:
         fsync = fsync_us(Path(home))
@@ -28,7 +33,12 @@ def main() -> None:
     for name in [given.only] if given.only else PLACES:
         with PLACES[name]() as place:
             print(f"\n{place.name} (durable: every commit is on disk)")
-            for what, figure, meaning in measured(place, given.size):
+            rows = (
+                scheduler.measured(place, given.permits, given.due)
+                if given.permits
+                else measured(place, given.size)
+            )
+            for what, figure, meaning in rows:
                 print(f"  {what:28}{figure:>12}  {meaning}", flush=True)
 
 

@@ -34,6 +34,7 @@ from permits_engine.plain_words import reason_of, refusal, suggestion
 FILE = "permits.toml"
 _STORE = re.compile(r"sqlite(\+pysqlite)?:///.+|(postgresql(\+psycopg)?|postgres)://.*", re.DOTALL)
 
+_TAKEN = ("mail", "smtp", "folder", "counter", "sink")
 _JSON = {
     "office_addresses": '{"MA-RAB": "office@example.org"}',
     "services": '[{"name": "sms", "url": "twilio://…/{phone}", "segments": 2}]',
@@ -68,12 +69,20 @@ def _grant(value: str) -> str:
     return value
 
 
+def _service_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", value) or value in _TAKEN:
+        raise ValueError(
+            f"is no name for a service; take a short word such as sms, but none of {', '.join(_TAKEN)}"
+        )
+    return value
+
+
 class Service(BaseModel):
     """A way to reach holders beside mail: any service that Apprise knows, by its address."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=r"^(?!(mail|smtp|folder|counter|sink)$)[a-z][a-z0-9-]{0,30}$")
+    name: Annotated[str, AfterValidator(_service_name)]
     url: str = Field(min_length=5, max_length=2_000, repr=False)
     segments: int | None = Field(default=None, ge=1, le=20)
     per_second: float | None = Field(default=None, gt=0)

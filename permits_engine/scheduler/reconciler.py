@@ -6,6 +6,7 @@ goes out inside a transaction; each is claimed by an event first, and its outcom
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time
 from typing import Any, NamedTuple
@@ -37,6 +38,8 @@ from permits_engine.store.schema import permits, scheduler_passes
 from permits_engine.work import Work
 
 BATCH = 200
+PAGE = 20_000
+"""Files found due by one question: asking for each batch would sort what is left again and again."""
 SCHEDULER = e.Actor("scheduler", "scheduler")
 _NOBODYS_FAULT = frozenset({"store.unavailable", "store.not_initialised", "concurrency.conflict"})
 """Errors that say nothing about the file: it is not parked for them."""
@@ -57,6 +60,11 @@ _PASS = Statement(
         {name: bindparam(name) for name in ("on_day", "started_at", "finished_at", "summary")}
     )
 )
+
+
+def due_ids(unit: Unit, on: date, size: int) -> list[str]:
+    """The files on which something is due, nearest expiry first."""
+    return [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": size})]
 
 
 class Pass(msgspec.Struct):
@@ -106,6 +114,8 @@ class Reconciler:
         self.executor = executor
         self.outbox = outbox
         self.limits = limits
+        self._queue: deque[str] = deque()
+        self._page: frozenset[str] = frozenset()
 
     def run(
         self,
@@ -124,6 +134,7 @@ class Reconciler:
         started = self.executor.now()
         report = Pass(on, unproven=unproven)
         results: list[Result] = []
+        self._queue, self._page = deque(), frozenset()
         self.outbox.begin()
         while True:
             waiting, size, noted = self._step(results, on, now, report, started if record else None)
@@ -131,7 +142,7 @@ class Reconciler:
                 progress(report)
             if noted:
                 return report
-            if not size or report.stopped:
+            if report.stopped or (not size and not self._queue):
                 break
             results = self.outbox.deliver(waiting, on, now, report.notices)
         report.held = self.outbox.flush(on, now, report.notices)
@@ -147,29 +158,41 @@ class Reconciler:
         """One transaction; where nothing is left to do, not even a letter of before, it notes the pass too."""
         done = Pass(on)
         noted = False
+        ids: list[str] = []
         try:
             with self.limits.write() as unit:
                 work = self.executor.begin(unit)
                 self.outbox.record(work, results, done.notices)
                 report.stopped = not self.outbox.go_on()
-                size = 0 if report.stopped else BATCH
-                ids = [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": size})]
+                ids = [] if report.stopped else self._next(unit, on)
                 waiting = self._settle_all(work, ids, on, now, done)
                 work.write()
-                last = len(ids) < BATCH and not waiting and not report.stopped
+                last = not self._queue and len(ids) < BATCH and not waiting and not report.stopped
                 if last and started is not None and not self.outbox.anything_open(unit):
                     self._note(unit, _sum(report, done), started)
                     noted = True
         except ConflictError:
             self.outbox.record_each(results, report.notices)
-            return self._one_by_one(on, now, report)
+            return self._one_by_one(ids, on, now, report)
         report.add(done)
         return waiting, len(ids), noted
 
-    def _one_by_one(self, on: date, now: datetime, report: Pass) -> tuple[list[Waiting], int, bool]:
+    def _next(self, unit: Unit, on: date) -> list[str]:
+        """The next files to settle: those found due, and when these are done, those that are due by then.
+
+        A page of which nothing could be settled ends the pass.
+        """
+        if not self._queue:
+            found = due_ids(unit, on, PAGE)
+            if not self._page.issuperset(found):
+                self._queue.extend(found)
+                self._page = frozenset(found)
+        return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+
+    def _one_by_one(
+        self, ids: Sequence[str], on: date, now: datetime, report: Pass
+    ) -> tuple[list[Waiting], int, bool]:
         """After a conflict each file is tried by itself; what is still disputed waits for the next pass."""
-        with self.database.read() as unit:
-            ids = [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": BATCH})]
         waiting: list[Waiting] = []
         size = 0
         for permit_id in ids:
