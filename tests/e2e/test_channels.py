@@ -52,7 +52,9 @@ def test_a_service_named_in_the_settings_gets_the_message(
     assert report["notices"] == {"sent": 1}
     assert len(given) == 1
     [row] = cli.ok("notices", "--json").json
-    assert (row["state"], row["channel"]) == ("sent", "sms")
+    told = cli.ok("notices", "show", row["notice_id"], "--json").json
+    assert [each["name"] for each in told] == ["notice.due", "notice.attempted", "notice.sent"]
+    assert told[-1]["channel"] == "sms"
 
 
 @pytest.mark.parametrize(
