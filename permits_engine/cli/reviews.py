@@ -147,7 +147,9 @@ def what_if(
     state: State = None,
     json: Json = False,
 ) -> None:
-    """The whole history decided again under another policy, and what would differ.
+    """The history decided again under another policy.
+
+    Says what would differ.
 
     From outside facts only: filings, opinions, requests, absences, and what offices judged. An act that the
     other policy has no occasion for is spared; where it needs an act that nobody did, the permit is
