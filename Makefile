@@ -3,6 +3,7 @@
 SCALE ?= 0.1
 SEED  ?= 2014
 OUT   ?= permits-demo
+PORT  ?= 8014
 # `make lock UPGRADE=--upgrade` takes the newest versions instead of keeping the locked ones.
 UPGRADE ?=
 PYTEST_WORKERS ?= 2
@@ -25,6 +26,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 help:
 	@echo "make demo     run a demonstration into $(OUT)/ (SCALE=$(SCALE) SEED=$(SEED) OUT=$(OUT))"
+	@echo "make portal   the example portal on the store in $(OUT)/, http://127.0.0.1:$(PORT)"
 	@echo "make check    the quick look: lint, types, walls and the unit tests"
 	@echo "make test     everything: lint, types, walls and all tests, on SQLite and PostgreSQL"
 	@echo "make test-xes the event log of permits export read back by pm4py, in an environment of its own"
@@ -70,6 +72,12 @@ demo: $(VENV)/.run
 	  trap 'rm -rf -- "$$old"' EXIT; trap 'exit 130' INT TERM; fi; \
 	echo "==> permits demo --scale $(SCALE) --seed $(SEED) --out $(OUT)"; \
 	$(BIN)/permits demo --scale "$(SCALE)" --seed "$(SEED)" --out "$(OUT)"
+
+portal: $(VENV)/.dev
+	@test -f "$(OUT)/permits.db" || { echo "There is no store in $(OUT)/ yet: make demo makes one" >&2; exit 1; }
+	@echo "==> http://127.0.0.1:$(PORT) as samira (password counter-rabat) or karim (decider-rabat); Ctrl-C ends it"
+	@PORTAL_STORE="sqlite:///$(OUT)/permits.db" $(BIN)/uvicorn --factory examples.portal.app:portal \
+	  --port $(PORT) --log-level warning
 
 bench: $(VENV)/.dev
 	@echo "==> benchmarks"
