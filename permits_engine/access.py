@@ -30,6 +30,7 @@ from permits_engine.store.database import Unit
 from permits_engine.store.history import StoredRecord
 
 if TYPE_CHECKING:
+    from permits_engine.attestation import Attestation
     from permits_engine.audit.exports import Export
     from permits_engine.engine import Engine
     from permits_engine.receipts.paper import Paper
@@ -88,6 +89,30 @@ class Reader:
         with self._engine.database.read() as unit:
             self._file(unit, permit_id)
             return reading.rights_of(self._executor, unit, permit_id, on)
+
+    def attestation(
+        self,
+        permit_id: str,
+        *,
+        on: date | None = None,
+        language: str | None = None,
+        form: str = "text",
+    ) -> Attestation:
+        """A printable attestation of what the permit opens on a day, in the holder's language or another.
+
+        ``form`` is text or html. It names the holder: the look is noted before it is given.
+        """
+        from permits_engine.attestation import made
+
+        with self._engine.database.read() as unit:
+            s, _ = reading.situation(self._executor, unit, permit_id, None, None)
+            for what in ("file", "person"):
+                problem = self._refusal(unit, what, s.prefecture, s.permit.jurisdiction)
+                if problem is not None:
+                    raise problem
+            paper = made(self._executor, unit, permit_id, on=on, language=language, form=form)
+        self._leave([s.permit.holder_id])
+        return paper
 
     def history(self, permit_id: str) -> list[dict[str, Any]]:
         """Every event of the permit; numbers and free text for a reader who may see them."""

@@ -281,12 +281,16 @@ class DecideAppeal(_OnPermit):
 
 
 class RecordFact(_OnPermit):
-    """Record a fact about the holder, with its evidence and from when until when it is valid."""
+    """Record a fact about the holder, with its evidence and from when until when it is valid.
+
+    ``of`` is the file of the family member on whose title this one hangs, where the fact is such a tie.
+    """
 
     kind: Code
     since: Day
     until: Day | None = None
     evidence: Text
+    of: Identity | None = None
 
 
 class OrderRemoval(_OnPermit):
@@ -301,6 +305,21 @@ class AnnulRemoval(_OnPermit):
     """Annul the removal that is in force."""
 
     reasons: Text | None = None
+
+
+class OrderEntryBan(_OnPermit):
+    """Forbid the holder's return until a day, apart from the removal and after hearing them."""
+
+    until: Day
+    observations: Text
+    reasons_in_fact: Text
+    reasons_in_law: Text
+
+
+class LiftEntryBan(_OnPermit):
+    """Lift the ban on coming back that stands."""
+
+    reasons: Text
 
 
 class RecordExit(_OnPermit):

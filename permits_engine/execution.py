@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from permits_engine import commands as c
-from permits_engine import linking, registration
+from permits_engine import families, linking, registration
 from permits_engine.adopted import Adopted
 from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle
@@ -42,6 +42,8 @@ _NAMES = Statement(
 
 PERSONAL = frozenset({"order_removal"})
 """Commands whose decision depends on facts about the person, which may have been recorded elsewhere."""
+ON_TITLES = frozenset({"issue_permit", "refuse_application", "renew_permit", "revoke_permit"})
+"""Commands that do where the law reserves the kind of title, or the title hangs on somebody else's."""
 
 
 DATA_PROTECTION = (c.EraseHolder, c.RecordDataRequest, c.AnswerDataRequest, c.PlaceHold, c.LiftHold)
@@ -169,12 +171,13 @@ class Executor:
         if alone:
             same_person = linking.records_of(work, permit.holder_id)
             holder = Holder(permit.holder_id, titles=work.titles(permit, same_person))
-        if command.name in PERSONAL or (alone and _reserved(policy, permit)):
+        if command.name in PERSONAL or (command.name in ON_TITLES and _reserved(policy, permit)):
             holder = _known_person(work, permit, command.on or today, holder)
         past: list[tuple[int, e.Event]] = []
         if isinstance(command, c.CorrectRecord):
             past = work.past(permit.permit_id)
         target = dict(corrected(past)).get(command.of_version) if past else None
+        above = families.principal(work, command, permit) if isinstance(command, c.RecordFact) else None
         drafts = lifecycle.decide(
             command.name, command, permit, holder, policy, actor, today=today, target=target
         )
@@ -198,6 +201,10 @@ class Executor:
         work.found_by(entries_of_file(permit.holder_id, permit.permit_id, new))
         for record in same_person:
             work.pass_gate(record)
+        if isinstance(command, c.RecordFact) and above is not None:
+            families.link(work, command, above, policy, today, stamp)
+        elif permit.dependents:
+            families.tell(work, permit, policy, today, stamp)
         return outcome
 
     # --- loading ---
@@ -276,10 +283,15 @@ class Executor:
             )
 
 
+_RESERVING = ("title.requires", "title.expects", "title.needs")
+
+
 def _reserved(policy: Policy, permit: Permit) -> bool:
-    """Whether the law reserves the title for persons of whom something is known."""
-    rows = policy.parameters.get("title.requires", ())
-    return any(row.covers({"category": permit.category, "title_kind": permit.title_kind}) for row in rows)
+    """Whether the law reserves the title for persons of whom something is known, or it hangs on another's."""
+    if any(fact.of is not None for fact in permit.facts):
+        return True
+    scopes = [policy.scope(permit.category, permit.title_kind, each) for each in ("application", "renewal")]
+    return any(policy.values(name, scope) for name in _RESERVING for scope in scopes)
 
 
 def _known_person(work: Work, permit: Permit, on: date, holder: Holder) -> Holder:

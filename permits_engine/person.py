@@ -70,7 +70,7 @@ def person_of(holder_id: str, records: Sequence[StoredRecord], cipher: Cipher | 
             )
             person = grown(person, holder_id, record.version, event)
         if isinstance(event, e.FactRecorded):
-            person.facts += (Fact(event.kind, event.since, event.until, record.version),)
+            person.facts += (Fact(event.kind, event.since, event.until, record.version, event.of),)
         if isinstance(event, e.HolderLinked):
             person.linked += (event.other,)
         if isinstance(event, e.HolderUnlinked):

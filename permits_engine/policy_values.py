@@ -46,7 +46,9 @@ WANTED = {
     "tiers": "a list of periods such as P30D or P1D-after",
     "quiet": "a mapping {from: '20:00', to: '08:00', holidays: true}, with the hours in quotes",
     "extension": "a mapping {from: DATE, to: DATE, until: DATE}",
-    "protections": "facts, each with its article and perhaps after, sex and lifted_by",
+    "protections": "facts, each with its article and perhaps after, sex, lifted_by, unless and as_of_right",
+    "effects": "a mapping of how a title ended to keep or renewal",
+    "relaxations": "names, each with by (decision or reexamination) and whom it covers: sex, minors, criteria, fact",
     "competence": "a mapping of commands to roles, each with its reach: {issue_permit: {decider: own}}",
 }
 
@@ -171,13 +173,36 @@ def _is_protections(value: Any) -> bool:
 
 
 def _is_protection(entry: Any) -> bool:
-    if not isinstance(entry, dict) or not set(entry) <= {"article", "after", "sex", "lifted_by"}:
+    known = {"article", "after", "sex", "lifted_by", "unless", "as_of_right"}
+    if not isinstance(entry, dict) or not set(entry) <= known:
+        return False
+    if not isinstance(entry.get("as_of_right", False), bool) or not _is_codes(entry.get("unless", ["-"])):
         return False
     if not isinstance(entry.get("article"), str) or entry.get("sex") not in {None, "F", "M"}:
         return False
     if "after" in entry and not _parsed(entry["after"]):
         return False
     return "lifted_by" not in entry or _is_codes(entry["lifted_by"])
+
+
+def _is_effects(value: Any) -> bool:
+    return _is_texts(value) and bool(value) and set(value.values()) <= {"keep", "renewal"}
+
+
+def _is_relaxations(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(map(_is_relaxation, value.values()))
+
+
+def _is_relaxation(entry: Any) -> bool:
+    if not isinstance(entry, dict) or entry.get("by") not in {"decision", "reexamination"}:
+        return False
+    whom = set(entry) - {"by"}
+    if not whom or not whom <= {"sex", "minors", "criteria", "fact"}:
+        return False
+    if entry.get("sex", "F") not in {"F", "M"} or entry.get("minors", True) is not True:
+        return False
+    fact = entry.get("fact", "-")
+    return isinstance(fact, str) and bool(fact) and _is_codes(entry.get("criteria", ["-"]))
 
 
 _READERS: dict[str, Callable[[Any], bool]] = {
@@ -195,4 +220,6 @@ _READERS: dict[str, Callable[[Any], bool]] = {
     "reading": _is_reading,
     "extension": _is_extension,
     "protections": _is_protections,
+    "effects": _is_effects,
+    "relaxations": _is_relaxations,
 }

@@ -164,6 +164,18 @@ class Questions:
         with self.database.read() as unit:
             return messages.letter(self.executor, unit, notice_id, opened=True)
 
+    def departures(
+        self, *, first: date | None = None, last: date | None = None, prefecture: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Decisions of a period that depart from a rule of law, each with the rule: nobody was stopped, all is kept.
+
+        ``prefecture`` is the office that decided.
+        """
+        from permits_engine import departures
+
+        with self.database.read() as unit:
+            return departures.listed(self.executor, unit, first=first, last=last, office=prefecture)
+
     # --- the store ---
 
     def subscribe(

@@ -10,6 +10,7 @@ import msgspec
 
 from permits_engine.domain import deadlines, rights
 from permits_engine.domain import events as e
+from permits_engine.domain.departure import in_words
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.lifecycle import TABLE
@@ -92,7 +93,7 @@ def _facts(unit: Unit, permit: Permit, limit: int | None) -> tuple[Fact, ...] | 
         if record.name.startswith("holder.fact_recorded") and (limit is None or record.recorded_at <= limit):
             event = codec.decode(record.name, record.payload)
             assert isinstance(event, e.FactRecorded)
-            found.append(Fact(event.kind, event.since, event.until, record.version))
+            found.append(Fact(event.kind, event.since, event.until, record.version, event.of))
     return tuple(found) if found else None
 
 
@@ -270,9 +271,7 @@ def explain(
     departs = getattr(event, "departs_from", None)
     if departs is not None:
         result["departs_from"] = expanded(policy, departs)
-        result["warning"] = (
-            f"departs from the law: {result['departs_from']['norm']} gives {result['departs_from']['value']}"
-        )
+        result["warning"] = in_words(event, result["departs_from"])
     if isinstance(event, e.Revoked) and event.ground == "public-order":
         result["warning"] = str(
             (policy.at(known).get("revocation.grounds", s.day, {}) or {}).get(event.ground)

@@ -116,6 +116,7 @@ def note_fact(work: Work, command: c.RecordFact, holder_id: str, stamp: Callable
         kind=command.kind,
         since=command.since,
         until=command.until,
+        of=command.of,
         evidence=command.evidence,
     )
     records = work.sealed(holder_id, seen, [event], holder_id)

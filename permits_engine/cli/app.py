@@ -18,6 +18,7 @@ from permits_engine.cli import (
     receipts,
     register,
     reviews,
+    rights,
     rules,
     scheduler,
     store,
@@ -45,7 +46,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (store, permits, receipts, holders, register, scheduler, rules, integrity, reviews, exports):
+for room in (
+    *(store, permits, rights, receipts, holders, register),
+    *(scheduler, rules, integrity, reviews, exports),
+):
     room.add_to(app)
 
 

@@ -65,26 +65,6 @@ def show(
         views.permit(view)
 
 
-def rights(
-    permit_id: PermitId,
-    on: Annotated[
-        str | None, typer.Option("--on", metavar="D", help="The day asked about (default: today).")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """What the permit opens on a day.
-
-    Stay, work, school, health and the rest, each with its basis.
-    """
-    day = day_of(on, "--on")
-    with open_engine() as engine:
-        rows = operator_now().ask(engine, lambda reader: reader.rights(id_of(permit_id), on=day))
-    if json:
-        output.out(output.as_json(rows))
-    else:
-        output.table(rows, ["right", "open", "because", "since", "until", "basis", "would_open", "asks"])
-
-
 def history(permit_id: PermitId, purpose: Purpose = None, json: Json = False) -> None:
     """Every event of a permit, in order."""
     from permits_engine.cli import views
@@ -247,7 +227,6 @@ def add_to(app: typer.Typer) -> None:
             "permits show ID --as-of 2017-06-01", "permits show ID --known-at 2017-01-31T09:00:00Z --json"
         ),
     )(show)
-    app.command("rights", epilog=examples("permits rights ID --on 2018-03-01"))(rights)
     app.command("history", epilog=examples("permits history ID --json"))(history)
     app.command("explain", epilog=examples("permits explain ID --version 4"))(explain)
     app.command(

@@ -16,6 +16,9 @@ _BECAUSE = {
     "departure_period": "the days to depart are still running",
     "suspensive_appeal": "an appeal suspends the decision",
     "closed": "the permit was closed",
+    "provisional_stay": "a removal was annulled, and no new decision has come",
+    "majority_period": "of age, and the months to ask for a card are still running",
+    "trafficking_victim": "a victim of trafficking, by leave of the judicial authority",
     "no_ground": "there is no title, receipt, pending request or suspensive appeal",
 }
 _ENVELOPE = frozenset(
@@ -26,6 +29,8 @@ _ENVELOPE = frozenset(
     }
 )
 """What is shown of every event elsewhere, or of none."""
+_RARE = frozenset({"relaxed", "asks"})
+"""What is shown where there is any of it."""
 
 
 def permit(view: dict[str, Any]) -> None:
@@ -39,6 +44,7 @@ def permit(view: dict[str, Any]) -> None:
             "title": _title(view),
             "application": _of(view["application_status"], _unless(view["track"], "standard")),
             "appeal": view["appeal_status"],
+            **_beside(view),
             "receipt": f"until {view['receipt_until']}" if view["receipt_until"] else None,
             "lawful stay": _standing(view),
             "version": view["version"],
@@ -48,6 +54,20 @@ def permit(view: dict[str, Any]) -> None:
     if view["deadlines"]:
         out("Deadlines")
         deadlines(view["deadlines"])
+
+
+def _beside(view: Mapping[str, Any]) -> dict[str, str]:
+    """What most files have nothing of: a removal, a ban, a tie to somebody else's title."""
+    lines = {}
+    if view["removal_status"] != "none":
+        lines["removal"] = str(view["removal_status"])
+    if view["entry_ban_until"] is not None:
+        lines["entry ban"] = f"until {view['entry_ban_until']}"
+    tie = view["principal"]
+    if tie is not None:
+        ended = f", which ended on {tie['ended_on']} ({tie['how']})" if tie["ended_on"] else ""
+        lines["hangs on"] = f"{tie['permit_id']} ({tie['kind']}){ended}"
+    return lines
 
 
 def _of(*parts: Any) -> str:
@@ -103,7 +123,8 @@ def history(events: Iterable[Mapping[str, Any]]) -> None:
 def says(event: Mapping[str, Any]) -> str:
     """What an event says beside its envelope, on one line."""
     own = {name: value for name, value in event.items() if name not in _ENVELOPE}
-    return cell({name: value for name, value in own.items() if value not in (None, [], "")})
+    quiet = {name for name in _RARE if not own.get(name)}
+    return cell({k: v for k, v in own.items() if v not in (None, [], "") and k not in quiet})
 
 
 def explanation(told: Mapping[str, Any]) -> None:

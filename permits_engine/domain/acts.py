@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain import duties, removing
+from permits_engine.domain import duties, majority, relaxation, removing, titles
 from permits_engine.domain import events as e
 from permits_engine.domain.case import Case, Draft
 from permits_engine.domain.clocks import ONE_DAY, Period, add, term_end
@@ -87,8 +87,9 @@ def extend_decision(case: Case) -> list[Draft]:
 
 
 def record_opinion(case: Case) -> list[Draft]:
-    """A commission's reasoned opinion."""
+    """A commission's reasoned opinion, on the criteria as they then were."""
     c = case.command
+    case.rules.find("campaign.shown", case.on, case.scope())
     return [case.draft(e.OpinionRecorded, body=c.body, favourable=c.favourable, reasons=c.reasons)]
 
 
@@ -96,18 +97,35 @@ def issue_permit(case: Case) -> list[Draft]:
     """A first term from the day of decision."""
     c = case.command
     term = _term(case, "term.first", case.on, "term.first.maximum")
+    granted = titles.granting(case)
+    _, relaxed, _ = relaxation.covering(case)
+    departs = _departure(case, "term.first", case.on, term) or granted["departs_from"]
     return [
         case.draft(
             e.Issued,
             term_number=1,
             valid_from=case.on,
-            valid_until=term_end(case.on, term),
+            valid_until=_last_day(case, "term.first", term_end(case.on, term)),
             term=str(term),
             title_kind=case.situation.permit.title_kind,
-            departs_from=_departure(case, "term.first", case.on, term),
+            ground=granted["ground"],
+            relaxed=tuple(relaxed),
+            asks=granted["asks"],
+            departs_from=departs,
             card_number=c.card_number,
         )
     ]
+
+
+def _last_day(case: Case, name: str, last: date) -> date:
+    """The last day of a term; a title that is for minors ends with minority."""
+    scope = case.scope(stage="application" if name == "term.first" else "renewal")
+    if not case.rules.get("term.until_majority", case.on, scope):
+        return last
+    minority = majority.minority(case.situation)
+    if minority is None or minority.until is None or minority.until < case.on:
+        return last
+    return min(last, minority.until)
 
 
 def _departure(case: Case, name: str, valid_from: date, term: Period) -> str | None:
@@ -170,7 +188,7 @@ def renew_permit(case: Case) -> list[Draft]:
             e.Renewed,
             term_number=last.number + 1,
             valid_from=valid_from,
-            valid_until=term_end(valid_from, term),
+            valid_until=_last_day(case, "term.renewal", term_end(valid_from, term)),
             term=str(term),
             track=request.track,
             request=request.version,
@@ -186,13 +204,19 @@ def refuse_request(case: Case) -> list[Draft]:
     """A refusal of the request that is under review, with its reasons."""
     c, request = case.command, case.situation.request
     assert request is not None
-    kind = e.Refused if request.kind == "application" else e.RenewalRefused
+    reasons = {"reasons_in_fact": c.reasons_in_fact, "reasons_in_law": c.reasons_in_law}
+    if request.kind != "application":
+        return [case.draft(e.RenewalRefused, request=request.version, **reasons)]
+    rule, relaxed, unknown = relaxation.covering(case)
+    due, asks = titles.refusing(case)
     return [
         case.draft(
-            kind,
+            e.Refused,
             request=request.version,
-            reasons_in_fact=c.reasons_in_fact,
-            reasons_in_law=c.reasons_in_law,
+            relaxed=tuple(relaxed),
+            asks=(*asks, *unknown),
+            departs_from=rule.id if rule is not None and relaxed else due,
+            **reasons,
         )
     ]
 
@@ -265,11 +289,17 @@ def decide_appeal(case: Case) -> list[Draft]:
         return removing.rule(case)
     appeal, c = case.situation.pending_appeal, case.command
     assert appeal is not None
+    rule, relaxed = None, list[str]()
+    if appeal.body == "national_commission":
+        rule, relaxed, _ = relaxation.covering(case, ruling=True)
+    departs = rule.id if rule is not None and relaxed and c.outcome == "dismissed" else None
     ruled = case.draft(
         e.AppealDecided,
         body=appeal.body,
         outcome=c.outcome,
         decision_version=appeal.against,
+        relaxed=tuple(relaxed),
+        departs_from=departs,
         reasons=c.reasons,
     )
     decision = case.situation.permit.decision(appeal.against)

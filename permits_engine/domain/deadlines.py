@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from permits_engine.domain import removal
+from permits_engine.domain import majority, removal
 from permits_engine.domain.clocks import ONE_DAY
 from permits_engine.domain.parts import Term
 from permits_engine.domain.policy import Rules, Silence, Value, count_of
@@ -35,7 +35,7 @@ class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def deadlines(s: Situation) -> list[Deadline]:
     """Every deadline that runs or is suspended on the day, earliest first."""
-    found = [*_title(s), *_request(s), *_appeals(s), *_absence(s), *_removal(s)]
+    found = [*_title(s), *_request(s), *_appeals(s), *_absence(s), *_removal(s), *_majority(s)]
     return sorted(found, key=lambda d: (_on(d), d.kind, d.body or ""))
 
 
@@ -237,6 +237,18 @@ def _removal(s: Situation) -> Iterator[Deadline]:
             yield Deadline("removal_appeal_closes", None, order.version, closes[1].id, due_at=closes[0])
 
 
+def _majority(s: Situation) -> Iterator[Deadline]:
+    """The months after coming of age, shown to whoever has asked for nothing since."""
+    shown, closes = majority.announced_from(s), majority.filing_closes(s)
+    fact, closed = majority.minority(s), s.permit.closed
+    if shown is None or closes is None or fact is None or (closed is not None and closed[0] <= s.day):
+        return
+    reached = majority.reached_on(s)
+    asked = s.request is not None and reached is not None and s.request.filed_on >= reached
+    if shown <= s.day <= closes[0] and not asked:
+        yield Deadline("majority_request_due", closes[0], fact.version, closes[1].id)
+
+
 def _id(s: Situation, name: str, on: date | None = None) -> str:
     quiet = Rules(s.rules.policy, s.rules.known)
     found = quiet.find(name, on or s.day, s.scope())
@@ -275,6 +287,10 @@ def working(s: Situation, deadline: Deadline) -> list[str]:
         appeal = removal.pending(s)
         if appeal is not None:
             removal.ruling_due(s, appeal, words=_named(words, "lodged"))
+    elif kind == "majority_request_due":
+        words.append(
+            f"of age on {_d(majority.reached_on(s))}; a card of one's own is asked for until {_d(deadline.due_on)}"
+        )
     elif kind == "absence_limit":
         words.append(f"the day before the absence ends the title: {_d(deadline.due_on)}")
     elif kind == "appeal_ruling_due" and s.pending_appeal is not None:

@@ -47,6 +47,11 @@ class Examination:
         stage = request.kind if request else "application"
         return self.rules.policy.scope(permit.category, permit.title_kind, stage)
 
+    @property
+    def given_facts(self) -> tuple[Fact, ...] | None:
+        """The facts that were given with the file; none where only its own count."""
+        return self._facts
+
     @lazy
     def facts(self) -> tuple[Fact, ...]:
         """What is known about the holder: given, or as recorded through this file."""

@@ -21,6 +21,7 @@ class Fact(msgspec.Struct, frozen=True):
     since: date
     until: date | None = None
     version: int = 0
+    of: str | None = None
 
     def holds(self, day: date) -> bool:
         """Whether it is valid on the day."""

@@ -8,9 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from permits_engine.domain.case import Case
-from permits_engine.domain.clocks import Period, add
 from permits_engine.domain.errors import PermitsError, error, invalid
-from permits_engine.domain.facts import holding
 from permits_engine.domain.permit import with_fields
 from permits_engine.domain.situation import half
 
@@ -221,41 +219,6 @@ def opinion_favourable(case: Case) -> None:
             "opinion.missing",
             f"a card of {s.permit.category} needs a favourable opinion of the local commission, and {what}",
         )
-
-
-def requirements(case: Case) -> None:
-    """A kind of title that the law reserves needs one of its grounds established: unknown is not satisfied."""
-    grounds = case.rules.get("title.requires", case.on, case.scope())
-    if not grounds:
-        return
-    for kind, entry in grounds.items():
-        fact = holding(case.situation.facts, kind, case.on)
-        after = Period.parse(entry["after"]) if "after" in entry else None
-        if fact is not None and (after is None or add(fact.since, after) <= case.on):
-            return
-    listed = "; ".join(
-        f"{kind}{' for ' + Period.parse(x['after']).in_words() if 'after' in x else ''} ({x['article']})"
-        for kind, x in grounds.items()
-    )
-    raise error(
-        "criterion.unknown",
-        f"a {case.situation.permit.title_kind} needs one of these facts, and none is recorded: {listed}; "
-        "record it with its evidence (record_fact)",
-        criteria=list(grounds),
-    )
-
-
-def no_overlap(case: Case) -> None:
-    """Two titles of one kind never overlap."""
-    for other in case.holder.titles:
-        if other.title_kind == case.situation.permit.title_kind and other.valid_until >= case.on:
-            raise error(
-                "title.overlap",
-                f"the holder has a {other.title_kind} in force until {other.valid_until}; "
-                "close it (other_title) first",
-                permit_id=other.permit_id,
-                valid_until=other.valid_until.isoformat(),
-            )
 
 
 def revocation_ground(case: Case) -> None:

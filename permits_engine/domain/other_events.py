@@ -88,6 +88,7 @@ class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     kind: str
     since: date
     until: date | None = None
+    of: str | None = None
     evidence: str | None = None
 
 

@@ -131,6 +131,35 @@ class Removal(msgspec.Struct):
     annulled_on: date | None = None
 
 
+class EntryBan(msgspec.Struct):
+    """A ban on coming back: the removal that it goes with, and until when."""
+
+    version: int
+    on: date
+    until: date
+    order_version: int
+    lifted_on: date | None = None
+
+
+class Dependent(msgspec.Struct):
+    """A file whose title hangs on this one's, and by which tie."""
+
+    permit_id: str
+    kind: str
+    since: date
+    until: date | None = None
+
+
+class PrincipalEnd(msgspec.Struct):
+    """The end of the title on which this one hangs; none where it was taken back."""
+
+    principal: str
+    how: str
+    on: date
+    version: int
+    restored: bool = False
+
+
 class Absence(msgspec.Struct):
     """An exit and, once it is known, the return."""
 
@@ -163,6 +192,9 @@ class Permit(msgspec.Struct):
     losses: list[date] = msgspec.field(default_factory=list)
     facts: list[Fact] = msgspec.field(default_factory=list)
     removals: list[Removal] = msgspec.field(default_factory=list)
+    bans: list[EntryBan] = msgspec.field(default_factory=list)
+    dependents: list[Dependent] = msgspec.field(default_factory=list)
+    principals: list[PrincipalEnd] = msgspec.field(default_factory=list)
     closed: tuple[date, str] | None = None
     names: list[tuple[str, date]] = msgspec.field(default_factory=list)
 

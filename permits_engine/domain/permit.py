@@ -20,9 +20,12 @@ from permits_engine.domain.parts import (
     Appeal,
     Ask,
     Decision,
+    Dependent,
+    EntryBan,
     Notification,
     Opinion,
     Permit,
+    PrincipalEnd,
     Receipt,
     Removal,
     RemovalAppeal,
@@ -168,7 +171,33 @@ def _closed(p: Permit, version: int, x: e.Closed) -> None:
 
 
 def _fact(p: Permit, version: int, x: e.FactNoted) -> None:
-    p.facts.append(Fact(x.kind, x.since, x.until, version))
+    p.facts.append(Fact(x.kind, x.since, x.until, version, x.of))
+
+
+def _dependent(p: Permit, version: int, x: e.DependentLinked) -> None:
+    known = (x.dependent, x.kind, x.since)
+    p.dependents = [d for d in p.dependents if (d.permit_id, d.kind, d.since) != known]
+    p.dependents.append(Dependent(x.dependent, x.kind, x.since, x.until))
+
+
+def _principal_ended(p: Permit, version: int, x: e.PrincipalEnded) -> None:
+    p.principals.append(PrincipalEnd(x.principal, x.how, x.effective_on, version))
+
+
+def _principal_restored(p: Permit, version: int, x: e.PrincipalRestored) -> None:
+    for end in p.principals:
+        if end.principal == x.principal:
+            end.restored = True
+
+
+def _banned(p: Permit, version: int, x: e.EntryBanned) -> None:
+    p.bans.append(EntryBan(version, x.effective_on, x.until, x.order_version))
+
+
+def _ban_lifted(p: Permit, version: int, x: e.EntryBanLifted) -> None:
+    for ban in p.bans:
+        if ban.version == x.ban_version:
+            ban.lifted_on = x.effective_on
 
 
 def _removal(p: Permit, version: int, x: e.RemovalOrdered) -> None:
@@ -219,6 +248,11 @@ STEPS: dict[type[e.Event], Step] = {
     e.FactNoted: _fact,
     e.RemovalOrdered: _removal,
     e.RemovalAnnulled: _removal_annulled,
+    e.EntryBanned: _banned,
+    e.EntryBanLifted: _ban_lifted,
+    e.DependentLinked: _dependent,
+    e.PrincipalEnded: _principal_ended,
+    e.PrincipalRestored: _principal_restored,
 }
 
 

@@ -1,4 +1,4 @@
-"""What happens to a permit file."""
+"""What happens to a permit file: requests, decisions, terms, appeals; what is about the person stands apart."""
 
 from __future__ import annotations
 
@@ -98,7 +98,12 @@ class OpinionRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A first card was granted; ``departs_from`` names the rule of law whose term it falls short of."""
+    """A first card was granted.
+
+    ``ground`` is the fact that gave the right to it, ``relaxed`` the relaxations that covered the holder,
+    ``asks`` what nobody had established; ``departs_from`` names the rule that gives more, or asks for another
+    title.
+    """
 
     NAME = "permit.issued"
     SEALED = frozenset({"card_number"})
@@ -109,17 +114,27 @@ class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
     valid_until: date
     term: str
     title_kind: str = "registration_card"
+    ground: str | None = None
+    relaxed: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
     departs_from: str | None = None
     card_number: str | None = None
 
 
 class Refused(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The application was refused."""
+    """The application was refused.
+
+    ``departs_from`` names the rule by which it should have been granted, ``relaxed`` the relaxations that
+    covered the holder, ``asks`` what nobody had established.
+    """
 
     NAME = "permit.refused"
     SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
 
     request: int
+    relaxed: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    departs_from: str | None = None
     reasons_in_fact: str | None = None
     reasons_in_law: str | None = None
 
@@ -238,7 +253,10 @@ class Appealed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An appeal was decided; upheld, it acts from the decision that it annuls."""
+    """An appeal was decided; upheld, it acts from the decision that it annuls.
+
+    Dismissed although a relaxation covered the holder, it says which, and ``departs_from`` names its rule.
+    """
 
     NAME = "permit.appeal_decided"
     SEALED = frozenset({"reasons"})
@@ -248,6 +266,8 @@ class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
     decision_version: int
     against: str = "decision"
     at: datetime | None = None
+    relaxed: tuple[str, ...] = ()
+    departs_from: str | None = None
     reasons: str | None = None
 
 
@@ -324,41 +344,3 @@ class Corrected(Event, frozen=True, kw_only=True, omit_defaults=True):
     value: Any = None
     sealed_value: Any = None
     reason: str | None = None
-
-
-class FactNoted(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A fact about the holder was recorded through this file; its evidence is in the holder's own stream."""
-
-    NAME = "permit.fact_recorded"
-    CORRECTABLE = frozenset({"since", "until"})
-
-    kind: str
-    since: date
-    until: date | None = None
-
-
-class RemovalOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Removal from the territory was ordered (law 02-03, articles 21 and 25).
-
-    ``age`` is the holder's on the day where it is known; ``asks`` the protections that nobody has looked into.
-    """
-
-    NAME = "permit.removal_ordered"
-    SEALED = frozenset({"reasons"})
-    CORRECTABLE = frozenset({"notified_at"})
-
-    ground: str
-    notified_at: datetime
-    age: int | None = None
-    asks: tuple[str, ...] = ()
-    reasons: str | None = None
-
-
-class RemovalAnnulled(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The removal was annulled: a provisional stay, and the case is examined again (law 02-03, article 24)."""
-
-    NAME = "permit.removal_annulled"
-    SEALED = frozenset({"reasons"})
-
-    order_version: int
-    reasons: str | None = None

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from permits_engine.domain import removal
 from permits_engine.domain.case import Case
+from permits_engine.domain.clocks import add
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.guards import refuse
 from permits_engine.domain.standing import standing
@@ -21,6 +22,15 @@ def known_fact(case: Case) -> None:
         raise invalid("until", f"{c.until} lies before since, {c.since}")
     if not c.evidence.strip():
         raise invalid("evidence", "is blank: name the paper or finding that shows the fact")
+    if c.of is None:
+        return
+    family = case.rules.get("family.ties", case.on, {}) or ()
+    if c.kind not in family:
+        raise invalid(
+            "of", f"belongs to a family tie ({', '.join(family) or 'none here'}), and {c.kind} is none"
+        )
+    if c.of == case.situation.permit.permit_id:
+        raise invalid("of", "is this file itself; name the file of the family member")
 
 
 def told_in_time(case: Case) -> None:
@@ -53,6 +63,9 @@ def unprotected(case: Case) -> None:
         reason = "the holder may be a minor: record the fact minor, with until, or with evidence of majority"
         raise _protected(reason, "law 02-03, articles 26 and 29", "minor")
     now = standing(s)
+    if now.because == "title" and removal.title_lifted(s, case.command.ground):
+        case.rules.find("removal.title_lifted", case.on, case.scope())
+        return
     if now.lawful and now.because != "no_ground":
         basis = s.rules.policy.by_id.get(now.basis[0]) if now.basis else None
         rule = basis or case.rules.find("removal.lawful", case.on, case.scope())
@@ -93,3 +106,34 @@ def appeal_lodged(case: Case) -> None:
     """Only a pending appeal against a removal is decided."""
     if removal.pending(case.situation) is None:
         raise refuse(case, "no appeal against a removal is pending")
+
+
+# --- the ban on coming back -------------------------------------------------------------------------------
+
+
+def ban_possible(case: Case) -> None:
+    """A ban goes with a removal in force, once, for a year at most, after the person was heard (article 22)."""
+    s, c = case.situation, case.command
+    if removal.in_force(s) is None:
+        raise refuse(case, "no removal is in force, and a ban goes with one")
+    if removal.banned(s) is not None:
+        raise refuse(case, "a ban is in force already")
+    most = case.rules.need("entry_ban.limit", case.on, case.scope())
+    last = add(case.on, most)
+    if not case.on < c.until <= last:
+        raise invalid(
+            "until", f"{c.until} does not lie after {case.on} and up to {last} ({most.in_words()} at most)"
+        )
+    if not c.observations.strip():
+        raise error(
+            "decision.reasons_missing",
+            "observations is blank: a ban is decided after the person was heard; say what they said, or how they "
+            "were invited to",
+            field="observations",
+        )
+
+
+def ban_stands(case: Case) -> None:
+    """Only a ban that stands is lifted."""
+    if removal.banned(case.situation) is None:
+        raise refuse(case, "no ban is in force")

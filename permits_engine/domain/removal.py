@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from permits_engine.domain.clocks import Period, add
-from permits_engine.domain.facts import holding, of_age, recorded
-from permits_engine.domain.parts import Removal, RemovalAppeal
+from permits_engine.domain.facts import holding, recorded
+from permits_engine.domain.majority import adult
+from permits_engine.domain.parts import EntryBan, Removal, RemovalAppeal
 from permits_engine.domain.policy import Rules, Value, count_of
 from permits_engine.domain.situation import GRANTS, REFUSALS, Situation
 
@@ -85,13 +86,15 @@ def protections(s: Situation, rules: Rules, age: int | None, ground: str | None)
     for kind, entry in listed.items():
         if ground in entry.get("lifted_by", ()):
             continue
+        if any(holding(s.facts, other, s.day) is not None for other in entry.get("unless", ())):
+            continue
         fact = holding(s.facts, kind, s.day)
         if fact is not None:
             after = entry.get("after")
             since = add(fact.since, Period.parse(after)) if after else fact.since
             if since <= s.day:
                 yield Protection(kind, entry["article"], since, fact.until)
-        elif kind == "minor" and _adult(s, age) is False:
+        elif kind == "minor" and adult(s, age) is False:
             yield Protection(kind, entry["article"])
 
 
@@ -102,7 +105,7 @@ def asks(s: Situation, rules: Rules, age: int | None) -> list[str]:
     for kind, entry in listed.items():
         if recorded(s.facts, kind) or (entry.get("sex") and s.permit.sex not in (None, entry["sex"])):
             continue
-        if kind == "minor" and _adult(s, age) is not None:
+        if kind == "minor" and adult(s, age) is not None:
             continue
         found.append(kind)
     return found
@@ -113,13 +116,37 @@ def doubtful_minority(s: Situation, age: int | None) -> bool:
     if recorded(s.facts, "minor"):
         return False
     known = age if age is not None else s.permit.age
-    return known is not None and _adult(s, age) is None
+    return known is not None and adult(s, age) is None
 
 
-def _adult(s: Situation, age: int | None) -> bool | None:
-    if age is not None:
-        return of_age(age, s.day, s.day)
-    return of_age(s.permit.age, s.permit.requests[0].filed_on, s.day)
+# --- what does not wait for anybody -----------------------------------------------------------------------
+
+
+def title_lifted(s: Situation, ground: str) -> bool:
+    """Whether a title in force protects no longer: on that ground, or after that sentence (articles 26 and 27)."""
+    lifts = s.rules.get("removal.title_lifted", s.day, s.scope()) or ()
+    return ground in lifts or any(holding(s.facts, kind, s.day) is not None for kind in lifts)
+
+
+def waiting(s: Situation) -> tuple[date, date, Value] | None:
+    """The days on which an order may not be carried out yet: its hours to appeal run (articles 23 and 24)."""
+    order = in_force(s)
+    closes = appeal_closes(s, order) if order is not None else None
+    if order is None or closes is None or any(a.on <= s.day for a in order.appeals):
+        return None
+    last = local_day(s, closes[0])
+    return (order.on, last, closes[1]) if s.day <= last else None
+
+
+def banned(s: Situation) -> EntryBan | None:
+    """The ban on coming back that stands on the day; it falls with the removal that it goes with."""
+    for ban in reversed(s.permit.bans):
+        if ban.on > s.day or s.day > ban.until or (ban.lifted_on is not None and ban.lifted_on <= s.day):
+            continue
+        order = next((r for r in s.permit.removals if r.version == ban.order_version), None)
+        if order is None or order.annulled_on is None or order.annulled_on > s.day:
+            return ban
+    return None
 
 
 # --- after an annulment -----------------------------------------------------------------------------------

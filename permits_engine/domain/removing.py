@@ -10,13 +10,14 @@ from permits_engine.domain.case import Case, Draft
 def record_fact(case: Case) -> list[Draft]:
     """A fact about the holder, as this file knows it."""
     c = case.command
-    return [case.draft(e.FactNoted, kind=c.kind, since=c.since, until=c.until)]
+    return [case.draft(e.FactNoted, kind=c.kind, since=c.since, until=c.until, of=c.of)]
 
 
 def order_removal(case: Case) -> list[Draft]:
     """An order, with the protections that nobody has looked into (law 02-03, articles 21 and 25)."""
     c, age = case.command, case.holder.age
     questions = removal.asks(case.situation, case.rules, age)
+    case.rules.find("removal.grounds", case.on, case.scope())
     return [
         case.draft(
             e.RemovalOrdered,
@@ -63,3 +64,26 @@ def rule(case: Case) -> list[Draft]:
         return [ruled]
     case.rules.find("removal.annulment", case.on, case.scope())
     return [ruled, case.draft(e.RemovalAnnulled, order_version=order.version)]
+
+
+def ban(case: Case) -> list[Draft]:
+    """A ban on coming back, apart from the removal (law 02-03, article 22)."""
+    order, c = removal.in_force(case.situation), case.command
+    assert order is not None
+    return [
+        case.draft(
+            e.EntryBanned,
+            order_version=order.version,
+            until=c.until,
+            observations=c.observations,
+            reasons_in_fact=c.reasons_in_fact,
+            reasons_in_law=c.reasons_in_law,
+        )
+    ]
+
+
+def lift_ban(case: Case) -> list[Draft]:
+    """The ban ends before its day."""
+    standing = removal.banned(case.situation)
+    assert standing is not None
+    return [case.draft(e.EntryBanLifted, ban_version=standing.version, reasons=case.command.reasons)]

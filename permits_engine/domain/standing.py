@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from permits_engine.domain import removal
+from permits_engine.domain import majority, removal
 from permits_engine.domain.facts import holding
 from permits_engine.domain.policy import Rules
 from permits_engine.domain.situation import REFUSALS, Situation
@@ -26,7 +26,7 @@ def standing(s: Situation) -> Standing:
         return Standing(closed[1] in {"naturalised", "other_title"}, "closed", ())
     revoked = s.revocation is not None and s.revocation.notified_on(s.day) is not None
     found = (None if revoked else _by_title(s)) or _by_request(s) or (None if revoked else _by_window(s))
-    return found or _by_decision(s) or _by_removal(s) or Standing(False, "no_ground", ())
+    return found or _by_decision(s) or _by_removal(s) or _by_majority(s) or Standing(False, "no_ground", ())
 
 
 def _by_title(s: Situation) -> Standing | None:
@@ -89,6 +89,18 @@ def _by_removal(s: Situation) -> Standing | None:
         if holding(s.facts, kind, s.day) is not None:
             return Standing(True, kind, _rule(s, "stay.facts"))
     return None
+
+
+def _by_majority(s: Situation) -> Standing | None:
+    """Months in which whoever has come of age may ask for a card of their own (decree 2-09-607, article 2)."""
+    reached = majority.reached_on(s)
+    if reached is None or s.day < reached or s.revocation is not None or s.lost_on is not None:
+        return None
+    closes = majority.filing_closes(s)
+    decided = s.adverse is not None and s.adverse[2] >= reached
+    if closes is None or s.day > closes[0] or decided:
+        return None
+    return Standing(True, "majority_period", _rule(s, "majority.filing"), certain=False)
 
 
 def _rule(s: Situation, name: str, **more: str) -> tuple[str, ...]:

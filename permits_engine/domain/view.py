@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain import removal
+from permits_engine.domain import family, removal
 from permits_engine.domain.situation import Situation
 from permits_engine.domain.standing import standing
 
@@ -35,12 +35,14 @@ class View(msgspec.Struct, frozen=True):
     standing: dict[str, Any]
     version: int
     as_of: date
+    entry_ban_until: date | None = None
+    principal: dict[str, Any] | None = None
 
 
 def view(s: Situation) -> View:
     """What holds for the permit on the situation's day."""
     term, receipt, now = s.term, s.receipt, standing(s)
-    appeal = s.appeal
+    appeal, ban = s.appeal, removal.banned(s)
     status = "none"
     if appeal is not None:
         status = "pending" if s.pending_appeal is not None else appeal.outcome or "pending"
@@ -65,6 +67,8 @@ def view(s: Situation) -> View:
         standing={"because": now.because, "basis": list(now.basis), "certain": now.certain},
         version=s.permit.version,
         as_of=s.day,
+        entry_ban_until=ban.until if ban else None,
+        principal=family.shown(s),
     )
 
 

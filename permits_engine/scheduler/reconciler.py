@@ -16,6 +16,7 @@ import msgspec
 from sqlalchemy import bindparam, func, insert, select
 
 from permits_engine import commands as c
+from permits_engine import families
 from permits_engine.domain import duties, lifecycle, notice
 from permits_engine.domain import events as e
 from permits_engine.domain.case import Holder
@@ -213,6 +214,7 @@ class Reconciler:
         self, work: Work, ids: Sequence[str], on: date, now: datetime, report: Pass
     ) -> list[Waiting]:
         found: list[_Found] = []
+        above: list[Permit] = []
         for permit_id, records in history.streams(work.unit, ids).items():
             report.files += 1
             try:
@@ -220,6 +222,7 @@ class Reconciler:
                 permit = fold(permit_id, past)
                 assert permit is not None
                 due = self._settle(work, permit, records, on, report)
+                above += [permit] if permit.dependents else []
                 if not _imported_after(on, past[0][1], records[0], work.policy(permit.jurisdiction)):
                     found += due
             except PermitsError as problem:
@@ -227,7 +230,18 @@ class Reconciler:
                     raise
                 park(work.unit, permit_id, problem.message, self.executor.now())
                 report.parked += 1
-        return self._claim(work, found, on, now, report)
+        waiting = self._claim(work, found, on, now, report)
+        for permit in above:  # when every file of the batch is as it will be: one may hang on another
+            try:
+                stamp = self.executor.stamper(SCHEDULER, None, on)
+                for name in families.tell(work, permit, work.policy(permit.jurisdiction), on, stamp):
+                    report.acts[name] = report.acts.get(name, 0) + 1
+            except PermitsError as problem:
+                if problem.code in _NOBODYS_FAULT:
+                    raise
+                park(work.unit, permit.permit_id, problem.message, self.executor.now())
+                report.parked += 1
+        return waiting
 
     def _settle(
         self, work: Work, permit: Permit, past: Sequence[StoredRecord], on: date, report: Pass
@@ -336,7 +350,14 @@ class Reconciler:
         stamp = self.executor.stamper(SCHEDULER, None, on)
         for number, draft in enumerate(drafts, permit.version + 1):
             apply(permit, number, stamp(draft.kind, draft.effective_on, **draft.fields))
-        due = notice.due(Situation(permit, on, policy.at(known)))
+        s = Situation(permit, on, policy.at(known))
+        for dependent in {each.permit_id: None for each in permit.dependents}:
+            below = fold(dependent, self.executor.load(unit, dependent))
+            end = families.news(s, below) if below is not None else None
+            if end is not None:
+                name, day, _ = end
+                found.append({"permit_id": dependent, "does": name.NAME, "on": day.isoformat()})
+        due = notice.due(s)
         ids = [derived(f"notice/{each.key(permit_id)}") for each in due]
         known_ids = writing.known_notices(unit, ids)
         for notice_id, each in zip(ids, due, strict=True):

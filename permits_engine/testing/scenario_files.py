@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from permits_engine.commands import PUBLIC, parse
 from permits_engine.domain.errors import CODES, InputError, invalid
+from permits_engine.domain.rights import RIGHTS, Right
 from permits_engine.fields import Country, Day, Line
 from permits_engine.plain_words import reason_of, refusal, suggestion
 from permits_engine.reading import PermitView
@@ -33,7 +34,7 @@ DEADLINES = frozenset(
         *("title_expiry", "renewal_window_opens", "renewal_window_closes", "receipt_expiry", "documents_due"),
         *("decision_due", "expedited_target", "opinion_due", "implicit_refusal", "appeal_closes"),
         *("appeal_ruling_due", "departure_due", "absence_limit", "removal_appeal_closes"),
-        "removal_ruling_due",
+        *("removal_ruling_due", "majority_request_due"),
     }
 )
 NOTICES = frozenset(
@@ -42,10 +43,11 @@ NOTICES = frozenset(
         *("decision_notified", "appeal_reminder", "office_alert"),
     }
 )
-BESIDE = frozenset({"error", "events", "deadlines", "no_deadlines", "notices", "no_notices"})
+BESIDE = frozenset({"error", "events", "deadlines", "no_deadlines", "notices", "no_notices", "rights"})
 """What may be expected beside the fields of the view."""
 _VIEW = frozenset(PermitView.__struct_fields__)
 _OF_DEADLINE = frozenset({"kind", "due_on", "due_at", "body", "status", "anchor", "rule", "explanation"})
+_OF_RIGHT = frozenset(Right.__struct_fields__)
 _OF_NOTICE = frozenset({"kind", "tier", "to", "language", "expedited"})
 
 
@@ -76,6 +78,7 @@ class Step(_Model):
     with_: Named = Field(default_factory=dict, alias="with")
     expect: Named = Field(default_factory=dict)
     permit: Line | None = None
+    holder: Line | None = None
 
 
 class Scenario(_Model):
@@ -85,12 +88,17 @@ class Scenario(_Model):
     jurisdiction: Country
     about: str | None = None
     holder: Named = Field(default_factory=dict)
+    holders: Named = Field(default_factory=dict)
     steps: list[Step] = Field(min_length=1)
 
     @property
     def described(self) -> dict[str, Any]:
         """The holder, with what the file leaves out."""
-        return {**HOLDER, **self.holder}
+        return self.person(None)
+
+    def person(self, name: str | None) -> dict[str, Any]:
+        """One of several holders by their name in the file, with what it leaves out; none is the only one."""
+        return {**HOLDER, **(self.holder if name is None else self.holders.get(name) or {})}
 
 
 def load(path: str | Path) -> Scenario:
@@ -145,11 +153,17 @@ def _refused(faults: Iterable[Fault], node: Any) -> InputError:
 
 
 def _of_holder(scenario: Scenario) -> list[Fault]:
-    try:
-        parse("register_holder", scenario.described)
-    except InputError as problem:
-        return [(("holder", field["path"]), field["reason"]) for field in problem.details["fields"]]
-    return []
+    found: list[Fault] = []
+    for name in (None, *scenario.holders):
+        where = ("holder",) if name is None else ("holders", name)
+        if name is not None and not isinstance(scenario.holders[name], dict | None):
+            found.append((where, "is not a mapping of names to values"))
+            continue
+        try:
+            parse("register_holder", scenario.person(name))
+        except InputError as problem:
+            found += [((*where, field["path"]), field["reason"]) for field in problem.details["fields"]]
+    return found
 
 
 def _of_steps(scenario: Scenario) -> list[Fault]:
@@ -159,6 +173,9 @@ def _of_steps(scenario: Scenario) -> list[Fault]:
         where: tuple[Any, ...] = ("steps", number)
         if step.do is not None and step.do != PASS and step.do not in PUBLIC:
             found.append(((*where, "do"), f"{step.do!r} is no command{suggestion(step.do, (*PUBLIC, PASS))}"))
+        if step.holder is not None and step.holder not in scenario.holders:
+            reason = f"{step.holder!r} is none of holders{suggestion(step.holder, scenario.holders)}"
+            found.append(((*where, "holder"), reason))
         if step.do == "lodge_application" and step.permit is not None:
             lodged.add(step.permit)
         elif step.permit is not None and step.permit not in lodged:
@@ -181,7 +198,7 @@ def _of_expectation(name: str, wanted: Any) -> list[Fault]:
             return [((), f"{wanted!r} is no error of the engine{suggestion(str(wanted), CODES)}")]
         case "no_notices" if wanted is not True:
             return [((), "is true, or left out")]
-        case "events" | "no_deadlines" | "deadlines" | "notices" if not isinstance(wanted, list):
+        case "events" | "no_deadlines" | "deadlines" | "notices" | "rights" if not isinstance(wanted, list):
             return [((), "is not a list")]
         case "no_deadlines":
             return [
@@ -191,6 +208,8 @@ def _of_expectation(name: str, wanted: Any) -> list[Fault]:
             return _of_listed(wanted, _OF_DEADLINE, DEADLINES)
         case "notices":
             return _of_listed(wanted, _OF_NOTICE, NOTICES)
+        case "rights":
+            return _of_listed(wanted, _OF_RIGHT, frozenset(RIGHTS), "right")
     return []
 
 
@@ -198,15 +217,17 @@ def _kind(kind: object, known: frozenset[str]) -> str:
     return f"{kind!r} is no kind there is{suggestion(str(kind), known)}"
 
 
-def _of_listed(wanted: list[Any], fields: frozenset[str], kinds: frozenset[str]) -> list[Fault]:
+def _of_listed(
+    wanted: list[Any], fields: frozenset[str], kinds: frozenset[str], by: str = "kind"
+) -> list[Fault]:
     found: list[Fault] = []
     for at, each in enumerate(wanted):
         if not isinstance(each, dict):
-            found.append(((at,), "is not a mapping such as {kind: …}"))
+            found.append(((at,), f"is not a mapping such as {{{by}: …}}"))
             continue
         found += [
             ((at, name), f"is not a field{suggestion(str(name), fields)}") for name in set(each) - fields
         ]
-        if each.get("kind") not in kinds:
-            found.append(((at, "kind"), _kind(each.get("kind"), kinds)))
+        if each.get(by) not in kinds:
+            found.append(((at, by), _kind(each.get(by), kinds)))
     return found

@@ -65,7 +65,7 @@ class Runner:
         self.clock = FakeClock(datetime.combine(eve, MORNING, UTC))
         self.engine = Engine.open("sqlite://", clock=self.clock, operator="scenario")
         self.routes, self.sink = sink_routes()
-        self.holder_id: str | None = None
+        self.holders: dict[str | None, str] = {}
         self.permits: dict[str, str] = {}
         self.latest: str | None = None
         self.failures: list[Failure] = []
@@ -116,6 +116,10 @@ class Runner:
     def _permit_of(self, step: Step) -> str | None:
         return self.permits.get(step.permit) if step.permit is not None else self.latest
 
+    def _named(self, permit_id: str) -> str:
+        """The name that the scenario gives to a file."""
+        return next((name for name, each in self.permits.items() if each == permit_id), permit_id)
+
     def _position(self) -> int:
         with self.engine.database.read() as unit:
             return history.head(unit).position
@@ -142,6 +146,8 @@ class Runner:
             fields = {"holder_id": self._holder(step), **fields}
         elif step.do != "register_holder" and permit_id is not None:
             fields = {"permit_id": permit_id, **fields}
+        if fields.get("of") in self.permits:
+            fields["of"] = self.permits[fields["of"]]
         command = parse(step.do, fields)
         outcome = self.engine.execute(command, actor=self._actor(step, permit_id, command))
         if step.do == "lodge_application" and outcome.permit_id is not None:
@@ -150,12 +156,13 @@ class Runner:
         return outcome.permit_id
 
     def _holder(self, step: Step) -> str:
-        if self.holder_id is None:
-            command = parse("register_holder", {**self.scenario.described, "on": step.day})
+        if step.holder not in self.holders:
+            command = parse("register_holder", {**self.scenario.person(step.holder), "on": step.day})
             actor = Actor("scenario", "counter", f"{self.scenario.jurisdiction}-X")
-            self.holder_id = self.engine.execute(command, actor=actor).holder_id
-        assert self.holder_id is not None
-        return self.holder_id
+            holder_id = self.engine.execute(command, actor=actor).holder_id
+            assert holder_id is not None
+            self.holders[step.holder] = holder_id
+        return self.holders[step.holder]
 
     def _actor(self, step: Step, permit_id: str | None, command: Any) -> Actor:
         """Who acts where the scenario does not say: the role the policy expects, at the permit's office."""
@@ -200,6 +207,15 @@ class Runner:
                 self._equal(number, step, field, [], present, working)
             elif field in {"notices", "no_notices"}:
                 self._notices(number, step, field, wanted, letters)
+            elif field == "rights":
+                came = self.engine.rights(permit_id, on=step.day)
+                for each in wanted:
+                    if not any(_matches(each, found) for found in came):
+                        [found] = [x for x in came if x["right"] == each["right"]]
+                        self._fail(number, step, field, each, found)
+            elif field == "principal" and isinstance(wanted, dict) and view[field]:
+                tie = {**view[field], "permit_id": self._named(view[field]["permit_id"])}
+                self._equal(number, step, field, wanted, {key: tie.get(key) for key in wanted}, working)
             else:
                 self._equal(number, step, field, wanted, view[field], working)
 

@@ -1,0 +1,103 @@
+"""Decisions that depart from a rule: recorded, since they happened, and listed for whoever answers for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from sqlalchemy import bindparam, select
+
+from permits_engine import reading
+from permits_engine.domain import events as e
+from permits_engine.domain.departure import in_words
+from permits_engine.domain.policy import Policy
+from permits_engine.execution import Executor
+from permits_engine.store import codec
+from permits_engine.store.database import Statement, Unit
+from permits_engine.store.schema import events
+
+DECISIONS = (e.Issued, e.Renewed, e.Refused, e.AppealDecided)
+"""The events that may say what they depart from."""
+MARK = b'"departs_from"'
+
+_PAGE = Statement(
+    select(events.c.position, events.c.stream, events.c.version, events.c.name, events.c.payload)
+    .where(
+        events.c.position > bindparam("after"),
+        events.c.name.in_([e.stored_name(kind) for kind in DECISIONS]),
+    )
+    .order_by(events.c.position)
+    .limit(bindparam("size"))
+)
+_SIZE = 5000
+
+
+def listed(
+    executor: Executor,
+    unit: Unit,
+    *,
+    first: date | None = None,
+    last: date | None = None,
+    office: str | None = None,
+) -> list[dict[str, Any]]:
+    """The decisions of a period that depart from a rule, in the order of their recording."""
+    found = []
+    for stream, version, event in _departing(unit):
+        if (first is not None and event.effective_on < first) or (
+            last is not None and event.effective_on > last
+        ):
+            continue
+        if office is not None and event.actor.prefecture != office:
+            continue
+        policy = _policy(executor, unit, event)
+        rule = getattr(event, "departs_from", None)
+        if policy is None or rule is None:
+            continue
+        norm = reading.expanded(policy, rule)
+        found.append(
+            {
+                "permit_id": stream,
+                "version": version,
+                "event": event.NAME,
+                "on": event.effective_on.isoformat(),
+                "prefecture": event.actor.prefecture,
+                "norm": norm["norm"],
+                "rank": norm["rank"],
+                "rule": rule,
+                "says": in_words(event, norm),
+            }
+        )
+    return found
+
+
+def counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """How many by office and norm, the most first."""
+    counts = Counter((row["prefecture"], row["event"], row["norm"]) for row in rows)
+    return [
+        {"prefecture": office, "event": name, "norm": norm, "decisions": number}
+        for (office, name, norm), number in sorted(counts.items(), key=lambda each: (-each[1], str(each[0])))
+    ]
+
+
+def _departing(unit: Unit) -> Iterator[tuple[str, int, e.Event]]:
+    position = 0
+    while True:
+        rows = unit.all(_PAGE, {"after": position, "size": _SIZE})
+        for _, stream, version, name, payload in rows:
+            if MARK in bytes(payload):
+                yield stream, version, codec.decode(name, bytes(payload))
+        if len(rows) < _SIZE:
+            return
+        position = rows[-1][0]
+
+
+def _policy(executor: Executor, unit: Unit, event: e.Event) -> Policy | None:
+    if event.basis is None:
+        return None
+    for jurisdiction, *_ in executor.adopted.all(unit):
+        policy = executor.adopted.by_digest(unit, jurisdiction, event.basis.policy)
+        if policy is not None:
+            return policy
+    return None

@@ -1,0 +1,100 @@
+"""What happens to the person behind a permit file: facts, family, removal and bans."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from permits_engine.domain.event import Event
+
+
+class FactNoted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact about the holder was recorded through this file; its evidence is in the holder's own stream.
+
+    ``of`` is the file of the family member on whose title this one hangs.
+    """
+
+    NAME = "permit.fact_recorded"
+    CORRECTABLE = frozenset({"since", "until"})
+
+    kind: str
+    since: date
+    until: date | None = None
+    of: str | None = None
+
+
+class DependentLinked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Another file's title hangs on this one's by a family tie; ``kind`` is the fact that shows it."""
+
+    NAME = "permit.dependent_linked"
+
+    dependent: str
+    kind: str
+    since: date
+    until: date | None = None
+
+
+class PrincipalEnded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The title on which this one hangs has ended: how, and since its legal date."""
+
+    NAME = "permit.principal_ended"
+
+    principal: str
+    how: str
+
+
+class PrincipalRestored(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What had ended the title on which this one hangs fell away, from its beginning."""
+
+    NAME = "permit.principal_restored"
+
+    principal: str
+
+
+class RemovalOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Removal from the territory was ordered (law 02-03, articles 21 and 25).
+
+    ``age`` is the holder's on the day where it is known; ``asks`` the protections that nobody has looked into.
+    """
+
+    NAME = "permit.removal_ordered"
+    SEALED = frozenset({"reasons"})
+    CORRECTABLE = frozenset({"notified_at"})
+
+    ground: str
+    notified_at: datetime
+    age: int | None = None
+    asks: tuple[str, ...] = ()
+    reasons: str | None = None
+
+
+class RemovalAnnulled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The removal was annulled: a provisional stay, and the case is examined again (law 02-03, article 24)."""
+
+    NAME = "permit.removal_annulled"
+    SEALED = frozenset({"reasons"})
+
+    order_version: int
+    reasons: str | None = None
+
+
+class EntryBanned(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Return was forbidden until a day, by a decision apart from the removal (law 02-03, article 22)."""
+
+    NAME = "permit.entry_banned"
+    SEALED = frozenset({"observations", "reasons_in_fact", "reasons_in_law"})
+
+    order_version: int
+    until: date
+    observations: str | None = None
+    reasons_in_fact: str | None = None
+    reasons_in_law: str | None = None
+
+
+class EntryBanLifted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The ban was lifted before its end."""
+
+    NAME = "permit.entry_ban_lifted"
+    SEALED = frozenset({"reasons"})
+
+    ban_version: int
+    reasons: str | None = None
