@@ -14,7 +14,7 @@ from permits_engine import commands as c
 from permits_engine import families, linking, registration
 from permits_engine.adopted import Adopted
 from permits_engine.domain import events as e
-from permits_engine.domain import lifecycle
+from permits_engine.domain import lifecycle, titles
 from permits_engine.domain.case import Draft, Holder
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.permit import Permit, apply, corrected, fold
@@ -38,12 +38,6 @@ _NAMES = Statement(
     )
     .order_by(stored.c.version)
 )
-
-
-PERSONAL = frozenset({"order_removal"})
-"""Commands whose decision depends on facts about the person, which may have been recorded elsewhere."""
-ON_TITLES = frozenset({"issue_permit", "refuse_application", "renew_permit", "revoke_permit"})
-"""Commands that do where the law reserves the kind of title, or the title hangs on somebody else's."""
 
 
 DATA_PROTECTION = (c.EraseHolder, c.RecordDataRequest, c.AnswerDataRequest, c.PlaceHold, c.LiftHold)
@@ -171,7 +165,7 @@ class Executor:
         if alone:
             same_person = linking.records_of(work, permit.holder_id)
             holder = Holder(permit.holder_id, titles=work.titles(permit, same_person))
-        if command.name in PERSONAL or (command.name in ON_TITLES and _reserved(policy, permit)):
+        if titles.personal(policy, permit, command.name):
             holder = _known_person(work, permit, command.on or today, holder)
         past: list[tuple[int, e.Event]] = []
         if isinstance(command, c.CorrectRecord):
@@ -281,17 +275,6 @@ class Executor:
                     "last_version": outcome.version,
                 }
             )
-
-
-_RESERVING = ("title.requires", "title.expects", "title.needs")
-
-
-def _reserved(policy: Policy, permit: Permit) -> bool:
-    """Whether the law reserves the title for persons of whom something is known, or it hangs on another's."""
-    if any(fact.of is not None for fact in permit.facts):
-        return True
-    scopes = [policy.scope(permit.category, permit.title_kind, each) for each in ("application", "renewal")]
-    return any(policy.values(name, scope) for name in _RESERVING for scope in scopes)
 
 
 def _known_person(work: Work, permit: Permit, on: date, holder: Holder) -> Holder:

@@ -29,7 +29,7 @@ _ENVELOPE = frozenset(
     }
 )
 """What is shown of every event elsewhere, or of none."""
-_RARE = frozenset({"relaxed", "asks"})
+_RARE = frozenset({"relaxed", "asks", "beside"})
 """What is shown where there is any of it."""
 
 

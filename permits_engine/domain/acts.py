@@ -111,6 +111,7 @@ def issue_permit(case: Case) -> list[Draft]:
             ground=granted["ground"],
             relaxed=tuple(relaxed),
             asks=granted["asks"],
+            beside=granted["beside"],
             departs_from=departs,
             card_number=c.card_number,
         )

@@ -101,8 +101,8 @@ class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A first card was granted.
 
     ``ground`` is the fact that gave the right to it, ``relaxed`` the relaxations that covered the holder,
-    ``asks`` what nobody had established; ``departs_from`` names the rule that gives more, or asks for another
-    title.
+    ``asks`` what nobody had established, ``beside`` the kinds of title then in force; ``departs_from`` names
+    the rule that gives more, or asks for another title.
     """
 
     NAME = "permit.issued"
@@ -117,6 +117,7 @@ class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
     ground: str | None = None
     relaxed: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     departs_from: str | None = None
     card_number: str | None = None
 

@@ -6,12 +6,29 @@ from collections.abc import Iterator
 from typing import Any
 
 from permits_engine.domain import family
-from permits_engine.domain.case import Case
+from permits_engine.domain.case import Case, OtherTitle
 from permits_engine.domain.clocks import Period, add
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.facts import holding, recorded
 from permits_engine.domain.majority import is_minor
-from permits_engine.domain.policy import Value
+from permits_engine.domain.permit import Permit
+from permits_engine.domain.policy import Policy, Value
+
+PERSONAL = frozenset({"order_removal"})
+"""Commands whose decision depends on facts about the person, which may have been recorded elsewhere."""
+ON_TITLES = frozenset({"issue_permit", "refuse_application", "renew_permit", "revoke_permit"})
+"""Commands that do where the law reserves the kind of title, or the title hangs on somebody else's."""
+_RESERVING = ("title.requires", "title.expects", "title.needs")
+
+
+def personal(policy: Policy, permit: Permit, command: str) -> bool:
+    """Whether a command on a file is decided on what is known about the person, through any of their files."""
+    if command in PERSONAL or command not in ON_TITLES:
+        return command in PERSONAL
+    if any(fact.of is not None for fact in permit.facts):
+        return True
+    scopes = [policy.scope(permit.category, permit.title_kind, each) for each in ("application", "renewal")]
+    return any(policy.values(name, scope) for name in _RESERVING for scope in scopes)
 
 
 def requirements(case: Case) -> None:
@@ -68,10 +85,15 @@ def ground(case: Case, rule: Value) -> str | None:
 
 
 def grounds(case: Case) -> Value | None:
-    """The rule that lists what gives the title: what it requires, or what is expected and not insisted on."""
-    return case.rules.find("title.requires", case.on, case.scope()) or case.rules.find(
-        "title.expects", case.on, case.scope()
-    )
+    """The rule that lists what gives the title: what it requires, or what is expected and not insisted on.
+
+    None where the policy does not say which of them are rights: there is nothing to be told apart.
+    """
+    for name in ("title.requires", "title.expects"):
+        rule = case.rules.find(name, case.on, case.scope())
+        if rule is not None and any(entry.get("as_of_right") for entry in rule.value.values()):
+            return rule
+    return None
 
 
 def granting(case: Case) -> dict[str, Any]:
@@ -79,7 +101,18 @@ def granting(case: Case) -> dict[str, Any]:
     rule = grounds(case)
     held = ground(case, rule) if rule is not None else None
     asks = [] if rule is None or held is not None else _unasked(case, rule.value)
-    return {"ground": held, "asks": tuple(asks), "departs_from": _misplaced(case)}
+    beside = tuple(sorted({other.title_kind for other in _beside(case)}))
+    return {"ground": held, "asks": tuple(asks), "beside": beside, "departs_from": _misplaced(case)}
+
+
+def _beside(case: Case) -> list[OtherTitle]:
+    """The holder's titles of other kinds that are in force on the day."""
+    kind = case.situation.permit.title_kind
+    return [
+        other
+        for other in case.holder.titles
+        if other.title_kind != kind and other.valid_from <= case.on <= other.valid_until
+    ]
 
 
 def _misplaced(case: Case) -> str | None:
@@ -90,12 +123,8 @@ def _misplaced(case: Case) -> str | None:
         if not any(holding(case.situation.facts, kind, case.on) for kind in exempt):
             return least.id
     follows = case.rules.find("title.follows", case.on, case.scope())
-    if follows is not None:
-        kind = case.situation.permit.title_kind
-        for other in case.holder.titles:
-            beside = other.title_kind != kind and other.valid_from <= case.on <= other.valid_until
-            if beside and other.title_kind not in follows.value:
-                return follows.id
+    if follows is not None and any(other.title_kind not in follows.value for other in _beside(case)):
+        return follows.id
     return None
 
 

@@ -94,6 +94,9 @@ class Alternative:
             for fact in facts:
                 if fact.made.imported:
                     self._take_over(fact)
+                elif fact.made.told:
+                    self._time(min(fact.on - ONE_DAY, until))
+                    self._hear(fact)
                 elif fact.passed:
                     self._time(min(fact.on, until))
                 else:
@@ -118,6 +121,13 @@ class Alternative:
         self._apply([event for _, event in fact.made.events])
         self._versions |= {version: version for version, _ in fact.made.events}
         self._day = self._due = max(self._day, self._know(fact))
+
+    def _hear(self, fact: Fact) -> None:
+        """What happened on another file happened, whatever the rules are here."""
+        for version, event in fact.made.events:
+            self._apply([event])
+            self._versions[version] = self.permit.version if self.permit is not None else 0
+        self._day = self._due = max(self._day, fact.on)
 
     def _take(self, fact: Fact) -> None:
         made, first = fact.made, fact.made.first

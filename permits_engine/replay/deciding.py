@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from permits_engine.domain import events as e
-from permits_engine.domain import lifecycle
-from permits_engine.domain.case import Draft, Holder
+from permits_engine.domain import lifecycle, titles
+from permits_engine.domain.case import Draft, Holder, OtherTitle
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.permit import Permit, apply, corrected, fold
@@ -22,9 +22,6 @@ PolicyOf = Callable[[str, str], Policy]
 """The policy of a jurisdiction by the digest of its adopted text; raises ``integrity.broken``."""
 FactsOf = Callable[[str, int], tuple[Fact, ...]]
 """What was known about a holder, through any of their files, before a moment."""
-
-PERSONAL = frozenset({"order_removal", "issue_permit"})
-"""Commands that look at what is known about the person beyond the file itself."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -78,7 +75,7 @@ def again(
     for made in decisions(history, recorded):
         if made.imported:
             report.imported += len(made.events)
-        else:
+        elif not made.told:
             report.decisions[made.name] = report.decisions.get(made.name, 0) + 1
             found = _once(permit_id, made, permit, past, policy_of, facts_of)
             if found is not None:
@@ -120,7 +117,7 @@ def _once(
             )
         jurisdiction = permit.jurisdiction if permit is not None else getattr(first, "jurisdiction", "")
         policy = policy_of(jurisdiction, first.basis.policy)
-        holder = _holder(made, permit, facts_of)
+        holder = _holder(made, permit, policy, facts_of)
         problem: PermitsError | None = None
         drafts: list[Draft] = []
         for command, today, known in _attempts(made, policy):
@@ -156,15 +153,20 @@ def _attempts(made: Decided, policy: Policy) -> Iterator[tuple[Any, date, date]]
         yield command, known, known
 
 
-def _holder(made: Decided, permit: Permit | None, facts_of: FactsOf) -> Holder:
+def _holder(made: Decided, permit: Permit | None, policy: Policy, facts_of: FactsOf) -> Holder:
     first = made.first
     if isinstance(first, e.ApplicationLodged):
         return Holder(first.holder_id, first.nationality, first.sex, first.age)
     assert permit is not None
-    if made.name not in PERSONAL:
-        return Holder(permit.holder_id)
+    # What was in force beside the title is pinned by kind; of which file it was makes no difference.
+    beside = tuple(
+        OtherTitle("", kind, first.effective_on, first.effective_on) for kind in getattr(first, "beside", ())
+    )
+    if not titles.personal(policy, permit, made.name):
+        return Holder(permit.holder_id, titles=beside)
     facts = facts_of(permit.holder_id, made.decided_at)
-    return Holder(permit.holder_id, sex=permit.sex, age=getattr(first, "age", None), facts=facts or None)
+    age = getattr(first, "age", None)
+    return Holder(permit.holder_id, sex=permit.sex, age=age, titles=beside, facts=facts or None)
 
 
 # --- comparing --------------------------------------------------------------------------------------------

@@ -28,6 +28,8 @@ _CLOCKS = (
     e.LostByAbsence,
 )
 
+_TOLD = (e.DependentLinked, e.PrincipalEnded, e.PrincipalRestored)
+
 Numbered = tuple[int, e.Event]
 
 
@@ -55,6 +57,11 @@ class Decided(NamedTuple):
     def imported(self) -> bool:
         """Whether it came in with an old register: a fact from outside, decided by no rule here."""
         return self.first.basis is not None and self.first.basis.imported
+
+    @property
+    def told(self) -> bool:
+        """Whether it tells what happened on another file: decided there, and a fact here."""
+        return isinstance(self.first, _TOLD)
 
     def day(self, time_zone: str) -> date:
         """The legal day on which it was decided."""
@@ -143,6 +150,8 @@ _COMMANDS: dict[type[e.Event], str] = {
     e.FactNoted: "record_fact",
     e.RemovalOrdered: "order_removal",
     e.RemovalAnnulled: "annul_removal",
+    e.EntryBanned: "order_entry_ban",
+    e.EntryBanLifted: "lift_entry_ban",
 }
 
 
@@ -224,13 +233,21 @@ _FIELDS: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
         "value": SEALED if x.value is None else x.value,
         "reason": _words(x),
     },
-    e.FactNoted: lambda x: {"kind": x.kind, "since": x.since, "until": x.until, "evidence": SEALED},
+    e.FactNoted: lambda x: {
+        "kind": x.kind,
+        "since": x.since,
+        "until": x.until,
+        "of": x.of,
+        "evidence": SEALED,
+    },
     e.RemovalOrdered: lambda x: {
         "ground": x.ground,
         "notified_at": x.notified_at,
         "reasons": _words(x) or None,
     },
     e.RemovalAnnulled: lambda x: {"reasons": _words(x) or None},
+    e.EntryBanned: lambda x: {"until": x.until, "observations": _words(x), **_reasons(x)},
+    e.EntryBanLifted: lambda x: {"reasons": _words(x)},
 }
 
 

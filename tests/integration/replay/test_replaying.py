@@ -43,7 +43,7 @@ def test_every_decision_of_a_release_is_decided_again_as_it_was(path: Path) -> N
 def test_every_event_of_a_permit_is_the_input_or_the_outcome_of_a_command() -> None:
     """No event type is forgotten: each begins a decision, follows in one, or is brought about by time alone."""
     followers = {e.ReceiptIssued, e.Reinstated}
-    known = {*inputs._COMMANDS, *inputs._CLOCKS, *followers}
+    known = {*inputs._COMMANDS, *inputs._CLOCKS, *inputs._TOLD, *followers}
     assert {kind for kind in e.EVENTS.values() if kind.NAME.startswith("permit.")} == known
 
 
