@@ -47,7 +47,7 @@ WANTED = {
     "quiet": "a mapping {from: '20:00', to: '08:00', holidays: true}, with the hours in quotes",
     "extension": "a mapping {from: DATE, to: DATE, until: DATE}",
     "protections": "facts, each with its article and perhaps after, sex, lifted_by, unless and as_of_right",
-    "effects": "a mapping of how a title ended to keep or renewal",
+    "effects": "a mapping of how a title ended to keep, renewal or moves",
     "relaxations": "names, each with by (decision or reexamination) and whom it covers: sex, minors, criteria, fact",
     "competence": "a mapping of commands to roles, each with its reach: {issue_permit: {decider: own}}",
 }
@@ -186,7 +186,7 @@ def _is_protection(entry: Any) -> bool:
 
 
 def _is_effects(value: Any) -> bool:
-    return _is_texts(value) and bool(value) and set(value.values()) <= {"keep", "renewal"}
+    return _is_texts(value) and bool(value) and set(value.values()) <= {"keep", "renewal", "moves"}
 
 
 def _is_relaxations(value: Any) -> bool:

@@ -25,6 +25,7 @@ from permits_engine.commands import (
     RenewPermit,
     RequestRenewal,
 )
+from permits_engine.demo import years
 from permits_engine.demo.people import APPLICATIONS, applicants
 from permits_engine.demo.story import Diary, days
 from permits_engine.demo.telling import tell
@@ -109,7 +110,7 @@ def run_demo(*, scale: float = 0.1, seed: int = 2014, out: Path) -> dict[str, An
         account = replay(engine, clock, scale, seed, out / "mail")
         account.seconds = round(time.perf_counter() - started, 1)
         account.peak_mb = _peak()
-        told = tell(engine, account, out)
+        told = tell(engine, account, out, years.live(out, seed))
     plain: dict[str, Any] = msgspec.to_builtins(account)
     return plain | {"told": told}
 

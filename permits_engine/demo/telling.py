@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from permits_engine.demo import people as p
+from permits_engine.demo import years
 
 if TYPE_CHECKING:
     from permits_engine.demo.run import Account
@@ -18,7 +19,7 @@ WIDTH = 40
 LANGUAGES = {"ar": "Arabic", "en": "English", "es": "Spanish", "fr": "French"}
 
 
-def tell(engine: Engine, account: Account, folder: Path) -> list[str]:
+def tell(engine: Engine, account: Account, folder: Path, lives: years.Years) -> list[str]:
     """The account in lines for a person; a copy of it stays in the folder."""
     lines = [
         f"The Moroccan operation of 2014 at {account.scale:g} of its published size, seed {account.seed}. "
@@ -32,7 +33,9 @@ def tell(engine: Engine, account: Account, folder: Path) -> list[str]:
         *_letters(account),
         *_cliff(account),
         *_speed(account),
+        *years.told(lives),
         *_next(engine, folder),
+        *years.to_try(lives, shlex.quote(f"sqlite:///{(folder / years.STORE).absolute()}")),
     ]
     (folder / "account.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return lines

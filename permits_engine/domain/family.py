@@ -17,8 +17,9 @@ from permits_engine.domain.errors import error
 from permits_engine.domain.facts import Fact, holding, latest
 from permits_engine.domain.situation import Situation
 
-KEEP, RENEWAL = "keep", "renewal"
-"""What the end of a title means for one that hangs on it: nothing; or a renewal needs a ground of its own."""
+KEEP, RENEWAL, MOVES = "keep", "renewal", "moves"
+"""What the end of a title means for one that hangs on it: nothing; a renewal needs a ground of its own; or the tie
+moves to the title that came instead, and goes on until a newer tie is recorded."""
 TIE_ENDED = "tie_ended"
 """How a title above is lost where the tie itself has ended: divorce, majority."""
 
@@ -72,7 +73,7 @@ def _tie(s: Situation, fact: Fact) -> Tie:
 def loose(s: Situation) -> Tie | None:
     """The tie whose end leaves the title without its ground; none where another one or the holder's own holds."""
     found = ties(s)
-    if not found or any(tie.effect != RENEWAL for tie in found):
+    if not found or found[-1].effect != RENEWAL or any(tie.effect in {None, KEEP} for tie in found):
         return None
     for kind in s.rules.get("family.grounds", s.day, s.scope()) or ():
         if holding(s.facts, kind, s.day) is not None:

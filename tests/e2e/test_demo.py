@@ -176,6 +176,20 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
+def test_one_family_and_one_refugee_are_told_through_the_years(home: Path, told: str) -> None:
+    """In a store of their own, each year with the paper that they stay by, and with what the law refused."""
+    story = told.partition("One family and one refugee through the years\n")[2].partition("Try next:")[0]
+    assert "(removal.protected)" in story
+    assert "(criterion.unknown)" in story
+    rows = re.findall(r"(?m)^  (\d{4})-07-01  (.+)$", story)
+    assert [year for year, _ in rows] == [str(year) for year in range(2014, 2024)]
+    assert dict(rows)["2019"].split("  ")[0] == "ten-year card"
+    connection = sqlite3.connect(home / "left" / "years.db")
+    names = {name for (name,) in connection.execute("SELECT DISTINCT name FROM events")}
+    connection.close()
+    assert {"permit.principal_ended@1", "permit.dependent_linked@1", "permit.lost_by_absence@1"} <= names
+
+
 def test_the_same_seed_gives_the_same_history(tmp_path: Path) -> None:
     """Ids and their order included, whatever order Python gives its sets in; another seed gives another."""
     for out, seed, order in (("one", "3", "1"), ("two", "3", "2"), ("other", "4", "1")):
@@ -183,9 +197,10 @@ def test_the_same_seed_gives_the_same_history(tmp_path: Path) -> None:
             "demo", "--scale", "0.0005", "--seed", seed, "--out", out, folder=tmp_path, PYTHONHASHSEED=order
         )
         assert done.returncode == 0, done.stderr
-    one, two, other = (fingerprint(tmp_path / out / "permits.db") for out in ("one", "two", "other"))
-    assert one == two
-    assert one != other
+    for store in ("permits.db", "years.db"):
+        one, two, other = (fingerprint(tmp_path / out / store) for out in ("one", "two", "other"))
+        assert one == two
+        assert one != other
 
 
 @pytest.mark.parametrize(
