@@ -12,6 +12,7 @@ import msgspec
 from permits_engine import commands as c
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.domain import events as e
+from permits_engine.domain.errors import invalid
 from permits_engine.execution import Executor
 from permits_engine.outcomes import Outcome
 from permits_engine.store.database import Database
@@ -90,6 +91,61 @@ class DataProtection:
 
         with self.database.read() as unit:
             return erasures.pending(unit)
+
+    def rotate_keys(self, *, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+        """Wrap every holder's key under a new master key; no event changes. Taken up where it was stopped.
+
+        The old master key stays in the file, so that backups of before still open, until ``drop_master_key``.
+        Raises ``store.unavailable`` where the master key lies in no file.
+        """
+        from permits_engine.store import rotation
+
+        with self.database.read() as unit:
+            counts = rotation.counts(unit)
+        masters = self.keyring.masters()
+        unfinished = any(each != masters.active for each in counts)
+        if not unfinished:
+            masters = masters.with_new()
+            masters.save()
+            self.keyring.use(masters)
+        done = rotation.rewrap(self.database, masters, now=self.executor.now(), progress=progress)
+        return {"active": masters.active, "rewrapped": done, "kept": masters.ids[1:]}
+
+    def drop_master_key(self, key_id: str) -> dict[str, Any]:
+        """Take a master key that wraps nothing any more out of its file: backups of its time no longer open.
+
+        Raises ``input.invalid`` where it is not in the file, or still needed.
+        """
+        from permits_engine.store import rotation
+
+        masters = self.keyring.masters()
+        if key_id not in masters.ids:
+            raise invalid("KEY", f"{key_id} is not in the key file: {', '.join(masters.ids)}")
+        with self.database.read() as unit:
+            needed = rotation.counts(unit).get(key_id, 0)
+        if needed or key_id == masters.active:
+            raise invalid("KEY", f"{key_id} is in use ({needed} holders): run permits keys rotate first")
+        left = masters.without([key_id])
+        left.save()
+        self.keyring.use(left)
+        return {"active": left.active, "dropped": key_id, "kept": left.ids[1:]}
+
+    def master_key_use(self) -> list[dict[str, Any]]:
+        """The master keys by their ids, and how many holders' keys each wraps."""
+        from permits_engine.store import rotation
+
+        masters = self.keyring.masters()
+        with self.database.read() as unit:
+            counts = rotation.counts(unit)
+        return [
+            {
+                "key": each,
+                "active": each == masters.active,
+                "in_file": each in masters.ids,
+                "wraps": counts.get(each, 0),
+            }
+            for each in dict.fromkeys([*masters.ids, *counts])
+        ]
 
     def receipt_status(self) -> str:
         """The signed list of receipts that were superseded before their last day, for whoever checks receipts."""

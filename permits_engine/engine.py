@@ -27,7 +27,7 @@ from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
 from permits_engine.evidence import Evidence
 from permits_engine.execution import Executor
-from permits_engine.key_files import default_key_file, in_memory, master_keys
+from permits_engine.key_files import default_key_file, in_memory, made_keys, master_keys
 from permits_engine.outcomes import Outcome, micros, not_found, valid_actor
 from permits_engine.policy_files import PACKAGED, packaged
 from permits_engine.projections import rebuilding
@@ -37,7 +37,8 @@ from permits_engine.scheduler import messages, pauses, tokens
 from permits_engine.scheduler.bounces import Bounce
 from permits_engine.store import upgrade
 from permits_engine.store.database import Database
-from permits_engine.store.keyring import Keyring, MasterKeys, holds_keys
+from permits_engine.store.keyring import Keyring, holds_keys
+from permits_engine.store.masters import KeyService, MasterKeys
 from permits_engine.work import Work
 
 if TYPE_CHECKING:
@@ -126,7 +127,8 @@ class Engine(Questions, Evidence, Reviews, DataProtection):
         cls,
         target: str | SqlEngine,
         *,
-        keys: str | Path | None = None,
+        keys: MasterKeys | str | Path | None = None,
+        key_service: KeyService | None = None,
         signing_key: str | Path | None = None,
         clock: Callable[[], datetime] = utc_now,
         simulated: bool = False,
@@ -135,21 +137,18 @@ class Engine(Questions, Evidence, Reviews, DataProtection):
     ) -> Self:
         """Create or upgrade the store and its key files, adopt the packaged policies, and open it.
 
-        A jurisdiction whose policy somebody adopted by hand keeps it. Raises ``store.unavailable`` where the
-        key file of a store that holds people is missing.
+        A jurisdiction whose policy somebody adopted by hand keeps it. With a ``key_service`` the key file is sealed by
+        it. Raises ``store.unavailable`` where the key file of a store that holds people is missing.
         """
-        key_file = Path(keys if keys is not None else default_key_file(target))
+        place = keys if keys is not None else default_key_file(target)
         database = Database.open(target, create_ok=True)
         upgrade.initialise(database, simulated=simulated, now=micros(clock()))
         with database.read() as unit:
             sealed = holds_keys(unit)
-        if not sealed and not key_file.exists():
-            # Only for a store in which nothing was sealed yet: another key would open none of it.
-            MasterKeys.create(key_file)
-        signing = SigningKeys.beside(key_file, signing_key)
-        engine = cls(
-            database, master_keys(key_file), clock=clock, operator=operator, random=random, signing=signing
-        )
+        # Made only for a store in which nothing was sealed yet: another key would open none of it.
+        masters = made_keys(place, key_service, make=not sealed)
+        signing = SigningKeys.beside(None if isinstance(place, MasterKeys) else place, signing_key)
+        engine = cls(database, masters, clock=clock, operator=operator, random=random, signing=signing)
         signing.ensure(engine.origin)
         engine._adopt_packaged()
         engine._finish_upgrade()

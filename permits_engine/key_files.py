@@ -8,7 +8,7 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import make_url
 
 from permits_engine.domain.errors import invalid
-from permits_engine.store.keyring import MasterKeys
+from permits_engine.store.masters import KeyService, MasterKeys
 
 
 def in_memory(target: str | SqlEngine) -> bool:
@@ -22,6 +22,15 @@ def in_memory(target: str | SqlEngine) -> bool:
 def master_keys(keys: MasterKeys | str | Path) -> MasterKeys:
     """The master keys themselves, or those of a file."""
     return keys if isinstance(keys, MasterKeys) else MasterKeys.load(Path(keys))
+
+
+def made_keys(keys: MasterKeys | str | Path, service: KeyService | None, *, make: bool) -> MasterKeys:
+    """The same, from a file that is made where there is none and ``make`` says so; sealed by a key service."""
+    if isinstance(keys, MasterKeys):
+        return keys
+    if make and not Path(keys).exists():
+        return MasterKeys.create(keys, service)
+    return MasterKeys.load(keys, service)
 
 
 def default_key_file(target: str | SqlEngine) -> Path:

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
 
     store: Annotated[str, AfterValidator(_store)] = "sqlite:///permits.db"
     keys: Annotated[Path, AfterValidator(_path)] | None = None
+    master_keys: str | None = Field(default=None, repr=False, max_length=100_000)
+    key_service: Annotated[str, Field(max_length=2_000), AfterValidator(label)] | None = None
+    key_service_token: str | None = Field(default=None, repr=False)
     signing_key: Annotated[Path, AfterValidator(_path)] | None = None
     operator: Annotated[str, Field(max_length=200), AfterValidator(label)] | None = None
     operator_roles: Annotated[tuple[Annotated[str, AfterValidator(_grant)], ...], NoDecode] = ()

@@ -27,7 +27,7 @@ from permits_engine.projections.rows import row_of
 from permits_engine.projections.upserts import insert_new
 from permits_engine.store import codec, history, search
 from permits_engine.store.database import Statement, Unit
-from permits_engine.store.keyring import Cipher, Keyring
+from permits_engine.store.keyring import NEW_KEY, Cipher, Keyring
 from permits_engine.store.schema import commands, holders, permits
 from permits_engine.store.sql import among
 
@@ -339,6 +339,8 @@ class Work:
         waiting, self._waiting = self._waiting, {}
         for statement, rows in waiting.items():
             if self.unit.each(statement, rows) != len(rows):
+                if statement is NEW_KEY:
+                    self.keyring.check_current(self.unit)
                 raise error("concurrency.conflict", "somebody else was first; read again and decide anew")
         entries, self._entries = self._entries, []
         search.write(self.unit, self.keyring, entries)

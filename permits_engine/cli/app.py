@@ -13,6 +13,7 @@ from permits_engine.cli import (
     exports,
     holders,
     integrity,
+    keys,
     output,
     permits,
     receipts,
@@ -47,7 +48,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for room in (
-    *(store, permits, rights, receipts, holders, register),
+    *(store, keys, permits, rights, receipts, holders, register),
     *(scheduler, rules, integrity, reviews, exports),
 ):
     room.add_to(app)

@@ -95,12 +95,17 @@ def _people(engine: Any) -> Iterator[Finding]:
 
 
 def _keys(settings: Any) -> Iterator[Finding]:
-    place = keys_of(settings).resolve()
-    if not settings.store.startswith("sqlite"):
+    yield _say(
+        "note",
+        "whoever loses the master key loses every name in the store: keep two halves of it apart (permits keys "
+        "export), and its backups on a shorter cycle than those of the data, or erased people live on in them",
+    )
+    if settings.master_keys is not None or not settings.store.startswith("sqlite"):
         return
+    place = keys_of(settings).resolve()
     beside = Path(str(make_url(settings.store).database)).resolve().parent
     if place.parent == beside:
-        remedy = "keep it on another disk (PERMITS_KEYS), with a copy apart"
+        remedy = "keep it on another disk (PERMITS_KEYS), with a copy apart: without it every name is lost"
         yield _say("warning", f"the master key lies beside the store: {remedy}")
     signing = SigningKeys.beside(place, settings.signing_key).path
     if signing is not None and signing.resolve().parent == beside:

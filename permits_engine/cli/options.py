@@ -87,10 +87,44 @@ def open_engine(*roles: str) -> Any:
     Operator.of(settings).require(*roles)
     return Engine.open(
         settings.store,
-        keys=keys_of(settings),
-        signing_key=settings.signing_key,
+        keys=masters_of(settings),
+        signing_key=signing_of(settings),
         operator=operator_of(settings),
     )
+
+
+def masters_of(settings: Any) -> Any:
+    """The master keys: of the environment, of a file that a key service opens, or (their place) of a file."""
+    from permits_engine.store.masters import MasterKeys
+
+    if settings.master_keys is not None:
+        try:
+            return MasterKeys.parse(settings.master_keys, service_of(settings))
+        except ValueError:
+            raise invalid(
+                "PERMITS_MASTER_KEYS", "is not the content of a key file (permits keys new)"
+            ) from None
+    place = keys_of(settings)
+    service = service_of(settings)
+    return place if service is None or not place.exists() else MasterKeys.load(place, service)
+
+
+def service_of(settings: Any) -> Any:
+    """The key service that is named, if there is one."""
+    if settings.key_service is None:
+        return None
+    from permits_engine.key_service import HttpKeyService
+
+    return HttpKeyService(settings.key_service, settings.key_service_token)
+
+
+def signing_of(settings: Any) -> Path | None:
+    """The file of the signing key: as set, or beside that of the master key; none where neither has a place."""
+    if settings.signing_key is not None:
+        return Path(settings.signing_key)
+    if settings.keys is None and not settings.store.startswith("sqlite"):
+        return None
+    return keys_of(settings).with_suffix(".signing")
 
 
 def keys_of(settings: Any) -> Path:

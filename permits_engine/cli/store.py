@@ -9,7 +9,16 @@ import typer
 
 from permits_engine.cli import output
 from permits_engine.cli.operator import Operator
-from permits_engine.cli.options import Json, keys_of, open_engine, operator_of, settings_now
+from permits_engine.cli.options import (
+    Json,
+    keys_of,
+    masters_of,
+    open_engine,
+    operator_of,
+    service_of,
+    settings_now,
+    signing_of,
+)
 from permits_engine.cli.usage import examples
 
 
@@ -22,17 +31,22 @@ def init(json: Json = False) -> None:
 
     settings = settings_now()
     Operator.of(settings).require("administrator")
-    keys = keys_of(settings)
-    had = keys.exists()
+    elsewhere = settings.master_keys is not None
+    keys = None if elsewhere else keys_of(settings)
+    had = keys is None or keys.exists()
     with Engine.initialise(
-        settings.store, keys=keys, signing_key=settings.signing_key, operator=operator_of(settings)
+        settings.store,
+        keys=masters_of(settings),
+        key_service=service_of(settings),
+        signing_key=signing_of(settings),
+        operator=operator_of(settings),
     ) as engine:
         state = engine.status()
         name = engine.database.name
         signing, (verifier, *_) = engine.signing.path, engine.signing.verifiers(engine.origin)
     result: dict[str, Any] = {
         "store": name,
-        "keys": str(keys),
+        "keys": "PERMITS_MASTER_KEYS" if keys is None else str(keys),
         "keys_created": not had,
         "signing_key": str(signing),
         "verifier_key": str(verifier),

@@ -1,6 +1,6 @@
-"""Keys: the master keys in their file, and one data key per holder, kept wrapped in the store.
+"""Keys: one data key per holder, kept in the store, wrapped by the master keys.
 
-Deleting a holder's row makes what is sealed for them unreadable for good; ``scrubbing`` then takes its bytes out
+Deleting a holder's row makes what is sealed for them unreadable for good; ``erasures`` then takes its bytes out
 of the database's files. A transaction that writes keeps the rows of the keys it uses until it ends, so that an
 erasure waits for it, and it for an erasure: on SQLite there is one writer, on PostgreSQL the rows are locked.
 """
@@ -12,24 +12,21 @@ import hashlib
 import hmac
 import json
 import os
-from binascii import Error as BinasciiError
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from permits_engine.domain.errors import PermitsError, error
+from permits_engine.domain.errors import error
+from permits_engine.store.masters import KEY_BYTES, NONCE_BYTES, MasterKeys
 from permits_engine.store.sql import Statement, Unit, among
 
-KEY_BYTES = 32
-NONCE_BYTES = 12
-_HOLDER_TAG = "permits-engine/holder-key/v1"
+__all__ = ["Cipher", "Keyring", "MasterKeys"]
+
 _HMAC_INFO = b"permits-engine/holder-hmac/v1"
 _CACHED = 4096
 
@@ -38,100 +35,26 @@ NEW_KEY = Statement(
         dialect: f"INSERT INTO holder_keys (holder_id, wrapped, key_id)"
         f" SELECT CAST(:holder_id AS TEXT), CAST(:wrapped AS {kind}), CAST(:key_id AS TEXT)"
         " WHERE NOT EXISTS (SELECT 1 FROM events WHERE stream = :holder_id)"
+        " AND NOT EXISTS (SELECT 1 FROM retired_keys WHERE key_id = :key_id)"
         " ON CONFLICT (holder_id) DO NOTHING"
         for dialect, kind in (("sqlite", "BLOB"), ("postgresql", "BYTEA"))
     }
 )
 """Adds a holder's key; no row is touched where there is one, or where the person has a history already: whoever was
-erased never gets another."""
+erased never gets another. Nor is a row touched under a master key that was retired: read the key file again."""
 _ROW = "SELECT wrapped, key_id FROM holder_keys WHERE holder_id = :holder_id"
 _ROWS = among("SELECT holder_id, wrapped, key_id FROM holder_keys WHERE holder_id")
 _SELECT, _SELECT_MANY = Statement(_ROW), Statement(_ROWS)
 _KEEP = Statement({"sqlite": _ROW, "postgresql": f"{_ROW} FOR KEY SHARE"})
 _KEEP_MANY = Statement({**_ROWS, "postgresql": f"{_ROWS['postgresql']} FOR KEY SHARE"})
 _HOLD = Statement({"sqlite": _ROW, "postgresql": f"{_ROW} FOR UPDATE"})
+_RETIRED = Statement("SELECT 1 FROM retired_keys WHERE key_id = :key_id")
 DESTROY = Statement("DELETE FROM holder_keys WHERE holder_id = :holder_id")
 """Takes a holder's key away."""
 REGISTER_KEY = "register"
 """Under this name, which is no holder's, the key of the register's index stands among the keys."""
 
 _ANY = Statement("SELECT 1 FROM holder_keys LIMIT 1")
-
-
-class _KeyFile(msgspec.Struct, forbid_unknown_fields=True):
-    version: int
-    active: str
-    keys: dict[str, str]
-
-
-class MasterKeys:
-    """The keys that wrap holders' keys; the active one wraps new ones, the others still unwrap old ones."""
-
-    __slots__ = ("_keys", "active")
-
-    def __init__(self, active: str, keys: Mapping[str, bytes]) -> None:
-        if active not in keys or any("|" in each for each in keys):
-            raise ValueError("the active key must be one of the keys, and no key id may hold '|'")
-        if any(len(key) != KEY_BYTES for key in keys.values()):
-            raise ValueError(f"a master key has {KEY_BYTES} bytes")
-        self.active = active
-        self._keys = dict(keys)
-
-    def __repr__(self) -> str:
-        return f"<MasterKeys active={self.active!r} of {len(self._keys)}>"
-
-    def __reduce__(self) -> Any:
-        raise TypeError("keys are not to be copied into a pickle")
-
-    def key(self, key_id: str) -> bytes | None:
-        """The key of that id."""
-        return self._keys.get(key_id)
-
-    @classmethod
-    def in_memory(cls) -> Self:
-        """New keys that end with the process."""
-        key_id = os.urandom(8).hex()
-        return cls(key_id, {key_id: os.urandom(KEY_BYTES)})
-
-    @classmethod
-    def create(cls, path: str | os.PathLike[str]) -> Self:
-        """Make a key file that only its owner can read; where there is one, ``store.unavailable``."""
-        made = cls.in_memory()
-        coded = {each: base64.b64encode(key).decode() for each, key in made._keys.items()}
-        content = msgspec.json.format(msgspec.json.encode(_KeyFile(1, made.active, coded))) + b"\n"
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(file.fileno(), 0o600)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        except FileExistsError:
-            raise _unusable(path, "is there already: it is never replaced") from None
-        except OSError as problem:
-            raise _unusable(path, f"cannot be made ({problem.strerror}): check its folder") from problem
-        return made
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a key file; ``store.unavailable`` where it is missing, open to others or no key file."""
-        try:
-            with Path(path).open("rb") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                if os.name == "posix" and mode & 0o077:
-                    raise _unusable(path, f"can be read by others; run: chmod 600 {os.fspath(path)}")
-                content = file.read()
-        except FileNotFoundError:
-            raise _unusable(path, "is missing: put it back, or name it with PERMITS_KEYS") from None
-        except OSError as problem:
-            raise _unusable(path, f"cannot be read ({problem.strerror}): check its rights") from problem
-        try:
-            read = msgspec.json.decode(content, type=_KeyFile)
-            if read.version != 1:
-                raise ValueError(f"version {read.version} is unknown")
-            return cls(read.active, {k: base64.b64decode(v, validate=True) for k, v in read.keys.items()})
-        except (msgspec.MsgspecError, ValueError, BinasciiError) as problem:
-            raise _unusable(path, "is not a key file of this program: put the right one there") from problem
 
 
 class Cipher:
@@ -184,11 +107,9 @@ class Keyring:
 
     def make(self, holder_id: str) -> tuple[Cipher, dict[str, Any]]:
         """A new key, and the row that keeps it wrapped, to be written with ``NEW_KEY``."""
-        key, key_id = os.urandom(KEY_BYTES), self._master.active
-        master = self._master.key(key_id)
-        assert master is not None
-        nonce = os.urandom(NONCE_BYTES)
-        wrapped = nonce + AESGCM(master).encrypt(nonce, key, _bound(key_id, holder_id))
+        key = os.urandom(KEY_BYTES)
+        self._master = self._master.fresh()  # the master key may have been rotated meanwhile
+        key_id, wrapped = self._master.wrap(key, holder_id)
         return Cipher(key), {"holder_id": holder_id, "wrapped": wrapped, "key_id": key_id}
 
     def mint(self, unit: Unit, holder_id: str) -> Cipher:
@@ -223,25 +144,33 @@ class Keyring:
         """Wait until nobody else uses the holder's key, and keep it from everybody until the transaction ends."""
         unit.one(_HOLD, {"holder_id": holder_id})
 
+    def check_current(self, unit: Unit) -> None:
+        """Raise ``store.unavailable`` where the active master key was retired: this process has an older file."""
+        active = self._master.active
+        if unit.one(_RETIRED, {"key_id": active}) is not None:
+            raise error(
+                "store.unavailable",
+                f"the master key {active} was rotated: name the key file that has taken its place",
+                key_id=active,
+            )
+
+    def masters(self) -> MasterKeys:
+        """The master keys as their file has them now."""
+        self._master = self._master.fresh()
+        return self._master
+
+    def use(self, masters: MasterKeys) -> None:
+        """Work with other master keys from now on."""
+        self._master = masters
+
     def forget(self) -> None:
         """Drop the keys that this process has opened; the next use opens them again."""
         self._unwrap.cache_clear()
 
     def _unwrapped(self, wrapped: bytes, key_id: str, holder_id: str) -> Cipher:
-        master = self._master.key(key_id)
-        if master is None:
-            raise error(
-                "store.unavailable",
-                f"the master key {key_id} is not in the key file: name the file that belongs to this store",
-                key_id=key_id,
-            )
-        nonce, sealed = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
-        try:
-            return Cipher(AESGCM(master).decrypt(nonce, sealed, _bound(key_id, holder_id)))
-        except (InvalidTag, ValueError) as problem:
-            raise error(
-                "integrity.broken", f"the key of holder {holder_id} does not open", holder_id=holder_id
-            ) from problem
+        if self._master.key(key_id) is None:
+            self._master = self._master.fresh()
+        return Cipher(self._master.unwrap(wrapped, key_id, holder_id))
 
 
 def register_id(index: Cipher, file_number: str) -> str:
@@ -252,11 +181,3 @@ def register_id(index: Cipher, file_number: str) -> str:
 def holds_keys(unit: Unit) -> bool:
     """Whether anything in the store is sealed under some holder's key."""
     return unit.one(_ANY) is not None
-
-
-def _bound(key_id: str, holder_id: str) -> bytes:
-    return f"{_HOLDER_TAG}|{key_id}|{holder_id}".encode()
-
-
-def _unusable(path: str | os.PathLike[str], reason: str) -> PermitsError:
-    return error("store.unavailable", f"the key file {os.fspath(path)} {reason}", path=os.fspath(path))

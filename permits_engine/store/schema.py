@@ -250,6 +250,8 @@ erasures = Table(
     _moment("scrubbed_at", null=True),
 )
 
+retired_keys = Table("retired_keys", metadata, _id("key_id", key=True), _moment("retired_at"))
+
 restores = Table(
     "restores",
     metadata,

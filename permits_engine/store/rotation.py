@@ -1,0 +1,69 @@
+"""Another master key: every holder's key is wrapped again under it, and no event is touched.
+
+A new key is first put into the key file, where every process finds it; then rows are wrapped again, in batches that
+each commit, so that a rotation which was stopped goes on. Last of all the old key is retired: from then on no row can
+be added under it, also by a process that has not read the new file yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from permits_engine.store.database import Database
+from permits_engine.store.masters import MasterKeys
+from permits_engine.store.sql import Statement, Unit
+
+BATCH = 500
+
+_COUNTS = Statement("SELECT key_id, count(*) FROM holder_keys GROUP BY key_id ORDER BY key_id")
+_OTHERS = Statement(
+    "SELECT holder_id, wrapped, key_id FROM holder_keys WHERE key_id <> :active AND holder_id > :after"
+    " ORDER BY holder_id LIMIT :size"
+)
+_WRAP = Statement(
+    "UPDATE holder_keys SET wrapped = :wrapped, key_id = :key_id"
+    " WHERE holder_id = :holder_id AND key_id = :before"
+)
+_RETIRE = Statement(
+    "INSERT INTO retired_keys (key_id, retired_at) VALUES (:key_id, :now) ON CONFLICT (key_id) DO NOTHING"
+)
+_ALONE = Statement("LOCK TABLE holder_keys IN SHARE ROW EXCLUSIVE MODE")
+
+
+def counts(unit: Unit) -> dict[str, int]:
+    """How many holders' keys are wrapped by each master key."""
+    return {row[0]: int(row[1]) for row in unit.all(_COUNTS)}
+
+
+def rewrap(
+    database: Database, keys: MasterKeys, *, now: int, progress: Callable[[int, int], None] | None
+) -> int:
+    """Wrap every row under the active key, and retire the others; how many rows were wrapped."""
+    with database.read() as unit:
+        total = sum(number for key_id, number in counts(unit).items() if key_id != keys.active)
+    done, after = 0, ""
+    while True:
+        with database.write() as unit:
+            rows = unit.all(_OTHERS, {"active": keys.active, "after": after, "size": BATCH})
+            done += _wrapped(unit, keys, rows)
+        if not rows:
+            break
+        after = rows[-1][0]
+        if progress is not None:
+            progress(min(done, total), total)
+    with database.write() as unit:
+        if unit.dialect == "postgresql":
+            unit.run(_ALONE)  # whoever is adding a row has added it when this is given
+        unit.many(_RETIRE, [{"key_id": each, "now": now} for each in keys.ids if each != keys.active])
+        rest = unit.all(_OTHERS, {"active": keys.active, "after": "", "size": 2**31 - 1})
+        done += _wrapped(unit, keys, rest)
+    return done
+
+
+def _wrapped(unit: Unit, keys: MasterKeys, rows: list[Any]) -> int:
+    fresh = []
+    for holder_id, wrapped, before in rows:
+        key_id, again = keys.wrap(keys.unwrap(bytes(wrapped), before, holder_id), holder_id)
+        fresh.append({"holder_id": holder_id, "wrapped": again, "key_id": key_id, "before": before})
+    return unit.each(_WRAP, fresh) if fresh else 0
