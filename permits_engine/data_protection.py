@@ -12,9 +12,10 @@ import msgspec
 from permits_engine import commands as c
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.domain import events as e
-from permits_engine.domain.errors import invalid
+from permits_engine.domain.errors import error, invalid
 from permits_engine.execution import Executor
 from permits_engine.outcomes import Outcome
+from permits_engine.privacy.retention import Plan
 from permits_engine.store.database import Database
 from permits_engine.store.keyring import Keyring
 
@@ -91,6 +92,49 @@ class DataProtection:
 
         with self.database.read() as unit:
             return erasures.pending(unit)
+
+    # --- how long ---
+
+    def retention_rules(self) -> list[dict[str, Any]]:
+        """The classes of data with the archives' floor and the privacy law's ceiling, country by country."""
+        from permits_engine.privacy import retention
+
+        return retention.rules_of(self.executor, self.database)
+
+    def retention_due(self, *, letters: str | Path | None = None) -> Plan:
+        """The people and letters whose time is over today, with what stands in the way; changes nothing."""
+        from permits_engine.privacy import retention
+
+        return retention.plan(self.executor, self.database, None if letters is None else Path(letters))
+
+    def apply_retention(
+        self, plan: str, *, actor: e.Actor, letters: str | Path | None = None
+    ) -> dict[str, Any]:
+        """Erase the people and delete the letters of a plan that was looked at: what ``retention_due`` gave.
+
+        Raises ``concurrency.conflict`` where that is not what is due any more; then look again. Stopped and done
+        again from a new plan, it goes on.
+        """
+        from permits_engine.privacy import spool
+
+        found = self.retention_due(letters=letters)
+        if plan != found.plan:
+            raise error(
+                "concurrency.conflict",
+                f"what is due has changed since the plan {plan}: look at {found.plan} first",
+                plan=found.plan,
+            )
+        erased = []
+        for each in found.people:
+            command = c.EraseHolder(holder_id=each.holder_id, reason=f"retention: {each.norm}")
+            self.execute(command, actor=actor)
+            erased.append(each.holder_id)
+        removed = self.finish_erasures(erased, letters=letters)
+        old = [each.notice_id for each in found.letters if each.notice_id is not None]
+        removed += 0 if letters is None else spool.remove(Path(letters), old)
+        return {"plan": plan, "erased": len(erased), "letters_removed": removed}
+
+    # --- keys and receipts ---
 
     def rotate_keys(self, *, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
         """Wrap every holder's key under a new master key; no event changes. Taken up where it was stopped.

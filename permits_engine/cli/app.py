@@ -18,6 +18,7 @@ from permits_engine.cli import (
     permits,
     receipts,
     register,
+    retention,
     reviews,
     rights,
     rules,
@@ -48,7 +49,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for room in (
-    *(store, keys, permits, rights, receipts, holders, register),
+    *(store, keys, permits, rights, receipts, holders, retention, register),
     *(scheduler, rules, integrity, reviews, exports),
 ):
     room.add_to(app)

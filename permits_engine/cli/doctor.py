@@ -97,8 +97,8 @@ def _people(engine: Any) -> Iterator[Finding]:
 def _keys(settings: Any) -> Iterator[Finding]:
     yield _say(
         "note",
-        "whoever loses the master key loses every name in the store: keep two halves of it apart (permits keys "
-        "export), and its backups on a shorter cycle than those of the data, or erased people live on in them",
+        "whoever loses the master key loses every name in the store: keep two halves of it apart "
+        "(permits keys export)",
     )
     if settings.master_keys is not None or not settings.store.startswith("sqlite"):
         return

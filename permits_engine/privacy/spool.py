@@ -35,6 +35,20 @@ def remove(folder: Path, notice_ids: Iterable[str]) -> int:
     return len(found)
 
 
+def messages(folder: Path) -> list[str]:
+    """The messages whose letters lie in the folder."""
+    try:
+        return sorted(_message(each.name) for each in folder.iterdir() if each.name.endswith(".eml"))
+    except FileNotFoundError:
+        return []
+    except OSError as problem:
+        raise error(
+            "store.unavailable",
+            f"the folder of letters {folder} cannot be read ({problem.strerror}): give this user the right",
+            path=str(folder),
+        ) from None
+
+
 def _message(name: str) -> str:
     """The message that a file is about: ``ID.eml``, or ``.ID.eml.…`` while it is written."""
     return name.removeprefix(".").partition(".eml")[0]

@@ -110,3 +110,18 @@ def test_a_persons_data_are_exported(cli: Cli) -> None:
     cli.monkeypatch.setenv("PERMITS_OPERATOR_ROLES", "auditor")
     assert cli("holder", "export", holder_id).code == 1
     cli.ok("holder", "export", holder_id, "--purpose", "request of 3 May")
+
+
+def test_retention_is_a_dry_run_until_its_plan_is_named(cli: Cli) -> None:
+    """A file closed in 2017 is long over: shown, named, erased by that name, and then nothing is left."""
+    closed(cli)
+    assert "P5Y" in cli.ok("retention", "rules").out
+    shown = cli.ok("retention", "due", "--json").json
+    dry = cli.ok("retention", "apply", "--json").json
+    assert dry == shown
+    assert (dry["people"], dry["letters"]) == (1, 0)
+    assert cli("retention", "apply", "--plan", "000000000000").code == 1
+    done = cli.ok("retention", "apply", "--plan", dry["plan"], "--json").json
+    assert done["erased"] == 1
+    assert cli.ok("retention", "due", "--json").json["people"] == 0
+    assert cli.ok("verify").code == cli.ok("rebuild", "--check").code == 0

@@ -1,0 +1,171 @@
+"""What has been kept as long as it may be: people and letters whose time is over, each by its country's policy.
+
+A floor (the archives' law) says how long data stay at least, a ceiling (the privacy law) how long at most. Both are
+counted for a person from the end of the last file, for a letter from the day on which it went out. Where they
+contradict each other the floor holds, and is named as what stands in the way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from permits_engine.domain.clocks import Period, add
+from permits_engine.domain.policy import Rules, Value
+from permits_engine.outcomes import moment
+from permits_engine.privacy import dossier, holds, spool
+from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.sql import among
+
+if TYPE_CHECKING:
+    from permits_engine.execution import Executor
+
+BATCH = 200
+# Nothing of theirs reaches past the day; what is exact is worked out from history, for these alone.
+_CANDIDATES = Statement(
+    """SELECT k.holder_id FROM holder_keys k JOIN holders h ON h.holder_id = k.holder_id
+    WHERE k.holder_id > :after AND NOT EXISTS (
+        SELECT 1 FROM permits p WHERE p.holder_id = k.holder_id AND (
+            p.closed_on > :day OR p.revoked_on > :day OR p.lost_on > :day
+            OR (p.closed_on IS NULL AND p.revoked_on IS NULL AND p.lost_on IS NULL
+                AND (p.valid_until > :day OR p.window_closes > :day OR p.request_filed_on > :day))))
+    ORDER BY k.holder_id LIMIT :size"""
+)
+_SENT = Statement(
+    among(
+        "SELECT n.notice_id, n.holder_id, n.updated_at, p.jurisdiction FROM notices n"
+        " JOIN permits p ON p.permit_id = n.permit_id WHERE n.state = 'sent' AND n.notice_id"
+    )
+)
+
+
+class Due(msgspec.Struct, omit_defaults=True):
+    """Something whose time is over: a person's data, or a letter in the folder."""
+
+    data: str
+    holder_id: str
+    ended_on: date
+    due_on: date
+    norm: str
+    notice_id: str | None = None
+    held_by: list[holds.Obstacle] = msgspec.field(default_factory=list)
+    """What stands in the way all the same."""
+
+
+class Plan(msgspec.Struct):
+    """What an application of the policy would do; ``plan`` names exactly this."""
+
+    plan: str
+    due: list[Due]
+
+    @property
+    def people(self) -> list[Due]:
+        """Those to be erased."""
+        return [each for each in self.due if each.data == "person" and not each.held_by]
+
+    @property
+    def letters(self) -> list[Due]:
+        """The letters to be deleted."""
+        return [each for each in self.due if each.data == "letter"]
+
+
+def plan(executor: Executor, database: Database, letters: Path | None) -> Plan:
+    """Everything whose time is over today."""
+    due = [*_people(executor, database), *(_letters(executor, database, letters) if letters else ())]
+    what = sorted((each.data, each.notice_id or each.holder_id) for each in due if not each.held_by)
+    return Plan(sha256(json.dumps(what).encode()).hexdigest()[:12], due)
+
+
+def rules_of(executor: Executor, database: Database) -> list[dict[str, Any]]:
+    """The classes of data with floor and ceiling, country by country, each with its norm."""
+    with database.read() as unit:
+        found = [executor.adopted.current(unit, code) for code in _countries(executor, unit)]
+        return [
+            {name: value for name, value in line.items() if not name.endswith("_on")}
+            for policy in found
+            for line in dossier.periods(policy.at(executor.today(policy)), None)
+        ]
+
+
+def _people(executor: Executor, database: Database) -> Iterator[Due]:
+    with database.read() as unit:
+        policies = [executor.adopted.current(unit, code) for code in _countries(executor, unit)]
+    shortest = []
+    for policy in policies:
+        today = executor.today(policy)
+        ceiling = _ceiling(policy.at(today), "person")
+        if ceiling is not None:
+            shortest.append(add(today, ceiling.value, -1))
+    after = ""
+    while shortest:
+        with database.read() as unit:
+            given = {"after": after, "day": max(shortest).isoformat(), "size": BATCH}
+            ids = [row[0] for row in unit.all(_CANDIDATES, given)]
+            work = executor.begin(unit)
+            for holder_id in ids:
+                found = _person(holder_id, holds.standing(executor, work, holder_id))
+                if found is not None:
+                    yield found
+        if len(ids) < BATCH:
+            return
+        after = ids[-1]
+
+
+def _person(holder_id: str, standing: holds.Standing) -> Due | None:
+    if standing.ended_on is None:
+        return None
+    latest: tuple[date, Value] | None = None
+    for rules in standing.rules.values():
+        ceiling = _ceiling(rules, "person")
+        if ceiling is None:
+            return None
+        day = add(standing.ended_on, ceiling.value)
+        latest = max(latest or (day, ceiling), (day, ceiling), key=lambda each: each[0])
+    today = max(rules.known for rules in standing.rules.values())
+    if latest is None or latest[0] > today:
+        return None
+    return Due(
+        "person",
+        holder_id,
+        standing.ended_on,
+        latest[0],
+        str(latest[1].source),
+        held_by=standing.obstacles,
+    )
+
+
+def _letters(executor: Executor, database: Database, folder: Path) -> Iterator[Due]:
+    names = spool.messages(folder)
+    for start in range(0, len(names), BATCH):
+        ids = names[start : start + BATCH]
+        with database.read() as unit:
+            given: Any = json.dumps(ids) if unit.dialect == "sqlite" else ids
+            for notice_id, holder_id, sent, jurisdiction in unit.all(_SENT, {"ids": given}):
+                policy = executor.adopted.current(unit, jurisdiction)
+                today = executor.today(policy)
+                ceiling = _ceiling(policy.at(today), "letter")
+                went = moment(sent).date()
+                if ceiling is not None and add(went, ceiling.value) <= today:
+                    day = add(went, ceiling.value)
+                    yield Due("letter", holder_id, went, day, str(ceiling.source), notice_id)
+
+
+def _countries(executor: Executor, unit: Unit) -> list[str]:
+    return sorted(str(row[0]) for row in executor.adopted.all(unit))
+
+
+def _ceiling(rules: Rules, data: str) -> Value | None:
+    found = rules.find("retention.ceiling", rules.known, {"data": data})
+    return found if found is not None and isinstance(found.value, Period) else None
+
+
+def told(due: Iterable[Due]) -> list[dict[str, Any]]:
+    """What is due as plain values."""
+    plain: list[dict[str, Any]] = msgspec.to_builtins(list(due))
+    return plain
