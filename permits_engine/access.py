@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from permits_engine import differing, finding, reading, registration
@@ -19,6 +18,7 @@ from permits_engine.domain import competence
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import ConflictError, PermitsError, StoreError, invalid
 from permits_engine.domain.policy import Rules
+from permits_engine.exporting import Takeaway
 from permits_engine.outcomes import Outcome, valid_actor
 from permits_engine.person import Person
 from permits_engine.projections.queries import Page, Wanted
@@ -31,7 +31,6 @@ from permits_engine.store.history import StoredRecord
 
 if TYPE_CHECKING:
     from permits_engine.attestation import Attestation
-    from permits_engine.audit.exports import Export
     from permits_engine.engine import Engine
     from permits_engine.receipts.paper import Paper
 
@@ -41,7 +40,7 @@ ATTEMPTS = 5
 """How often the trace of a look is tried, where others write about the same person."""
 
 
-class Reader:
+class Reader(Takeaway):
     """The façade for one reader; a command that it gives is given in their name."""
 
     def __init__(
@@ -249,35 +248,6 @@ class Reader:
                 page = finding.numbered(self._executor, unit, kind, value, wanted, self._sees, today)
         self._leave(dict.fromkeys(row["holder_id"] for row in page))
         return page
-
-    # --- everything ---
-
-    def export(
-        self,
-        out: str | Path,
-        formats: str | Sequence[str] = "parquet",
-        *,
-        with_personal_data: bool = False,
-        force: bool = False,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Export:
-        """Write the whole history for other tools, for a reader who may see the files of every office.
-
-        Personal data are in it only where asked for, with a purpose; every holder's history then says so.
-        """
-        from permits_engine import exporting
-
-        return exporting.export(
-            self._engine,
-            self.actor,
-            out,
-            formats,
-            purpose=self.purpose,
-            everywhere=self._everywhere,
-            with_personal_data=with_personal_data,
-            force=force,
-            progress=progress,
-        )
 
     # --- acting ---
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from permits_engine import reading
 from permits_engine.access import Reader
+from permits_engine.accounts import Accounts
 from permits_engine.adopted import Adopted
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command, parse
@@ -58,7 +59,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Engine(Questions, Evidence, Reviews, DataProtection):
+class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
     """An open store. Thread-safe; nothing is global, no thread is started, nothing is logged or printed."""
 
     def __init__(

@@ -27,41 +27,51 @@ ATTEMPTS = 5
 _COUNTRIES = Statement("SELECT DISTINCT jurisdiction FROM permits ORDER BY jurisdiction")
 
 
-def export(
-    engine: Engine,
-    actor: e.Actor,
-    out: str | Path,
-    formats: str | Sequence[str],
-    *,
-    purpose: str | None,
-    everywhere: bool,
-    with_personal_data: bool,
-    force: bool,
-    progress: Callable[[int, int], None] | None,
-) -> exports.Export:
-    """Export for a reader who may see the files (and the persons) of every office.
+class Takeaway:
+    """The part of a reader's façade that hands the history on."""
 
-    With personal data every holder gets ``holder.accessed`` with the purpose, before anything of theirs is
-    opened; each export leaves its own. Raises ``actor.not_competent``, ``actor.wrong_prefecture``,
-    ``input.invalid`` for an export with personal data and without a purpose.
-    """
-    wanted = exports.formats_of(formats)
-    with engine.database.read() as unit:
-        for what in ("file", "person") if with_personal_data else ("file",):
-            problem = refusal(engine, unit, actor, what, purpose=purpose, everywhere=everywhere)
-            if problem is not None:
-                raise problem
-        until = history.head(unit).position
-    keyring = None
-    if with_personal_data:
-        if purpose is None:
-            raise invalid("--purpose", "is missing: say in a line what the personal data are exported for")
-        exports.check_place(out, wanted, force=force)
-        note_everybody(engine, actor, f"export ({', '.join(wanted)}): {purpose}")
-        keyring = engine.keyring
-    return exports.export(
-        engine.database, out, wanted, keyring=keyring, until=until, force=force, progress=progress
-    )
+    _engine: Engine
+    _everywhere: bool
+    actor: e.Actor
+    purpose: str | None
+
+    def export(
+        self,
+        out: str | Path,
+        formats: str | Sequence[str] = "parquet",
+        *,
+        with_personal_data: bool = False,
+        force: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> exports.Export:
+        """Write the whole history for other tools, for a reader who may see the files of every office.
+
+        With personal data every holder gets ``holder.accessed`` with the purpose, before anything of theirs is
+        opened; each export leaves its own. Raises ``actor.not_competent``, ``actor.wrong_prefecture``,
+        ``input.invalid``, also for an export with personal data and without a purpose.
+        """
+        engine = self._engine
+        wanted = exports.formats_of(formats)
+        with engine.database.read() as unit:
+            for what in ("file", "person") if with_personal_data else ("file",):
+                problem = refusal(
+                    engine, unit, self.actor, what, purpose=self.purpose, everywhere=self._everywhere
+                )
+                if problem is not None:
+                    raise problem
+            until = history.head(unit).position
+        keyring = None
+        if with_personal_data:
+            if self.purpose is None:
+                raise invalid(
+                    "--purpose", "is missing: say in a line what the personal data are exported for"
+                )
+            exports.check_place(out, wanted, force=force)
+            note_everybody(engine, self.actor, f"export ({', '.join(wanted)}): {self.purpose}")
+            keyring = engine.keyring
+        return exports.export(
+            engine.database, out, wanted, keyring=keyring, until=until, force=force, progress=progress
+        )
 
 
 def refusal(

@@ -18,6 +18,7 @@ from permits_engine.cli import (
     permits,
     receipts,
     register,
+    report,
     retention,
     reviews,
     rights,
@@ -50,7 +51,7 @@ app = typer.Typer(
 )
 for room in (
     *(store, keys, permits, rights, receipts, holders, retention, register),
-    *(scheduler, rules, integrity, reviews, exports),
+    *(scheduler, rules, integrity, reviews, exports, report),
 ):
     room.add_to(app)
 

@@ -46,7 +46,8 @@ def export(
     """
     from permits_engine.cli.progress import bar
 
-    with _open(with_personal_data) as engine, bar("exporting") as progress:
+    opened = open_engine() if with_personal_data else open_unsealed()
+    with opened as engine, bar("exporting") as progress:
         made = operator_now().ask(
             engine,
             lambda reader: reader.export(
@@ -63,10 +64,8 @@ def export(
         output.out(f"  {family.ljust(7)} {count['streams']} streams, {count['events']} events")
 
 
-def _open(with_personal_data: bool) -> Any:
-    """The store; what opens nothing personal needs no master key."""
-    if with_personal_data:
-        return open_engine()
+def open_unsealed() -> Any:
+    """The store for what opens nothing personal: no master key is needed."""
     from permits_engine.engine import Engine
     from permits_engine.store.keyring import MasterKeys
 

@@ -101,8 +101,8 @@ class Applicant(msgspec.Struct, gc=False):
 
 def figures(name: str) -> list[dict[str, str]]:
     """A published table, as printed by its source."""
-    text = (resources.files("permits_engine.demo") / "figures" / f"{name}.csv").read_text(encoding="utf-8")
-    return list(csv.DictReader(text.splitlines()))
+    file = resources.files("permits_engine") / "jurisdictions" / "ma" / "figures" / f"{name}.csv"
+    return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
 
 
 def shares(name: str, key: str) -> dict[str, float]:

@@ -18,7 +18,7 @@ FAMILIES = ("permit", "holder", "notice", "policy")
 
 _PAGE = Statement(
     "SELECT position, stream, version, name, recorded_at, payload FROM events"
-    " WHERE (stream, version) > (:stream, :version) AND position <= :until"
+    " WHERE (stream, version) > (:stream, :version) AND position <= :until AND name LIKE :names"
     " ORDER BY stream, version LIMIT :limit"
 )
 
@@ -55,24 +55,35 @@ Stream = list[Told]
 
 
 def streams(
-    database: Database, until: int, *, keyring: Keyring | None = None, page: int = PAGE
+    database: Database,
+    until: int,
+    *,
+    keyring: Keyring | None = None,
+    family: str = "",
+    page: int = PAGE,
 ) -> Iterator[list[Stream]]:
     """Batches of whole streams, ordered by their ids; nothing after the position ``until``.
 
-    With the ``keyring`` what is sealed is opened, unless the person was erased. Raises ``integrity.broken``
-    where a stream does not begin as one of its kind.
+    ``family`` keeps the streams of one kind. With the ``keyring`` what is sealed is opened, unless the person
+    was erased. Raises ``integrity.broken`` where an event cannot be read.
     """
-    for batch in _pages(database, until, page):
+    for batch in _pages(database, until, family, page):
         found = [told(records) for records in batch]
         yield found if keyring is None else _opened(database, keyring, found)
 
 
-def _pages(database: Database, until: int, page: int) -> Iterator[list[list[StoredRecord]]]:
+def _pages(database: Database, until: int, family: str, page: int) -> Iterator[list[list[StoredRecord]]]:
     """A page holds whole streams: the last one waits for the rest of its events."""
     stream, version = "", 0
     waiting: list[StoredRecord] = []
     while True:
-        bounds = {"stream": stream, "version": version, "until": until, "limit": page}
+        bounds = {
+            "stream": stream,
+            "version": version,
+            "until": until,
+            "names": f"{family}%",
+            "limit": page,
+        }
         with database.read() as unit:
             rows = [StoredRecord._make(row) for row in unit.all(_PAGE, bounds)]
         whole: list[list[StoredRecord]] = []

@@ -1,0 +1,63 @@
+"""The annual account of an open store: counted, and written as one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from permits_engine.adopted import Adopted
+from permits_engine.execution import Executor
+from permits_engine.store import history
+from permits_engine.store.database import Database
+
+if TYPE_CHECKING:
+    from permits_engine.audit.report.tallies import Account
+
+
+class Accounts:
+    """The part of the façade that adds up."""
+
+    database: Database
+    adopted: Adopted
+    executor: Executor
+
+    def account(
+        self, *, year: int | None = None, progress: Callable[[int, int], None] | None = None
+    ) -> Account:
+        """What became of applications and titles in a year, or in the whole history, and which limits were kept.
+
+        Sums only: nobody is named. In a simulated store today is the day of the last event.
+        """
+        from permits_engine.audit.report.counting import account
+
+        return account(self.database, self.adopted, self.executor.today, year=year, progress=progress)
+
+    def report(
+        self,
+        out: str | Path,
+        *,
+        year: int | None = None,
+        language: str = "en",
+        force: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Account:
+        """Write the annual account as one HTML page (``en``, ``fr`` or ``ar``) that needs no network and no script.
+
+        Raises ``input.invalid`` for an unknown language, or where ``out`` is there already and ``force`` is not
+        given.
+        """
+        from permits_engine.audit.exports import places
+        from permits_engine.audit.report.page import html
+        from permits_engine.audit.report.speech import Speech
+
+        target, speech = Path(out), Speech(language)
+        places.may_replace(target, force=force, folder=False)
+        found = self.account(year=year, progress=progress)
+        with self.database.read() as unit:
+            simulated = history.head(unit).simulated
+            policies = [self.adopted.current(unit, code) for code, *_ in self.adopted.all(unit)]
+        names = {code: office.names for policy in policies for code, office in policy.offices.items()}
+        with places.whole_file(target, force=force) as part:
+            part.write_text(html(found, speech, names, simulated=simulated), encoding="utf-8")
+        return found
