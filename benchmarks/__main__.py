@@ -1,45 +1,61 @@
-"""``python -m benchmarks [--size N] [--only sqlite|postgresql]``: the figures, with the machine's own beside."""
+"""``make bench``: the figures, each as a share of the bare driver's, with the machine's own beside."""
 
 from __future__ import annotations
 
 import argparse
-import platform
-import sqlite3
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import scheduler
-from benchmarks.machine import fsync_us, work_ms
-from benchmarks.measures import measured
-from benchmarks.stores import postgresql, sqlite
+from benchmarks import page, reading, scheduler, writers, writing
+from benchmarks.machine import Machine
+from benchmarks.measure import Measure
+from benchmarks.stores import Place, postgresql, sqlite
 
 PLACES = {"sqlite": sqlite, "postgresql": postgresql}
+GROUPS = ("writing", "reading", "scheduler", "writers")
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
-    parser.add_argument("--size", type=int, default=1000, metavar="N", help="files in the store (1000)")
-    parser.add_argument("--only", choices=PLACES, help="one database instead of both")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--size", type=int, default=2000, metavar="N", help="files that are written (2,000)")
     parser.add_argument(
-        "--permits", type=int, metavar="N", help="only a pass over N permits, --due of them due"
+        "--events", type=int, default=100_000, metavar="N", help="events that are read (100,000)"
     )
-    parser.add_argument("--due", type=int, default=5000, metavar="N", help="files due in that pass (5000)")
+    parser.add_argument(
+        "--permits", type=int, default=100_000, metavar="N", help="permits of a pass (100,000)"
+    )
+    parser.add_argument("--due", type=int, default=1000, metavar="N", help="of which so many are due (1,000)")
+    parser.add_argument("--each", type=int, default=200, metavar="N", help="commands of each writer (200)")
+    parser.add_argument("--only", choices=PLACES, help="one database instead of both")
+    parser.add_argument("--group", choices=GROUPS, action="append", help="some measures instead of all")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="write table and plot into a page")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="permits-bench-", dir=".") as home:
-        fsync = fsync_us(Path(home))
-    print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {given.size} files")
-    print(f"this machine: fsync {fsync:,.0f} us, a fixed piece of work {work_ms():.1f} ms of processor")
+        machine = Machine.here(Path(home))
+    print(machine.told())
+    found: dict[str, list[Measure]] = {}
     for name in [given.only] if given.only else PLACES:
         with PLACES[name]() as place:
             print(f"\n{place.name} (durable: every commit is on disk)")
-            rows = (
-                scheduler.measured(place, given.permits, given.due)
-                if given.permits
-                else measured(place, given.size)
-            )
-            for what, figure, meaning in rows:
-                print(f"  {what:28}{figure:>12}  {meaning}", flush=True)
+            for measure in _measures(place, given):
+                print(measure.told(), flush=True)
+                found.setdefault(place.name, []).append(measure)
+    if given.page is not None:
+        page.write(given.page, machine, found)
+
+
+def _measures(place: Place, given: argparse.Namespace) -> Iterator[Measure]:
+    groups = given.group or GROUPS
+    if "writing" in groups:
+        yield from writing.measured(place, given.size)
+    if "reading" in groups:
+        yield from reading.measured(place, given.events)
+    if "scheduler" in groups:
+        yield from scheduler.measured(place, given.permits, given.due)
+    if "writers" in groups and place.name == "PostgreSQL":
+        yield from writers.measured(place, given.each)
 
 
 if __name__ == "__main__":

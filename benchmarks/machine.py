@@ -4,10 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
+import sqlite3
 import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import msgspec
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """The machine of a run: ``fsync`` in microseconds, ``work`` in milliseconds of processor."""
+
+    python: str
+    sqlite: str
+    cores: int
+    fsync: float
+    work: float
+
+    @classmethod
+    def here(cls, folder: Path) -> Machine:
+        """This machine, as it is now."""
+        return cls(
+            platform.python_version(),
+            sqlite3.sqlite_version,
+            os.cpu_count() or 1,
+            fsync_us(folder),
+            work_ms(),
+        )
+
+    def told(self) -> str:
+        """The line that stands above every table."""
+        return (
+            f"Python {self.python}, SQLite {self.sqlite}, {self.cores} cores; fsync {self.fsync:,.0f} us,"
+            f" a fixed piece of work {self.work:.1f} ms of processor"
+        )
 
 
 def fsync_us(folder: Path, times: int = 100) -> float:

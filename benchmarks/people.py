@@ -10,6 +10,7 @@ from permits_engine.commands import Command
 from permits_engine.store.ids import derived
 
 COUNTER = Actor(id="counter-1", role="counter", prefecture="MA-RAB")
+DECIDER = Actor(id="decider-1", role="decider", prefecture="MA-RAB")
 COMMISSION = Actor(id="commission-1", role="local_commission", prefecture="MA-RAB")
 
 

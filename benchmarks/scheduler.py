@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any
 
-from benchmarks.measures import RECEIPTS_END, Row
+from benchmarks.measure import Measure
 from benchmarks.people import filings
 from benchmarks.stores import Place, at, bare
 from permits_engine import Engine
@@ -27,13 +27,15 @@ from permits_engine.scheduler.outbox import Routes
 from permits_engine.scheduler.passes import run_pass
 from permits_engine.store.sql import Unit
 
+RECEIPTS_END = date(2017, 3, 14)
+"""Receipts of 20 December end in a week: each has to be extended, and its holder told."""
 _FAR = "2099-01-01"
 _COPY = """INSERT INTO permits ({names}) SELECT {values} FROM permits
     CROSS JOIN (WITH RECURSIVE copies(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM copies WHERE n < {copies})
     SELECT n FROM copies) AS many"""
 
 
-def measured(place: Place, permits: int, due: int) -> Iterator[Row]:
+def measured(place: Place, permits: int, due: int) -> Iterator[Measure]:
     """Rows for a pass over so many permits of which so many are due."""
     with place.engine() as engine:
         list(engine.execute_many(list(filings(due))))
@@ -46,28 +48,15 @@ def measured(place: Place, permits: int, due: int) -> Iterator[Row]:
             wall, cpu = time.perf_counter() - started, time.process_time() - processor
         assert report.files == due, report
         letters = sum(report.notices.values())
-        yield (
-            "pass",
-            f"{wall:.2f} s",
-            f"{permits:,} permits, {due:,} due, {letters:,} messages sent and recorded",
-        )
-        yield "  finding", f"{finding.seconds * 1e3:,.1f} ms", f"{finding.asked} questions to the index"
-        yield (
-            "  as a share of the driver",
-            f"{least / finding.seconds:.2f}",
-            (f"{least * 1e3:,.1f} ms: bare driver asks the same index once"),
-        )
-        doing = wall - finding.seconds
-        yield (
-            "  doing",
-            f"{due / doing:,.0f}/s",
-            (f"{cpu / due * 1e6:,.0f} us of processor each: an act, a row, a message and its outcome"),
-        )
-        yield "  messages", f"{letters / doing:,.0f}/s", "claimed, composed, handed over, recorded"
+        seconds = finding.seconds
+        yield Measure("finding what is due", "file", due / seconds, due / least, 0.35,
+                      note=f"{seconds * 1e3:,.1f} ms beside {least * 1e3:,.1f}; {due:,} of {permits:,}")  # fmt: skip
+        yield Measure("doing what is due", "file", due / (wall - seconds), cpu=cpu / due * 1e6,
+                      note=f"an act, a row, {letters / due:.0f} messages and their outcomes")  # fmt: skip
     yield from by_mail(place, min(due, 2000))
 
 
-def by_mail(place: Place, number: int) -> Iterator[Row]:
+def by_mail(place: Place, number: int) -> Iterator[Measure]:
     """Letters to a mail server of its own on the loopback interface, each recorded with its answer."""
     with place.engine() as engine, _server() as port:
         list(engine.execute_many(list(filings(number))))
@@ -78,14 +67,8 @@ def by_mail(place: Place, number: int) -> Iterator[Row]:
         wall, cpu = time.perf_counter() - started, time.process_time() - processor
         sent = len(engine.notices(state="sent", limit=None))
         assert report.files == number, report
-        yield (
-            "letters by SMTP",
-            f"{number / wall:,.0f}/s",
-            (
-                f"{cpu / number * 1e6:,.0f} us of processor each, end to end: found due, an act, claimed, composed,"
-                f" sent, recorded; {sent:,} messages with those to offices"
-            ),
-        )
+        yield Measure("letters by SMTP, end to end", "letter", number / wall, cpu=cpu / number * 1e6,
+                      note=f"{sent:,} messages with those to offices")  # fmt: skip
 
 
 @contextmanager

@@ -25,6 +25,7 @@ class Place(msgspec.Struct, frozen=True):
     name: str
     folder: Path
     server: str | None = None
+    _keys: dict[int, Path] = msgspec.field(default_factory=dict)
 
     def address(self) -> str:
         """The address of a store that does not exist yet."""
@@ -42,7 +43,12 @@ class Place(msgspec.Struct, frozen=True):
         """An initialised store whose clock stands on one day."""
         keys = self.folder / f"keys-{next(_numbers)}"
         with Engine.initialise(self.address(), keys=keys, clock=at(TODAY)) as engine:
+            self._keys[id(engine)] = keys
             yield engine
+
+    def keys(self, engine: Engine) -> Path:
+        """The key file of an engine that was made here."""
+        return self._keys[id(engine)]
 
 
 def at(day: date) -> FakeClock:

@@ -1,0 +1,71 @@
+"""A history of any length: a few hundred real files, and as many copies of their events as are asked for.
+
+A copy is the same file under another id. Its events are appended by the engine's own store, so that what is read,
+folded and verified is stored as any other history is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from benchmarks.people import COMMISSION, DECIDER, filings, opinion, permit_id
+from permits_engine import Engine, IssuePermit
+from permits_engine.commands import Command
+from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.events import Actor
+from permits_engine.projections import writing
+from permits_engine.store import history
+from permits_engine.store.history import Record
+from permits_engine.store.ids import derived
+
+REAL = 500
+BATCH = 1000
+"""Files written in one transaction."""
+
+
+def acts(count: int) -> Iterator[tuple[Command, Actor]]:
+    """The whole of a first card for so many people: registered, filed, heard, issued."""
+    yield from filings(count)
+    yield from ((opinion(n), COMMISSION) for n in range(count))
+    for n in range(count):
+        yield IssuePermit(permit_id=permit_id(n), on=date(2017, 2, 1)), DECIDER
+
+
+def grown(engine: Engine, events: int) -> int:
+    """Make a history of about so many events; gives how many permits it is about."""
+    for outcome in engine.execute_many(list(acts(REAL))):
+        assert not isinstance(outcome, PermitsError), outcome
+    with engine.database.read() as unit:
+        files = history.streams(unit, [permit_id(n) for n in range(REAL)])
+        rows = _rows(unit)
+        position = history.head(unit).position
+    each = sum(len(records) for records in files.values())
+    copies = max(0, -(-(events - position) // each))
+    for copy in range(copies):
+        _copy(engine, copy, files, rows)
+    return REAL * (copies + 1)
+
+
+def _rows(unit: Any) -> dict[str, dict[str, Any]]:
+    from sqlalchemy import select
+
+    from permits_engine.store.database import Statement
+    from permits_engine.store.schema import permits
+
+    names = [column.name for column in permits.columns]
+    found = unit.all(Statement(select(*permits.columns)), {})
+    return {row[0]: dict(zip(names, row, strict=True)) for row in found}
+
+
+def _copy(engine: Engine, copy: int, files: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
+    with engine.database.write() as unit:
+        records: list[Record] = []
+        new = []
+        for permit, past in files.items():
+            stream = derived(f"bench/copy/{copy}/{permit}")
+            records += [Record(stream, r.version, r.name, r.payload) for r in past]
+            new.append({**rows[permit], "permit_id": stream})
+        writing.insert_rows(unit, new)
+        history.append(unit, records, now=engine.executor.now())
