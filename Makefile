@@ -4,6 +4,8 @@ SCALE ?= 0.1
 SEED  ?= 2014
 OUT   ?= permits-demo
 PORT  ?= 8014
+EVENTS  ?= 100000
+PERMITS ?= 100000
 # `make lock UPGRADE=--upgrade` takes the newest versions instead of keeping the locked ones.
 UPGRADE ?=
 PYTEST_WORKERS ?= 2
@@ -32,7 +34,7 @@ help:
 	@echo "make test-xes the event log of permits export read back by pm4py, in an environment of its own"
 	@echo "make torture  daemons killed and frozen for minutes; prints what it measured"
 	@echo "make docs     generated sections and outputs of README and docs/, made anew"
-	@echo "make bench    the benchmarks"
+	@echo "make bench    the benchmarks, into docs/performance.md (EVENTS=$(EVENTS) PERMITS=$(PERMITS))"
 	@echo "make dist     the wheel and the source archive, in dist/"
 	@echo "make lock     write requirements/*.txt anew (UPGRADE=--upgrade for newer versions)"
 	@echo "make clean    remove what the other targets made"
@@ -80,8 +82,8 @@ portal: $(VENV)/.dev
 	  --port $(PORT) --log-level warning
 
 bench: $(VENV)/.dev
-	@echo "==> benchmarks"
-	@$(BIN)/python -m benchmarks
+	@echo "==> benchmarks, into docs/performance.md"
+	@$(BIN)/python -m benchmarks --events $(EVENTS) --permits $(PERMITS) --page docs/performance.md
 
 # --------------------------------------------------------------------- checks
 

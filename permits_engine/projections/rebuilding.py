@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, func, select
 
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.permit import fold
@@ -18,6 +19,7 @@ from permits_engine.projections.upserts import insert_new
 from permits_engine.store import codec, history, search
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.schema import events, notices, parked, permits
+from permits_engine.store.sql import among
 
 BATCH = 200
 MODELS = ("permits", "notices", "search")
@@ -46,7 +48,7 @@ _COUNT = Statement(
     .where(events.c.version == 1, events.c.name.like(bindparam("like")))
 )
 _PARK = insert_new(parked)
-_UNPARK = Statement(delete(parked).where(parked.c.stream == bindparam("stream")))
+_UNPARK = Statement(among("DELETE FROM parked WHERE stream"))
 _MARK = Statement(
     permits.update()
     .where(permits.c.permit_id == bindparam("of"))
@@ -120,7 +122,7 @@ def _live(unit: Unit, table: Any, key: Any, ids: list[str]) -> dict[str, dict[st
 
 
 def _permits(unit: Unit, executor: Any, ids: list[str], report: Report, check: bool) -> None:
-    live = _live(unit, permits, permits.c.permit_id, ids)
+    live = _live(unit, permits, permits.c.permit_id, ids) if check else {}
     rows = []
     for stream, records in history.streams(unit, ids).items():
         try:
@@ -139,8 +141,9 @@ def _permits(unit: Unit, executor: Any, ids: list[str], report: Report, check: b
             _compare(live.get(stream), permit, policy, report)
         else:
             rows.append(row)
-            unit.run(_UNPARK, {"stream": stream})
     if rows:
+        whole = [row["permit_id"] for row in rows]
+        unit.run(_UNPARK, {"ids": json.dumps(whole) if unit.dialect == "sqlite" else whole})
         writing.replace_rows(unit, rows)
         report.written += len(rows)
 
@@ -180,7 +183,7 @@ def _earlier(live: dict[str, Any], fresh: dict[str, Any]) -> bool:
 
 
 def _notices(unit: Unit, executor: Any, ids: list[str], report: Report, check: bool) -> None:
-    live = _live(unit, notices, notices.c.notice_id, ids)
+    live = _live(unit, notices, notices.c.notice_id, ids) if check else {}
     for stream, records in history.streams(unit, ids).items():
         row = notice_rows.row_of(stream, records)
         if not check:
