@@ -28,6 +28,7 @@ def main() -> None:
     )
     parser.add_argument("--due", type=int, default=1000, metavar="N", help="of which so many are due (1,000)")
     parser.add_argument("--each", type=int, default=200, metavar="N", help="commands of each writer (200)")
+    parser.add_argument("--writers", type=int, default=8, metavar="N", help="writers beside one another (8)")
     parser.add_argument("--only", choices=PLACES, help="one database instead of both")
     parser.add_argument("--group", choices=GROUPS, action="append", help="some measures instead of all")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write table and plot into a page")
@@ -55,7 +56,7 @@ def _measures(place: Place, given: argparse.Namespace) -> Iterator[Measure]:
     if "scheduler" in groups:
         yield from scheduler.measured(place, given.permits, given.due)
     if "writers" in groups and place.name == "PostgreSQL":
-        yield from writers.measured(place, given.each)
+        yield from writers.measured(place, given.writers, given.each)
 
 
 if __name__ == "__main__":

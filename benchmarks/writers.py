@@ -1,4 +1,4 @@
-"""Eight processes that write to PostgreSQL, each on permits of its own, beside eight of the bare driver.
+"""Processes that write to PostgreSQL, each on permits of its own, beside as many of the bare driver.
 
 ``python -m benchmarks.writers ADDRESS KEYS KIND FIRST COUNT PAUSE`` is one of them: it says ``ready``, waits for a
 line, writes, and prints the seconds it took.
@@ -22,32 +22,31 @@ from benchmarks.stores import TODAY, Place, at
 from benchmarks.writing import Appender
 from permits_engine import Engine
 
-WRITERS = 8
 PAUSE = 0.02
 
 
-def measured(place: Place, each: int) -> Iterator[Measure]:
-    """So many commands by each of eight writers: at once, and in transactions of a host that works meanwhile."""
+def measured(place: Place, number: int, each: int) -> Iterator[Measure]:
+    """So many commands by each of some writers: at once, and in transactions of a host that works meanwhile."""
     with place.engine() as engine:
-        list(engine.execute_many(list(filings(WRITERS * each))))
+        list(engine.execute_many(list(filings(number * each))))
         with Raw(engine) as raw:
             appender = Appender(raw)
             address = raw.address
             for name, pause, aim in (
-                ("eight writers", 0.0, 0.55),
-                ("eight hosts that work for 20 ms", PAUSE, 0.75),
+                (f"{number} writers", 0.0, 0.55),
+                (f"{number} hosts that work for 20 ms", PAUSE, 0.75),
             ):
-                least = _together(address, place.keys(engine), "raw", each, pause)
-                ours = _together(address, place.keys(engine), "ours", each, pause)
-                count = WRITERS * each
+                least = _together(address, place.keys(engine), "raw", number, each, pause)
+                ours = _together(address, place.keys(engine), "ours", number, each, pause)
+                count = number * each
                 yield compared(name, "command", count, ours, least, aim=aim)
             appender.gone()
 
 
-def _together(address: str, keys: Path, kind: str, each: int, pause: float) -> Took:
-    """Eight processes that begin at once; the time until the last one is done, and what they all used."""
+def _together(address: str, keys: Path, kind: str, writers: int, each: int, pause: float) -> Took:
+    """Processes that begin at once; the time until the last one is done, and what they all used."""
     running = []
-    for number in range(WRITERS):
+    for number in range(writers):
         command = [sys.executable, "-m", "benchmarks.writers", address, str(keys), kind]
         command += [str(number * each), str(each), str(pause)]
         running.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
