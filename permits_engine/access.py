@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from permits_engine import differing, finding, reading, registration
+from permits_engine import differing, explaining, finding, reading, registration
 from permits_engine.commands import Command
 from permits_engine.domain import competence
 from permits_engine.domain import events as e
@@ -125,7 +125,7 @@ class Reader(Takeaway):
         """Why an event was allowed, with its reasons for a reader who may see them."""
 
         def read(unit: Unit, opened: bool) -> dict[str, Any]:
-            return reading.explain(self._executor, unit, permit_id, version, opened=opened)
+            return explaining.explain(self._executor, unit, permit_id, version, opened=opened)
 
         return self._opened(permit_id, read, _shows)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from permits_engine import differing, feed, reading
+from permits_engine import differing, explaining, feed, reading
 from permits_engine.adopted import Adopted
 from permits_engine.domain.competence import roles_for
 from permits_engine.domain.errors import invalid
@@ -73,7 +73,7 @@ class Questions:
         Reasons in words are shown through ``as_``.
         """
         with self.database.read() as unit:
-            return reading.explain(self.executor, unit, permit_id, version)
+            return explaining.explain(self.executor, unit, permit_id, version)
 
     def find(
         self,

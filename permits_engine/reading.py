@@ -10,10 +10,8 @@ import msgspec
 
 from permits_engine.domain import deadlines, rights
 from permits_engine.domain import events as e
-from permits_engine.domain.departure import in_words
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.facts import Fact
-from permits_engine.domain.lifecycle import TABLE
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy, Silence
 from permits_engine.domain.situation import Situation
@@ -81,7 +79,7 @@ def situation(
     assert permit is not None
     policy = executor.adopted.at(unit, permit.jurisdiction, limit)
     today = executor.today(policy)
-    known = today if known_at is None else _local(policy, known_at)
+    known = today if known_at is None else local_day(policy, known_at)
     facts = _facts(unit, permit, limit)
     return Situation(permit, as_of or today, policy.at(known), facts), records
 
@@ -97,7 +95,7 @@ def _facts(unit: Unit, permit: Permit, limit: int | None) -> tuple[Fact, ...] | 
     return tuple(found) if found else None
 
 
-def _local(policy: Policy, at: datetime) -> date:
+def local_day(policy: Policy, at: datetime) -> date:
     from zoneinfo import ZoneInfo
 
     return at.astimezone(ZoneInfo(policy.calendar.time_zone)).date()
@@ -230,64 +228,6 @@ def shown(record: StoredRecord, holder_id: str = "", cipher: Cipher | None = Non
     }
 
 
-def explain(
-    executor: Executor, unit: Unit, permit_id: str, version: int | None, *, opened: bool = False
-) -> dict[str, Any]:
-    """Why an event was allowed: who, on which file, by which rules, with their sources as then adopted."""
-    records, _ = known_records(unit, permit_id, None, executor)
-    if version is not None and not 1 <= version <= len(records):
-        raise error(
-            "position.beyond_head",
-            f"{permit_id} has {len(records)} events, there is no version {version}",
-            version=version,
-            head=len(records),
-        )
-    record = records[(version or len(records)) - 1]
-    event = codec.decode(record.name, record.payload)
-    past = [(r.version, codec.decode(r.name, r.payload)) for r in records[: record.version]]
-    permit = fold(permit_id, past)
-    assert permit is not None
-    cipher = executor.keyring.load(unit, permit.holder_id) if opened else None
-    result = shown(record, permit.holder_id, cipher)
-    basis = event.basis
-    policy = executor.adopted.current(unit, permit.jurisdiction)
-    known = _local(policy, moment(record.recorded_at))
-    if basis is not None:
-        adopted = executor.adopted.by_digest(unit, permit.jurisdiction, basis.policy)
-        if adopted is None:
-            raise error("integrity.broken", f"event {record.version} pins a policy that was never adopted")
-        policy = adopted
-        result["basis"] = {
-            "policy": basis.policy,
-            "rules": [
-                _taken_over(event, known)
-                if rule == e.REGISTER
-                else _concerning(event, expanded(policy, rule))
-                for rule in basis.rules
-            ],
-        }
-    s = Situation(permit, event.effective_on, policy.at(known))
-    result["deadlines"] = deadlines.explained(s)
-    departs = getattr(event, "departs_from", None)
-    if departs is not None:
-        result["departs_from"] = expanded(policy, departs)
-        result["warning"] = in_words(event, result["departs_from"])
-    if isinstance(event, e.Revoked) and event.ground == "public-order":
-        result["warning"] = str(
-            (policy.at(known).get("revocation.grounds", s.day, {}) or {}).get(event.ground)
-        )
-    return result
-
-
-def _concerning(event: e.Event, rule: dict[str, Any]) -> dict[str, Any]:
-    """Of the table of competences only what it says of the commands that lead to the event."""
-    if rule["parameter"] != "competence":
-        return rule
-    commands = {move.command for move in TABLE if event.NAME in move.events} or {"lodge_application"}
-    value = {name: roles for name, roles in rule["value"].items() if name.partition("/")[0] in commands}
-    return {**rule, "value": value}
-
-
 def expanded(policy: Policy, rule: str) -> dict[str, Any]:
     """A rule of a decision's basis as it stood in the adopted text."""
     value = policy.by_id.get(rule)
@@ -302,20 +242,6 @@ def expanded(policy: Policy, rule: str) -> dict[str, Any]:
         "in_force_since": value.since.isoformat(),
         "known_since": value.known.isoformat(),
         "confidence": value.confidence,
-    }
-
-
-def _taken_over(event: e.Event, known: date) -> dict[str, Any]:
-    """What stands in place of a rule for what came in with an old register: a fact, decided elsewhere."""
-    return {
-        "rule": e.REGISTER,
-        "parameter": e.REGISTER,
-        "value": "taken over as it stood" if event.actor.id == e.REGISTER else "fell due before the import",
-        "norm": "the old register",
-        "rank": "fact",
-        "in_force_since": event.effective_on.isoformat(),
-        "known_since": known.isoformat(),
-        "confidence": "as recorded",
     }
 
 

@@ -26,6 +26,17 @@ _ENVELOPE = frozenset(
         *("version", "name", "type", "position", "recorded_at", "event_id", "effective_on", "actor"),
         *("operator", "correlation_id", "causation_id", "command_id", "basis", "holder_id"),
         *("jurisdiction", "title_kind", "deadlines", "warning"),
+        *(
+            "command",
+            "decided_on",
+            "file",
+            "acting_as",
+            "exchanged",
+            "alternatives",
+            "quality",
+            "departs_from",
+        ),
+        *("policy_title", "imported"),
     }
 )
 """What is shown of every event elsewhere, or of none."""
@@ -133,12 +144,24 @@ def explanation(told: Mapping[str, Any]) -> None:
     out(f"{told['name']} (version {told['version']}) on {told['effective_on']}")
     office = f" of {actor['prefecture']}" if actor.get("prefecture") else ""
     out(f"  by {cell(actor['id'])}, {actor['role']}{office}; recorded {told['recorded_at']}")
+    _on_which_file(told)
     if (said := says(told)) != "-":
         out(f"  says {said}")
-    rules = (told.get("basis") or {}).get("rules", [])
-    if rules:
-        out("Allowed by")
-    for rule in rules:
+    if told.get("exchanged"):
+        out("Asked and answered")
+    for each in told.get("exchanged", ()):
+        rest = {
+            name: value
+            for name, value in each.items()
+            if name not in {"on", "what"} and value not in (None, [])
+        }
+        out(f"  {each['on']}  {each['what']}{f': {cell(rest)}' if rest else ''}")
+    basis = told.get("basis") or {}
+    if basis.get("rules"):
+        out(
+            f"Allowed by {cell(told.get('policy_title') or 'the rules')} (SHA-256 of the text: {basis['policy']})"
+        )
+    for rule in basis.get("rules", ()):
         out(f"  {rule['parameter']} = {cell(rule['value'])}")
         since = f"in force since {rule['in_force_since']}"
         if rule["known_since"] != rule["in_force_since"]:
@@ -147,8 +170,34 @@ def explanation(told: Mapping[str, Any]) -> None:
     if told["deadlines"]:
         out("Clocks then running")
         deadlines(told["deadlines"])
+    if told.get("alternatives"):
+        out("Could also have been done")
+    for each in told.get("alternatives", ()):
+        but = f"; but {cell(each['but'])}" if each.get("but") else ""
+        out(f"  {each['command']} (by: {', '.join(each['by'])}){but}")
+    if told.get("quality"):
+        out("Quality")
+    for gate in told.get("quality", ()):
+        if gate["status"] != "not_applicable":
+            out(f"  {gate['status']:<6}  {gate['gate']}: {cell(gate['because'])}")
     if told.get("warning"):
         out(f"Warning: {told['warning']}")
+
+
+def _on_which_file(told: Mapping[str, Any]) -> None:
+    file, acting = told.get("file"), told.get("acting_as")
+    if file is not None:
+        what = _of(file["category"], file["criterion"])
+        name = f" ({file['office_name']})" if file["office_name"] else ""
+        state = file["state_before"]
+        before = f"; before: {cell(state)}" if state else ""
+        out(f"  on the file with {file['office']}{name}, {what}{before}")
+    if acting is not None and acting.get("reach"):
+        reach = "any office" if acting["reach"] == "any" else "the own office"
+        named = [f"{what} {acting[what]}" for what in ("mandate", "delegation") if acting.get(what)]
+        out(
+            f"  acting as {acting['role']}, who may {told['command']} for {reach}: {_of(acting['competence'], *named)}"
+        )
 
 
 def difference(found: Mapping[str, Any]) -> None:

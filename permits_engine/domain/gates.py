@@ -1,0 +1,267 @@
+"""The gates of quality that a decision has to pass, above all one against the holder.
+
+They are checked on what history holds of it, years later as on the day: who decided and as what, the reasons, the
+basis in law, what was asked for, how it was notified. What history cannot tell is open, and never counted as passed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+import msgspec
+
+from permits_engine.domain import competence
+from permits_engine.domain import events as e
+from permits_engine.domain.parts import Permit
+from permits_engine.domain.policy import RANKS, Value
+from permits_engine.domain.situation import Situation
+
+PASSED, FAILED, OPEN, IDLE = "passed", "failed", "open", "not_applicable"
+DECISIONS: dict[type[e.Event], str] = {
+    e.Issued: "issue_permit",
+    e.Refused: "refuse_application",
+    e.Renewed: "renew_permit",
+    e.RenewalRefused: "refuse_renewal",
+    e.Revoked: "revoke_permit",
+    e.RemovalOrdered: "order_removal",
+}
+"""The events that are decisions on somebody's stay, and the commands that lead to them."""
+_LAW = frozenset(RANKS[: RANKS.index("communique") + 1])
+"""Norms that a decision may rest on; a convention of ours or a practice alone is no basis."""
+
+
+class Letter(msgspec.Struct, frozen=True):
+    """A message to the holder: its kind, the event that it is about, its language, and whether it went out."""
+
+    kind: str
+    anchor: int
+    language: str
+    sent: bool | None = None
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """One gate: passed, failed, open (history does not tell) or not_applicable, and why."""
+
+    gate: str
+    status: str
+    because: str
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """A decision with what it is judged by.
+
+    ``before`` is the file on the day of decision under the rules that it pins; ``after`` the file as it is known
+    now; ``words`` holds the reasons as written, by their field (none: they were not opened).
+    """
+
+    event: e.Event
+    version: int
+    before: Situation
+    after: Permit
+    letters: Sequence[Letter] = ()
+    words: dict[str, str] | None = None
+
+    @property
+    def adverse(self) -> bool:
+        """Whether it takes something from the holder, or gives less than the rules do."""
+        event = self.event
+        return not isinstance(event, e.Issued | e.Renewed) or (
+            isinstance(event, e.Renewed) and event.excluded
+        )
+
+
+def judged(decision: Decision) -> list[Gate]:
+    """Every gate in its order; none for what is no decision of a person."""
+    if type(decision.event) not in DECISIONS:
+        return []
+    return [Gate(name, *check(decision)) for name, check in _GATES.items()]
+
+
+_Verdict = tuple[str, str]
+
+
+def _competent(d: Decision) -> _Verdict:
+    s, event = d.before, d.event
+    problem = competence.refusal(s.rules, s.day, DECISIONS[type(event)], event.actor, s.prefecture)
+    if problem is not None:
+        return FAILED, problem.message
+    return PASSED, f"{event.actor.role} of {event.actor.prefecture or 'the country'} on {s.day}"
+
+
+def _delegated(d: Decision) -> _Verdict:
+    s, actor = d.before, d.event.actor
+    scope = {
+        "office": actor.prefecture or "",
+        "role": actor.role,
+        "command": DECISIONS[type(d.event)],
+        "actor": actor.id,
+    }
+    wanted = s.rules.find("delegation.required", s.day, scope)
+    if wanted is None or wanted.value is not True:
+        return IDLE, "the rules ask for no delegation by name"
+    held = s.rules.find("delegation", s.day, scope)
+    if held is None:
+        return FAILED, f"{actor.id} held no delegation on {s.day}"
+    return PASSED, f"{held.value} ({held.source})"
+
+
+def _written(d: Decision) -> _Verdict:
+    if not d.adverse:
+        return PASSED, "the card is the decision"
+    found = _reasons(d)
+    return (PASSED, "its reasons are recorded") if found else (FAILED, "no word of it is recorded")
+
+
+def _reasons(d: Decision, name: str | None = None) -> bool:
+    """Whether reasons are recorded; without the key only whether anything is."""
+    if d.words is None:
+        return d.event.sealed is not None
+    given = d.words.values() if name is None else [d.words.get(name, "")]
+    return any(text.strip() for text in given)
+
+
+def _reason(name: str) -> Callable[[Decision], _Verdict]:
+    def check(d: Decision) -> _Verdict:
+        if not d.adverse:
+            return IDLE, "a grant needs no reasons"
+        event = d.event
+        field = name if name in type(event).SEALED else None
+        if field is None and not isinstance(event, e.Renewed):
+            field = "reasons"
+        if not _reasons(d, None if isinstance(event, e.Renewed) else field):
+            return (
+                FAILED,
+                "none are recorded: a decision without its reasons is unlawful (law 03-01, articles 1 and 2)",
+            )
+        return PASSED, "recorded" if d.words is not None else "recorded, sealed under the holder's key"
+
+    return check
+
+
+def _based(d: Decision) -> _Verdict:
+    event = d.event
+    found = [value for value in _rules(d) if value.rank in _LAW and value.name != "competence"]
+    for value in sorted(found, key=lambda each: RANKS.index(each.rank)):
+        if value.source.article or not d.adverse:
+            return PASSED, f"{value.source} ({value.rank})"
+    if isinstance(event, e.Revoked):
+        grounds = d.before.rules.get("revocation.grounds", d.before.day, d.before.scope()) or {}
+        if event.ground in grounds:
+            return PASSED, f"ground {event.ground}"
+    if not d.adverse:
+        named = ", ".join(dict.fromkeys(f"{value.source} ({value.rank})" for value in _rules(d)))
+        return OPEN, f"it rests on no norm above a convention: {named or 'no rule'}"
+    if d.words is None:
+        return OPEN, "the article stands in its reasons in law, which are sealed"
+    text = d.words.get("reasons_in_law") or d.words.get("reasons") or " ".join(d.words.values())
+    if re.search(r"\d", text):
+        return PASSED, "its reasons in law name a text"
+    return FAILED, "its reasons in law name no article of any text"
+
+
+def _rules(d: Decision) -> list[Value]:
+    basis, by_id = d.event.basis, d.before.rules.policy.by_id
+    return [by_id[rule] for rule in (basis.rules if basis is not None else ()) if rule in by_id]
+
+
+def _asked(d: Decision) -> _Verdict:
+    s = d.before
+    request = d.after.request(getattr(d.event, "request", None)) or s.request
+    asks = [ask for ask in request.asks if ask.on <= s.day] if request is not None else []
+    if request is None or not asks:
+        return IDLE, "nothing was asked for after filing"
+    listed = s.rules.get("documents.list", request.filed_on, s.scope(request))
+    if listed is None:
+        return IDLE, "no list of documents was in force"
+    allowed = {*listed, *listed.values(), *request.missing}
+    unknown = sorted({code for ask in asks for code in ask.documents} - allowed)
+    if unknown:
+        return FAILED, f"asked for what is not on the published list: {', '.join(unknown)}"
+    return PASSED, "only what is on the published list was asked for"
+
+
+def _notified(d: Decision) -> _Verdict:
+    found = d.after.decision(d.version)
+    if isinstance(d.event, e.RemovalOrdered):
+        return PASSED, f"notified at {d.event.notified_at.isoformat()}"
+    if found is None or not found.notifications:
+        return (OPEN, "no notification is recorded") if not d.adverse else _unnotified(d)
+    regular = [each for each in found.notifications if each.regular]
+    if not regular:
+        return FAILED, "notified without the form or the proof that the rules ask for: no clock has started"
+    return PASSED, f"regularly notified on {min(each.on for each in regular)}"
+
+
+def _unnotified(d: Decision) -> _Verdict:
+    annulled = d.after.decision(d.version)
+    if annulled is not None and annulled.annulled_on is not None:
+        return IDLE, f"annulled on {annulled.annulled_on} before any notification"
+    return FAILED, "never notified: it has no effect on the stay"
+
+
+def _told(d: Decision) -> Letter | None:
+    found = d.after.decision(d.version)
+    anchors = {each.version for each in found.notifications} if found is not None else set()
+    letters = [x for x in d.letters if x.kind == "decision_notified" and x.anchor in anchors]
+    return next((x for x in letters if x.sent is not False), letters[0] if letters else None)
+
+
+def _routes(d: Decision) -> _Verdict:
+    if not d.adverse:
+        return IDLE, "nothing to appeal against"
+    letter = _told(d)
+    if letter is None:
+        return OPEN, "what the paper said is not in the store"
+    if letter.sent is False:
+        return OPEN, "the message that states them did not go out; what the paper said is not in the store"
+    return PASSED, "the message about it names each body and its last day"
+
+
+def _language(d: Decision) -> _Verdict:
+    letter = _told(d)
+    if letter is None or not letter.language:
+        return OPEN, "in which language it was told is not in the store"
+    return PASSED, f"the message about it is in the holder's language ({letter.language})"
+
+
+def _human(d: Decision) -> _Verdict:
+    if d.event.actor.role == "scheduler":
+        if isinstance(d.event, e.Renewed) and d.event.track == "automatic":
+            return IDLE, "an effect of law that was recorded, and no decision (law 09-08, article 11)"
+        return FAILED, "decided by a program (law 09-08, article 11)"
+    return PASSED, f"decided by {d.event.actor.id}"
+
+
+def _protected(d: Decision) -> _Verdict:
+    if not isinstance(d.event, e.RemovalOrdered):
+        return IDLE, "no removal was ordered"
+    if d.event.asks:
+        return FAILED, f"ordered before anybody looked into: {', '.join(d.event.asks)}"
+    return PASSED, "every protection had been looked into"
+
+
+_GATES: dict[str, Callable[[Decision], _Verdict]] = {
+    "competent_actor": _competent,
+    "delegation_valid_on_date": _delegated,
+    "written": _written,
+    "reasons_in_fact": _reason("reasons_in_fact"),
+    "reasons_in_law": _reason("reasons_in_law"),
+    "legal_basis_exists": _based,
+    "documents_asked_are_listed": _asked,
+    "notified_in_writing": _notified,
+    "notice_states_appeal_route_and_deadline": _routes,
+    "language_ok": _language,
+    "human_decision": _human,
+    "protection_predicates_checked": _protected,
+}
+GATES = tuple(_GATES)
+"""The names of the gates, in their order."""
+
+
+def failing(gates: Sequence[Gate]) -> Iterator[Gate]:
+    """Those that were not passed."""
+    return (each for each in gates if each.status == FAILED)
+
+
+__all__ = ["DECISIONS", "GATES", "Decision", "Gate", "Letter", "failing", "judged"]
