@@ -166,7 +166,7 @@ class _Walk:
             if _is_fact(record) and known(record):
                 event = codec.decode(record.name, record.payload)
                 assert isinstance(event, e.FactRecorded)
-                yield Fact(event.kind, event.since, event.until, record.version)
+                yield Fact(event.kind, event.since, event.until, record.version, event.of)
 
     def _day(self, at: int) -> date:
         return moment(at).astimezone(self.zone).date()

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from permits_engine.domain import competence, deadlines, gates, lifecycle
+from permits_engine.domain import competence, deadlines, gates, lifecycle, moves
 from permits_engine.domain import events as e
 from permits_engine.domain.case import Holder
 from permits_engine.domain.departure import in_words
@@ -80,7 +80,7 @@ def explain(
     before = fold(permit_id, past)
     result |= _decided(made, before, policy, known, s)
     result["exchanged"] = exchanged(s)
-    if before is not None and not made.imported:
+    if before is not None and not made.imported and not made.told:
         on = Situation(before, event.effective_on, policy.at(known))
         after = fold(permit_id, history)
         assert after is not None
@@ -97,10 +97,7 @@ def _departure(event: e.Event, policy: Policy, known: date, s: Situation) -> dic
     departs = getattr(event, "departs_from", None)
     if departs is not None:
         rule = expanded(policy, departs)
-        return {
-            "departs_from": rule,
-            "warning": f"departs from the law: {rule['norm']} gives {rule['value']}",
-        }
+        return {"departs_from": rule, "warning": in_words(event, rule)}
     if isinstance(event, e.Revoked) and event.ground == "public-order":
         grounds = policy.at(known).get("revocation.grounds", s.day, {}) or {}
         return {"warning": str(grounds.get(event.ground))}
@@ -199,7 +196,7 @@ def alternatives(made: Decided, s: Situation, policy: Policy, known: date) -> li
 
 def _is_choice(name: str, s: Situation) -> bool:
     """Whether a command decides something about the file, and has an occasion."""
-    if lifecycle.MOVES[name].nature not in {lifecycle.DECISION, lifecycle.FILING}:
+    if moves.MOVES[name].nature not in {moves.DECISION, moves.FILING}:
         return False
     if name == "decide_appeal":
         return s.pending_appeal is not None
@@ -263,9 +260,7 @@ def _concerning(event: e.Event, rule: dict[str, Any]) -> dict[str, Any]:
     """Of the table of competences only what it says of the commands that lead to the event."""
     if rule["parameter"] != "competence":
         return rule
-    commands = {move.command for move in lifecycle.TABLE if event.NAME in move.events} or {
-        "lodge_application"
-    }
+    commands = {move.command for move in moves.TABLE if event.NAME in move.events} or {"lodge_application"}
     value = {name: roles for name, roles in rule["value"].items() if name.partition("/")[0] in commands}
     return {**rule, "value": value}
 

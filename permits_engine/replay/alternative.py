@@ -7,23 +7,21 @@ history does not hold, the file is undetermined from that day on; nothing is gue
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date
 
 import msgspec
 
 from permits_engine.domain import duties, lifecycle, notice
 from permits_engine.domain import events as e
-from permits_engine.domain.case import Draft, Holder
+from permits_engine.domain.case import Draft
 from permits_engine.domain.clocks import ONE_DAY, Period, before
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
+from permits_engine.replay.deciding import FactsOf, PolicyOf, holder_of
 from permits_engine.replay.inputs import commands
 from permits_engine.replay.outside import ABOUT_REQUEST, JUDGEMENTS, Fact, Held
-
-PolicyOf = Callable[[str, str], Policy]
 
 _NO_OCCASION = frozenset({"transition.not_allowed"})
 _NOT_RECEIVED = frozenset({"campaign.closed", "criterion.unknown"})
@@ -75,10 +73,13 @@ class Life(msgspec.Struct):
 class Alternative:
     """A file under another policy."""
 
-    def __init__(self, permit_id: str, policy: Policy, policy_of: PolicyOf, held: Held) -> None:
+    def __init__(
+        self, permit_id: str, policy: Policy, policy_of: PolicyOf, facts_of: FactsOf, held: Held
+    ) -> None:
         self.permit_id = permit_id
         self.policy = policy
         self.policy_of = policy_of
+        self.facts_of = facts_of
         self.held = held
         self.life = Life()
         self.permit: Permit | None = None
@@ -203,9 +204,7 @@ class Alternative:
                 command.exclusion = None
         if isinstance(first, e.DecisionNotified):
             command.decision_version = self._versions[first.decision_version]
-        holder = Holder(permit.holder_id if permit is not None else getattr(first, "holder_id", ""))
-        if isinstance(first, e.ApplicationLodged):
-            holder = Holder(first.holder_id, first.nationality, first.sex, first.age)
+        holder = holder_of(made, permit, self.policy, self.facts_of)
         return lifecycle.decide(
             made.name, command, permit, holder, self.policy, first.actor, today=today, known=self._known
         )

@@ -88,14 +88,12 @@ class WhatIf(msgspec.Struct):
             cell.permits.append(permit_id)
 
 
-def compare(
-    file: File, policy: Policy, policy_of: Callable[[str, str], Policy], until: date, told: WhatIf
-) -> None:
+def compare(file: File, policy: Policy, source: Source, until: date, told: WhatIf) -> None:
     """Count one file, as it was and as it would have been."""
     told.files += 1
-    file = completed(file, policy_of, until)
+    file = completed(file, source.policy, until)
     facts, held = facts_of(file.history, file.recorded)
-    life = Alternative(file.permit_id, policy, policy_of, held).live(facts, until)
+    life = Alternative(file.permit_id, policy, source.policy, source.known, held).live(facts, until)
     before = life.undetermined[0] if life.undetermined is not None else None
     lived = _recorded(file)
     # Offices are where the file was, under either policy: a transfer is a fact.
@@ -182,7 +180,7 @@ def part_compared(source: Source, part: Part, *, text: str, until: date) -> What
         if not isinstance(first, e.ApplicationLodged) or first.jurisdiction != policy.jurisdiction:
             told.elsewhere += 1
             continue
-        compare(file, policy, source.policy, until, told)
+        compare(file, policy, source, until, told)
     return told
 
 

@@ -117,7 +117,7 @@ def _once(
             )
         jurisdiction = permit.jurisdiction if permit is not None else getattr(first, "jurisdiction", "")
         policy = policy_of(jurisdiction, first.basis.policy)
-        holder = _holder(made, permit, policy, facts_of)
+        holder = holder_of(made, permit, policy, facts_of)
         problem: PermitsError | None = None
         drafts: list[Draft] = []
         for command, today, known in _attempts(made, policy):
@@ -153,7 +153,8 @@ def _attempts(made: Decided, policy: Policy) -> Iterator[tuple[Any, date, date]]
         yield command, known, known
 
 
-def _holder(made: Decided, permit: Permit | None, policy: Policy, facts_of: FactsOf) -> Holder:
+def holder_of(made: Decided, permit: Permit | None, policy: Policy, facts_of: FactsOf) -> Holder:
+    """What was known of the person when it was decided."""
     first = made.first
     if isinstance(first, e.ApplicationLodged):
         return Holder(first.holder_id, first.nationality, first.sex, first.age)

@@ -82,9 +82,9 @@ class ParquetSource:
         """The words of the text in use at the end."""
         return text_in(self._adopted, jurisdiction)
 
-    def facts(self, holder_id: str) -> list[tuple[int, Fact]]:
-        """What was recorded about a holder through any of their files."""
-        return facts_in(self._facts.get(holder_id, []))
+    def known(self, holder_id: str, before: int) -> tuple[Fact, ...]:
+        """What had been recorded about a holder by a moment."""
+        return facts_in(self._facts.get(holder_id, []), before)
 
     def end(self) -> int:
         """When a permit's event or a message was last recorded."""

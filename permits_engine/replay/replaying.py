@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from permits_engine.domain.facts import Fact
 from permits_engine.replay.deciding import Again, again
 from permits_engine.replay.running import Hands, Run
 from permits_engine.replay.sources import Part, Source
@@ -17,12 +16,8 @@ MOST = 1000
 def part_again(source: Source, part: Part) -> Again:
     """Decide every file of a part again."""
     report = Again()
-
-    def facts_of(holder_id: str, before: int) -> tuple[Fact, ...]:
-        return tuple(fact for at, fact in source.facts(holder_id) if at <= before)
-
     for file in source.files(part):
-        again(file.permit_id, file.history, file.recorded, source.policy, facts_of, report)
+        again(file.permit_id, file.history, file.recorded, source.policy, source.known, report)
     del report.differences[MOST:]
     return report
 

@@ -100,8 +100,8 @@ class Source(Protocol):
     def end(self) -> int:
         """When a permit's event or a message was last recorded, in microseconds since the epoch."""
 
-    def facts(self, holder_id: str) -> list[tuple[int, Fact]]:
-        """What was recorded about a holder, with the recorded times."""
+    def known(self, holder_id: str, before: int) -> tuple[Fact, ...]:
+        """What had been recorded about a holder, through any of their files, by a moment."""
 
 
 class StoreSource:
@@ -166,25 +166,25 @@ class StoreSource:
             row = unit.one(_END, {"until": self.place.until})
         return int(row[0]) if row and row[0] is not None else 0
 
-    def facts(self, holder_id: str) -> list[tuple[int, Fact]]:
-        """What was recorded about a holder through any of their files."""
+    def known(self, holder_id: str, before: int) -> tuple[Fact, ...]:
+        """What had been recorded about a holder by a moment."""
         with self.database.read() as unit:
-            return facts_in(_stream(unit, holder_id, self.place.until))
+            return facts_in(_stream(unit, holder_id, self.place.until), before)
 
 
 def _stream(unit: Unit, stream: str, until: int) -> list[StoredRecord]:
     return [record for record in history.stream(unit, stream) if record.position <= until]
 
 
-def facts_in(records: Sequence[StoredRecord]) -> list[tuple[int, Fact]]:
-    """The facts that a holder's stream tells, with the recorded times."""
+def facts_in(records: Sequence[StoredRecord], before: int) -> tuple[Fact, ...]:
+    """The facts that a holder's stream tells by a moment."""
     found = []
     for record in records:
-        if record.name.startswith(f"{e.FactRecorded.NAME}@"):
+        if record.name.startswith(f"{e.FactRecorded.NAME}@") and record.recorded_at <= before:
             event = codec.decode(record.name, record.payload)
             assert isinstance(event, e.FactRecorded)
-            found.append((record.recorded_at, Fact(event.kind, event.since, event.until, record.version)))
-    return found
+            found.append(Fact(event.kind, event.since, event.until, record.version, event.of))
+    return tuple(found)
 
 
 def together(rows: Sequence[StoredRecord], notices: Sequence[StoredRecord]) -> Iterator[File]:
