@@ -42,27 +42,17 @@ def around(
 def turns(s: Situation) -> Iterator[date]:
     """The days on which something about the file, its holder or the rules may become different."""
     permit = s.permit
-    yield from (day for _, day in permit.names)
+    acts = {day for _, day in permit.names} | {s.day}
+    yield from acts
     for term in permit.terms:
         yield term.valid_from
         yield term.valid_until + ONE_DAY
         yield s.ends(term) + ONE_DAY
-        closes = on(s, term.valid_until).window_closes
-        if closes is not None:
-            yield closes + ONE_DAY
+        acts |= {term.valid_until, s.ends(term) + ONE_DAY}
     yield from (receipt.until + ONE_DAY for receipt in permit.receipts)
-    for request in permit.requests:
-        for due in (s.completion_due(request), s.decision_due(request)):
-            if due is not None:
-                yield due + ONE_DAY
-    for decision in permit.decisions:
-        due = s.departure_due(decision)
-        if due is not None:
-            yield due + ONE_DAY
-    for absence in permit.absences:
-        limit = s.absence_limit(absence)
-        if limit is not None:
-            yield limit + ONE_DAY
+    # What falls due depends on what had happened by then: it is asked for after each act, and after each term.
+    for day in acts:
+        yield from (due + ONE_DAY for due in _dues(on(s, day)) if due is not None)
     yield from _of_person(s)
     for name in PARAMETERS:
         for value in s.rules.policy.parameters.get(name, ()):
@@ -70,6 +60,18 @@ def turns(s: Situation) -> Iterator[date]:
                 yield value.since
                 if value.until is not None:
                     yield value.until + ONE_DAY
+
+
+def _dues(s: Situation) -> Iterator[date | None]:
+    """The last days of what runs on a day."""
+    yield s.window_closes
+    for request in s.permit.requests:
+        yield s.completion_due(request)
+        yield s.decision_due(request)
+    for decision in s.permit.decisions:
+        yield s.departure_due(decision)
+    for absence in s.permit.absences:
+        yield s.absence_limit(absence)
 
 
 def _of_person(s: Situation) -> Iterator[date]:

@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from permits_engine import Actor, Engine
+from permits_engine import Actor, Engine, families
 from permits_engine.commands import parse
 from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.permit import fold
+from permits_engine.domain.situation import Situation
 from permits_engine.scheduler.passes import preview, run_pass, sink_routes
 from permits_engine.testing.clock import FakeClock
 
@@ -67,6 +69,13 @@ FACTS = st.sampled_from(
         ("replace_card", {"reason": "lost"}),
     ]
 )
+PROTECTIONS = st.sampled_from(
+    [
+        {"kind": "pregnant", "since": "2014-09-01", "until": "2015-05-31"},
+        {"kind": "pregnant", "since": "2018-01-01", "until": "2018-09-30"},
+        {"kind": "hearing_receipt", "since": "2023-01-01"},
+    ]
+)
 STARTS = st.sampled_from(
     [
         ("regularisation-2014", date(2014, 3, 3)),
@@ -89,6 +98,7 @@ class Office(RuleBasedStateMachine):
         self.routes, self.sink = sink_routes()
         self.files: list[str] = []
         self.closed: dict[str, date] = {}
+        self.ties: list[tuple[str, str]] = []
 
     def teardown(self) -> None:
         self.engine.close()
@@ -138,7 +148,7 @@ class Office(RuleBasedStateMachine):
             assert self.engine.status()["head"] == head, "a refused command left an event"
         else:
             assert outcome.version == before + len(outcome.events)
-            assert not closed or on < self.closed[permit_id] or name == "notify_decision"
+            assert not closed or on < self.closed[permit_id] or name in {"notify_decision", "record_fact"}
             if name == "close_permit":
                 self.closed[permit_id] = on
 
@@ -156,6 +166,34 @@ class Office(RuleBasedStateMachine):
         body = self.engine.pending_body(permit_id, self.today)
         if body is not None:
             self._do(permit_id, "decide_appeal", {"outcome": outcome, "reasons": "because"}, ACTORS[body])
+
+    @rule(data=st.data(), fact=PROTECTIONS)
+    def record_a_protection(self, data: st.DataObject, fact: dict[str, Any]) -> None:
+        fields = {**fact, "evidence": "a paper"}
+        self._do(data.draw(st.sampled_from(self.files)), "record_fact", fields, COUNTER)
+
+    @rule(data=st.data(), ban=st.booleans())
+    def remove(self, data: st.DataObject, ban: bool) -> None:
+        permit_id = data.draw(st.sampled_from(self.files))
+        at = f"{self.today}T08:00:00Z"
+        self._do(permit_id, "order_removal", {"ground": "after-expiry", "notified_at": at}, DECIDER)
+        if ban:
+            until = self.today + timedelta(days=300)
+            fields = {"until": until, "observations": "heard", **REASONS}
+            self._do(permit_id, "order_entry_ban", fields, DECIDER)
+
+    @rule(data=st.data())
+    def annul_a_removal(self, data: st.DataObject) -> None:
+        court = ACTORS["administrative_tribunal"]
+        self._do(data.draw(st.sampled_from(self.files)), "annul_removal", {}, court)
+
+    @precondition(lambda self: len(self.files) == 2)
+    @rule(way=st.booleans())
+    def tie_one_file_to_the_other(self, way: bool) -> None:
+        below, above = self.files if way else self.files[::-1]
+        fields = {"kind": "family_of_resident", "since": "2014-01-01", "of": above, "evidence": "a deed"}
+        self._do(below, "record_fact", fields, COUNTER)
+        self.ties.append((above, below))
 
     @precondition(lambda self: len(self.files) < 2)
     @rule()
@@ -199,10 +237,22 @@ class Office(RuleBasedStateMachine):
                 now = self._look(permit_id, day)
                 assert now[:2] == was[:2], f"{day}: a pass changed the status ({new})"
                 assert now[2] == was[2] or (now[2] and "permit.receipt_extended" in new), day
+        for above, below in self.ties:
+            assert self._untold(above, below) is None, "a pass left the end of a title untold"
         letters = len(self.sink.letters)
         assert all(found["does"] == "notice" for found in preview(self.engine)), "a pass left an act undone"
         run_pass(self.engine, self.routes)
         assert len(self.sink.letters) == letters, "a second pass wrote again"
+
+    def _untold(self, above: str, below: str) -> Any:
+        """What a file would still have to be told about another one."""
+        with self.engine.database.read() as unit:
+            policy = self.engine.adopted.current(unit, "MA")
+            load = self.engine.executor.load
+            upper, lower = fold(above, load(unit, above)), fold(below, load(unit, below))
+        assert upper is not None
+        assert lower is not None
+        return families.news(Situation(upper, self.today, policy.at(self.today)), lower)
 
     def _look(self, permit_id: str, day: date) -> tuple[str, str, bool]:
         shown = self.engine.permit(permit_id, as_of=day)
@@ -220,6 +270,26 @@ class Office(RuleBasedStateMachine):
         for permit_id in self.closed:
             assert self._look(permit_id, self.today)[0] == "closed"
             assert self._look(permit_id, self.today + timedelta(days=900))[0] == "closed"
+
+    @invariant()
+    def nobody_whom_the_law_protects_is_removed(self) -> None:
+        """No order was recorded after a fact that forbade it on its day, through either file."""
+        events = [e for p in self.files for e in self.engine.history(p)]
+        facts = [e for e in events if e["name"] == "permit.fact_recorded" and e["of"] is None]
+        for order in (e for e in events if e["name"] == "permit.removal_ordered"):
+            day = order["effective_on"]
+            for fact in facts:
+                known = fact["position"] < order["position"]
+                assert not known or day < fact["since"] or day > (fact["until"] or "9999"), (order, fact)
+
+    @invariant()
+    def a_ban_goes_with_a_removal(self) -> None:
+        """It stands for a year at most, and only while the removal does."""
+        for permit_id in self.files:
+            shown = self.engine.permit(permit_id)
+            if shown.entry_ban_until is not None:
+                assert shown.removal_status in {"ordered", "suspended"}
+                assert shown.entry_ban_until <= self.today + timedelta(days=366)
 
     @invariant()
     def no_silence_grants_and_no_title_doubles(self) -> None:
