@@ -42,6 +42,9 @@ class Attestation(msgspec.Struct, frozen=True):
     format: str
     content: str
 
+    def __repr__(self) -> str:
+        return f"<Attestation of {self.permit_id}>"
+
 
 class _Language(BaseModel):
     """One language's words: for the frame, for each right, and for what opens it."""

@@ -231,6 +231,11 @@ class Exclusion(BaseModel):
     reasons_in_fact: Text
     reasons_in_law: Text
 
+    def __repr__(self) -> str:
+        return "<Exclusion>"  # free text stays out of logs
+
+    __str__ = __repr__
+
 
 class RenewPermit(_OnPermit):
     """Grant a further term."""

@@ -126,7 +126,10 @@ def _country(value: str) -> str:
 
 
 def _period(value: str) -> str:
-    return str(Period.parse(value))
+    try:
+        return str(Period.parse(value))
+    except ValueError:
+        raise ValueError("is not an ISO 8601 period such as P1Y, P3M, P15D or PT48H") from None
 
 
 def _language(value: str) -> str:

@@ -34,6 +34,9 @@ class Person(msgspec.Struct):
     linked: tuple[str, ...] = ()
     """Other holders that somebody said are the same person."""
 
+    def __repr__(self) -> str:
+        return f"<Person {self.holder_id}>"  # personal data stay out of logs
+
     @property
     def name(self) -> str:
         """Given names and family name."""

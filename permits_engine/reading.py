@@ -33,6 +33,9 @@ class PermitView(View, frozen=True):
     card_number: str | None = None
     deadlines: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
+    def __repr__(self) -> str:
+        return f"<PermitView {self.permit_id} at version {self.version}>"
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, dates in ISO 8601."""
         plain: dict[str, Any] = msgspec.to_builtins(self)

@@ -114,7 +114,8 @@ def crashed(problem: Exception, *, machine: bool) -> int:
     frames = extract_tb(problem.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "nowhere"
     message = (
-        f"{type(problem).__name__} at {place}: {problem}; this is a fault of the program: please report it "
+        # What it says may be a person's data: that is shown to whoever asks for the whole way.
+        f"{type(problem).__name__} at {place}; this is a fault of the program: please report it "
         "with what you typed (PERMITS_DEBUG=1 shows the whole way)"
     )
     if machine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -130,7 +131,8 @@ def list_(
 
 def find(
     name: Annotated[
-        str | None, typer.Option("--name", metavar="WORDS", help="Words of the name, in any order.")
+        str | None,
+        typer.Option("--name", metavar="WORDS", help="Words of the name, in any order; - reads them."),
     ] = None,
     birth_date: Annotated[str | None, typer.Option("--birth-date", metavar="D", help="With --name.")] = None,
     file_number: Annotated[
@@ -146,10 +148,13 @@ def find(
 ) -> None:
     """A person by name and birth date, or a file by its number.
 
-    Every look at somebody is noted in their history, once a day.
+    Every look at somebody is noted in their history, once a day. A name that is read from standard input (--name -)
+    stands in no list of processes and no shell's memory.
     """
     from permits_engine.domain.errors import invalid
 
+    if name == "-":
+        name = sys.stdin.readline().strip()
     born = day_of(birth_date, "--birth-date")
     if name is None and born is None and file_number is None and card_number is None:
         raise invalid("--name", "is missing: give --name and --birth-date, --file-number or --card-number")

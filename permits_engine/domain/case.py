@@ -44,6 +44,9 @@ class Draft(msgspec.Struct, frozen=True):
     fields: dict[str, Any] = msgspec.field(default_factory=dict)
     rules: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"<Draft of {self.kind.NAME}>"  # free text stays out of logs
+
 
 class Case:
     """One command on one file under the rules; ``rules`` remembers what the decision itself consulted."""

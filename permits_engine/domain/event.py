@@ -61,6 +61,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     basis: Basis | None = None
     sealed: str | None = None
 
+    def __repr__(self) -> str:
+        return f"<{self.NAME} {self.event_id}>"  # personal data stay out of logs
+
 
 def stored_name(event: type[Event] | Event) -> str:
     """The stored type of an event, ``name@schema_version``."""

@@ -34,6 +34,9 @@ class Filed(msgspec.Struct):
     card_number: str | None
     documents_due: date | None
 
+    def __repr__(self) -> str:
+        return "<Filed>"
+
 
 def filed(executor: Executor, unit: Unit, permit_id: str) -> Filed:
     """The latest filing of a file as it stands today; raises ``permit.not_found``, ``holder.erased``."""

@@ -29,6 +29,9 @@ class Paper(msgspec.Struct):
     filed: Filed
     proof: str
 
+    def __repr__(self) -> str:
+        return "<Paper>"
+
     def told(self) -> dict[str, Any]:
         """Plain values, with the proof."""
         return {**self.filed.filing.told(), "category": self.filed.category, "proof": self.proof}

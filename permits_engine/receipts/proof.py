@@ -50,6 +50,9 @@ class Filing(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields
     leaf: bytes
     specimen: bool = False
 
+    def __repr__(self) -> str:
+        return "<Filing>"
+
     def told(self) -> dict[str, Any]:
         """The same in plain words and dates."""
         return {

@@ -49,6 +49,9 @@ class Plan(msgspec.Struct):
     row: dict[str, Any]
     notices: list[tuple[dict[str, Any], e.Event, e.Event]]
 
+    def __repr__(self) -> str:
+        return f"<Plan of {self.permit_id}>"
+
 
 class _Course(msgspec.Struct):
     """What became of every file with the same dates: the clock's acts, the row, and the messages due today."""

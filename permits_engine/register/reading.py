@@ -83,6 +83,9 @@ class Row(NamedTuple):
     cells: list[str]
     fault: tuple[str, str] | None = None
 
+    def __repr__(self) -> str:
+        return f"<Row at line {self.line}>"
+
 
 class RegisterFile:
     """An open register; ``rows`` gives its rows once, blank ones left out."""

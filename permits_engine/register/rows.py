@@ -90,6 +90,9 @@ class Record(msgspec.Struct, frozen=True):
     email: str | None = None
     phone: str | None = None
 
+    def __repr__(self) -> str:
+        return "<Record>"
+
     def canonical(self) -> bytes:
         """The content as bytes, for telling whether a row has changed; empty fields do not count."""
         filled = [(k, v) for k, v in msgspec.structs.asdict(self).items() if v is not None]

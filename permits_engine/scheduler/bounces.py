@@ -26,6 +26,9 @@ class Bounce(NamedTuple):
     code: str | None
     answer: str
 
+    def __repr__(self) -> str:
+        return f"<Bounce of {self.notice_id}>"
+
 
 def parse(content: bytes) -> Bounce:
     """Read a delivery status notification; raises ``input.invalid`` for anything else."""

@@ -56,6 +56,9 @@ class Entry(NamedTuple):
     holder_id: str
     permit_id: str = ""
 
+    def __repr__(self) -> str:
+        return f"<Entry of {self.holder_id}>"
+
 
 def words(name: str) -> frozenset[str]:
     """The words of a name without accents, case, apostrophes and order; digits in one script."""

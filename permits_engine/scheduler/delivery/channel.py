@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 Contact = Literal["email", "phone"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Letter:
     """One composed letter, ready to leave.
 
@@ -33,6 +33,9 @@ class Letter:
     sent_at: datetime
     template: str | None = None
     deadline: date | None = None
+
+    def __repr__(self) -> str:
+        return f"<Letter {self.notice_id}>"
 
 
 @dataclass(frozen=True, slots=True)
