@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+from permits_engine.adopted import Adopted
+from permits_engine.domain import events as e
 from permits_engine.domain.policy import Policy
 from permits_engine.policy_files import PARTS, compile_text, completed, documents
-from permits_engine.replay import comparing, replaying
+from permits_engine.replay import comparing, control, replaying
 from permits_engine.replay.comparing import WhatIf
 from permits_engine.replay.deciding import Again
 from permits_engine.replay.inputs import day_of
@@ -23,6 +26,7 @@ class Reviews:
     """The part of the façade that looks back over whole histories."""
 
     database: Database
+    adopted: Adopted
 
     def replay(
         self,
@@ -61,6 +65,77 @@ class Reviews:
         source, name = self._source(parquet)
         return what_if(source, name, policy, until, Hands(workers, dask), state=state, progress=progress)
 
+    # --- control across permits ---
+
+    def acts(
+        self,
+        actor: str | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        recorded: bool = False,
+        jurisdiction: str = "MA",
+    ) -> Iterator[dict[str, Any]]:
+        """What an actor (none: everybody) did between two legal dates, in the store's one order.
+
+        Where ``recorded`` the days are those of the recording, in the jurisdiction's time zone.
+        """
+        period = control.Period(actor, first, last, recorded)
+        return map(control.told, control.acts(self.database, period, self._zone(jurisdiction)))
+
+    def acts_counted(
+        self,
+        actor: str | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        recorded: bool = False,
+        jurisdiction: str = "MA",
+    ) -> list[dict[str, Any]]:
+        """How often each actor did what, in which role and for which office."""
+        period = control.Period(actor, first, last, recorded)
+        return control.counted(control.acts(self.database, period, self._zone(jurisdiction)))
+
+    def looks(
+        self,
+        actor: str | None = None,
+        *,
+        holder_id: str | None = None,
+        first: date | None = None,
+        last: date | None = None,
+        jurisdiction: str = "MA",
+    ) -> Iterator[dict[str, Any]]:
+        """Who looked at whose personal data, and when; what for is told to the person (``accesses``)."""
+        period = control.Period(actor, first, last)
+        found = control.acts(self.database, period, self._zone(jurisdiction), e.HolderAccessed.NAME)
+        for act in found:
+            if holder_id is None or act.record.stream == holder_id:
+                row = control.told(act)
+                yield {"reader": row["actor"], "holder_id": row["stream"], **_of_look(row)}
+
+    def controlled(
+        self,
+        actor: str | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        recorded: bool = False,
+        sample: int | None = None,
+        seed: int = 0,
+        workers: int = 1,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> control.Controlled:
+        """Decisions of persons that fail a gate of quality; or a ``sample`` of all, the same for the same ``seed``."""
+        source, name = self._source()
+        period = control.Period(actor, first, last, recorded)
+        return control.controlled(
+            source, name, period, sample=sample, seed=seed, hands=Hands(workers), progress=progress
+        )
+
+    def _zone(self, jurisdiction: str) -> str:
+        with self.database.read() as unit:
+            return self.adopted.current(unit, jurisdiction).calendar.time_zone
+
     def _source(self, parquet: str | Path | None = None) -> tuple[Source, str]:
         """The history to be read, and a name that tells it from others."""
         if parquet is not None:
@@ -68,6 +143,10 @@ class Reviews:
         with self.database.read() as unit:
             name = history.head(unit).store_id
         return StoreSource.of(self.database), name
+
+
+def _of_look(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("on", "recorded_at", "role", "prefecture", "operator")}
 
 
 def exported(folder: str | Path) -> tuple[Source, str]:

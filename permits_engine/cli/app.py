@@ -10,6 +10,7 @@ import typer
 
 from permits_engine import __version__
 from permits_engine.cli import (
+    control,
     exports,
     holders,
     integrity,
@@ -51,7 +52,7 @@ app = typer.Typer(
 )
 for room in (
     *(store, keys, permits, rights, receipts, holders, retention, register),
-    *(scheduler, rules, integrity, reviews, exports, report),
+    *(scheduler, rules, integrity, reviews, control, exports, report),
 ):
     room.add_to(app)
 

@@ -84,3 +84,36 @@ def test_what_if_refuses_what_cannot_be(cli: Cli, tmp_path: Path) -> None:
     assert cli("what-if", "--policy", str(wrong), "--json").error["code"] == "policy.invalid"
     wrong.write_text(packaged("MA"))
     assert cli("what-if", "--policy", str(wrong), "--by", "sex", "--json").error["code"] == "input.invalid"
+
+
+def test_audit_tells_what_officers_did_and_how_well(cli: Cli) -> None:
+    """Acts of one, counts of all, decisions that fail a gate, looks, and a sample; one of them at a time."""
+    permit_id = cli.title(file_number="RAB/7")
+    acts = cli.ok(
+        "audit", "--actor", "officer-3", "--from", "2017-01-01", "--to", "2017-12-31", "--json"
+    ).json
+    assert [(x["event"], x["stream"]) for x in acts] == [("permit.issued", permit_id)]
+    assert "permit.issued" in cli.ok("audit", "--actor", "officer-3").out
+    counts = cli.ok("audit", "--json").json
+    assert {
+        "actor": "officer-3",
+        "role": "decider",
+        "prefecture": "MA-RAB",
+        "event": "permit.issued",
+        "count": 1,
+    } in counts
+    found = cli.ok("audit", "--failing", "--json").json
+    assert (found["decisions"], found["failing"], found["rows"]) == (1, 0, [])
+    cli.ok("show", permit_id)
+    looks = cli.ok("audit", "--looks", "--json").json
+    assert len(looks) == 1
+    assert cli.ok("audit", "--looks", "--holder", looks[0]["holder_id"], "--json").json == looks
+    sample = cli.ok("audit", "--sample", "3", "--seed", "2017", "--json").json
+    assert [row["permit_id"] for row in sample["rows"]] == [permit_id]
+    assert f"{permit_id} version 4  permit.issued of 2017-02-01" in cli.ok("audit", "--sample", "1").out
+    assert cli("audit", "--looks", "--failing", "--json").error["code"] == "input.invalid"
+    assert (
+        cli("audit", "--from", "2018-01-01", "--to", "2017-01-01", "--json").error["code"] == "input.invalid"
+    )
+    cli.monkeypatch.setenv("PERMITS_OPERATOR_ROLES", "counter@MA-RAB")
+    assert cli("audit", "--json").error["code"] == "actor.not_competent"
