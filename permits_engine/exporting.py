@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from permits_engine import registration
+from permits_engine import reading, registration
 from permits_engine.audit import exports
 from permits_engine.audit.exports.source import holders
 from permits_engine.domain import competence
@@ -17,6 +17,7 @@ from permits_engine.store import history
 from permits_engine.store.database import Statement, Unit
 
 if TYPE_CHECKING:
+    from permits_engine.dossier.gathering import Dossier
     from permits_engine.engine import Engine
 
 BATCH = 200
@@ -34,6 +35,12 @@ class Takeaway:
     _everywhere: bool
     actor: e.Actor
     purpose: str | None
+
+    if TYPE_CHECKING:
+
+        def _refusal(
+            self, unit: Unit, what: str, office: str | None, jurisdiction: str | None = None
+        ) -> PermitsError | None: ...
 
     def export(
         self,
@@ -72,6 +79,35 @@ class Takeaway:
         return exports.export(
             engine.database, out, wanted, keyring=keyring, until=until, force=force, progress=progress
         )
+
+    def court_dossier(self, permit_id: str, *, with_personal_data: bool = False) -> Dossier:
+        """Everything about one permit for a court, with the proof of each event, for a reader who may see the file.
+
+        With personal data the holder gets ``holder.accessed`` with the purpose first, each time. Raises
+        ``actor.not_competent``, ``actor.wrong_prefecture``, ``input.invalid`` without a purpose, ``holder.erased``.
+        """
+        from permits_engine.dossier.gathering import gather
+
+        engine = self._engine
+        with engine.database.read() as unit:
+            s, _ = reading.situation(engine.executor, unit, permit_id, None, None)
+            for what in ("file", "person") if with_personal_data else ("file",):
+                problem = self._refusal(unit, what, s.prefecture, s.permit.jurisdiction)
+                if problem is not None:
+                    raise problem
+            key = engine.keyring.load(unit, s.permit.holder_id) if with_personal_data else None
+        if with_personal_data:
+            if self.purpose is None:
+                raise invalid("--purpose", "is missing: say in a line what the personal data are needed for")
+            if key is None:
+                raise error(
+                    "holder.erased",
+                    "the holder's personal data were erased; ask for the dossier without them",
+                    holder_id=s.permit.holder_id,
+                )
+            _note(engine, self.actor, [s.permit.holder_id], f"dossier: {self.purpose}")
+        who = f"{self.actor.id} ({self.actor.role})"
+        return gather(engine, permit_id, opened=with_personal_data, reader=who, purpose=self.purpose)
 
 
 def refusal(

@@ -11,6 +11,7 @@ import typer
 from permits_engine import __version__
 from permits_engine.cli import (
     control,
+    dossier,
     exports,
     holders,
     integrity,
@@ -52,7 +53,7 @@ app = typer.Typer(
 )
 for room in (
     *(store, keys, permits, rights, receipts, holders, retention, register),
-    *(scheduler, rules, integrity, reviews, control, exports, report),
+    *(scheduler, rules, integrity, reviews, control, exports, report, dossier),
 ):
     room.add_to(app)
 

@@ -131,7 +131,7 @@ PERSONAL = Column(
 )
 
 _ENVELOPE = frozenset(e.Event.__struct_fields__)
-_DISCREET = {
+DISCREET = {
     e.FactNoted.NAME: frozenset({"kind", "since", "until"}),
     e.FactRecorded.NAME: frozenset({"kind", "since", "until"}),
     e.RemovalOrdered.NAME: frozenset({"asks", "age"}),
@@ -142,7 +142,7 @@ _DISCREET = {
 def said(told: Told) -> dict[str, Any]:
     """What an event says beside its envelope, in plain values: nothing personal unless it was opened."""
     event, opened = told.event, told.personal is not None
-    hidden = frozenset() if opened else _DISCREET.get(event.NAME, frozenset())
+    hidden = frozenset() if opened else DISCREET.get(event.NAME, frozenset())
     plain: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(event))
     found = {
         name: value

@@ -1,0 +1,125 @@
+"""What a dossier holds, gathered from the history of one permit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from permits_engine import reading
+from permits_engine.audit.exports.columns import DISCREET
+from permits_engine.audit.signing import origin_of
+from permits_engine.domain import events as e
+from permits_engine.domain.errors import IntegrityError, PermitsError
+from permits_engine.explaining import explain
+from permits_engine.projections import queries
+from permits_engine.scheduler import messages
+from permits_engine.store import history
+from permits_engine.store.database import Unit
+
+if TYPE_CHECKING:
+    from permits_engine.engine import Engine
+
+DECISIONS = frozenset(
+    kind.NAME
+    for kind in (
+        *(e.Issued, e.Renewed, e.ImplicitlyGranted, e.Refused, e.RenewalRefused, e.ImplicitlyRefused),
+        *(e.Revoked, e.Reinstated, e.ApplicationReturned, e.DecisionExtended, e.AppealDecided),
+        *(e.Lapsed, e.LostByAbsence, e.RemovalOrdered, e.RemovalAnnulled),
+    )
+)
+"""What is explained at length: whatever gave, took or refused something, also by the clock."""
+PERSON = (
+    "family_name",
+    "given_names",
+    "birth_date",
+    "sex",
+    "nationality",
+    "language",
+    "email",
+    "phone",
+    "address",
+)
+
+
+class Proofs(msgspec.Struct):
+    """The signed checkpoint, the key that checks it, and a proof for each event; or why there is none."""
+
+    checkpoint: str | None = None
+    key: str | None = None
+    events: list[str] = msgspec.field(default_factory=list)
+    problem: str | None = None
+
+
+class Dossier(msgspec.Struct):
+    """Everything about one permit; ``person`` is none without personal data."""
+
+    origin: str
+    position: int
+    made_on: str
+    reader: str
+    purpose: str | None
+    permit: dict[str, Any]
+    person: dict[str, Any] | None
+    events: list[dict[str, Any]]
+    decisions: list[dict[str, Any]]
+    notices: list[dict[str, Any]]
+    proofs: Proofs
+
+
+def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose: str | None) -> Dossier:
+    """Everything about a permit, ``opened`` or with what is sealed left out; the caller has seen to the rights."""
+    with engine.database.read() as unit:
+        head = history.head(unit)
+        executor = engine.executor
+        view = reading.permit(executor, unit, permit_id, as_of=None, known_at=None, opened=opened)
+        events = reading.history_of(executor, unit, permit_id, opened=opened)
+        decisions = [
+            explain(executor, unit, permit_id, event["version"], opened=opened)
+            for event in events
+            if event["name"] in DECISIONS
+        ]
+        person = msgspec.to_builtins(executor.person(unit, view.holder_id)) if opened else None
+        notices = _notices(engine, unit, permit_id, opened)
+    if not opened:
+        events, decisions = ([_discreet(each) for each in found] for found in (events, decisions))
+    return Dossier(
+        origin=origin_of(head.store_id),
+        position=head.position,
+        made_on=view.as_of.isoformat(),
+        reader=reader,
+        purpose=purpose,
+        permit=view.as_dict(),
+        person={name: person[name] for name in PERSON} if person else None,
+        events=events,
+        decisions=decisions,
+        notices=notices,
+        proofs=_proofs(engine, permit_id, len(events)),
+    )
+
+
+def _notices(engine: Engine, unit: Unit, permit_id: str, opened: bool) -> list[dict[str, Any]]:
+    rows = queries.messages(unit, permit_id=permit_id, limit=None)
+    return [
+        {**row, "events": messages.history_of(engine.executor, unit, row["notice_id"], opened=opened)}
+        for row in sorted(rows, key=lambda row: (row["due_on"], row["notice_id"]))
+    ]
+
+
+def _discreet(event: dict[str, Any]) -> dict[str, Any]:
+    """An event without what tells of health, family or protection."""
+    hidden = DISCREET.get(event["name"], frozenset())
+    return {name: value for name, value in event.items() if name not in hidden}
+
+
+def _proofs(engine: Engine, permit_id: str, count: int) -> Proofs:
+    """The proofs, all under one checkpoint; a machine that cannot sign one says so, a broken history stops."""
+    try:
+        checkpoint = engine.checkpoint()
+        keys = engine.signing.verifiers(engine.origin)
+        proofs = [str(engine.prove(permit_id, version)) for version in range(1, count + 1)]
+    except IntegrityError:
+        raise
+    except PermitsError as problem:
+        return Proofs(problem=problem.message)
+    return Proofs(checkpoint.note, str(keys[0]) if keys else None, proofs)

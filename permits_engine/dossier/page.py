@@ -1,0 +1,110 @@
+"""A dossier as one page that prints well and loads nothing, in French, Arabic or English."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+from babel.dates import format_date, format_datetime
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from permits_engine.domain.errors import invalid
+from permits_engine.dossier.gathering import Dossier
+
+LANGUAGES = ("fr", "ar", "en")
+_LOCALES = {"ar": "ar_MA", "en": "en_GB", "fr": "fr_MA"}
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
+_ENVELOPE = frozenset(
+    {
+        *("version", "name", "type", "position", "recorded_at", "event_id", "effective_on", "actor", "basis"),
+        *("operator", "correlation_id", "causation_id", "command_id", "sealed", "holder_id", "deadlines"),
+        *("warning", "departs_from", "message_id", "template", "response", "channel"),
+    }
+)
+_CODED = ("events", "notices", "deadlines", "roles", "ranks", "states", "values", "because", "gates")
+_LONGEST = 240
+_NOTHING: tuple[Any, ...] = (None, [], (), "")
+
+
+def language_of(wanted: str) -> str:
+    """A language that there is a page in; raises ``input.invalid``."""
+    if wanted not in LANGUAGES:
+        raise invalid("--language", f"{wanted!r} is none of {', '.join(LANGUAGES)}")
+    return wanted
+
+
+def html(dossier: Dossier, language: str) -> str:
+    """The page of a dossier."""
+    used = language_of(language)
+    return _template(used).render(d=dossier, w=_words(used), language=used)
+
+
+@cache
+def _words(language: str) -> dict[str, Any]:
+    """The words of the page; the names of events and fields are those of a person's own page."""
+    root = resources.files("permits_engine")
+    own, shared = (
+        yaml.safe_load((root / folder / "pages" / "words.yaml").read_text(encoding="utf-8"))[language]
+        for folder in ("dossier", "privacy")
+    )
+    words: dict[str, Any] = own
+    words["events"] = shared["events"]
+    words["fields"] = {**shared["fields"], **own["fields"]}
+    return words
+
+
+@cache
+def _template(language: str) -> Template:
+    env = Environment(
+        loader=PackageLoader("permits_engine.dossier", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    locale, words = _LOCALES[language], _words(language)
+
+    def said(value: Any) -> str:
+        if value is None:
+            return "–"
+        if isinstance(value, bool):
+            return str(words["yes"] if value else words["no"])
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return str(format_date(date.fromisoformat(value), "long", locale=locale))
+        if isinstance(value, str) and _MOMENT.fullmatch(value):
+            moment = datetime.fromisoformat(value)
+            return f"{format_datetime(moment, 'd MMMM y, HH:mm:ss', locale=locale)} UTC"
+        if isinstance(value, list | tuple):
+            return ", ".join(map(said, value)) or "–"
+        if isinstance(value, dict):
+            return ", ".join(f"{name}: {said(each)}" for name, each in value.items())
+        return coded(str(value))
+
+    def coded(code: str) -> str:
+        """A code in words, where there are some."""
+        for kind in _CODED:
+            if code in words[kind]:
+                return str(words[kind][code])
+        return code
+
+    def short(value: Any) -> str:
+        text = said(value)
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+    env.filters |= {"said": said, "coded": coded, "short": short, "told": _told}
+    return env.get_template("dossier.html")
+
+
+def _told(event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What an event says beside its envelope."""
+    return (
+        (name, value)
+        for name, value in event.items()
+        if name not in _ENVELOPE and value not in _NOTHING and not (name == "excluded" and value is False)
+    )
