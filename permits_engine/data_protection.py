@@ -200,6 +200,14 @@ class DataProtection:
         signer = self.signing.signer(self.origin)
         return status.make(self.database, self.executor, signer, self.origin, today)
 
+    def erased(self, *, since: date | None = None) -> list[dict[str, Any]]:
+        """Who was erased since a day: to be kept beside backups, and erased again in a store restored from one."""
+        from permits_engine.privacy import asked
+
+        with self.database.read() as unit:
+            found = asked.erased(unit)
+        return [each for each in found if since is None or each["on"] >= since.isoformat()]
+
     def data_requests(self, holder_id: str | None = None, *, on: date | None = None) -> list[dict[str, Any]]:
         """What people asked about their data: state on a day (default: today), the first due first."""
         from permits_engine.privacy import asked

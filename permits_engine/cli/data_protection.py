@@ -166,6 +166,22 @@ def requests(
         output.table(rows, ["holder_id", "version", "right", "received_on", "due_on", "state", "answered_on"])
 
 
+def erased(
+    since: Annotated[
+        str | None, typer.Option("--since", metavar="D", help="Only those erased on that day or later.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Who was erased, by ids that name nobody.
+
+    Keep the list beside backups: in a store that is restored from one they have to be erased again.
+    """
+    with open_engine() as engine:
+        rows = engine.erased(since=day_of(since, "--since"))
+    if not output.result(rows, machine=json):
+        output.table(rows)
+
+
 def hold(
     holder_id: Holder,
     norm: Annotated[str, typer.Option("--norm", metavar="N", help="The law or order that has it kept.")],
@@ -214,6 +230,7 @@ def add_to(holder_app: typer.Typer) -> None:
         request: f"request {_EXAMPLE} --right access",
         answer: f"answer {_EXAMPLE} 4 --outcome granted",
         requests: "requests --open",
+        erased: "erased --since 2026-01-01 --json",
         hold: f'hold {_EXAMPLE} --norm "order 12/2026 of the tribunal" --until 2027-12-31',
         release: f"release {_EXAMPLE} 5",
     }

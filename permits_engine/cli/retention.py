@@ -54,7 +54,14 @@ def apply(
         actor = operator_now().acting("administrator")
         done = engine.apply_retention(plan, actor=actor, letters=folder)
     if not output.result(done, machine=json):
-        output.out(f"{done['erased']} people are erased, {done['letters_removed']} letters deleted.")
+        people, letters = done["erased"], done["letters_removed"]
+        output.out(
+            f"erased: {_many(people, 'person', 'people')}; deleted: {_many(letters, 'letter', 'letters')}."
+        )
+
+
+def _many(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
 
 
 def _shown(found: Any, json: bool) -> None:
@@ -69,7 +76,8 @@ def _shown(found: Any, json: bool) -> None:
     if rows:
         output.table(rows, ["data", "holder_id", "notice_id", "ended_on", "due_on", "norm", "held_by"])
     output.out(
-        f"plan {found.plan}: {summary['people']} people to erase, {summary['letters']} letters to delete; "
+        f"plan {found.plan}: {_many(summary['people'], 'person', 'people')} to erase, "
+        f"{_many(summary['letters'], 'letter', 'letters')} to delete; "
         f"permits retention apply --plan {found.plan}"
     )
 

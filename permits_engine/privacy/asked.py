@@ -134,6 +134,17 @@ def everybodys(unit: Unit) -> list[Request]:
     return sorted(_requests(events), key=lambda each: (each.due_on, each.holder_id, each.version))
 
 
+def erased(unit: Unit) -> list[dict[str, Any]]:
+    """Who was erased, on which day and why, in the order of their ids; it names nobody."""
+    found = []
+    for record in history.asked(unit):
+        event = codec.decode(record.name, record.payload)
+        if isinstance(event, e.HolderErased):
+            on = event.effective_on.isoformat()
+            found.append({"holder_id": record.stream, "on": on, "reason": event.reason})
+    return found
+
+
 def _events(unit: Unit, holder_id: str) -> list[tuple[str, int, e.Event]]:
     def decoded(record: StoredRecord) -> tuple[str, int, e.Event]:
         return record.stream, record.version, codec.decode(record.name, record.payload)

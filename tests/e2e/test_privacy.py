@@ -28,6 +28,8 @@ def test_a_person_is_erased(cli: Cli) -> None:
     assert "was erased already" in cli.ok("holder", "erase", holder_id, *REASON).out
     done = cli.ok("holder", "erase", another, *REASON, "--json").json
     assert (done["erased"], done["already"], done["events"]) == (True, False, ["holder.erased"])
+    assert {each["holder_id"] for each in cli.ok("holder", "erased", "--json").json} == {holder_id, another}
+    assert cli.ok("holder", "erased", "--since", "2099-01-01", "--json").json == []
     assert cli.ok("verify").code == cli.ok("rebuild", "--check").code == 0
     assert (
         cli.refused(

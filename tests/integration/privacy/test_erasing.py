@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from permits_engine import EraseHolder, PermitsError, UpdateHolder
+from permits_engine import Engine, EraseHolder, PermitsError, UpdateHolder
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import error
-from permits_engine.store import erasures
+from permits_engine.store import connections, erasures
 from permits_engine.store.database import Statement
 from permits_engine.store.keyring import NEW_KEY
 from permits_engine.testing import Office
@@ -392,3 +394,36 @@ def test_a_register_imported_again_brings_nobody_back(office: Office, tmp_path: 
     assert sorted(map(str, rows_left), key=len)[0] == str((None, None, "", b""))
     assert sum(row[0] is None for row in rows_left) == 1
     assert holder_of(office, other)
+
+
+def test_whoever_still_reads_keeps_the_erasure_unfinished(
+    office: Office, store_url: str, keys: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old reader keeps the key's bytes in SQLite's log: that is said, and the next erasure finishes. On PostgreSQL
+    whoever holds a table does."""
+    holder_id = holder_of(office, ended(office))
+    monkeypatch.setattr(erasures, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(connections, "WAIT_SECONDS", 0.2)
+    with Engine.open(store_url, keys=keys, clock=office.clock) as hasty, _reader(store_url):
+        refused("store.unavailable", lambda: erase(Office(hasty, office.clock), holder_id))
+        assert office.engine.unfinished_erasures() == [holder_id]
+    assert erase(office, holder_id)["already"]
+    assert office.engine.unfinished_erasures() == []
+
+
+@contextmanager
+def _reader(url: str) -> Iterator[None]:
+    if url.startswith("sqlite"):
+        import sqlite3
+
+        connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM holder_keys").fetchone()
+        yield
+        connection.close()
+        return
+    import psycopg
+
+    with psycopg.connect(url) as server:
+        server.execute("SELECT count(*) FROM search")
+        yield
