@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from permits_engine.commands import (
         AnnulRemoval,
         AnswerDataRequest,
+        CarryOutRemoval,
         ClosePermit,
         Command,
         CorrectRecord,
@@ -73,6 +74,7 @@ _HOMES = {
     "permits_engine.access": ("Reader",),
     "permits_engine.commands": (
         "AnnulRemoval",
+        "CarryOutRemoval",
         "AnswerDataRequest",
         "EraseHolder",
         "LiftHold",
@@ -134,6 +136,7 @@ __all__ = [
     "Actor",
     "AnnulRemoval",
     "AnswerDataRequest",
+    "CarryOutRemoval",
     "ClosePermit",
     "Command",
     "ConflictError",

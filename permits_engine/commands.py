@@ -5,15 +5,15 @@ The class is ``LodgeApplication``, the name ``lodge_application``. ``on`` is the
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from permits_engine import fields as f
+from permits_engine.command import Command, _OnPermit
 from permits_engine.domain.errors import InputError
 from permits_engine.fields import (
     Against,
@@ -32,92 +32,16 @@ from permits_engine.fields import (
     Text,
     Version,
 )
-from permits_engine.plain_words import reason_of, refusal, refused, suggestion
-
-
-class Command(BaseModel):
-    """What every command carries."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False, hide_input_in_errors=True)
-    name: ClassVar[str] = ""
-
-    on: Day | None = None
-    command_id: f.Label | None = None
-    expected_version: Version | None = None
-    correlation_id: f.Label | None = None
-    causation_id: f.Label | None = None
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if not cls.__name__.startswith("_"):
-            cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
-
-    def __init__(self, **fields: Any) -> None:
-        try:
-            super().__init__(**fields)
-        except ValidationError as problem:
-            faults = problem.errors(include_url=False, include_input=False)
-            raise refused(faults, self.name, type(self).model_fields) from None
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"  # personal data stay out of logs
-
-    __str__ = __repr__
-
-
-class _OnPermit(Command):
-    permit_id: Identity
-
-
-class _Person(Command):
-    family_name: Line
-    given_names: Line
-    birth_date: Day
-    sex: Sex
-    nationality: f.Nationality
-    language: f.Language
-    email: f.Email | None = None
-    phone: f.Phone | None = None
-    address: f.Address | None = None
-    prefers: Literal["email", "phone"] | None = None
-
-
-class RegisterHolder(_Person):
-    """Make a person known; gives the ``holder_id``."""
-
-    holder_id: Identity | None = None
-
-
-class UpdateHolder(Command):
-    """Change what is known about a person; only the fields given change."""
-
-    holder_id: Identity
-    family_name: Line | None = None
-    given_names: Line | None = None
-    birth_date: Day | None = None
-    sex: Sex | None = None
-    nationality: f.Nationality | None = None
-    language: f.Language | None = None
-    email: f.Email | None = None
-    phone: f.Phone | None = None
-    address: f.Address | None = None
-    prefers: Literal["email", "phone"] | None = None
-
-
-class LinkHolders(Command):
-    """Say that two holders are one person; each keeps their own files, key and history."""
-
-    holder_id: Identity
-    other_id: Identity
-    reason: Text
-
-
-class UnlinkHolders(Command):
-    """Say that two linked holders are two persons after all."""
-
-    holder_id: Identity
-    other_id: Identity
-    reason: Text
+from permits_engine.persons import LinkHolders, RegisterHolder, UnlinkHolders, UpdateHolder
+from permits_engine.plain_words import reason_of, refusal, suggestion
+from permits_engine.protecting import (
+    AnnulRemoval,
+    CarryOutRemoval,
+    LiftEntryBan,
+    OrderEntryBan,
+    OrderRemoval,
+    RecordFact,
+)
 
 
 class EraseHolder(Command):
@@ -285,48 +209,6 @@ class DecideAppeal(_OnPermit):
     at: Instant | None = None
 
 
-class RecordFact(_OnPermit):
-    """Record a fact about the holder, with its evidence and from when until when it is valid.
-
-    ``of`` is the file of the family member on whose title this one hangs, where the fact is such a tie.
-    """
-
-    kind: Code
-    since: Day
-    until: Day | None = None
-    evidence: Text
-    of: Identity | None = None
-
-
-class OrderRemoval(_OnPermit):
-    """Order the holder's removal, notified at an instant."""
-
-    ground: Line
-    notified_at: Instant
-    reasons: Text | None = None
-
-
-class AnnulRemoval(_OnPermit):
-    """Annul the removal that is in force."""
-
-    reasons: Text | None = None
-
-
-class OrderEntryBan(_OnPermit):
-    """Forbid the holder's return until a day, apart from the removal and after hearing them."""
-
-    until: Day
-    observations: Text
-    reasons_in_fact: Text
-    reasons_in_law: Text
-
-
-class LiftEntryBan(_OnPermit):
-    """Lift the ban on coming back that stands."""
-
-    reasons: Text
-
-
 class RecordExit(_OnPermit):
     """The holder left the territory on that day."""
 
@@ -437,3 +319,49 @@ def _unknown(reason: str) -> InputError:
 def ages(birth: date, on: date) -> int:
     """Full years between two days."""
     return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
+
+
+__all__ = [
+    "COMMANDS",
+    "PUBLIC",
+    "AnnulRemoval",
+    "AnswerDataRequest",
+    "CarryOutRemoval",
+    "ClosePermit",
+    "Command",
+    "CorrectRecord",
+    "DecideAppeal",
+    "EraseHolder",
+    "Exclusion",
+    "ExtendDecision",
+    "IssuePermit",
+    "LiftEntryBan",
+    "LiftHold",
+    "LinkHolders",
+    "LodgeAppeal",
+    "LodgeApplication",
+    "NotifyDecision",
+    "OrderEntryBan",
+    "OrderRemoval",
+    "PlaceHold",
+    "RecordDataRequest",
+    "RecordExit",
+    "RecordFact",
+    "RecordOpinion",
+    "RecordReturn",
+    "RefuseApplication",
+    "RefuseRenewal",
+    "RegisterHolder",
+    "RenewPermit",
+    "ReplaceCard",
+    "RequestDocuments",
+    "RequestRenewal",
+    "RevokePermit",
+    "RunClock",
+    "SupplyDocuments",
+    "TransferFile",
+    "UnlinkHolders",
+    "UpdateHolder",
+    "ages",
+    "parse",
+]

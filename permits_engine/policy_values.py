@@ -46,7 +46,7 @@ WANTED = {
     "tiers": "a list of periods such as P30D or P1D-after",
     "quiet": "a mapping {from: '20:00', to: '08:00', holidays: true}, with the hours in quotes",
     "extension": "a mapping {from: DATE, to: DATE, until: DATE}",
-    "protections": "facts, each with its article and perhaps after, sex, lifted_by, unless and as_of_right",
+    "protections": "facts, each with its article and perhaps after, sex, minors, lifted_by, unless, as_of_right",
     "effects": "a mapping of how a title ended to keep, renewal or moves",
     "relaxations": "names, each with by (decision or reexamination) and whom it covers: sex, minors, criteria, fact",
     "competence": "a mapping of commands to roles, each with its reach: {issue_permit: {decider: own}}",
@@ -173,8 +173,10 @@ def _is_protections(value: Any) -> bool:
 
 
 def _is_protection(entry: Any) -> bool:
-    known = {"article", "after", "sex", "lifted_by", "unless", "as_of_right"}
+    known = {"article", "after", "sex", "minors", "lifted_by", "unless", "as_of_right"}
     if not isinstance(entry, dict) or not set(entry) <= known:
+        return False
+    if entry.get("minors", True) is not True:
         return False
     if not isinstance(entry.get("as_of_right", False), bool) or not _is_codes(entry.get("unless", ["-"])):
         return False

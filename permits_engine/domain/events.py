@@ -63,6 +63,7 @@ from permits_engine.domain.person_events import (
     PrincipalEnded,
     PrincipalRestored,
     RemovalAnnulled,
+    RemovalCarriedOut,
     RemovalOrdered,
 )
 
@@ -129,6 +130,7 @@ __all__ = [
     "Refused",
     "Reinstated",
     "RemovalAnnulled",
+    "RemovalCarriedOut",
     "RemovalOrdered",
     "RenewalRefused",
     "RenewalRequested",

@@ -197,6 +197,14 @@ TABLE: tuple[Move, ...] = (
         guards=(protection.ordered,),
     ),
     Move(
+        "carry_out_removal",
+        FACT,
+        removing.carry_out,
+        ("permit.removal_carried_out",),
+        title=NOT_CLOSED,
+        guards=(protection.ordered, protection.executable),
+    ),
+    Move(
         "order_entry_ban",
         RECORD,
         removing.ban,

@@ -129,6 +129,7 @@ class Removal(msgspec.Struct):
     notified_at: datetime
     appeals: list[RemovalAppeal] = msgspec.field(default_factory=list)
     annulled_on: date | None = None
+    carried_out_on: date | None = None
 
 
 class EntryBan(msgspec.Struct):

@@ -204,6 +204,12 @@ def _removal(p: Permit, version: int, x: e.RemovalOrdered) -> None:
     p.removals.append(Removal(version, x.effective_on, x.ground, x.notified_at))
 
 
+def _removal_carried_out(p: Permit, version: int, x: e.RemovalCarriedOut) -> None:
+    for removal in p.removals:
+        if removal.version == x.order_version:
+            removal.carried_out_on = x.effective_on
+
+
 def _removal_annulled(p: Permit, version: int, x: e.RemovalAnnulled) -> None:
     for removal in p.removals:
         if removal.version == x.order_version:
@@ -248,6 +254,7 @@ STEPS: dict[type[e.Event], Step] = {
     e.FactNoted: _fact,
     e.RemovalOrdered: _removal,
     e.RemovalAnnulled: _removal_annulled,
+    e.RemovalCarriedOut: _removal_carried_out,
     e.EntryBanned: _banned,
     e.EntryBanLifted: _ban_lifted,
     e.DependentLinked: _dependent,

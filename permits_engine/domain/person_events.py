@@ -67,6 +67,17 @@ class RemovalOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
     reasons: str | None = None
 
 
+class RemovalCarriedOut(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The person was brought to the border at an instant; ``asks`` is what nobody had looked into by then."""
+
+    NAME = "permit.removal_carried_out"
+
+    order_version: int
+    at: datetime
+    age: int | None = None
+    asks: tuple[str, ...] = ()
+
+
 class RemovalAnnulled(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The removal was annulled: a provisional stay, and the case is examined again (law 02-03, article 24)."""
 

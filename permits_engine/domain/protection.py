@@ -56,14 +56,37 @@ def ordered(case: Case) -> None:
 
 def unprotected(case: Case) -> None:
     """Nobody whom the law protects is removed (law 02-03, articles 8, 21, 26 and 29)."""
+    _unprotected(case, case.command.ground)
+
+
+def executable(case: Case) -> None:
+    """An order waits for its hours and for the ruling, and protects whom the law protects to the last (23, 24, 28)."""
+    s, at = case.situation, case.command.at
+    order = removal.in_force(s)
+    assert order is not None
+    if removal.local_day(s, at) != case.on:
+        raise invalid("at", f"{at.isoformat()} is not an instant of {case.on}")
+    if removal.pending(s) is not None:
+        rule = case.rules.find("removal.appeal", order.on, case.scope())
+        raise _protected(
+            "an appeal suspends the removal", str(rule.source) if rule else "", "suspensive_appeal"
+        )
+    closes = removal.appeal_closes(s, order)
+    if closes is not None and at < closes[0] and not any(a.decided_on is not None for a in order.appeals):
+        why = f"the order may be contested until {closes[0].isoformat()}, and is not carried out before"
+        raise _protected(why, str(closes[1].source), "time_to_appeal")
+    _unprotected(case, order.ground)
+
+
+def _unprotected(case: Case, ground: str) -> None:
     s, age = case.situation, case.holder.age
-    for held in removal.protections(s, case.rules, age, case.command.ground):
+    for held in removal.protections(s, case.rules, age, ground):
         raise _protected(f"the holder is protected as {held.kind}", held.article, held.kind)
     if removal.doubtful_minority(s, age):
         reason = "the holder may be a minor: record the fact minor, with until, or with evidence of majority"
         raise _protected(reason, "law 02-03, articles 26 and 29", "minor")
     now = standing(s)
-    if now.because == "title" and removal.title_lifted(s, case.command.ground):
+    if now.because == "title" and removal.title_lifted(s, ground):
         case.rules.find("removal.title_lifted", case.on, case.scope())
         return
     if now.lawful and now.because != "no_ground":

@@ -6,7 +6,7 @@ relaxation covers is recorded as departing from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from permits_engine.domain.case import Case
@@ -43,17 +43,21 @@ def covering(case: Case, *, ruling: bool = False) -> tuple[Value | None, list[st
 
 
 def _covers(case: Case, entry: Mapping[str, Any]) -> bool | None:
-    """Whether somebody is meant; none where nobody has established it."""
-    permit = case.situation.permit
-    if "sex" in entry:
-        return None if permit.sex is None else permit.sex == entry["sex"]
-    if "minors" in entry:
-        return None if permit.age is None else permit.age < MAJORITY
-    if "criteria" in entry and permit.criterion not in entry["criteria"]:
+    """Whether somebody is meant, by all that the entry names; none where nobody has established it."""
+    answers = list(_answers(case, entry))
+    if False in answers:
         return False
-    if "fact" not in entry:
-        return True
-    facts = case.situation.facts
-    if holding(facts, entry["fact"], case.on) is not None:
-        return True
-    return False if recorded(facts, entry["fact"]) else None
+    return None if None in answers else True
+
+
+def _answers(case: Case, entry: Mapping[str, Any]) -> Iterator[bool | None]:
+    permit, facts = case.situation.permit, case.situation.facts
+    if "sex" in entry:
+        yield None if permit.sex is None else permit.sex == entry["sex"]
+    if "minors" in entry:
+        yield None if permit.age is None else permit.age < MAJORITY
+    if "criteria" in entry:
+        yield permit.criterion in entry["criteria"]
+    if "fact" in entry:
+        holds = holding(facts, entry["fact"], case.on) is not None
+        yield True if holds else False if recorded(facts, entry["fact"]) else None

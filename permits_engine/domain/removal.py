@@ -28,9 +28,18 @@ class Protection(msgspec.Struct, frozen=True):
 
 
 def in_force(s: Situation) -> Removal | None:
-    """The latest removal ordered by the day and not annulled by then."""
+    """The latest removal ordered by the day, and neither annulled nor carried out by then."""
     found = next((r for r in reversed(s.permit.removals) if r.on <= s.day), None)
-    return None if found is None or (found.annulled_on is not None and found.annulled_on <= s.day) else found
+    if found is None or (found.annulled_on is not None and found.annulled_on <= s.day):
+        return None
+    return None if found.carried_out_on is not None and found.carried_out_on <= s.day else found
+
+
+def carried_out(s: Situation) -> Removal | None:
+    """The latest removal, where it was carried out by the day."""
+    found = next((r for r in reversed(s.permit.removals) if r.on <= s.day), None)
+    done = found is not None and found.carried_out_on is not None and found.carried_out_on <= s.day
+    return found if done else None
 
 
 def pending(s: Situation) -> RemovalAppeal | None:
@@ -43,9 +52,11 @@ def pending(s: Situation) -> RemovalAppeal | None:
 
 
 def status(s: Situation) -> str:
-    """none, ordered, suspended by an appeal, or annulled."""
+    """none, ordered, suspended by an appeal, carried out, or annulled."""
     if in_force(s) is not None:
         return "suspended" if pending(s) is not None else "ordered"
+    if carried_out(s) is not None:
+        return "carried_out"
     return "annulled" if any(r.on <= s.day for r in s.permit.removals) else "none"
 
 
@@ -105,7 +116,8 @@ def asks(s: Situation, rules: Rules, age: int | None) -> list[str]:
     for kind, entry in listed.items():
         if recorded(s.facts, kind) or (entry.get("sex") and s.permit.sex not in (None, entry["sex"])):
             continue
-        if kind == "minor" and adult(s, age) is not None:
+        grown = adult(s, age)
+        if (kind == "minor" and grown is not None) or (entry.get("minors") and grown is True):
             continue
         found.append(kind)
     return found

@@ -30,6 +30,18 @@ def order_removal(case: Case) -> list[Draft]:
     ]
 
 
+def carry_out(case: Case) -> list[Draft]:
+    """The order is carried out; what nobody has looked into is said once more."""
+    order, age = removal.in_force(case.situation), case.holder.age
+    assert order is not None
+    questions = tuple(removal.asks(case.situation, case.rules, age))
+    return [
+        case.draft(
+            e.RemovalCarriedOut, order_version=order.version, at=case.command.at, age=age, asks=questions
+        )
+    ]
+
+
 def annul_removal(case: Case) -> list[Draft]:
     """The removal falls; a provisional stay begins (law 02-03, article 24)."""
     order = removal.in_force(case.situation)

@@ -14,7 +14,7 @@ from permits_engine.domain.majority import is_minor
 from permits_engine.domain.permit import Permit
 from permits_engine.domain.policy import Policy, Value
 
-PERSONAL = frozenset({"order_removal"})
+PERSONAL = frozenset({"order_removal", "carry_out_removal"})
 """Commands whose decision depends on facts about the person, which may have been recorded elsewhere."""
 ON_TITLES = frozenset({"issue_permit", "refuse_application", "renew_permit", "revoke_permit"})
 """Commands that do where the law reserves the kind of title, or the title hangs on somebody else's."""

@@ -150,6 +150,7 @@ _COMMANDS: dict[type[e.Event], str] = {
     e.FactNoted: "record_fact",
     e.RemovalOrdered: "order_removal",
     e.RemovalAnnulled: "annul_removal",
+    e.RemovalCarriedOut: "carry_out_removal",
     e.EntryBanned: "order_entry_ban",
     e.EntryBanLifted: "lift_entry_ban",
 }
@@ -245,6 +246,7 @@ _FIELDS: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
         "notified_at": x.notified_at,
         "reasons": _words(x) or None,
     },
+    e.RemovalCarriedOut: lambda x: {"at": x.at},
     e.RemovalAnnulled: lambda x: {"reasons": _words(x) or None},
     e.EntryBanned: lambda x: {"until": x.until, "observations": _words(x), **_reasons(x)},
     e.EntryBanLifted: lambda x: {"reasons": _words(x)},

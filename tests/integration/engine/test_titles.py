@@ -41,7 +41,11 @@ def test_a_refusal_of_a_woman_departs_from_july_2014_on(office: Office) -> None:
     assert "departs_from" not in last(office, before)
     assert last(office, after)["relaxed"] == ["women"]
     assert "departs_from" not in last(office, his)
-    assert last(office, his)["asks"] == ["unaccompanied_minors"]
+    assert "asks" not in last(office, his)  # of age, and so no unaccompanied minor
+    young = refused(
+        office, "regularisation-2014", "R5", "2014-06-02", "2014-07-01", sex="M", birth_date="1999-01-01"
+    )
+    assert last(office, young)["asks"] == ["unaccompanied_minors"]
     assert "relaxed for women" in office.engine.explain(after)["warning"]
     assert [row["permit_id"] for row in office.engine.departures()] == [after]
 

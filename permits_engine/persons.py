@@ -1,0 +1,60 @@
+"""Commands about persons: made known, changed, and said to be one and the same."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from permits_engine import fields as f
+from permits_engine.command import Command
+from permits_engine.fields import Day, Identity, Line, Sex, Text
+
+
+class _Person(Command):
+    family_name: Line
+    given_names: Line
+    birth_date: Day
+    sex: Sex
+    nationality: f.Nationality
+    language: f.Language
+    email: f.Email | None = None
+    phone: f.Phone | None = None
+    address: f.Address | None = None
+    prefers: Literal["email", "phone"] | None = None
+
+
+class RegisterHolder(_Person):
+    """Make a person known; gives the ``holder_id``."""
+
+    holder_id: Identity | None = None
+
+
+class UpdateHolder(Command):
+    """Change what is known about a person; only the fields given change."""
+
+    holder_id: Identity
+    family_name: Line | None = None
+    given_names: Line | None = None
+    birth_date: Day | None = None
+    sex: Sex | None = None
+    nationality: f.Nationality | None = None
+    language: f.Language | None = None
+    email: f.Email | None = None
+    phone: f.Phone | None = None
+    address: f.Address | None = None
+    prefers: Literal["email", "phone"] | None = None
+
+
+class LinkHolders(Command):
+    """Say that two holders are one person; each keeps their own files, key and history."""
+
+    holder_id: Identity
+    other_id: Identity
+    reason: Text
+
+
+class UnlinkHolders(Command):
+    """Say that two linked holders are two persons after all."""
+
+    holder_id: Identity
+    other_id: Identity
+    reason: Text

@@ -1,0 +1,54 @@
+"""Commands about the person behind a file: facts, removal, and the ban on coming back."""
+
+from __future__ import annotations
+
+from permits_engine.command import _OnPermit
+from permits_engine.fields import Code, Day, Identity, Instant, Line, Text
+
+
+class RecordFact(_OnPermit):
+    """Record a fact about the holder, with its evidence and from when until when it is valid.
+
+    ``of`` is the file of the family member on whose title this one hangs, where the fact is such a tie.
+    """
+
+    kind: Code
+    since: Day
+    until: Day | None = None
+    evidence: Text
+    of: Identity | None = None
+
+
+class OrderRemoval(_OnPermit):
+    """Order the holder's removal, notified at an instant."""
+
+    ground: Line
+    notified_at: Instant
+    reasons: Text | None = None
+
+
+class CarryOutRemoval(_OnPermit):
+    """Bring the person to the border at an instant, once the hours to appeal and any appeal are over."""
+
+    at: Instant
+
+
+class AnnulRemoval(_OnPermit):
+    """Annul the removal that is in force."""
+
+    reasons: Text | None = None
+
+
+class OrderEntryBan(_OnPermit):
+    """Forbid the holder's return until a day, apart from the removal and after hearing them."""
+
+    until: Day
+    observations: Text
+    reasons_in_fact: Text
+    reasons_in_law: Text
+
+
+class LiftEntryBan(_OnPermit):
+    """Lift the ban on coming back that stands."""
+
+    reasons: Text
