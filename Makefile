@@ -24,13 +24,14 @@ export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-xes torture check lint types walls docs lock bench dist clean
+.PHONY: help demo test test-browser test-xes torture check lint types walls docs lock bench dist clean
 
 help:
 	@echo "make demo     run a demonstration into $(OUT)/ (SCALE=$(SCALE) SEED=$(SEED) OUT=$(OUT))"
 	@echo "make portal   the example portal on the store in $(OUT)/, http://127.0.0.1:$(PORT)"
 	@echo "make check    the quick look: lint, types, walls and the unit tests"
 	@echo "make test     everything: lint, types, walls and all tests, on SQLite and PostgreSQL"
+	@echo "make test-browser  the pages in a real browser (chromium), at the width of a telephone and of a desk"
 	@echo "make test-xes the event log of permits export read back by pm4py, in an environment of its own"
 	@echo "make torture  daemons killed and frozen for minutes; prints what it measured"
 	@echo "make docs     generated sections and outputs of README and docs/, made anew"
@@ -102,6 +103,13 @@ $(XES)/.made: requirements/xes.txt | $(VENV)/.made
 test-xes: $(VENV)/.dev $(XES)/.made
 	@echo "==> pm4py reads the event log"
 	@PERMITS_PM4PY="$(abspath $(XES))/bin/python" $(BIN)/python -m pytest -q -m xes tests/xes
+
+test-browser: $(VENV)/.dev
+	@$(BIN)/python -c "import sys; from tests.browser.chromium import found; sys.exit(found() is None)" || { \
+	  echo "make test-browser needs chromium: install it (apt-get install chromium), or name it in PERMITS_CHROMIUM" >&2; \
+	  exit 1; }
+	@echo "==> the pages in a browser"
+	@$(BIN)/python -m pytest -q -m browser tests/browser
 
 torture: $(VENV)/.dev
 	@echo "==> torture"

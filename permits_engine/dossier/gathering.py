@@ -100,10 +100,11 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
 
 def _notices(engine: Engine, unit: Unit, permit_id: str, opened: bool) -> list[dict[str, Any]]:
     rows = queries.messages(unit, permit_id=permit_id, limit=None)
-    return [
+    found = [
         {**row, "events": messages.history_of(engine.executor, unit, row["notice_id"], opened=opened)}
-        for row in sorted(rows, key=lambda row: (row["due_on"], row["notice_id"]))
+        for row in rows
     ]
+    return sorted(found, key=lambda notice: int(notice["events"][0]["position"]))
 
 
 def _discreet(event: dict[str, Any]) -> dict[str, Any]:

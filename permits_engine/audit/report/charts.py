@@ -166,8 +166,10 @@ def _limits(
     for at, row in enumerate(rows):
         if row.limit is None:
             continue
-        x, top = left + row.limit * scale, head + at * height
-        shapes.append(Shape("line", "limit", (x, top, x, top + height)))
+        x, top, bottom = left + row.limit * scale, head + at * height, head + (at + 1) * height
+        # On a telephone the words of the row stand above its bar, where no line should cross them.
+        top += 0 if width == WIDE else 21
+        shapes.append(Shape("line", "limit", (x, top, x, bottom)))
         if not told:
             end = x + len(says) * _LETTER / 2 > width
             shapes.append(Shape("text", "limit-says end" if end else "limit-says middle", (x, 12), says))
