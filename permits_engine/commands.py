@@ -140,6 +140,10 @@ class RefuseApplication(_OnPermit):
     reasons_in_law: Text
 
 
+class ReopenExamination(_OnPermit):
+    """Examine a refused application again under rules that would now accept it."""
+
+
 class RequestRenewal(_OnPermit):
     """Ask for a renewal."""
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from permits_engine import commands as c
 from permits_engine.adopted import Adopted
 from permits_engine.domain import events as e
+from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.policy import Policy
+from permits_engine.execution import Executor
+from permits_engine.outcomes import Outcome
 from permits_engine.policy_files import PARTS, compile_text, completed, documents
-from permits_engine.replay import comparing, control, replaying
+from permits_engine.replay import comparing, control, reexamining, replaying
 from permits_engine.replay.comparing import WhatIf
 from permits_engine.replay.deciding import Again
 from permits_engine.replay.inputs import day_of
 from permits_engine.replay.parquet import ParquetSource
+from permits_engine.replay.reexamining import Reexamined, Where
 from permits_engine.replay.running import Hands
 from permits_engine.replay.sources import Source, StoreSource
 from permits_engine.store import history
@@ -27,6 +32,14 @@ class Reviews:
 
     database: Database
     adopted: Adopted
+    executor: Executor
+
+    if TYPE_CHECKING:
+
+        def execute_many(
+            self, commands: Iterable[c.Command], *, actor: e.Actor | None = None
+        ) -> Iterator[Outcome | PermitsError]:
+            """Of the deciding half of the façade."""
 
     def replay(
         self,
@@ -64,6 +77,75 @@ class Reviews:
         """
         source, name = self._source(parquet)
         return what_if(source, name, policy, until, Hands(workers, dask), state=state, progress=progress)
+
+    def reexamine(
+        self,
+        policy: str,
+        where: Mapping[str, str] | None = None,
+        *,
+        on: date | None = None,
+        workers: int = 1,
+        state: str | Path | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Reexamined:
+        """The refused applications that a policy text would accept on a day (default: today).
+
+        ``where`` narrows them by attributes (``category``, ``criterion``, ``nationality``, ``sex``,
+        ``prefecture``, with commas) and days (``filed_from``, ``filed_to``, ``refused_from``, ``refused_to``).
+        """
+        source, name = self._source()
+        text, other = whole(source, policy)
+        return reexamining.reexamine(
+            source,
+            name,
+            text,
+            Where.parse(where or {}),
+            on or self.executor.today(other),
+            hands=Hands(workers),
+            state=state,
+            progress=progress,
+        )
+
+    def reopen(
+        self,
+        found: Reexamined,
+        policy: str,
+        *,
+        actor: e.Actor,
+        on: date | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> dict[str, int]:
+        """Open the applications found again, in batches that each commit; what was opened already is passed over.
+
+        The text must be the one in use: its digest and rules are the basis of each event. Gives how many were
+        opened, and how many were not by their error. Raises ``policy.none_in_force``.
+        """
+        text, other = whole(self._source()[0], policy)
+        with self.database.read() as unit:
+            current = self.adopted.current(unit, other.jurisdiction)
+        if current.digest != other.digest:
+            raise error(
+                "policy.none_in_force",
+                f"the text is not the one in use in {other.jurisdiction}; adopt it first: permits policy adopt FILE",
+                jurisdiction=other.jurisdiction,
+                digest=other.digest,
+            )
+        del text
+        commands = (
+            c.ReopenExamination(
+                permit_id=each.permit_id,
+                on=on,
+                command_id=f"reexamine/{other.digest[:16]}/{each.permit_id}/{each.decision_version}",
+            )
+            for each in found.accepted
+        )
+        done = {"opened": 0}
+        for number, outcome in enumerate(self.execute_many(commands, actor=actor), 1):
+            name = outcome.code if isinstance(outcome, PermitsError) else "opened"
+            done[name] = done.get(name, 0) + 1
+            if progress is not None:
+                progress(number, len(found.accepted))
+        return done
 
     # --- control across permits ---
 

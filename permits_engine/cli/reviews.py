@@ -181,6 +181,73 @@ def what_if(
         _tell_what_if(plain, by)
 
 
+def reexamine(
+    policy: Annotated[
+        str, typer.Option("--policy", metavar="FILE", help="The policy text under which they are looked at.")
+    ],
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="KEY=A,B",
+            help="category, criterion, nationality, sex or prefecture; filed_from, filed_to, refused_from, "
+            "refused_to; may be given several times.",
+        ),
+    ] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Open each again, as events; the text must be the one in use.")
+    ] = False,
+    on: Annotated[str | None, typer.Option("--on", metavar="D", help="The legal day [today].")] = None,
+    workers: Workers = 1,
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Refused files that another policy would now accept.
+
+    With --record each is opened again in batches; stopped and run again it goes on, and opens nothing twice.
+    """
+    import msgspec
+
+    from permits_engine.cli.progress import bar
+    from permits_engine.policy_files import read_file
+
+    text, day, conditions = read_file(policy), day_of(on, "--on"), _conditions(where or [])
+    roles = ("hierarchy", "decider") if record else ("auditor", "administrator", "hierarchy", "decider")
+    with open_engine(*roles) as engine:
+        with bar("looking at refusals") as progress:
+            found = engine.reexamine(
+                text, conditions, on=day, workers=workers, state=state, progress=progress
+            )
+        done = None
+        if record:
+            actor = operator_now().acting("hierarchy", "decider")
+            with bar("opening again") as progress:
+                done = engine.reopen(found, text, actor=actor, on=day, progress=progress)
+    plain = {**msgspec.to_builtins(found), "recorded": done}
+    if output.result(plain, machine=json):
+        return
+    output.out(f"{found.looked_at} refused files looked at, {len(found.accepted)} would now be accepted")
+    for code, count in sorted(found.still.items()):
+        output.out(f"  {count} would not: {code}")
+    columns = ["permit_id", "office", "category", "criterion", "nationality", "sex", "filed_on", "refused_on"]
+    if found.accepted:
+        output.table([{name: getattr(each, name) for name in columns} for each in found.accepted])
+    if done is not None:
+        output.out(f"{done.pop('opened')} opened again")
+        for code, count in sorted(done.items()):
+            output.out(f"  {count} not: {code}")
+
+
+def _conditions(given: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in given:
+        name, sign, value = each.partition("=")
+        if not sign or not value.strip() or name.strip() in found:
+            raise invalid("--where", f"{each!r} is not KEY=VALUE, or comes twice; write criterion=R3,R4")
+        found[name.strip()] = value.strip()
+    return found
+
+
 def _tell_what_if(found: dict[str, Any], by: str | None) -> None:
     output.out(f"{found['files']} permits, of which {found['differ']} would have gone otherwise")
     output.table([_row(name, each) for name, each in found["figures"].items()])
@@ -258,3 +325,10 @@ def add_to(app: typer.Typer) -> None:
             "permits what-if --policy three-years.yaml --json",
         ),
     )(what_if)
+    app.command(
+        "reexamine",
+        epilog=examples(
+            "permits reexamine --policy widened.yaml --where category=regularisation-2014 --where criterion=R3,R4",
+            "permits reexamine --policy widened.yaml --where sex=F --record",
+        ),
+    )(reexamine)

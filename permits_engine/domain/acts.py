@@ -20,7 +20,7 @@ def lodge_application(case: Case) -> list[Draft]:
     """A first request and its receipt (law 02-03, article 8)."""
     c, holder = case.command, case.holder
     kind = case.rules.need("title.kind", case.on, case.scope())
-    receipt = _receipt(case, complete=not c.missing, timely=True, stage="application")
+    given = receipt(case, complete=not c.missing, timely=True, stage="application")
     lodged = case.draft(
         e.ApplicationLodged,
         holder_id=c.holder_id,
@@ -35,10 +35,11 @@ def lodge_application(case: Case) -> list[Draft]:
         age=holder.age,
         file_number=c.file_number,
     )
-    return [lodged, *receipt]
+    return [lodged, *given]
 
 
-def _receipt(case: Case, *, complete: bool, timely: bool, stage: str) -> list[Draft]:
+def receipt(case: Case, *, complete: bool, timely: bool, stage: str) -> list[Draft]:
+    """The receipt of a request, where the rules give one (law 02-03, article 8)."""
     scope = case.scope(stage=stage)
     given = case.rules.get("receipt.given", case.on, scope)
     if given == "complete_and_timely" and not (complete and timely):
@@ -54,14 +55,14 @@ def request_renewal(case: Case) -> list[Draft]:
     timely = until is None or case.on <= until
     expedited = not c.missing and timely and not s.proceedings
     expedited = expedited and bool(case.rules.get("renewal.expedited", case.on, case.scope(stage="renewal")))
-    receipt = _receipt(case, complete=not c.missing, timely=timely, stage="renewal")
+    given = receipt(case, complete=not c.missing, timely=timely, stage="renewal")
     requested = case.draft(
         e.RenewalRequested,
         missing=tuple(c.missing),
         track="expedited" if expedited else "standard",
         timely=timely,
     )
-    return [requested, *receipt]
+    return [requested, *given]
 
 
 def supply_documents(case: Case) -> list[Draft]:
@@ -71,7 +72,7 @@ def supply_documents(case: Case) -> list[Draft]:
     supplied = case.draft(e.DocumentsSupplied, documents=tuple(case.command.documents))
     completes = bool(request.missing) and not (s.outstanding(request) - set(case.command.documents))
     if completes and not any(r.request == request.version for r in s.permit.receipts):
-        return [supplied, *_receipt(case, complete=True, timely=s.is_timely(request), stage=request.kind)]
+        return [supplied, *receipt(case, complete=True, timely=s.is_timely(request), stage=request.kind)]
     return [supplied]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from permits_engine.domain import acts, appealing, family, guards, protection, removing, titles
+from permits_engine.domain import acts, appealing, family, guards, protection, removing, reopening, titles
 from permits_engine.domain.case import Case, Draft
 
 Guard = Callable[[Case], None]
@@ -106,6 +106,22 @@ TABLE: tuple[Move, ...] = (
         stage="application",
         guards=(guards.reasons_in_fact_and_law,),
         to=("refused",),
+    ),
+    Move(
+        "reopen_examination",
+        DECISION,
+        reopening.reopen_examination,
+        ("permit.examination_reopened", "permit.receipt_issued"),
+        title=frozenset({"none"}),
+        application=frozenset({"refused"}),
+        stage="application",
+        guards=(
+            reopening.later_than_refused,
+            reopening.criterion_listed,
+            guards.opinion_favourable,
+            titles.requirements,
+        ),
+        to=("under_review",),
     ),
     Move(
         "request_renewal",

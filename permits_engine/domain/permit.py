@@ -219,6 +219,12 @@ def _removal_annulled(p: Permit, version: int, x: e.RemovalAnnulled) -> None:
         request.reexamined_on = x.effective_on
 
 
+def _reopened(p: Permit, version: int, x: e.ExaminationReopened) -> None:
+    request = p.request(x.request)
+    if request is not None:
+        request.reexamined_on = x.effective_on
+
+
 def _nothing(p: Permit, version: int, x: e.Event) -> None:
     """The event is kept for the record and changes nothing that the fold needs."""
 
@@ -255,6 +261,7 @@ STEPS: dict[type[e.Event], Step] = {
     e.RemovalOrdered: _removal,
     e.RemovalAnnulled: _removal_annulled,
     e.RemovalCarriedOut: _removal_carried_out,
+    e.ExaminationReopened: _reopened,
     e.EntryBanned: _banned,
     e.EntryBanLifted: _ban_lifted,
     e.DependentLinked: _dependent,

@@ -161,6 +161,15 @@ class ImplicitlyGranted(Event, frozen=True, kw_only=True, omit_defaults=True):
     title_kind: str = "registration_card"
 
 
+class ExaminationReopened(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A refused application is examined again under rules that have widened since; the refusal is not annulled."""
+
+    NAME = "permit.examination_reopened"
+
+    request: int
+    decision_version: int
+
+
 class RenewalRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A renewal was asked for; ``track`` and ``timely`` are as on the day of filing."""
 

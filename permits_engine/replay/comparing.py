@@ -174,7 +174,7 @@ def _office(offices: list[tuple[date, str]], on: date) -> str:
 
 def part_compared(source: Source, part: Part, *, text: str, until: date) -> WhatIf:
     """Compare every file of a part."""
-    policy, told = _policy(text), WhatIf()
+    policy, told = compiled(text), WhatIf()
     for file in source.files(part, notices=True):
         first = file.history[0][1]
         if not isinstance(first, e.ApplicationLodged) or first.jurisdiction != policy.jurisdiction:
@@ -187,7 +187,8 @@ def part_compared(source: Source, part: Part, *, text: str, until: date) -> What
 _compiled: dict[str, Policy] = {}
 
 
-def _policy(text: str) -> Policy:
+def compiled(text: str) -> Policy:
+    """A policy text, compiled once for all parts of a run."""
     found = _compiled.get(text)
     if found is None:
         _compiled.clear()
@@ -207,7 +208,7 @@ def what_if(
 ) -> WhatIf:
     """A whole history beside what it would have been under a policy text, until a legal day."""
     run = Run(
-        f"what-if {_policy(text).digest} {until}", name, source, WhatIf(), WhatIf.add,
+        f"what-if {compiled(text).digest} {until}", name, source, WhatIf(), WhatIf.add,
         hands=hands, state=state, progress=progress,
     )  # fmt: skip
     return run.resumed(WhatIf).over(partial(part_compared, text=text, until=until))

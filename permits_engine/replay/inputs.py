@@ -100,7 +100,9 @@ def _belongs(first: e.Event, before: e.Event, event: e.Event) -> bool:
     if event.correlation_id != first.correlation_id:
         return False
     if isinstance(event, e.ReceiptIssued):
-        return isinstance(before, e.ApplicationLodged | e.RenewalRequested | e.DocumentsSupplied)
+        return isinstance(
+            before, e.ApplicationLodged | e.RenewalRequested | e.DocumentsSupplied | e.ExaminationReopened
+        )
     if isinstance(event, e.Reinstated | e.RemovalAnnulled):
         return isinstance(before, e.AppealDecided) and before.effective_on == event.effective_on
     if isinstance(event, e.Corrected):
@@ -135,6 +137,7 @@ _COMMANDS: dict[type[e.Event], str] = {
     e.OpinionRecorded: "record_opinion",
     e.Issued: "issue_permit",
     e.Refused: "refuse_application",
+    e.ExaminationReopened: "reopen_examination",
     e.Renewed: "renew_permit",
     e.RenewalRefused: "refuse_renewal",
     e.Revoked: "revoke_permit",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from permits_engine.policy_files import packaged
-from tests.e2e.command_line import COUNTER, DECIDER, Cli
+from tests.e2e.command_line import COUNTER, DECIDER, WHY, Cli
 
 
 def test_replay_says_that_every_decision_is_what_it_was(cli: Cli) -> None:
@@ -117,3 +117,28 @@ def test_audit_tells_what_officers_did_and_how_well(cli: Cli) -> None:
     )
     cli.monkeypatch.setenv("PERMITS_OPERATOR_ROLES", "counter@MA-RAB")
     assert cli("audit", "--json").error["code"] == "actor.not_competent"
+
+
+def test_reexamine_finds_refusals_and_opens_them_again(cli: Cli, tmp_path: Path) -> None:
+    """Listed under a text, opened once it is in use, and found no more."""
+    permit_id = cli.application()
+    refusal = {"command": "refuse_application", "on": "2017-02-10", "actor": DECIDER, **WHY}
+    cli.did({**refusal, "permit_id": permit_id})
+    text = packaged("MA")
+    at = text.index("name: opinion.required")
+    widened = tmp_path / "widened.yaml"
+    widened.write_text(text[:at] + text[at:].replace("value: true", "value: false", 1))
+    asked = ("reexamine", "--policy", str(widened), "--where", "criterion=R5", "--where", "sex=F")
+    found = cli.ok(*asked, "--json").json
+    assert [each["permit_id"] for each in found["accepted"]] == [permit_id]
+    assert (found["looked_at"], found["still"], found["recorded"]) == (1, {}, None)
+    assert permit_id in cli.ok(*asked).out
+    assert cli(*asked, "--record", "--json").error["code"] == "policy.none_in_force"
+    cli.ok("policy", "adopt", str(widened))
+    assert "1 opened again" in cli.ok(*asked, "--record").out
+    assert cli.ok("show", permit_id, "--json").json["application_status"] == "under_review"
+    assert cli.ok(*asked, "--record", "--json").json["recorded"] == {"opened": 0}
+    assert cli("reexamine", "--policy", str(widened), "--where", "criterion", "--json").code == 2
+    cli.monkeypatch.setenv("PERMITS_OPERATOR_ROLES", "auditor")
+    assert cli(*asked, "--record", "--json").error["code"] == "actor.not_competent"
+    assert cli.ok(*asked, "--json").json["accepted"] == []
