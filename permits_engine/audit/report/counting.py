@@ -13,6 +13,7 @@ from permits_engine.audit.exports.source import Stream, streams
 from permits_engine.audit.report.tallies import Account, Delays, count
 from permits_engine.audit.signing import origin_of
 from permits_engine.domain import events as e
+from permits_engine.domain.departure import kind_of
 from permits_engine.domain.parts import Appeal, Decision, Request, Term
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy, count_of
@@ -124,6 +125,10 @@ def _permit(
         _appeal(account, within, appeal)
     _reminded(account, within, s, reminders.get(permit.permit_id, []))
     _endings(account, within, permit, s)
+    for _, event in events:
+        departs = getattr(event, "departs_from", None)
+        if departs is not None and within(event.effective_on):
+            count(account.departures, permit.prefecture(event.effective_on), kind_of(departs))
 
 
 class _Within:

@@ -9,6 +9,7 @@ from permits_engine.audit.report import charts
 from permits_engine.audit.report.charts import Bar, Chart, Range
 from permits_engine.audit.report.speech import Speech
 from permits_engine.audit.report.tallies import CLOCKS, OUTCOMES, Account, Delays, Table, total
+from permits_engine.domain.departure import KINDS
 
 MOST_ROWS = 12
 """Rows of a chart; the smaller groups stand together in one more, in the table as well."""
@@ -36,6 +37,10 @@ _STYLES = {
     "lost_by_absence": "open",
     "revoked": "refused",
     "closed": "granted",
+    "shorter_term": "granted_on_appeal",
+    "due_as_of_right": "refused",
+    "relaxed": "open",
+    "other_title": "granted",
 }
 """The colours: what went well, what did not, what is open, and one more."""
 
@@ -84,6 +89,7 @@ class Sections:
             self._section("appeals", [self._appeals()]),
             self._section("reminders", [self._reminders()]),
             self._section("endings", [self._lapses(), self._endings()]),
+            self._section("departures", [self._departures()]),
         ]
 
     def _section(self, name: str, figures: Sequence[Figure | None]) -> Section:
@@ -312,6 +318,18 @@ class Sections:
         if not any(set(counts) - {"lapsed"} for counts in table.values()):
             return None  # the chart before it says it all
         return self._simple("endings", "", self.say("year"), sorted(table.items()), _ENDINGS, "endings")
+
+    def _departures(self) -> Figure | None:
+        table = self.account.departures
+        if not table:
+            return None
+        sums = total(table.values(), KINDS)
+        take = self.say("takes", "departures", decisions=sum(sums.values()), shorter=sums["shorter_term"])
+        rows = [(self._office(code), counts) for code, counts in _ordered(table, None)]
+        if len(rows) > MOST_ROWS + 1:
+            rest = total((counts for _, counts in rows[MOST_ROWS:]), KINDS)
+            rows = [*rows[:MOST_ROWS], (self.say("others", count=len(rows) - MOST_ROWS), rest)]
+        return self._simple("departures", take, self.say("delay", "office"), rows, KINDS, "departures")
 
     def _simple(
         self,

@@ -89,6 +89,7 @@ class Account(msgspec.Struct):
     terms: dict[str, int] = msgspec.field(default_factory=dict)
     lapses: Table = msgspec.field(default_factory=dict)
     endings: Table = msgspec.field(default_factory=dict)
+    departures: Table = msgspec.field(default_factory=dict)
     operations: dict[str, Table] = msgspec.field(default_factory=dict)
 
     @property

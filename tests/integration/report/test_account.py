@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,3 +152,15 @@ def test_titles_end_in_other_ways(office: Office, name: str, kind: str) -> None:
     }
     office.do(name, "2017-05-02", permit_id=permit_id, **fields[kind])
     assert office.engine.account().endings == {"2017": {kind: 1}}
+
+
+def test_decisions_that_depart_from_the_law_are_counted_by_office(office: Office, tmp_path: Path) -> None:
+    """A refugee's card of one year is in the account and on its page; nobody was stopped from recording it."""
+    permit_id = office.application(category="refugee", criterion=None)
+    office.do("issue_permit", "2017-02-01", permit_id=permit_id, term="P1Y")
+    assert office.engine.account().departures == {"MA-RAB": {"shorter_term": 1}}
+    assert office.engine.account(year=2018).departures == {}
+    for language, said in (("en", "depart"), ("fr", "écartent"), ("ar", "تخالف")):
+        page = tmp_path / f"{language}.html"
+        office.engine.report(page, language=language)
+        assert said in page.read_text(encoding="utf-8")
