@@ -9,6 +9,9 @@ PERMITS ?= 100000
 # `make lock UPGRADE=--upgrade` takes the newest versions instead of keeping the locked ones.
 UPGRADE ?=
 PYTEST_WORKERS ?= 2
+# The simulated world: how many seeds, and the first of them.
+N    ?= 1000
+FROM ?= 1
 
 ifeq ($(origin PYTHON),undefined)
 PYTHON := $(shell if python3.11 -c "" 2>/dev/null; then echo python3.11; else echo python3; fi)
@@ -24,7 +27,7 @@ export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-browser test-xes torture check lint types walls docs lock bench dist clean
+.PHONY: help demo test test-browser test-xes torture simulate simulate-many fuzz check lint types walls docs lock bench dist clean
 
 help:
 	@echo "make demo     run a demonstration into $(OUT)/ (SCALE=$(SCALE) SEED=$(SEED) OUT=$(OUT))"
@@ -34,6 +37,8 @@ help:
 	@echo "make test-browser  the pages in a real browser (chromium), at the width of a telephone and of a desk"
 	@echo "make test-xes the event log of permits export read back by pm4py, in an environment of its own"
 	@echo "make torture  daemons killed and frozen for minutes; prints what it measured"
+	@echo "make simulate one seed of the simulated world over ten years (SEED=$(SEED); DAYS= HOLDERS= START=)"
+	@echo "make simulate-many  a thousand short seeds (N=$(N), from SEED=$(FROM) on; MINUTES= to end earlier)"
 	@echo "make docs     generated sections and outputs of README and docs/, made anew"
 	@echo "make bench    the benchmarks, into docs/performance.md (EVENTS=$(EVENTS) PERMITS=$(PERMITS))"
 	@echo "make dist     the wheel and the source archive, in dist/"
@@ -114,6 +119,17 @@ test-browser: $(VENV)/.dev
 torture: $(VENV)/.dev
 	@echo "==> torture"
 	@$(BIN)/python -m pytest -q -s -m torture tests
+
+# A failing seed names the day, what came before it, and this command.
+simulate: $(VENV)/.dev
+	@echo "==> simulated world, seed $(SEED)"
+	@$(BIN)/python -m tests.simulation --seed $(SEED) $(if $(DAYS),--days $(DAYS)) \
+	  $(if $(HOLDERS),--holders $(HOLDERS)) $(if $(START),--start $(START))
+
+simulate-many: $(VENV)/.dev
+	@echo "==> simulated world, $(N) seeds"
+	@$(BIN)/python -m tests.simulation --many $(N) --seed $(FROM) $(if $(DAYS),--days $(DAYS)) \
+	  $(if $(HOLDERS),--holders $(HOLDERS)) $(if $(MINUTES),--minutes $(MINUTES)) --workers $(PYTEST_WORKERS)
 
 check: lint types walls
 	@echo "==> unit tests"

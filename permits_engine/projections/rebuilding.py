@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -138,7 +139,7 @@ def _permits(unit: Unit, executor: Any, ids: list[str], report: Report, check: b
                 park(unit, stream, problem.message, executor.now())
             continue
         if check:
-            _compare(live.get(stream), permit, policy, report)
+            _compare(live.get(stream), permit, policy, report, partial(_adoptions, unit, executor, policy))
         else:
             rows.append(row)
     if rows:
@@ -154,14 +155,21 @@ def park(unit: Unit, stream: str, reason: str, now: int) -> None:
     unit.run(_MARK, {"of": stream, "reason": reason})
 
 
-def _compare(live: dict[str, Any] | None, permit: Any, policy: Policy, report: Report) -> None:
+def _compare(
+    live: dict[str, Any] | None,
+    permit: Any,
+    policy: Policy,
+    report: Report,
+    adoptions: Callable[[], set[str]],
+) -> None:
     if live is None:
         report.differences.append({"permit_id": permit.permit_id, "missing": True})
         return
     day = date.fromisoformat(live["evaluated_on"])
     settled, fresh = row_of(permit, policy, day, settled=True), row_of(permit, policy, day)
     fields = [name for name in fresh if name != "next_due" and live[name] != fresh[name]]
-    if live["next_due"] not in (settled["next_due"], fresh["next_due"]) and not _earlier(live, fresh):
+    fits = live["next_due"] in (settled["next_due"], fresh["next_due"]) or _earlier(live, fresh)
+    if not fits and not _asked_again(live, adoptions):
         fields.append("next_due")
     if fields:
         report.differences.append(
@@ -170,6 +178,20 @@ def _compare(live: dict[str, Any] | None, permit: Any, policy: Policy, report: R
                 "fields": {name: {"live": live[name], "rebuilt": fresh[name]} for name in fields},
             }
         )
+
+
+def _adoptions(unit: Unit, executor: Any, policy: Policy) -> set[str]:
+    """The days on which policies were adopted, as an adoption writes them into rows."""
+    return {
+        datetime.fromtimestamp(record.recorded_at / 1_000_000, UTC).date().isoformat()
+        for record, _ in executor.adopted.every(unit, policy.jurisdiction)
+    }
+
+
+def _asked_again(live: dict[str, Any], adoptions: Callable[[], set[str]]) -> bool:
+    """Until the first pass after an adoption a row waits for that day, whatever the new rules say of days before."""
+    due: str | None = live["next_due"]
+    return due is not None and due >= live["evaluated_on"] and due in adoptions()
 
 
 def _earlier(live: dict[str, Any], fresh: dict[str, Any]) -> bool:

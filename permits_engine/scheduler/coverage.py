@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 
 from permits_engine.domain import events as e
 from permits_engine.domain import notice
 from permits_engine.domain.clocks import ONE_DAY
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.domain.permit import fold
+from permits_engine.domain.permit import Permit, fold
+from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
 from permits_engine.execution import Executor
 from permits_engine.outcomes import micros, moment
@@ -40,14 +41,17 @@ _IDS = Statement(
     .limit(bindparam("size"))
 )
 _PASSES = Statement(
-    select(scheduler_passes.c.on_day)
+    select(scheduler_passes.c.on_day, func.max(scheduler_passes.c.started_at))
     .where(scheduler_passes.c.on_day >= bindparam("first"), scheduler_passes.c.on_day <= bindparam("last"))
-    .distinct()
+    .group_by(scheduler_passes.c.on_day)
 )
 
 
 class Due(NamedTuple):
-    """A message that was due in the period, first on ``since`` and until ``until`` (inclusive)."""
+    """A message that was due in the period, first on ``since`` and until ``until`` (inclusive).
+
+    ``known`` is the moment at which what it follows from was recorded, in microseconds since the epoch.
+    """
 
     permit_id: str
     notice_id: str
@@ -55,6 +59,7 @@ class Due(NamedTuple):
     office: str
     since: date
     until: date
+    known: int
 
 
 class Report(msgspec.Struct):
@@ -80,12 +85,16 @@ LATE = timedelta(days=5)
 """The longest row of holidays and nights after which a letter is still in time."""
 
 
+Adoptions = list[tuple[int, Policy]]
+
+
 class Coverage:
     """Accounts for the messages of a period."""
 
     def __init__(self, database: Database, executor: Executor) -> None:
         self.database = database
         self.executor = executor
+        self._adopted: dict[str, Adoptions] = {}
 
     def report(self, first: date, last: date) -> Report:
         """The account from one day to another, both inclusive; raises ``input.invalid``."""
@@ -93,7 +102,8 @@ class Coverage:
             raise invalid("to", f"{last} lies before {first}")
         report = Report(first, last)
         with self.database.read() as unit:
-            ran = {date.fromisoformat(row[0]) for row in unit.all(_PASSES, _bounds(first, last + LATE))}
+            passes = unit.all(_PASSES, _bounds(first, last + LATE))
+            ran = {date.fromisoformat(day): int(started) for day, started in passes}
             held = pauses.pauses(unit)
         after = ""
         while True:
@@ -105,7 +115,7 @@ class Coverage:
                 self._batch(unit, ids, report, ran, held)
 
     def _batch(
-        self, unit: Unit, ids: Sequence[str], report: Report, ran: set[date], held: list[dict[str, Any]]
+        self, unit: Unit, ids: Sequence[str], report: Report, ran: dict[date, int], held: list[dict[str, Any]]
     ) -> None:
         found: list[Due] = []
         for permit_id, records in history.streams(unit, ids).items():
@@ -119,24 +129,34 @@ class Coverage:
             report.due += 1
             _account(report, each, streams.get(each.notice_id, ()), ran, held)
 
+    def _adoptions(self, unit: Unit, jurisdiction: str) -> Adoptions:
+        """The policies of a jurisdiction, each with the moment of its adoption."""
+        found = self._adopted.get(jurisdiction)
+        if found is None:
+            adopted = self.executor.adopted.every(unit, jurisdiction)
+            found = self._adopted[jurisdiction] = [(record.recorded_at, policy) for record, policy in adopted]
+        return found
+
     def _due(
         self, unit: Unit, permit_id: str, records: Sequence[StoredRecord], first: date, last: date
     ) -> Iterator[Due]:
         """The messages that became due in the period, by what was known on each day."""
-        policy = self.executor.adopted.current(unit, _jurisdiction(records))
-        zone = ZoneInfo(policy.calendar.time_zone)
+        adoptions = self._adoptions(unit, _jurisdiction(records))
+        zone = ZoneInfo(adoptions[-1][1].calendar.time_zone)
         before: set[str] = set()
         seen: dict[str, Due] = {}
         day = first - ONE_DAY  # what was due already is the account of an earlier period
         while day <= last:
             known, more = _known(records, day, zone)
+            adopted_at, policy, another = _in_use(adoptions, day, zone)
             following = last + ONE_DAY
             due: list[notice.Notice] = []
             if known:
-                s = Situation(_folded(permit_id, known), day, policy.at(day))
+                permit = _folded(permit_id, known)
+                s = Situation(permit, day, policy.at(day))
                 due, later = notice.outlook(s)
                 following = min(following, later or following)
-            following = max(min(following, more or following), day + ONE_DAY)
+            following = max(min(following, more or following, another or following), day + ONE_DAY)
             if day < first:
                 following = first
             for each in due:
@@ -144,18 +164,56 @@ class Coverage:
                 if day < first:
                     before.add(notice_id)
                 elif notice_id not in before:
-                    since = seen[notice_id].since if notice_id in seen else day
-                    until = following - ONE_DAY
-                    seen[notice_id] = Due(permit_id, notice_id, each, s.prefecture, since, until)
+                    earlier = seen.get(notice_id)
+                    since = earlier.since if earlier else day
+                    at = earlier.known if earlier else max(known[-1].recorded_at, adopted_at)
+                    until = _until(permit, policy, each, day, following - ONE_DAY)
+                    seen[notice_id] = Due(permit_id, notice_id, each, s.prefecture, since, until, at)
             day = following
         yield from seen.values()
+
+
+def _in_use(adoptions: Adoptions, day: date, zone: ZoneInfo) -> tuple[int, Policy, date | None]:
+    """Since when which policy was in use by the end of a day, and the next day on which another was adopted."""
+    end = _end(day, zone)
+    number = max(sum(at < end for at, _ in adoptions), 1)
+    at, policy = adoptions[number - 1]
+    rest = adoptions[number:]
+    return at, policy, moment(rest[0][0]).astimezone(zone).date() if rest else None
+
+
+def _end(day: date, zone: ZoneInfo) -> int:
+    return micros(datetime.combine(day + ONE_DAY, time(), zone))
+
+
+def _until(permit: Permit, policy: Policy, what: notice.Notice, since: date, until: date) -> date:
+    """The last day on which a message is due, of those until which nothing else happens to the file."""
+    key = what.key(permit.permit_id)
+    outside = until
+    while not _is_due(permit, policy, key, until):
+        # It ended by itself in between, as at its deadline: there is one day after which it is due no more.
+        outside, until = until, since + (until - since) // 2
+        if until == since:
+            break
+    while (outside - until).days > 1:
+        middle = until + (outside - until) // 2
+        if _is_due(permit, policy, key, middle):
+            until = middle
+        else:
+            outside = middle
+    return until
+
+
+def _is_due(permit: Permit, policy: Policy, key: str, day: date) -> bool:
+    found = notice.due(Situation(permit, day, policy.at(day)))
+    return any(each.key(permit.permit_id) == key for each in found)
 
 
 def _known(
     records: Sequence[StoredRecord], day: date, zone: ZoneInfo
 ) -> tuple[list[StoredRecord], date | None]:
     """What was recorded by the end of a day, and the next day on which something more was."""
-    end = micros(datetime.combine(day + ONE_DAY, time(), zone))
+    end = _end(day, zone)
     known = [record for record in records if record.recorded_at < end]
     rest = records[len(known) :]
     return known, moment(rest[0].recorded_at).astimezone(zone).date() if rest else None
@@ -175,7 +233,7 @@ def _account(
     report: Report,
     each: Due,
     records: Sequence[StoredRecord],
-    ran: set[date],
+    ran: dict[date, int],
     held: list[dict[str, Any]],
 ) -> None:
     events = [(record, codec.decode(record.name, record.payload)) for record in records]
@@ -206,7 +264,7 @@ UNEXPLAINED = frozenset({"never_claimed"})
 """Reasons that are none."""
 
 
-def _reason(each: Due, events: Sequence[e.Event], ran: set[date], held: list[dict[str, Any]]) -> str:
+def _reason(each: Due, events: Sequence[e.Event], ran: dict[date, int], held: list[dict[str, Any]]) -> str:
     """Why a message that was due has not left."""
     if events:
         last = events[-1]
@@ -217,7 +275,7 @@ def _reason(each: Due, events: Sequence[e.Event], ran: set[date], held: list[dic
         return "paused" if _paused(each, held) else "waiting"
     days = {each.since + timedelta(days=n) for n in range((each.until - each.since).days + 1)}
     # A later tier of the same deadline, or the end of what it was about, came before any pass.
-    return "no_pass_ran" if not days & ran else "never_claimed"
+    return "never_claimed" if any(ran.get(day, 0) > each.known for day in days) else "no_pass_ran"
 
 
 def _paused(each: Due, held: list[dict[str, Any]]) -> bool:

@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from permits_engine import PermitsError
+from permits_engine.policy_files import packaged
 from permits_engine.scheduler.passes import preview, run_pass, sink_routes
 from permits_engine.store.database import Statement
 from tests.integration.engine.conftest import DECIDER, Office
@@ -40,6 +41,27 @@ def test_rows_follow_the_acts_of_offices_and_clock(office: Office) -> None:
     assert (row["permit_id"], row["valid_until"]) == (permit_id, "2021-01-31")
     [count] = office.engine.results(("nationality", "sex", "outcome"))
     assert count == {"nationality": "SEN", "sex": "F", "outcome": "granted", "applications": 1}
+
+
+def test_rows_that_wait_for_the_first_pass_after_an_adoption_are_no_difference(office: Office) -> None:
+    """Found by the simulated world (seed 4): a reminder that only the new rules know was due on the day on which the
+    row was settled; the row waits for the day of the adoption, which a check took for a fault. Later is one."""
+    permit_id = office.title()
+    office.at("2017-10-20")
+    run_pass(office.engine, sink_routes()[0], on=date(2017, 10, 20))
+    office.at("2017-10-25")
+    office.engine.adopt(packaged("MA").replace("[P90D, P60D,", "[P120D, P90D, P60D,"))
+    assert office.engine.find()[0]["next_due"] == "2017-10-25"
+    assert office.engine.rebuild(check=True).differences == []
+    with office.engine.database.write() as unit:
+        unit.run(Statement("UPDATE permits SET next_due = '2017-10-28'"))
+    [difference] = office.engine.rebuild(check=True).differences
+    assert (difference["permit_id"], list(difference["fields"])) == (permit_id, ["next_due"])
+    office.engine.rebuild("permits")
+    office.at("2017-10-28")
+    routes, sink = sink_routes()
+    run_pass(office.engine, routes, on=date(2017, 10, 28))
+    assert [letter.tier for letter in sink.letters] == ["P120D"]
 
 
 def test_a_rebuild_makes_lost_rows_again(office: Office) -> None:

@@ -12,6 +12,7 @@ import pytest
 from permits_engine import Engine
 from permits_engine.domain.errors import PermitsError
 from permits_engine.scheduler.daemon import Setup, once
+from permits_engine.scheduler.delivery.channel import DeliveryError
 from permits_engine.scheduler.reconciler import Pass
 from permits_engine.scheduler.routes import Routes
 from permits_engine.testing.clock import FakeClock
@@ -29,8 +30,8 @@ class Machine:
         self.clock = clock
         self.post = Post()
 
-    def once(self, *, brake: int | None = 10_000, release: bool = False) -> Pass:
-        routes = Routes(self.post, self.post, offices={"MA-RAB": "office@example.org"})
+    def once(self, *, brake: int | None = 10_000, release: bool = False, digests: bool = False) -> Pass:
+        routes = Routes(self.post, self.post, offices={"MA-RAB": "office@example.org"}, digests=digests)
         setup = Setup(routes, 60, 30, brake)
         return once(self.engine, setup, holder="test", release=release)
 
@@ -157,3 +158,19 @@ def test_a_machine_and_a_database_that_disagree_about_the_time(postgresql_url: s
         assert machine.braked() == "clocks_differ"
         clock.instant = datetime.now(UTC)
         machine.once()
+
+
+def test_a_clock_that_leapt_over_idle_days_sends_no_lists_to_offices(machine: Machine) -> None:
+    """Found by the simulated world (seed 4): nothing was due, so the pass ran unproven, and its list of the morning
+    would have pinned the wrong day on the history and stopped the passes of all the days before it."""
+    many_due(machine.engine, 1)
+    machine.post.answer = lambda letter: DeliveryError("550 no such user", permanent=True)
+    assert machine.once(digests=False).notices == {"failed": 1, "parked": 1}
+    machine.post.answer = lambda letter: None
+    before = machine.position()
+    machine.clock.instant += timedelta(days=4)
+    report = machine.once(digests=True)
+    assert (report.unproven, report.digests, machine.position()) == (True, 0, before)
+    machine.clock.instant -= timedelta(days=3)
+    report = machine.once(digests=True)
+    assert (report.unproven, report.digests) == (False, 1)

@@ -8,11 +8,14 @@ import pytest
 
 from permits_engine import RequestRenewal
 from permits_engine.domain.errors import InputError
+from permits_engine.policy_files import packaged
 from permits_engine.scheduler.coverage import Report
 from permits_engine.store.database import Statement
 from tests.integration.engine.conftest import COUNTER, Office
 from tests.integration.scheduler.conftest import Post, run
 from tests.integration.scheduler.test_outbox import refused
+
+REASONS = {"reasons_in_fact": "a finding", "reasons_in_law": "an article"}
 
 
 def account(office: Office, first: str, last: str) -> Report:
@@ -70,6 +73,65 @@ def test_days_on_which_no_pass_ran_are_named_as_such(office: Office) -> None:
     assert (report.due, report.told, report.late) == (2, 1, 1)
     assert report.reasons == {"no_pass_ran": 1}
     assert [row["tier"] for row in report.rows] == ["P90D"]
+
+
+def test_a_reminder_is_due_until_its_deadline_and_no_longer(office: Office) -> None:
+    """Found by the simulated world (seed 2): a machine that was down over the last days to appeal told nobody, and
+    the passes of the weeks after it, when the reminder was due no more, do not make that a fault of theirs."""
+    permit_id = office.title()
+    office.do("revoke_permit", "2017-03-01", permit_id=permit_id, ground="public-order", **REASONS)
+    office.do("notify_decision", "2017-03-02", permit_id=permit_id, mode="written", proof="signed")
+    (closes,) = {
+        date.fromisoformat(d["due_on"])
+        for d in office.engine.deadlines(permit_id)
+        if d["kind"] == "appeal_closes" and d["body"] == "administrative_tribunal"
+    }
+    daily(office, "2017-03-02", (closes - timedelta(days=8)).isoformat(), Post())
+    daily(office, (closes + timedelta(days=3)).isoformat(), (closes + timedelta(days=30)).isoformat(), Post())
+    report = account(office, "2017-03-02", (closes + timedelta(days=20)).isoformat())
+    rows = [row for row in report.rows if row["kind"] == "appeal_reminder"]
+    assert [row["tier"] for row in rows] == ["P5D", "P1D"]
+    assert [row["due_until"] for row in rows] == [
+        (closes - timedelta(days=2)).isoformat(),
+        closes.isoformat(),
+    ]
+    assert {row["reason"] for row in rows} == {"no_pass_ran"}
+    assert report.unexplained == 0
+
+
+def test_a_message_that_began_after_the_last_pass_of_its_only_day_was_no_passs_fault(office: Office) -> None:
+    """Found by the simulated world (seed 1): an appeal dismissed at the counter on the last day of another appeal,
+    hours after the pass of that day."""
+    permit_id = office.title()
+    office.do("revoke_permit", "2017-03-01", permit_id=permit_id, ground="public-order", **REASONS)
+    office.do("notify_decision", "2017-03-02", permit_id=permit_id, mode="written", proof="signed")
+    closes = next(
+        date.fromisoformat(d["due_on"])
+        for d in office.engine.deadlines(permit_id)
+        if d["kind"] == "appeal_closes" and d["body"] == "administrative_tribunal"
+    )
+    office.do("lodge_appeal", "2017-03-03", permit_id=permit_id, body="gracious")
+    daily(office, "2017-03-03", closes.isoformat(), Post())
+    office.clock.instant += timedelta(hours=3)
+    office.do("decide_appeal", closes, permit_id=permit_id, outcome="dismissed", reasons="heard")
+    daily(office, (closes + timedelta(days=1)).isoformat(), (closes + timedelta(days=3)).isoformat(), Post())
+    report = account(office, "2017-03-02", closes.isoformat())
+    (row,) = (row for row in report.rows if row["kind"] == "appeal_reminder")
+    assert (row["due_since"], row["due_until"], row["reason"]) == (str(closes), str(closes), "no_pass_ran")
+    assert report.unexplained == 0
+
+
+def test_a_day_is_judged_by_the_policy_that_was_in_use_on_it(office: Office) -> None:
+    """Found by the simulated world (ten years, seed 1): a reminder that a later policy brings in was nobody's duty on
+    the days before its adoption."""
+    office.title()
+    daily(office, "2017-09-28", "2017-10-10", Post())
+    office.engine.adopt(packaged("MA").replace("[P90D, P60D,", "[P120D, P90D, P60D,"))
+    daily(office, "2017-10-11", "2017-10-12", Post())
+    early = account(office, "2017-10-01", "2017-10-09")
+    assert (early.due, early.unexplained) == (0, 0)
+    report = account(office, "2017-10-01", "2017-10-12")
+    assert (report.due, report.told, report.late, report.rows) == (1, 1, 0, [])
 
 
 def test_a_pause_explains_what_it_held_back(office: Office) -> None:

@@ -1,0 +1,447 @@
+"""A world: three offices, their holders, a mail server, two daemons, one clock, and what goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import json
+import re
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from permits_engine.audit.signing import SigningKeys
+from permits_engine.commands import parse
+from permits_engine.domain.errors import CODES, PermitsError
+from permits_engine.domain.events import Actor
+from permits_engine.outcomes import Outcome
+from permits_engine.policy_files import packaged
+from permits_engine.scheduler.bounces import Bounce
+from permits_engine.scheduler.daemon import Setup, once
+from permits_engine.scheduler.delivery.channel import Letter
+from permits_engine.scheduler.delivery.folder import FolderChannel
+from permits_engine.scheduler.routes import Routes
+from tests.simulation.chance import Chance
+from tests.simulation.invariants import Invariants, require
+from tests.simulation.people import OFFICES, Society
+from tests.simulation.post import MOODS, SENDER, Disk, Server
+from tests.simulation.storage import Crash, Locks, Process, new_store
+
+STARTS = tuple(
+    date.fromisoformat(day)
+    for day in (
+        "2014-01-06",
+        "2014-09-01",
+        "2015-02-02",
+        "2016-11-28",
+        "2017-03-01",
+        "2019-10-07",
+        "2020-09-21",
+        "2023-05-08",
+    )
+)
+"""Days on which a short world may begin: the law is another one after each."""
+ZONE = ZoneInfo("Africa/Casablanca")
+KEPT = 14
+"""Lines of the trace that a failure shows."""
+
+
+class World:
+    """One run. ``days`` is how long it lasts, ``holders`` how many people it has."""
+
+    def __init__(
+        self, seed: int, folder: Path, *, days: int, holders: int, start: date | None = None
+    ) -> None:
+        self.chance = Chance(seed)
+        self.days = days
+        self.start = start or self.chance.one(STARTS)
+        self.today = self.start
+        self.now = datetime.combine(self.start, time(7, 30), ZONE).astimezone(UTC)
+        self.wrong = timedelta()
+        """How far the machine's clock is off."""
+        self.path = new_store(folder)
+        self.folder = folder / "letters"
+        self.disk = Disk()
+        self.locks = Locks()
+        signing = SigningKeys(None, in_memory=True)
+        self.portal, self.daemon, self.second = (
+            Process(name, self.path, self.clock, self.chance, signing)
+            for name in ("portal", "daemon", "second")
+        )
+        self.trace: deque[str] = deque(maxlen=KEPT)
+        self.counts: Counter[str] = Counter()
+        self._told = hashlib.sha256()
+        self._agenda: list[tuple[date, int, Callable[[], None]]] = []
+        self._order = count()
+        self._numbers = count(1)
+        self._done: list[tuple[Any, Actor, Outcome]] = []
+        self._bounced: list[tuple[str, str]] = []
+        self._no_pass_until = self.start
+        self._mail = Server("smtp", "email", self.chance, self._leaves, recognises=True)
+        self._texts = Server("sms", "phone", self.chance, self._leaves, recognises=False)
+        self.servers = (self._mail, self._texts)
+        self.invariants = Invariants(self)
+        self.society = Society(self, holders, self.start)
+        self._quarter = self.start
+
+    # --- time ---
+
+    def clock(self) -> datetime:
+        """What the machine's clock says."""
+        return self.now + self.wrong
+
+    def at(self, hour: int, minute: int = 0) -> None:
+        """Later on the same day."""
+        self.now = max(self.now, datetime.combine(self.today, time(hour, minute), ZONE).astimezone(UTC))
+
+    def later(self, days: int, do: Callable[[], None]) -> None:
+        """Put something on the agenda."""
+        heapq.heappush(self._agenda, (self.today + timedelta(days=days), next(self._order), do))
+
+    def tell(self, what: str) -> None:
+        """Note what happened: it is part of the run's digest."""
+        line = f"{self.clock():%Y-%m-%d %H:%M:%S} {what}"
+        self.trace.append(line)
+        self._told.update(line.encode())
+
+    # --- a run ---
+
+    def run(self) -> str:
+        """Live every day; gives the digest of all that was recorded, sent and told."""
+        for _ in range(self.days):
+            self.day()
+        self.now += timedelta(minutes=1)
+        self.invariants.all(self._quarter, self.today - timedelta(days=1))
+        for row in self.invariants.rows():
+            self._told.update(repr(row).encode())
+        for server in self.servers:
+            self._told.update(repr(server.taken).encode())
+        return self._told.hexdigest()
+
+    def close(self) -> None:
+        """End every process."""
+        for process in (self.portal, self.daemon, self.second):
+            process.end()
+        self.invariants.eye.close()
+
+    def day(self) -> None:
+        """One day: the morning's pass, office hours, what goes wrong, and the look at everything at night."""
+        chance = self.chance
+        self.now = datetime.combine(self.today, time(7, 30), ZONE).astimezone(UTC)
+        for server in self.servers:
+            server.mood = chance.weighted(MOODS) if chance.happens(0.5) else MOODS[0][0]
+        self.disk.full = chance.happens(0.03)
+        if chance.happens(0.004):
+            self._no_pass_until = self.today + timedelta(days=chance.between(2, 40))
+            self.tell("the daemon's machine is down")
+        if chance.happens(0.01):
+            self.jump()
+        self.at(9, 5)
+        if self.today >= self._no_pass_until and self.scheduled():
+            self.invariants.receipts()
+        self.at(10)
+        while self._agenda and self._agenda[0][0] <= self.today:
+            self.now += timedelta(seconds=chance.between(5, 300))
+            heapq.heappop(self._agenda)[2]()
+        if chance.happens(0.15):
+            self.society.stray()
+        if chance.happens(0.05):
+            self.again()
+        if chance.happens(0.004):
+            self.adopt()
+        self.operator()
+        if chance.happens(0.1):
+            self.at(21)  # quiet hours
+            if self.today >= self._no_pass_until:
+                self.scheduled()
+        self.invariants.day()
+        self.counts["days"] += 1
+        self.today += timedelta(days=1)
+        if (self.today - self._quarter).days >= 91:
+            self.invariants.all(self._quarter, self.today - timedelta(days=2))
+            self._quarter = self.today - timedelta(days=1)
+
+    # --- officers at the portal ---
+
+    def act(self, name: str, fields: dict[str, Any], actor: Actor) -> Outcome | None:
+        """One command as a portal gives it: it may be lost on its way, its answer too, and then it is repeated."""
+        chance, head = self.chance, self.invariants.head
+        if chance.happens(0.01):
+            self.tell(f"{name} was lost on its way")
+            return None
+        command = parse(name, {**fields, "command_id": f"c-{next(self._numbers)}"})
+        faults = self.portal.faults
+        faults.doing = "a command"
+        if chance.happens(0.03):
+            faults.plan(1, after=chance.happens(0.5))
+        before, crashed = head(), False
+        while True:
+            try:
+                outcome = self.portal.engine.execute(command, actor=actor)
+            except Crash as crash:
+                self.portal.end()
+                crashed = True
+                self.tell(f"{name}: {crash}")
+                continue
+            except PermitsError as refused:
+                faults.clear()
+                require(refused.code in CODES and bool(refused.message), f"{refused!r} is not documented")
+                require(refused.code not in WRONG, f"{name} by {actor.role}: {refused}")
+                require(head() == before, f"{name} was refused and left a trace: {refused}")
+                self.counts[f"refused {refused.code}"] += 1
+                self.tell(f"{name} by {actor.role}: {refused.code}")
+                return None
+            break
+        faults.clear()
+        committed = crashed and head() > before and outcome.replayed
+        require(outcome.replayed == committed, f"{name} was carried out twice")
+        require(head() >= before + len(outcome.events), f"{name} acknowledged, not recorded")
+        self.tell(f"{name} by {actor.role} on {outcome.permit_id or outcome.holder_id}: {outcome.events}")
+        self.counts["commands"] += 1
+        if len(self._done) < 40 or chance.happens(0.05):
+            self._done.append((command, actor, outcome))
+        if chance.happens(0.04):
+            self.again(-1)
+        return outcome
+
+    def again(self, which: int | None = None) -> None:
+        """A command comes a second time, long after its first or at once: the same outcome and nothing more."""
+        if not self._done:
+            return
+        command, actor, first = self._done[which] if which is not None else self.chance.one(self._done)
+        before = self.invariants.head()
+        second = self.portal.engine.execute(command, actor=actor)
+        same = (first.permit_id, first.holder_id, first.version, first.events)
+        found = (second.permit_id, second.holder_id, second.version, second.events)
+        require(second.replayed and found == same, f"{command.name} repeated: {found}, first {same}")
+        require(self.invariants.head() == before, f"{command.name} repeated left a trace")
+        self.counts["repeated commands"] += 1
+
+    def view(self, permit_id: str) -> Any:
+        """The file as an officer sees it."""
+        return self.portal.engine.permit(permit_id)
+
+    # --- passes ---
+
+    def setup(self, brake: int | None = None) -> Setup:
+        """What the daemon's settings say."""
+        offices = {code: f"{code.lower()}@example.org" for code in OFFICES}
+        channel = FolderChannel(self.folder, SENDER, fsync=False)
+        routes = Routes((self._mail, self._texts), channel, offices=offices, digests=True)
+        return Setup(routes, interval=60.0, lease=30.0, brake=brake)
+
+    def scheduled(self) -> bool:
+        """The passes of a morning, as often as it takes after crashes; whether one came to its end."""
+        chance, faults = self.chance, self.daemon.faults
+        if chance.happens(0.06):
+            faults.plan(chance.between(1, 6), after=chance.happens(0.5))
+        if chance.happens(0.1):
+            faults.then = self._meanwhile
+        if chance.happens(0.06):
+            self._mail.meanwhile = self._rival
+        for attempt in range(6):
+            done = self.one_pass(self.daemon, released=attempt > 0 and self._braked)
+            if done:
+                faults.clear()
+                self._mail.meanwhile = None
+                return True
+            self.now += timedelta(minutes=7)
+            if chance.happens(0.1):
+                break  # nobody restarts it today
+        faults.clear()
+        self._mail.meanwhile = None
+        return False
+
+    _braked = False
+
+    def one_pass(self, process: Process, *, released: bool = False, brake: int | None = None) -> bool:
+        """One pass by a daemon; its crash is the end of that process."""
+        process.faults.doing = "a pass"
+        for server in self.servers:
+            server.crash = process.faults.crash
+        before, self._braked = self.invariants.head(), False
+        ahead = self._machine_day() > self._known() + timedelta(days=1)
+        taken = [len(server.taken) for server in self.servers]
+        outer, self.locks.owner = self.locks.owner, process.name
+        try:
+            report = once(process.engine, self.setup(brake), holder="daemon", release=released)
+        except Crash as crash:
+            self._died(process, taken)
+            self.tell(f"a pass: {crash}")
+            return False
+        except PermitsError as refused:
+            self.tell(f"a pass: {refused.code} {refused.details.get('reason', '')}")
+            self.counts[f"pass {refused.code} {refused.details.get('reason', '')}".strip()] += 1
+            if refused.code == "scheduler.braked":
+                require(not released, f"a released pass was braked: {refused}")
+                self._reason(refused.details["reason"])
+                self._braked = True
+            else:
+                require(refused.code in {"scheduler.lease_lost", "scheduler.busy"}, f"a pass: {refused}")
+            return False
+        finally:
+            self.locks.owner = outer
+        self.counts["passes"] += 1
+        if report.unproven:
+            require(
+                self.invariants.head() == before,
+                "a pass under a clock that nothing proves recorded something",
+            )
+            return not self.wrong
+        require(not ahead or released, "a pass under a clock that leapt was believed")
+        told = {k: v for k, v in {**report.acts, **report.notices, "parked": report.parked}.items() if v}
+        if told:
+            self.tell(f"a pass: {told}")
+        require(report.parked == 0, "a pass has set a file aside")
+        return True
+
+    def _machine_day(self) -> date:
+        return self.clock().astimezone(ZONE).date()
+
+    def _known(self) -> date:
+        """The last day on which something was recorded, or a pass came to its end."""
+        return datetime.fromtimestamp(self.invariants.known() / 1e6, UTC).astimezone(ZONE).date()
+
+    def _reason(self, reason: str) -> None:
+        """The brake holds for what is wrong, and for nothing else."""
+        known, day = self._known(), self._machine_day()
+        ahead, behind = day > known + timedelta(days=1), day < known
+        require(
+            (reason == "clock_ahead" and ahead) or (reason == "clock_behind" and behind),
+            f"braked for {reason} on {day}, known until {known}",
+        )
+
+    def _died(self, process: Process, taken: list[int]) -> None:
+        process.end()
+        self.locks.end(process.name)
+        # Letters whose outcome was not recorded go out again, under their own names.
+        for server, first in zip(self.servers, taken, strict=True):
+            for notice_id, _, _ in server.taken[first:]:
+                if server.recognises and not self.invariants.sent(notice_id):
+                    server.may_repeat[notice_id] += 1
+        if self.chance.happens(0.5):
+            Path(f"{self.path}-daemon").touch(mode=0o600)  # killed, a process leaves its lock's file behind
+
+    def _meanwhile(self) -> None:
+        """Between the commit that claims a reminder and its letter its holder comes to the counter and asks."""
+        open_ones = self.invariants.eye.execute(
+            "SELECT permit_id FROM notices WHERE kind = 'renewal_reminder' AND state = 'due' ORDER BY permit_id"
+        ).fetchall()
+        file = self.society.files.get(open_ones[0][0]) if open_ones else None
+        if file is None:
+            self.daemon.faults.then = self._meanwhile  # not yet: at the next commit
+            return
+        self.counts["renewals between claim and letter"] += 1
+        self.society.renew(file, 0)
+
+    def _rival(self) -> None:
+        """While a letter is on its way another daemon starts, or takes over because the lock's file was removed."""
+        stolen = self.chance.happens(0.4)
+        if stolen:
+            Path(f"{self.path}-daemon").unlink(missing_ok=True)
+            for (notice_id,) in self.invariants.eye.execute(
+                "SELECT notice_id FROM notices WHERE state <> 'sent'"
+            ):
+                self._mail.may_repeat[notice_id] += 1
+        self.counts["rivals that took over" if stolen else "rivals turned away"] += 1
+        began = self.one_pass(self.second)
+        require(not began or stolen, "two daemons ran at once")
+
+    def jump(self) -> None:
+        """The machine's clock is set wrong, by days or years, until somebody sees it."""
+        days = self.chance.one((3, 40, 400, 3000, -2, -30, -400))
+        self.wrong = timedelta(days=days)
+        self.counts["clock jumps"] += 1
+        self.at(8, 30)
+        self.tell(f"the clock is off by {days} days")
+        before, plausible = self.invariants.head(), 0 <= (self._machine_day() - self._known()).days <= 1
+        self.one_pass(self.daemon)
+        self.wrong = timedelta()
+        require(plausible or self.invariants.head() == before, "under a wrong clock something was recorded")
+
+    # --- operators ---
+
+    def adopt(self) -> None:
+        """A policy is adopted, with another comment or with one reminder more."""
+        text = packaged("MA")
+        if self.chance.happens(0.5):
+            text = re.sub(r"\[P90D,", "[P120D, P90D,", text, count=1)
+        text += f"# edition {self.today}\n"
+        faults = self.portal.faults
+        faults.doing = "an adoption"
+        if self.chance.happens(0.3):
+            faults.plan(1, after=self.chance.happens(0.5))
+        while True:
+            try:
+                ((_, digest, new),) = self.portal.engine.adopt(text)
+            except Crash:
+                self.portal.end()
+                continue
+            break
+        faults.clear()
+        self.counts["adoptions"] += 1
+        self.tell(f"a policy was adopted: {digest[:12]} {new}")
+
+    def operator(self) -> None:
+        """Letters that came back are reported (twice), and parked ones are seen to."""
+        for notice_id, identity in self._bounced:
+            report = Bounce(notice_id, identity, "failed", "5.1.1", "550 5.1.1 unknown")
+            for _ in range(2):
+                self._try("a bounce", lambda r=report: self.portal.engine.notice_bounced(r))
+        self._bounced.clear()
+        if not self.chance.happens(0.03):
+            return
+        rows = self.invariants.eye.execute(
+            "SELECT notice_id FROM notices WHERE state = 'parked' ORDER BY notice_id"
+        ).fetchall()
+        for (notice_id,) in rows:
+            if self.chance.happens(0.5):
+                if self._try("a retry", lambda n=notice_id: self.portal.engine.retry_notice(n, by="op")):
+                    for server in self.servers:
+                        server.may_repeat[notice_id] += 1
+            else:
+                self._try("a service", lambda n=notice_id: self.portal.engine.notice_served(n, by="op"))
+
+    def _try(self, what: str, do: Callable[[], Any]) -> bool:
+        faults = self.portal.faults
+        faults.doing = what
+        if self.chance.happens(0.05):
+            faults.plan(1, after=self.chance.happens(0.5))
+        for _ in range(2):
+            try:
+                do()
+            except Crash as crash:
+                self.portal.end()
+                self.tell(f"{what}: {crash}")
+                continue
+            except PermitsError as refused:
+                require(refused.code == "transition.not_allowed", f"{what}: {refused}")
+                faults.clear()
+                return False
+            faults.clear()
+            self.tell(what)
+            return True
+        return True
+
+    def _leaves(self, channel: str, letter: Letter) -> None:
+        """A letter arrives at a server."""
+        self.counts[f"letters by {channel}"] += 1
+        self.invariants.letter_leaves(channel, letter)
+        if "bounces-later" in (letter.to_address or "") or ".bounces" in (letter.to_address or ""):
+            self._bounced.append((letter.notice_id, f"<{letter.notice_id}@example.org>"))
+
+    def summary(self) -> str:
+        """What happened, counted."""
+        crashes: Counter[str] = Counter()
+        for process in (self.portal, self.daemon, self.second):
+            crashes += process.faults.crashes
+        both = {**self.counts, **{f"crash {k}": v for k, v in crashes.items()}}
+        return json.dumps(dict(sorted(both.items())))
+
+
+WRONG = frozenset({"store.unavailable", "store.not_initialised", "integrity.broken", "concurrency.conflict"})
+"""Codes that no portal of this world should ever see."""
