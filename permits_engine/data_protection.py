@@ -54,6 +54,8 @@ class DataProtection:
         )
         outcome = self.execute(command, actor=actor)
         removed = self.finish_erasures([command.holder_id], letters=letters)
+        with self.database.read() as unit:
+            linked = self.executor.person(unit, command.holder_id).linked
         return {
             "holder_id": command.holder_id,
             "erased": True,
@@ -61,6 +63,7 @@ class DataProtection:
             "version": outcome.version,
             "events": list(outcome.events),
             "letters_removed": removed,
+            "linked_to": list(linked),
         }
 
     def finish_erasures(self, also: Sequence[str] = (), *, letters: str | Path | None = None) -> int:

@@ -66,6 +66,10 @@ def erase(
         f"{holder_id} {'was erased already' if result['already'] else 'is erased'}: their key is gone."
     )
     output.out(f"letters taken out of the folder: {result['letters_removed']}")
+    if result["linked_to"]:
+        output.out(
+            f"other records of the same person, each to be erased too: {', '.join(result['linked_to'])}"
+        )
 
 
 def export(

@@ -20,7 +20,7 @@ from permits_engine.domain.permit import Permit, fold
 from permits_engine.store import codec
 from permits_engine.store.database import Database
 from permits_engine.store.keyring import Cipher
-from permits_engine.store.recorder import Processor, RecordedEvent, Recorder, Tracker
+from permits_engine.store.recorder import Processor, RecordedEvent, Recorder, SealedEvent, Tracker
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,10 @@ class EventMapper(library.Mapper[str]):
             holder_id=domain_event.holder_id,
             cipher=domain_event.cipher,
         )
-        return library.StoredEvent(domain_event.originator_id, domain_event.originator_version, name, payload)
+        place = domain_event.originator_id, domain_event.originator_version
+        if domain_event.cipher is None or domain_event.holder_id is None:
+            return library.StoredEvent(*place, name, payload)
+        return SealedEvent(*place, name, payload, holder_id=domain_event.holder_id)
 
     def to_domain_event(self, stored_event: library.StoredEvent) -> DomainEventProtocol[str]:
         """The event, its personal fields sealed; raises ``integrity.broken``."""

@@ -173,6 +173,21 @@ class Keyring:
         return Cipher(self._master.unwrap(wrapped, key_id, holder_id))
 
 
+def require_keys(unit: Unit, holder_ids: Sequence[str]) -> None:
+    """Keep the rows of holders' keys until the transaction ends; raises ``holder.erased`` where one is gone."""
+    if not holder_ids:
+        return
+    given = json.dumps(holder_ids) if unit.dialect == "sqlite" else holder_ids
+    found = {row[0] for row in unit.all(_KEEP_MANY, {"ids": given})}
+    for each in holder_ids:
+        if each not in found:
+            raise error(
+                "holder.erased",
+                "the holder's personal data were erased; nothing more can be written about them",
+                holder_id=each,
+            )
+
+
 def register_id(index: Cipher, file_number: str) -> str:
     """Under which id a row of an old register is remembered: an HMAC under the register's own key."""
     return f"register/{index.hmac(file_number.encode()).hex()}"

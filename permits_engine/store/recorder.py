@@ -19,6 +19,7 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.store import history
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.hosting import HostSession
+from permits_engine.store.keyring import require_keys
 
 POLL_SECONDS = 0.1
 _BATCH = 500
@@ -26,6 +27,7 @@ _MOST = 2**31 - 1
 _ERRORS: dict[str, type[library.PersistenceError]] = {
     "concurrency.conflict": library.IntegrityError,
     "integrity.broken": library.IntegrityError,
+    "holder.erased": library.IntegrityError,
     "input.invalid": library.DataError,
     "store.not_initialised": library.ProgrammingError,
     "store.unavailable": library.OperationalError,
@@ -73,6 +75,13 @@ class RecordedEvent(library.StoredEvent):
         return self.originator_id, self.originator_version, self.topic, self.state
 
 
+@dataclass(frozen=True)
+class SealedEvent(library.StoredEvent):
+    """An event on its way into the store, sealed under a holder's key: that is looked at again as it is written."""
+
+    holder_id: str = ""
+
+
 class Recorder(library.ApplicationRecorder):
     """Events in the store's one order; ids of streams are texts.
 
@@ -99,6 +108,8 @@ class Recorder(library.ApplicationRecorder):
                 history.Record(str(s.originator_id), s.originator_version, s.topic, s.state)
                 for s in stored_events
             ]
+            sealed = {s.holder_id for s in stored_events if isinstance(s, SealedEvent)}
+            require_keys(unit, sorted(sealed))
             history.append(unit, records, now=self.now())
             if session is not None:
                 return None

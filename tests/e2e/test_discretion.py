@@ -35,7 +35,7 @@ MARKS = (
 )
 SHOWS = {
     *("show", "history", "explain", "diff", "find", "holder export", "receipt", "attestation"),
-    *("notices show", "notices preview", "export"),
+    *("notices show", "notices preview", "export", "dossier"),
 }
 """What is there to show a person to whoever may see them; each leaves ``holder.accessed``."""
 CHECKS = {"verify-receipt"}
@@ -119,6 +119,9 @@ class World:
             "diff": [permit, "--known-at", "2026-01-01T00:00:00Z"],
             "find": ["--name", "Zzmarkername", "--birth-date", BORN],
             "prove": [permit, "1"],
+            "dossier": [permit, "--out", str(out / "dossier.html")],
+            "report": ["--out", str(out / "report.html")],
+            "audit": ["--looks"],
             "execute": [str(given / "lines.jsonl")],
             "import": [str(given / "register.csv"), "--rejects", str(given / "rejects.csv")],
             "backup": [str(out / "backup.db")],
@@ -148,7 +151,10 @@ class World:
             "rebuild": ["--check"],
             "digest": ["--prefecture", "MA-RAB"],
         }
-        return {name: found.get(name, []) for name in leaves() if name not in NOT_RUN}
+        typed = {name: command for name, command in leaves().items() if name not in NOT_RUN}
+        bare = [name for name, command in typed.items() if name not in found and _needs(command)]
+        assert bare == [], "a new command: say here how it is typed"
+        return {name: found.get(name, []) for name in typed}
 
     def _files(self) -> Iterator[Path]:
         return (each for each in self.folder.rglob("*") if each.is_file())
@@ -168,17 +174,21 @@ class World:
         return found
 
 
-def leaves() -> list[str]:
+def leaves() -> dict[str, Any]:
     """Every command that can be typed."""
 
-    def below(command: Any, words: tuple[str, ...]) -> Iterator[str]:
+    def below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
         inner = getattr(command, "commands", {})
         if not inner or getattr(command, "invoke_without_command", False):
-            yield " ".join(words)
+            yield " ".join(words), command
         for name, each in inner.items():
             yield from below(each, (*words, name))
 
-    return [each for each in below(typer.main.get_command(app), ()) if each]
+    return {name: each for name, each in below(typer.main.get_command(app), ()) if name}
+
+
+def _needs(command: Any) -> bool:
+    return any(param.required for param in command.params)
 
 
 @pytest.fixture

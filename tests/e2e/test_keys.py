@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
+from examples.key_service import serve
 from tests.e2e.command_line import Cli
 
 
@@ -71,3 +74,34 @@ def test_only_an_administrator_touches_the_keys(sqlite_cli: Cli) -> None:
     sqlite_cli.monkeypatch.setenv("PERMITS_OPERATOR_ROLES", "counter@MA-RAB")
     for line in (["list"], ["rotate"], ["drop", "x"], ["export", "a", "b"], ["new", "--out", "c"]):
         assert sqlite_cli("keys", *line).code == 1, line
+
+
+def test_a_store_is_run_with_a_key_service(sqlite_url: str, bare: Cli, tmp_path: Path) -> None:
+    """The key file is sealed by the service: without it, or with another token, nothing opens (exit 4)."""
+    server = serve(0, os.urandom(32), "right")
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        bare.store = sqlite_url
+        bare.monkeypatch.setenv("PERMITS_KEY_SERVICE", f"http://127.0.0.1:{server.server_port}")
+        bare.monkeypatch.setenv("PERMITS_KEY_SERVICE_TOKEN", "right")
+        bare.ok("init")
+        holder_id = bare.holder()
+        assert '"sealed": true' in (tmp_path / "store.keys").read_text()
+        bare.ok("keys", "rotate")
+        assert bare.ok("holder", "export", holder_id).json["person"]["family_name"] == "Diallo"
+        halves = [str(tmp_path / f"half-{number}.txt") for number in (1, 2)]
+        bare.ok("keys", "export", *halves)
+        bare.monkeypatch.setenv("PERMITS_KEY_SERVICE_TOKEN", "wrong-token")
+        done = bare("holder", "export", holder_id)
+        assert (done.code, "wrong-token" in done.err) == (4, False)
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    bare.monkeypatch.delenv("PERMITS_KEY_SERVICE")
+    assert bare("holder", "export", holder_id).code == 4
+    # The day on which the service is gone: the two halves are the key in plain.
+    (tmp_path / "store.keys").unlink()
+    bare.ok("keys", "import", *halves, "--out", str(tmp_path / "store.keys"))
+    assert bare.ok("holder", "export", holder_id).json["person"]["family_name"] == "Diallo"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from uuid import uuid4
 
 from tests.e2e.command_line import DECIDER, Cli
@@ -127,3 +129,32 @@ def test_retention_is_a_dry_run_until_its_plan_is_named(cli: Cli) -> None:
     assert done["erased"] == 1
     assert cli.ok("retention", "due", "--json").json["people"] == 0
     assert cli.ok("verify").code == cli.ok("rebuild", "--check").code == 0
+
+
+def test_replay_and_account_are_the_same_after_an_erasure(cli: Cli, tmp_path: Path) -> None:
+    """Every decision replays, and the annual account is the same page but for the moment at which it was made."""
+
+    def account(name: str) -> str:
+        cli.ok("report", "--out", str(tmp_path / name))
+        return re.sub(
+            r"\d{4}-\d{2}-\d{2}T[\d:.]+Z|[0-9a-f]{64}", "…", (tmp_path / name).read_text(encoding="utf-8")
+        )
+
+    first = closed(cli)
+    cli.title()
+    cli.ok("checkpoint")
+    replayed = cli.ok("replay", "--json").json
+    before, results = (
+        account("before.html"),
+        cli.ok("results", "--by", "nationality,sex,outcome", "--json").json,
+    )
+    cli.ok("holder", "erase", first, *REASON)
+    assert cli.ok("replay", "--json").json["decisions"] == replayed["decisions"]
+    assert cli.ok("results", "--by", "nationality,sex,outcome", "--json").json == results
+    after = account("after.html")
+    assert _figures(after) == _figures(before)
+
+
+def _figures(page: str) -> list[str]:
+    """The cells of a page's tables."""
+    return re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", page, re.DOTALL)

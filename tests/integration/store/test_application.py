@@ -14,7 +14,7 @@ from permits_engine.domain import events as e
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store.application import PermitsApplication, Placed
 from permits_engine.store.database import Database
-from permits_engine.store.keyring import Cipher
+from permits_engine.store.keyring import DESTROY, Cipher, Keyring, MasterKeys
 
 PERMIT = "0197a1a0-0000-7000-8000-000000000001"
 HOLDER = "0197a1a0-0000-7000-8000-0000000000aa"
@@ -99,12 +99,16 @@ def test_only_events_of_the_registry_pass(database: Database) -> None:
 
 
 def test_personal_data_need_their_key(database: Database) -> None:
-    """With the holder and their key personal fields are sealed; without, nothing is stored."""
+    """With the holder and a key of the store personal fields are sealed; without, nothing is stored."""
     personal = e.HolderRegistered(**COMMON, family_name="Diallo")
     with PermitsApplication(database) as app:
         with pytest.raises(ValueError, match="personal data"):
             app.save(Placed(HOLDER, 1, personal))
-        app.save(Placed(HOLDER, 1, personal, holder_id=HOLDER, cipher=Cipher(b"k" * 32)))
+        with pytest.raises(IntegrityError, match=r"holder\.erased"):
+            app.save(Placed(HOLDER, 1, personal, holder_id=HOLDER, cipher=Cipher(b"k" * 32)))
+        with database.write() as unit:
+            cipher = Keyring(MasterKeys.in_memory()).mint(unit, HOLDER)
+        app.save(Placed(HOLDER, 1, personal, holder_id=HOLDER, cipher=cipher))
         [stored] = app.recorder.select_events(HOLDER)
         assert b"Diallo" not in stored.state
         [placed] = app.events.get(HOLDER)
@@ -112,3 +116,17 @@ def test_personal_data_need_their_key(database: Database) -> None:
         assert isinstance(placed.event, e.HolderRegistered)
         assert placed.event.family_name is None
         assert placed.recorded_at > 0
+
+
+def test_a_key_that_was_destroyed_meanwhile_seals_nothing_more(database: Database) -> None:
+    """Whoever still has the key in memory is told as they write: the row is read in the append's own transaction."""
+    with database.write() as unit:
+        cipher = Keyring(MasterKeys.in_memory()).mint(unit, HOLDER)
+    with PermitsApplication(database) as app:
+        first = e.HolderRegistered(**COMMON, family_name="Diallo")
+        app.save(Placed(HOLDER, 1, first, holder_id=HOLDER, cipher=cipher))
+        with database.write() as unit:
+            unit.run(DESTROY, {"holder_id": HOLDER})
+        with pytest.raises(IntegrityError, match=r"holder\.erased"):
+            app.save(Placed(HOLDER, 2, first, holder_id=HOLDER, cipher=cipher))
+        assert len(app.recorder.select_events(HOLDER)) == 1
