@@ -239,14 +239,10 @@ def _removal(s: Situation) -> Iterator[Deadline]:
 
 def _majority(s: Situation) -> Iterator[Deadline]:
     """The months after coming of age, shown to whoever has asked for nothing since."""
-    shown, closes = majority.announced_from(s), majority.filing_closes(s)
-    fact, closed = majority.minority(s), s.permit.closed
-    if shown is None or closes is None or fact is None or (closed is not None and closed[0] <= s.day):
-        return
-    reached = majority.reached_on(s)
-    asked = s.request is not None and reached is not None and s.request.filed_on >= reached
-    if shown <= s.day <= closes[0] and not asked:
-        yield Deadline("majority_request_due", closes[0], fact.version, closes[1].id)
+    clock = majority.clock(s)
+    rule = majority.filing_closes(s) if clock is not None else None
+    if clock is not None and rule is not None:
+        yield Deadline("majority_request_due", clock[0], clock[1].version, rule[1].id)
 
 
 def _id(s: Situation, name: str, on: date | None = None) -> str:

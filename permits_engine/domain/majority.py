@@ -6,6 +6,7 @@ from datetime import date
 
 from permits_engine.domain.clocks import ONE_DAY, Period, add, before
 from permits_engine.domain.facts import Fact, holding, of_age
+from permits_engine.domain.parts import Term
 from permits_engine.domain.policy import Value
 from permits_engine.domain.situation import Situation
 
@@ -61,3 +62,27 @@ def announced_from(s: Situation) -> date | None:
     if reached is None or closes is None:
         return None
     return before(reached, closes[1].value)
+
+
+def clock(s: Situation) -> tuple[date, Fact] | None:
+    """The last day to ask for a card after coming of age, while it is announced or runs, with the fact of minority.
+
+    None for whoever has a card already, or has asked for one since on this very file.
+    """
+    if not s.facts:  # most files, and it is asked of every one on every pass
+        return None
+    shown, closes, fact = announced_from(s), filing_closes(s), minority(s)
+    closed = s.permit.closed
+    if shown is None or closes is None or fact is None or (closed is not None and closed[0] <= s.day):
+        return None
+    if s.permit.title_kind != "minor_document" and s.title_status == "active":
+        return None
+    reached = reached_on(s)
+    asked = s.request is not None and reached is not None and s.request.filed_on >= reached
+    return (closes[0], fact) if shown <= s.day <= closes[0] and not asked else None
+
+
+def ends_with_minority(s: Situation, term: Term) -> bool:
+    """Whether a term ends on the last day of minority, as a minors' document does."""
+    found = minority(s)
+    return found is not None and s.permit.title_kind == "minor_document" and term.valid_until == found.until

@@ -14,6 +14,7 @@ from hashlib import sha256
 import msgspec
 
 from permits_engine.domain import deadlines as clocks
+from permits_engine.domain import majority
 from permits_engine.domain.clocks import Period, add
 from permits_engine.domain.situation import Situation
 
@@ -147,6 +148,7 @@ def _tiered(s: Situation) -> Iterator[Tiered]:
     if s.permit.closed is not None and s.permit.closed[0] <= s.day:
         return
     yield from _renewal(s)
+    yield from _majority(s)
     request = s.request
     if request is not None:
         yield from _documents(s)
@@ -163,8 +165,17 @@ def _renewal(s: Situation) -> Iterator[Tiered]:
         return
     timely, closes = s.timely_until, s.window_closes
     ends = s.ends(term)
+    if majority.ends_with_minority(s, term):
+        return  # it cannot be renewed: what is to be asked for is another title
     base = ends if timely is None else min(timely, ends)
     yield Tiered("renewal_reminder", HOLDER, term.version, base, ends, last=closes)
+
+
+def _majority(s: Situation) -> Iterator[Tiered]:
+    clock = majority.clock(s)
+    if clock is not None:
+        closes, fact = clock
+        yield Tiered("majority_reminder", HOLDER, fact.version, closes, closes, last=closes)
 
 
 def _documents(s: Situation) -> Iterator[Tiered]:

@@ -16,7 +16,7 @@ from permits_engine.scheduler.routes import Routes
 from permits_engine.scheduler.tokens import Token
 from permits_engine.scheduler.waiting import Waiting, situation_of
 
-DATED = frozenset({"renewal_reminder", "documents_reminder", "appeal_reminder"})
+DATED = frozenset({"renewal_reminder", "documents_reminder", "appeal_reminder", "majority_reminder"})
 """Kinds of letters that ask the holder to do something by a day."""
 Seal = Callable[[Token], str]
 """Makes the text of a token."""

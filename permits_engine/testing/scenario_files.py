@@ -40,7 +40,7 @@ DEADLINES = frozenset(
 NOTICES = frozenset(
     {
         *("renewal_reminder", "title_lapsed", "receipt_extended", "documents_reminder"),
-        *("decision_notified", "appeal_reminder", "office_alert"),
+        *("decision_notified", "appeal_reminder", "majority_reminder", "office_alert"),
     }
 )
 BESIDE = frozenset({"error", "events", "deadlines", "no_deadlines", "notices", "no_notices", "rights"})

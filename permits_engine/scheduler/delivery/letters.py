@@ -28,6 +28,7 @@ KINDS = frozenset(
         "documents_reminder",
         "decision_notified",
         "appeal_reminder",
+        "majority_reminder",
         "office_alert",
         "office_digest",
     }
