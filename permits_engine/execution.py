@@ -17,7 +17,7 @@ from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle, titles
 from permits_engine.domain.case import Draft, Holder
 from permits_engine.domain.errors import error, invalid
-from permits_engine.domain.permit import Permit, apply, corrected, fold
+from permits_engine.domain.permit import Permit, apply, corrected, fold, with_fields
 from permits_engine.domain.policy import Policy
 from permits_engine.outcomes import Outcome, conflict, micros, not_found
 from permits_engine.person import Person
@@ -182,6 +182,10 @@ class Executor:
         records = work.sealed(permit.permit_id, seen, new, permit.holder_id)
         if isinstance(command, c.RecordFact):
             registration.note_fact(work, command, permit.holder_id, stamp)
+        if isinstance(command, c.CorrectRecord) and isinstance(target, e.FactNoted):
+            right = with_fields(target, {command.field: command.value})
+            assert isinstance(right, e.FactNoted)
+            registration.note_fact_corrected(work, target, right, permit.holder_id, stamp)
         outcome = Outcome(permit.permit_id, permit.holder_id, seen + len(new), tuple(x.NAME for x in new))
         self.remember(work, command, outcome, permit.permit_id, seen)
         # From here on nothing refuses the command any more.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from permits_engine import commands as c
@@ -121,6 +121,26 @@ def note_fact(work: Work, command: c.RecordFact, holder_id: str, stamp: Callable
     )
     records = work.sealed(holder_id, seen, [event], holder_id)
     work.move_holder(holder_id, seen, seen + 1)
+    work.append(records)
+
+
+def note_fact_corrected(
+    work: Work, before: e.FactNoted, after: e.FactNoted, holder_id: str, stamp: Callable[..., e.Event]
+) -> None:
+    """A fact was put right through the file that recorded it: the person's own stream says so too.
+
+    A later record of a kind and first day replaces the earlier one; what should begin on another day never held.
+    """
+    gate = work.holder(holder_id)
+    seen = gate[0] if gate is not None else 0
+    right = [stamp(e.FactRecorded, kind=after.kind, since=after.since, until=after.until, of=after.of)]
+    if after.since != before.since:
+        never = before.since - timedelta(days=1)
+        right.insert(
+            0, stamp(e.FactRecorded, kind=before.kind, since=before.since, until=never, of=before.of)
+        )
+    records = work.sealed(holder_id, seen, right, holder_id)
+    work.move_holder(holder_id, seen, seen + len(right))
     work.append(records)
 
 

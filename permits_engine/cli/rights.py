@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from permits_engine.cli import output
+from permits_engine.cli import output, views
 from permits_engine.cli.options import Json, PermitId, Purpose, day_of, id_of, open_engine, operator_now
 from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import invalid
@@ -28,10 +28,8 @@ def rights(
     day = day_of(on, "--on")
     with open_engine() as engine:
         rows = operator_now().ask(engine, lambda reader: reader.rights(id_of(permit_id), on=day))
-    if json:
-        output.out(output.as_json(rows))
-    else:
-        output.table(rows, ["right", "open", "because", "since", "until", "basis", "would_open", "asks"])
+    if not output.result(rows, machine=json):
+        views.rights(rows)
 
 
 def attestation(

@@ -114,6 +114,20 @@ def deadlines(found: Iterable[Mapping[str, Any]]) -> None:
             out(f"              {cell(each['explanation'])}")
 
 
+def rights(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Each right on a line, open or not, since and until when; below it by which rule, and what is missing."""
+    for row in rows:
+        span = " ".join(f"{word} {row[word]}" for word in ("since", "until") if row[word] is not None)
+        because = f"because of {row['because']}" if row["open"] else "closed"
+        out(f"{'yes' if row['open'] else 'no ':4} {row['right']:29} {because}{f', {span}' if span else ''}")
+        basis = row["basis"] or (None if row["open"] else "no rule in force opens it on that day")
+        if basis:
+            out(f"     {'':29} {basis}")
+        for name, said in (("would_open", "would open it"), ("asks", "nobody has established")):
+            if row[name]:
+                out(f"     {'':29} {said}: {cell(row[name])}")
+
+
 def history(events: Iterable[Mapping[str, Any]]) -> None:
     """Every event with its legal date, what it says, and who did it when."""
     table(

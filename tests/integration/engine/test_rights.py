@@ -122,3 +122,42 @@ def test_a_refugees_shorter_card_is_recorded_as_departing_from_the_law(office: O
     office.do("issue_permit", "2017-02-01", DECIDER, permit_id=whole)
     assert "departs_from" not in {k for k, v in office.engine.explain(whole).items() if v}
     assert office.engine.permit(whole).valid_until == date(2027, 1, 31)
+
+
+def test_a_corrected_fact_counts_as_corrected_on_every_file(office: Office) -> None:
+    """Put right through the file that recorded it, in its last day or its first, it no longer holds as it was."""
+    holder_id = office.holder()
+    first = office.title(holder_id=holder_id)
+    office.at("2018-03-01")
+    second = office.application(holder_id=holder_id, category="ordinary", criterion=None, on="2018-03-01")
+    office.do(
+        "record_fact",
+        "2018-03-02",
+        permit_id=first,
+        kind="pregnant",
+        since="2018-03-01",
+        until="2019-12-01",
+        evidence="certificate",
+    )
+    version = office.engine.permit(first).version
+
+    def because(on: str) -> str:
+        return str(told(office, second, on)["protection_from_removal"]["because"])
+
+    assert because("2019-06-01") == "pregnant"
+    for field, value in (("until", "2018-12-01"), ("since", "2018-04-01")):
+        office.do(
+            "correct_record",
+            "2018-03-05",
+            DECIDER,
+            permit_id=first,
+            of_version=version,
+            field=field,
+            value=value,
+            reason="a slip of the pen",
+        )
+    assert because("2019-06-01") != "pregnant"
+    assert because("2018-03-15") != "pregnant"
+    assert because("2018-06-01") == "pregnant"
+    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.replay().differences == []
