@@ -4,6 +4,7 @@ SCALE ?= 0.1
 SEED  ?= 2014
 OUT   ?= permits-demo
 PORT  ?= 8014
+KILLS ?= 50
 EVENTS  ?= 100000
 PERMITS ?= 100000
 # `make lock UPGRADE=--upgrade` takes the newest versions instead of keeping the locked ones.
@@ -36,9 +37,9 @@ help:
 	@echo "make test     everything: lint, types, walls and all tests, on SQLite and PostgreSQL"
 	@echo "make test-browser  the pages in a real browser (chromium), at the width of a telephone and of a desk"
 	@echo "make test-xes the event log of permits export read back by pm4py, in an environment of its own"
-	@echo "make torture  daemons killed and frozen for minutes; prints what it measured"
 	@echo "make simulate one seed of the simulated world over ten years (SEED=$(SEED); DAYS= HOLDERS= START=)"
 	@echo "make simulate-many  a thousand short seeds (N=$(N), from SEED=$(FROM) on; MINUTES= to end earlier)"
+	@echo "make torture  every process and the database killed, $(KILLS) times each; prints what it measured"
 	@echo "make docs     generated sections and outputs of README and docs/, made anew"
 	@echo "make bench    the benchmarks, into docs/performance.md (EVENTS=$(EVENTS) PERMITS=$(PERMITS))"
 	@echo "make dist     the wheel and the source archive, in dist/"
@@ -118,7 +119,8 @@ test-browser: $(VENV)/.dev
 
 torture: $(VENV)/.dev
 	@echo "==> torture"
-	@$(BIN)/python -m pytest -q -s -m torture tests
+	@$(BIN)/python -m pytest -q -s -m torture tests/integration
+	@PERMITS_KILLS=$(KILLS) $(BIN)/python -m pytest -q -s -m "torture or not torture" tests/torture
 
 # A failing seed names the day, what came before it, and this command.
 simulate: $(VENV)/.dev
