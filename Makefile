@@ -20,6 +20,7 @@ endif
 
 VENV := .venv
 XES  := .venv-xes
+AUDIT := .venv-audit
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
 
@@ -28,7 +29,7 @@ export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-browser test-xes torture simulate simulate-many fuzz check lint types walls docs lock bench dist clean
+.PHONY: help demo portal audit test test-browser test-xes torture simulate simulate-many fuzz check lint types walls docs lock bench dist clean
 
 help:
 	@echo "make demo     run a demonstration into $(OUT)/ (SCALE=$(SCALE) SEED=$(SEED) OUT=$(OUT))"
@@ -39,6 +40,7 @@ help:
 	@echo "make test-xes the event log of permits export read back by pm4py, in an environment of its own"
 	@echo "make simulate one seed of the simulated world over ten years (SEED=$(SEED); DAYS= HOLDERS= START=)"
 	@echo "make simulate-many  a thousand short seeds (N=$(N), from SEED=$(FROM) on; MINUTES= to end earlier)"
+	@echo "make audit    bandit over the program, pip-audit over what it needs"
 	@echo "make torture  every process and the database killed, $(KILLS) times each; prints what it measured"
 	@echo "make docs     generated sections and outputs of README and docs/, made anew"
 	@echo "make bench    the benchmarks, into docs/performance.md (EVENTS=$(EVENTS) PERMITS=$(PERMITS))"
@@ -117,6 +119,19 @@ test-browser: $(VENV)/.dev
 	@echo "==> the pages in a browser"
 	@$(BIN)/python -m pytest -q -m browser tests/browser
 
+$(AUDIT)/.made: requirements/audit.txt | $(VENV)/.made
+	@echo "==> making $(AUDIT)"
+	@$(PYTHON) -m venv --clear $(AUDIT)
+	@$(AUDIT)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet install \
+	  --require-hashes -r requirements/audit.txt
+	@touch $@
+
+audit: $(AUDIT)/.made
+	@echo "==> bandit"
+	@$(AUDIT)/bin/bandit --quiet --recursive --configfile pyproject.toml permits_engine
+	@echo "==> pip-audit (asks a database of known faults, so it needs the network)"
+	@$(AUDIT)/bin/pip-audit --disable-pip --require-hashes --progress-spinner off -r requirements/run.txt
+
 torture: $(VENV)/.dev
 	@echo "==> torture"
 	@$(BIN)/python -m pytest -q -s -m torture tests/integration
@@ -175,7 +190,7 @@ lock:
 	  "$$tools/bin/python" -m pip --disable-pip-version-check --quiet install uv; \
 	  uv="$$tools/bin/uv"; fi; \
 	UV_CUSTOM_COMPILE_COMMAND="make lock"; export UV_CUSTOM_COMPILE_COMMAND; \
-	for lock in run build dev xes; do \
+	for lock in run build dev xes audit; do \
 	  echo "==> requirements/$$lock.txt"; \
 	  case $$lock in \
 	    run)   set -- pyproject.toml ;; \
@@ -183,12 +198,13 @@ lock:
 	    dev)   set -- pyproject.toml --extra postgresql --extra metrics --extra channels --extra dask --extra parquet requirements/dev.in \
 	                  -c requirements/run.txt -c requirements/build.txt ;; \
 	    xes)   set -- requirements/xes.in -c requirements/dev.txt ;; \
+	    audit) set -- requirements/audit.in ;; \
 	  esac; \
 	  "$$uv" $(COMPILE) "$$@" --output-file requirements/$$lock.txt >/dev/null; \
 	done
 
 clean:
 	@echo "==> removing $(VENV), dist, caches and the demo"
-	@rm -rf $(VENV) $(XES) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(XES) $(AUDIT) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@if [ -n "$(OUT)" ] && [ -f "$(OUT)/.permits-demo" ]; then rm -rf -- "$(OUT)"; fi
 	@find . -name __pycache__ -type d -not -path "./.git/*" -prune -exec rm -rf {} +
