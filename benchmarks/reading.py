@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 
 from benchmarks.corpus import grown
 from benchmarks.measure import Measure, Took, best, compared, timed
@@ -10,6 +11,7 @@ from benchmarks.raw import Raw
 from benchmarks.stores import Place
 from permits_engine import Engine
 from permits_engine.domain.permit import fold
+from permits_engine.policy_files import packaged
 from permits_engine.replay.sources import StoreSource
 
 LOADS = 2000
@@ -30,6 +32,10 @@ def measured(place: Place, events: int) -> Iterator[Measure]:
             yield compared(
                 "replay, every decision again", "event", count, again, folded, note="beside the fold"
             )
+            otherwise = timed(lambda: _otherwise(engine))
+            yield compared(
+                "what if, under another policy", "event", count, otherwise, again, note="beside replay"
+            )
             yield compared("verify", "event", count, best(engine.verify), read, aim=0.25)
             yield _rebuild(engine, raw, count, read)
             yield _loads(engine, raw, permits)
@@ -48,6 +54,16 @@ def _fold_all(engine: Engine) -> int:
 def _replayed(engine: Engine) -> None:
     report = engine.replay()
     assert not report.differences, report.differences[:3]
+
+
+def _otherwise(engine: Engine) -> None:
+    """Every file lived again for three years, as if first cards had been of three years."""
+    text = packaged("MA").replace(
+        "name: term.first, value: P1Y, from: 2013-12-16", "name: term.first, value: P3Y, from: 2013-12-16"
+    )
+    told = engine.what_if(text, until=date(2020, 3, 31))
+    assert told.files > 0
+    assert told.differ == told.files
 
 
 def _rebuild(engine: Engine, raw: Raw, count: int, read: Took) -> Measure:

@@ -13,6 +13,7 @@ WRITTEN = ("many commands at once", "one command")
 READ = (
     "fold every permit",
     "replay, every decision again",
+    "what if, under another policy",
     "verify",
     "rebuild the permits",
     "load one permit",
