@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from permits_engine.receipts.paper import Paper
 
 Answer = TypeVar("Answer")
+Rows = list[dict[str, Any]]
 
 ATTEMPTS = 5
 """How often the trace of a look is tried, where others write about the same person."""
@@ -75,19 +76,22 @@ class Reader(Takeaway):
         def read(unit: Unit, opened: bool) -> dict[str, Any]:
             return differing.diff(self._executor, unit, permit_id, first, second, as_of=as_of, opened=opened)
 
-        return self._opened(permit_id, read, _differs_in_numbers)
+        numbers = {"file_number", "card_number"}
+        return self._opened(
+            permit_id, read, lambda x: not numbers.isdisjoint(y["field"] for y in x["fields"])
+        )
 
-    def deadlines(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
+    def deadlines(self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None) -> Rows:
         """Every legal clock of the permit that runs on a day, with its working in words."""
         with self._engine.database.read() as unit:
             self._file(unit, permit_id)
-            return reading.deadlines_of(self._executor, unit, permit_id, on)
+            return reading.deadlines_of(self._executor, unit, permit_id, on, known_at)
 
-    def rights(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
+    def rights(self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None) -> Rows:
         """What the permit opens on a day."""
         with self._engine.database.read() as unit:
             self._file(unit, permit_id)
-            return reading.rights_of(self._executor, unit, permit_id, on)
+            return reading.rights_of(self._executor, unit, permit_id, on, known_at)
 
     def attestation(
         self,
@@ -113,11 +117,13 @@ class Reader(Takeaway):
         self._leave([s.permit.holder_id])
         return paper
 
-    def history(self, permit_id: str) -> list[dict[str, Any]]:
+    def history(self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None) -> Rows:
         """Every event of the permit; numbers and free text for a reader who may see them."""
 
-        def read(unit: Unit, opened: bool) -> list[dict[str, Any]]:
-            return reading.history_of(self._executor, unit, permit_id, opened=opened)
+        def read(unit: Unit, opened: bool) -> Rows:
+            return reading.history_of(
+                self._executor, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened
+            )
 
         return self._opened(permit_id, read, lambda events: any(map(_shows, events)))
 
@@ -129,18 +135,16 @@ class Reader(Takeaway):
 
         return self._opened(permit_id, read, _shows)
 
-    def notices(
-        self, permit_id: str, *, state: str | None = None, limit: int | None = 100
-    ) -> list[dict[str, Any]]:
+    def notices(self, permit_id: str, *, state: str | None = None, limit: int | None = 100) -> Rows:
         """Messages about one permit."""
         with self._engine.database.read() as unit:
             self._file(unit, permit_id)
         return self._engine.notices(state=state, permit_id=permit_id, limit=limit)
 
-    def notice_history(self, notice_id: str) -> list[dict[str, Any]]:
+    def notice_history(self, notice_id: str) -> Rows:
         """Every event of a message, with the channels' answers for a reader who may see them."""
 
-        def read(unit: Unit, opened: bool) -> list[dict[str, Any]]:
+        def read(unit: Unit, opened: bool) -> Rows:
             return messages.history_of(self._executor, unit, notice_id, opened=opened)
 
         return self._opened(self._permit_of(notice_id), read, lambda events: any(map(_shows, events)))
@@ -168,7 +172,7 @@ class Reader(Takeaway):
             self._leave([holder_id])
         return person
 
-    def accesses(self, holder_id: str) -> list[dict[str, Any]]:
+    def accesses(self, holder_id: str) -> Rows:
         """Who saw the person's data, as the person can be shown it: reader, day, purpose, latest first."""
         with self._engine.database.read() as unit:
             self._executor.person(unit, holder_id)
@@ -382,10 +386,6 @@ def _is_look(record: StoredRecord) -> bool:
 def _shows(event: dict[str, Any]) -> bool:
     """Whether an event that was opened shows anything that had been sealed."""
     return any(event.get(field) is not None for field in e.EVENTS[event["type"]].SEALED)
-
-
-def _differs_in_numbers(found: dict[str, Any]) -> bool:
-    return any(each["field"] in {"file_number", "card_number"} for each in found["fields"])
 
 
 def _numbers(file_number: str | None, card_number: str | None) -> list[tuple[str, str | None]]:

@@ -52,20 +52,29 @@ class Questions:
         with self.database.read() as unit:
             return differing.diff(self.executor, unit, permit_id, first, second, as_of=as_of)
 
-    def deadlines(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
+    def deadlines(
+        self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
+    ) -> list[dict[str, Any]]:
         """Every legal clock of the permit that runs on a day, with its working in words."""
         with self.database.read() as unit:
-            return reading.deadlines_of(self.executor, unit, permit_id, on)
+            return reading.deadlines_of(self.executor, unit, permit_id, on, known_at)
 
-    def rights(self, permit_id: str, *, on: date | None = None) -> list[dict[str, Any]]:
+    def rights(
+        self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
+    ) -> list[dict[str, Any]]:
         """What the permit opens on a day: each right, open or not, by which rule and because of what."""
         with self.database.read() as unit:
-            return reading.rights_of(self.executor, unit, permit_id, on)
+            return reading.rights_of(self.executor, unit, permit_id, on, known_at)
 
-    def history(self, permit_id: str) -> list[dict[str, Any]]:
-        """Every event of the permit, in order, with its envelope; what is personal is shown through ``as_``."""
+    def history(
+        self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
+    ) -> list[dict[str, Any]]:
+        """Every event of the permit, in order, with its envelope; what is personal is shown through ``as_``.
+
+        Those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
+        """
         with self.database.read() as unit:
-            return reading.history_of(self.executor, unit, permit_id)
+            return reading.history_of(self.executor, unit, permit_id, as_of=as_of, known_at=known_at)
 
     def explain(self, permit_id: str, version: int | None = None) -> dict[str, Any]:
         """Why an event was allowed: who did it, and each rule as it then stood (default: the last one).

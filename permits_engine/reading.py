@@ -192,27 +192,43 @@ def _opened(event: e.Event, record: StoredRecord, holder_id: str, cipher: Cipher
     )
 
 
-def deadlines_of(executor: Executor, unit: Unit, permit_id: str, on: date | None) -> list[dict[str, Any]]:
+def deadlines_of(
+    executor: Executor, unit: Unit, permit_id: str, on: date | None, known_at: datetime | None = None
+) -> list[dict[str, Any]]:
     """The deadlines that run on a day, with their working."""
-    s, _ = situation(executor, unit, permit_id, on, None)
+    s, _ = situation(executor, unit, permit_id, on, known_at)
     return deadlines.explained(s)
 
 
-def rights_of(executor: Executor, unit: Unit, permit_id: str, on: date | None) -> list[dict[str, Any]]:
+def rights_of(
+    executor: Executor, unit: Unit, permit_id: str, on: date | None, known_at: datetime | None = None
+) -> list[dict[str, Any]]:
     """What the permit opens on a day, right by right."""
-    s, _ = situation(executor, unit, permit_id, on, None)
+    s, _ = situation(executor, unit, permit_id, on, known_at)
     return rights.explained(s)
 
 
 def history_of(
-    executor: Executor, unit: Unit, permit_id: str, *, opened: bool = False
+    executor: Executor,
+    unit: Unit,
+    permit_id: str,
+    *,
+    as_of: date | None = None,
+    known_at: datetime | None = None,
+    opened: bool = False,
 ) -> list[dict[str, Any]]:
-    """Every event with its envelope; numbers and free text where they are to be ``opened`` and can be."""
-    records, _ = known_records(unit, permit_id, None, executor)
+    """Every event with its envelope; numbers and free text where they are to be ``opened`` and can be.
+
+    Only events recorded by ``known_at``, and with a legal date until ``as_of``, where these are given.
+    """
+    if as_of is not None and type(as_of) is not date:
+        raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
+    records, _ = known_records(unit, permit_id, known_at, executor)
     first = codec.decode(records[0].name, records[0].payload)
     assert isinstance(first, e.ApplicationLodged)
     cipher = executor.keyring.load(unit, first.holder_id) if opened else None
-    return [shown(record, first.holder_id, cipher) for record in records]
+    told = [shown(record, first.holder_id, cipher) for record in records]
+    return [each for each in told if as_of is None or each["effective_on"] <= as_of.isoformat()]
 
 
 def shown(record: StoredRecord, holder_id: str = "", cipher: Cipher | None = None) -> dict[str, Any]:

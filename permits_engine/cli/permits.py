@@ -66,13 +66,25 @@ def show(
         views.permit(view)
 
 
-def history(permit_id: PermitId, purpose: Purpose = None, json: Json = False) -> None:
+def history(
+    permit_id: PermitId,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="D", help="Only events with a legal date until then.")
+    ] = None,
+    known_at: Annotated[
+        str | None, typer.Option("--known-at", metavar="T", help="Only events recorded by then.")
+    ] = None,
+    purpose: Purpose = None,
+    json: Json = False,
+) -> None:
     """Every event of a permit, in order."""
     from permits_engine.cli import views
 
-    wanted = id_of(permit_id)
+    day, instant, wanted = day_of(as_of, "--as-of"), instant_of(known_at, "--known-at"), id_of(permit_id)
     with open_engine() as engine:
-        events = operator_now().ask(engine, lambda reader: reader.history(wanted), purpose)
+        events = operator_now().ask(
+            engine, lambda reader: reader.history(wanted, as_of=day, known_at=instant), purpose
+        )
     if not output.result(events, machine=json):
         views.history(events)
 

@@ -9,7 +9,16 @@ import msgspec
 import typer
 
 from permits_engine.cli import output, views
-from permits_engine.cli.options import Json, PermitId, Purpose, day_of, id_of, open_engine, operator_now
+from permits_engine.cli.options import (
+    Json,
+    PermitId,
+    Purpose,
+    day_of,
+    id_of,
+    instant_of,
+    open_engine,
+    operator_now,
+)
 from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import invalid
 
@@ -19,15 +28,21 @@ def rights(
     on: Annotated[
         str | None, typer.Option("--on", metavar="D", help="The day asked about (default: today).")
     ] = None,
+    known_at: Annotated[
+        str | None,
+        typer.Option("--known-at", metavar="T", help="Only what was recorded and published by then [now]."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """What the permit opens on a day.
 
     Stay, work, school, health and the rest, each with its basis.
     """
-    day = day_of(on, "--on")
+    day, instant = day_of(on, "--on"), instant_of(known_at, "--known-at")
     with open_engine() as engine:
-        rows = operator_now().ask(engine, lambda reader: reader.rights(id_of(permit_id), on=day))
+        rows = operator_now().ask(
+            engine, lambda reader: reader.rights(id_of(permit_id), on=day, known_at=instant)
+        )
     if not output.result(rows, machine=json):
         views.rights(rows)
 

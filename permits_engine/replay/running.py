@@ -169,7 +169,7 @@ def _processes(workers: int) -> Iterator[Executor]:
     from multiprocessing import get_context
 
     # Not forked: a thread of the host's may hold a lock, and connections are not shared.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _leave_to_the_parent)
     try:
         yield pool
     except BrokenProcessPool:
@@ -178,6 +178,13 @@ def _processes(workers: int) -> Iterator[Executor]:
         ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_to_the_parent() -> None:
+    """Ctrl-C goes to every process of the terminal; only the first one says that it was stopped."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -59,6 +59,9 @@ class Place(msgspec.Struct, frozen=True):
     address: str
     until: int
 
+    def __repr__(self) -> str:
+        return f"Place({self.kind}, {self.until})"  # a cluster writes arguments into its log, and there is a password
+
 
 class Part(msgspec.Struct, frozen=True):
     """Some permits: those after one id up to another, or one folder of files; ``files`` how many."""

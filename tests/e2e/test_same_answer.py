@@ -87,3 +87,16 @@ def test_diff_is_told_in_words_and_for_programs(cli: Cli) -> None:
     )
     assert cli("diff", permit_id, "--json").code == 2
     assert cli("diff", permit_id, "--known-at", "yesterday", "--json").error["code"] == "input.invalid"
+
+
+def test_history_and_rights_are_asked_on_both_axes(cli: Cli) -> None:
+    """--as-of and --known-at, with the refusals of show."""
+    permit_id = cli.title()
+    recorded = [each["recorded_at"] for each in cli.ok("history", permit_id, "--json").json]
+    assert len(cli.ok("history", permit_id, "--known-at", recorded[1], "--json").json) == 2
+    assert len(cli.ok("history", permit_id, "--as-of", "2017-01-20", "--json").json) == 3
+    rows = cli.ok("rights", permit_id, "--on", "2017-06-01", "--known-at", recorded[1], "--json").json
+    assert rows != cli.ok("rights", permit_id, "--on", "2017-06-01", "--json").json
+    late = "2190-01-01T00:00:00Z"
+    for question in ("history", "rights"):
+        assert cli(question, permit_id, "--known-at", late, "--json").error["code"] == "position.beyond_head"

@@ -145,3 +145,31 @@ def test_numbers_are_for_those_who_may_see_them(office: Office) -> None:
     assert by_field(seen)["card_number"] == (None, "L-77")
     holder_id = office.engine.permit(permit_id).holder_id
     assert [each["reader"]["id"] for each in office.engine.as_(COUNTER).accesses(holder_id)] == [COUNTER.id]
+
+
+def test_a_history_is_told_on_both_axes(office: Office) -> None:
+    """What was recorded by a moment, what has a legal date until a day, and both; the same for deadlines."""
+    permit_id = office.title()
+    office.at("2017-03-01")
+    then = office.clock.instant
+    office.at("2017-03-02")
+    office.do("record_exit", "2017-02-20", permit_id=permit_id)
+    engine = office.engine
+
+    def names(**given: Any) -> list[str]:
+        return [each["name"].removeprefix("permit.") for each in engine.history(permit_id, **given)]
+
+    assert names()[-1] == "exit_recorded"
+    assert names(known_at=then)[-1] == "issued"
+    assert names(as_of=date(2017, 1, 20))[-1] == "opinion_recorded"
+    assert names(as_of=date(2017, 3, 1), known_at=then)[-1] == "issued"
+    on = date(2017, 6, 1)
+    kinds = [
+        {each["kind"] for each in engine.deadlines(permit_id, on=on, known_at=at)} for at in (None, then)
+    ]
+    assert kinds[0] - kinds[1] == {"absence_limit"}
+    assert engine.rights(permit_id, on=on, known_at=then) == engine.rights(permit_id, on=on)
+    for ask in (engine.history, engine.deadlines, engine.rights):
+        with pytest.raises(PermitsError) as found:
+            ask(permit_id, known_at=datetime(2030, 1, 1, tzinfo=UTC))
+        assert found.value.code == "position.beyond_head"
