@@ -168,7 +168,9 @@ def test_a_history_is_told_on_both_axes(office: Office) -> None:
         {each["kind"] for each in engine.deadlines(permit_id, on=on, known_at=at)} for at in (None, then)
     ]
     assert kinds[0] - kinds[1] == {"absence_limit"}
-    assert engine.rights(permit_id, on=on, known_at=then) == engine.rights(permit_id, on=on)
+    before_filing = datetime(2016, 12, 20, 12, tzinfo=UTC)
+    stay = [engine.rights(permit_id, on=on, known_at=at)[0]["because"] for at in (None, before_filing)]
+    assert stay[0] != stay[1]
     for ask in (engine.history, engine.deadlines, engine.rights):
         with pytest.raises(PermitsError) as found:
             ask(permit_id, known_at=datetime(2030, 1, 1, tzinfo=UTC))
