@@ -199,6 +199,9 @@ class Executor:
         work.found_by(entries_of_file(permit.holder_id, permit.permit_id, new))
         for record in same_person:
             work.pass_gate(record)
+        if command.name in titles.PERSONAL:
+            for record in linking.records_of(work, permit.holder_id):
+                work.hold(record)
         if isinstance(command, c.RecordFact) and above is not None:
             families.link(work, command, above, policy, today, stamp)
         elif permit.dependents:
@@ -285,7 +288,9 @@ def _known_person(work: Work, permit: Permit, on: date, holder: Holder) -> Holde
     """What decisions on a person need: facts recorded through any of their files, and the age on the day."""
     person = work.person(permit.holder_id)
     age = c.ages(person.birth_date, on) if person.birth_date else None
-    return msgspec.structs.replace(holder, sex=permit.sex, age=age, facts=person.facts)
+    # Who was registered twice is one person still, where somebody has said so.
+    facts = [fact for each in linking.records_of(work, permit.holder_id) for fact in work.person(each).facts]
+    return msgspec.structs.replace(holder, sex=permit.sex, age=age, facts=tuple(facts))
 
 
 def events_of(drafts: Sequence[Draft], stamp: Callable[..., e.Event], digest: str) -> list[e.Event]:

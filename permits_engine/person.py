@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 
 import msgspec
@@ -93,3 +93,32 @@ def grown(person: Person | None, holder_id: str, version: int, event: e.Event) -
             value = date.fromisoformat(value)
         setattr(person, field, value)
     return person
+
+
+def facts_known(
+    stream_of: Callable[[str], Iterable[StoredRecord]], holder_id: str, before: int | None = None
+) -> tuple[Fact, ...]:
+    """What is known about a person under all records of them, by a moment (microseconds since the epoch; none: now).
+
+    A fact recorded under one record is one of the same person under those that somebody linked with it.
+    """
+    found: list[Fact] = []
+    records = [holder_id]
+    for each in records:
+        linked: dict[str, None] = {}
+        for record in stream_of(each):
+            if (before is not None and record.recorded_at > before) or not record.name.startswith(TELLING):
+                continue
+            event = codec.decode(record.name, record.payload)
+            if isinstance(event, e.FactRecorded):
+                found.append(Fact(event.kind, event.since, event.until, record.version, event.of))
+            if isinstance(event, e.HolderLinked):
+                linked[event.other] = None
+            if isinstance(event, e.HolderUnlinked):
+                linked.pop(event.other, None)
+        records += [other for other in linked if other not in records]
+    return tuple(found)
+
+
+TELLING = tuple(f"{kind.NAME}@" for kind in (e.FactRecorded, e.HolderLinked, e.HolderUnlinked))
+"""How the names of the events begin that tell of facts, and under which records."""

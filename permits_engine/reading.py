@@ -18,6 +18,7 @@ from permits_engine.domain.situation import Situation
 from permits_engine.domain.view import View, view
 from permits_engine.execution import Executor
 from permits_engine.outcomes import micros, moment, not_found
+from permits_engine.person import facts_known
 from permits_engine.projections.searching import NUMBERS
 from permits_engine.store import codec, history
 from permits_engine.store.database import Unit
@@ -89,13 +90,7 @@ def situation(
 
 def _facts(unit: Unit, permit: Permit, limit: int | None) -> tuple[Fact, ...] | None:
     """What is known about the holder, also through their other files, by that moment."""
-    found: list[Fact] = []
-    for record in history.stream(unit, permit.holder_id):
-        if record.name.startswith("holder.fact_recorded") and (limit is None or record.recorded_at <= limit):
-            event = codec.decode(record.name, record.payload)
-            assert isinstance(event, e.FactRecorded)
-            found.append(Fact(event.kind, event.since, event.until, record.version, event.of))
-    return tuple(found) if found else None
+    return facts_known(lambda holder_id: history.stream(unit, holder_id), permit.holder_id, limit) or None
 
 
 def local_day(policy: Policy, at: datetime) -> date:

@@ -63,6 +63,11 @@ _PASS_GATE = Statement(
     .where(holders.c.holder_id == bindparam("of"), holders.c.gate == bindparam("seen"))
     .values(gate=holders.c.gate + 1)
 )
+_HOLD = Statement(
+    update(holders)
+    .where(holders.c.holder_id == bindparam("of"), holders.c.version == bindparam("seen"))
+    .values(version=holders.c.version)
+)
 _REMEMBER = insert_new(commands)
 
 
@@ -307,6 +312,12 @@ class Work:
         if gate is not None:
             self._gates[holder_id] = (gate[0], gate[1] + 1)
             self.later(_PASS_GATE, {"of": holder_id, "seen": gate[1]})
+
+    def hold(self, holder_id: str) -> None:
+        """A decision on what is known about a person: nobody else may add to it meanwhile."""
+        gate = self.holder(holder_id)
+        if gate is not None:
+            self.later(_HOLD, {"of": holder_id, "seen": gate[0]})
 
     def remember(self, row: dict[str, Any]) -> None:
         """A command was carried out under its id."""

@@ -11,8 +11,9 @@ from permits_engine.domain import events as e
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.policy import Policy
+from permits_engine.person import TELLING, facts_known
 from permits_engine.policy_files import compile_text
-from permits_engine.replay.sources import File, Part, Place, facts_in, text_in, together
+from permits_engine.replay.sources import File, Part, Place, text_in, together
 from permits_engine.store import codec
 from permits_engine.store.history import StoredRecord
 
@@ -84,7 +85,7 @@ class ParquetSource:
 
     def known(self, holder_id: str, before: int) -> tuple[Fact, ...]:
         """What had been recorded about a holder by a moment."""
-        return facts_in(self._facts.get(holder_id, []), before)
+        return facts_known(lambda each: self._facts.get(each, []), holder_id, before)
 
     def end(self) -> int:
         """When a permit's event or a message was last recorded."""
@@ -119,7 +120,7 @@ class ParquetSource:
     def _facts(self) -> dict[str, list[StoredRecord]]:
         found: dict[str, list[StoredRecord]] = {}
         for paths in self._folders.values():
-            for record in sorted(_records(paths, f"{e.FactRecorded.NAME}@")):
+            for record in sorted(record for prefix in TELLING for record in _records(paths, prefix)):
                 found.setdefault(record.stream, []).append(record)
         return found
 

@@ -16,6 +16,7 @@ from permits_engine.domain import events as e
 from permits_engine.domain.errors import error
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.policy import Policy
+from permits_engine.person import facts_known
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.history import StoredRecord
@@ -172,22 +173,11 @@ class StoreSource:
     def known(self, holder_id: str, before: int) -> tuple[Fact, ...]:
         """What had been recorded about a holder by a moment."""
         with self.database.read() as unit:
-            return facts_in(_stream(unit, holder_id, self.place.until), before)
+            return facts_known(lambda each: _stream(unit, each, self.place.until), holder_id, before)
 
 
 def _stream(unit: Unit, stream: str, until: int) -> list[StoredRecord]:
     return [record for record in history.stream(unit, stream) if record.position <= until]
-
-
-def facts_in(records: Sequence[StoredRecord], before: int) -> tuple[Fact, ...]:
-    """The facts that a holder's stream tells by a moment."""
-    found = []
-    for record in records:
-        if record.name.startswith(f"{e.FactRecorded.NAME}@") and record.recorded_at <= before:
-            event = codec.decode(record.name, record.payload)
-            assert isinstance(event, e.FactRecorded)
-            found.append(Fact(event.kind, event.since, event.until, record.version, event.of))
-    return tuple(found)
 
 
 def together(rows: Sequence[StoredRecord], notices: Sequence[StoredRecord]) -> Iterator[File]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from permits_engine import PermitsError
-from tests.integration.engine.conftest import DECIDER, Office
+from permits_engine import Engine, PermitsError
+from permits_engine.commands import parse
+from tests.integration.engine.conftest import COUNTER, DECIDER, Office
 
 
 def told(office: Office, permit_id: str, on: str) -> dict[str, dict[str, Any]]:
@@ -161,3 +162,61 @@ def test_a_corrected_fact_counts_as_corrected_on_every_file(office: Office) -> N
     assert because("2018-06-01") == "pregnant"
     assert office.engine.rebuild(check=True).differences == []
     assert office.engine.replay().differences == []
+
+
+def test_a_fact_protects_under_every_record_of_the_person(office: Office) -> None:
+    """Who was registered twice is one person, once somebody has said so, and two again when it is taken back."""
+    first, second = office.holder(), office.holder()
+    expired = office.title(holder_id=first)
+    office.at("2018-03-01")
+    other = office.application(holder_id=second, category="ordinary", criterion=None, on="2018-03-01")
+    office.do(
+        "record_fact",
+        "2018-06-01",
+        permit_id=other,
+        kind="pregnant",
+        since="2018-05-01",
+        until="2019-01-15",
+        evidence="certificate",
+    )
+    order = {
+        "permit_id": expired,
+        "ground": "after-expiry",
+        "notified_at": "2018-06-04T09:00:00Z",
+    }
+    office.at("2018-06-04")
+    assert office.engine.check(parse("order_removal", {"on": "2018-06-04", **order}), actor=DECIDER)
+    link = {"holder_id": first, "other_id": second, "reason": "the same passport"}
+    office.do("link_holders", "2018-06-04", **link)
+    with pytest.raises(PermitsError) as caught:
+        office.do("order_removal", "2018-06-04", DECIDER, **order)
+    assert caught.value.details["protection"] == "pregnant"
+    assert told(office, expired, "2018-06-04")["protection_from_removal"]["because"] == "pregnant"
+    office.do("unlink_holders", "2018-06-05", **{**link, "reason": "a mistake"})
+    office.do("order_removal", "2018-06-05", DECIDER, **order)
+    assert "pregnant" in office.engine.history(expired)[-1]["asks"]
+    assert office.engine.replay().differences == []
+
+
+def test_nobody_records_a_protection_while_a_removal_is_being_ordered(office: Office) -> None:
+    """Through another file of the person: whoever is second decides anew, and sees what the first has done."""
+    if office.engine.database.dialect == "sqlite":
+        pytest.skip("SQLite has one writer: nobody can come in between")
+    holder_id = office.holder()
+    permit_id = office.title(holder_id=holder_id)
+    office.at("2018-06-04")
+    other = office.application(holder_id=holder_id, category="ordinary", criterion=None, on="2018-06-04")
+    fact = {"permit_id": other, "kind": "pregnant", "since": "2018-05-01", "evidence": "certificate"}
+    order = {"permit_id": permit_id, "ground": "after-expiry", "notified_at": "2018-06-04T09:00:00Z"}
+    executor = office.engine.executor
+    with pytest.raises(PermitsError) as caught, office.engine.database.write() as unit:
+        work = executor.begin(unit)
+        executor.run(work, parse("order_removal", {"on": "2018-06-04", **order}), DECIDER)
+        source, key = office.engine.database.source, office.engine.keyring._master
+        with Engine.open(source.address, keys=key, clock=office.clock) as meanwhile:  # type: ignore[union-attr]
+            meanwhile.execute(parse("record_fact", {"on": "2018-06-04", **fact}), actor=COUNTER)
+        work.write()
+    assert caught.value.code == "concurrency.conflict"
+    with pytest.raises(PermitsError) as caught:
+        office.do("order_removal", "2018-06-04", DECIDER, **order)
+    assert caught.value.code == "removal.protected"
