@@ -222,8 +222,8 @@ def _absence(s: Situation) -> Iterator[Deadline]:
 
 
 def _removal(s: Situation) -> Iterator[Deadline]:
-    order = removal.in_force(s)
-    if order is None:
+    order, closed = removal.in_force(s), s.permit.closed
+    if order is None or (closed is not None and closed[0] <= s.day):  # no appeal is lodged on a closed file
         return
     appeal = removal.pending(s)
     if appeal is not None:

@@ -236,6 +236,8 @@ class Examination:
         if request is None:
             return None
         decisions = self.standing_decisions(request)
+        if decisions and decisions[-1].kind != CERTAIN_SILENCE:
+            return None  # an express decision has taken the place of the silence, recorded or not
         recorded = next((d for d in decisions if d.kind == CERTAIN_SILENCE), None)
         if recorded is not None:
             return recorded.on

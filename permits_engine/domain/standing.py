@@ -56,6 +56,8 @@ def _by_request(s: Situation) -> Standing | None:
 def _by_window(s: Situation) -> Standing | None:
     if s.title_status not in {"expired_in_window", "revoked"} or s.by_dates != "expired_in_window":
         return None
+    if s.lost_on is not None:  # a revocation that nobody was told of brings back no title that was lost
+        return None
     term = s.term
     if s.renewal_request is not None or term is None:
         return None

@@ -10,6 +10,7 @@ from permits_engine.domain.case import Case, OtherTitle
 from permits_engine.domain.clocks import Period, add
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.facts import holding, recorded
+from permits_engine.domain.guards import refuse
 from permits_engine.domain.majority import is_minor
 from permits_engine.domain.permit import Permit
 from permits_engine.domain.policy import Policy, Value
@@ -46,6 +47,7 @@ def requirements(case: Case) -> None:
 
 def renewal(case: Case) -> None:
     """A renewed title still has what its kind needs, and a ground where the one it hung on has ended."""
+    _no_later_term(case)
     needs(case)
     family.renewable(case)
 
@@ -151,8 +153,16 @@ def _unasked(case: Case, kinds: dict[str, Any]) -> list[str]:
 
 def no_overlap(case: Case) -> None:
     """Two titles of one kind never overlap; two kinds may."""
+    _no_later_term(case)
     for problem in _overlaps(case):
         raise problem
+
+
+def _no_later_term(case: Case) -> None:
+    """A grant of an earlier day, recorded after the clock granted a term by law, would give that term twice."""
+    for term in case.situation.permit.terms:
+        if term.granted_on > case.on:
+            raise refuse(case, f"term {term.number} was granted on {term.granted_on}")
 
 
 def _overlaps(case: Case) -> Iterator[PermitsError]:
