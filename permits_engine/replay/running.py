@@ -7,6 +7,8 @@ no more than these. With a file of progress a run that was stopped goes on where
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -169,7 +171,10 @@ def _processes(workers: int) -> Iterator[Executor]:
     from multiprocessing import get_context
 
     # Not forked: a thread of the host's may hold a lock, and connections are not shared.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _leave_to_the_parent)
+    pool = ProcessPoolExecutor(workers, get_context("spawn"))
+    with _without_ctrl_c():
+        for _ in range(workers):
+            pool.submit(os.getpid)
     try:
         yield pool
     except BrokenProcessPool:
@@ -180,11 +185,17 @@ def _processes(workers: int) -> Iterator[Executor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _leave_to_the_parent() -> None:
-    """Ctrl-C goes to every process of the terminal; only the first one says that it was stopped."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Processes begun here never hear of Ctrl-C, which a terminal sends to all: only the first one says so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

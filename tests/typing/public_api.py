@@ -90,6 +90,18 @@ def reading(engine: Engine, permit_id: str) -> None:
     assert_type(engine.subscribe(after=7, timeout=None), Iterator[dict[str, Any]])
 
 
+def looking_back(engine: Engine, permit_id: str) -> None:
+    """Histories asked again: differences of knowledge, replay, another policy, control."""
+    moment = datetime(2017, 6, 1, tzinfo=UTC)
+    assert_type(engine.diff(permit_id, moment, as_of=date(2017, 6, 1)), dict[str, Any])
+    assert_type(engine.replay(workers=2).disagree, int)
+    assert_type(engine.what_if("policy: MA").differ, int)
+    assert_type(engine.reexamine("policy: MA", {"sex": "F"}).looked_at, int)
+    assert_type(engine.acts("officer-17", first=date(2017, 1, 1)), Iterator[dict[str, Any]])
+    assert_type(engine.controlled(sample=50, seed=2017).rows, list[dict[str, Any]])
+    assert_type(engine.looks(holder_id=permit_id), Iterator[dict[str, Any]])
+
+
 def refusals(problem: PermitsError) -> None:
     """Errors by family, code and details."""
     assert_type(problem.code, str)
