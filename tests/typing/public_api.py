@@ -21,6 +21,7 @@ from permits_engine import (
     Outcome,
     PermitsError,
     PermitView,
+    RecordDataRequest,
     RegisterHolder,
     RenewPermit,
 )
@@ -100,6 +101,16 @@ def looking_back(engine: Engine, permit_id: str) -> None:
     assert_type(engine.acts("officer-17", first=date(2017, 1, 1)), Iterator[dict[str, Any]])
     assert_type(engine.controlled(sample=50, seed=2017).rows, list[dict[str, Any]])
     assert_type(engine.looks(holder_id=permit_id), Iterator[dict[str, Any]])
+
+
+def people(engine: Engine, administrator: Actor) -> None:
+    """Personal data: asked for, erased, kept as long as the policy says; receipts and keys."""
+    assert_type(engine.execute(RecordDataRequest(holder_id="x", right="access"), actor=officer), Outcome)
+    assert_type(engine.obstacles("x"), list[dict[str, Any]])
+    assert_type(engine.erase("x", reason="asked for", actor=administrator)["erased"], Any)
+    assert_type(engine.apply_retention(engine.retention_due().plan, actor=administrator), dict[str, Any])
+    assert_type(engine.rotate_keys(), dict[str, Any])
+    assert_type(engine.as_(officer).receipt("x").text("ar"), str)
 
 
 def refusals(problem: PermitsError) -> None:
