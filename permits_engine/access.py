@@ -191,13 +191,13 @@ class Reader(Takeaway):
             for each in shown
         ]
 
-    def dossier(self, holder_id: str) -> dict[str, Any]:
+    def disclosure(self, holder_id: str) -> dict[str, Any]:
         """All that is held about a person, who looked at it (this reader too), and how long it is kept."""
-        from permits_engine.privacy.dossier import dossier
+        from permits_engine.privacy.disclosure import disclosure
 
         self.holder(holder_id)
         with self._engine.database.read() as unit:
-            return dossier(self._executor, unit, holder_id)
+            return disclosure(self._executor, unit, holder_id)
 
     def receipt(self, permit_id: str) -> Paper:
         """The holder's receipt of the latest filing with its signed proof; raises ``holder.erased``.

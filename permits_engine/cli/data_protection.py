@@ -98,7 +98,7 @@ def export(
         raise invalid("--language", f"{language!r} is none of {', '.join(page.languages())}")
     wanted = id_of(holder_id, LISTED)
     with open_engine() as engine:
-        found = operator_now().ask(engine, lambda reader: reader.dossier(wanted), purpose)
+        found = operator_now().ask(engine, lambda reader: reader.disclosure(wanted), purpose)
     text = page.html(found, language) if html else output.as_json(found) + "\n"
     if out is None:
         output.exact(text)
@@ -228,7 +228,7 @@ def _tell(result: dict[str, Any], word: str, json: bool) -> None:
 def add_to(holder_app: typer.Typer) -> None:
     """Put these commands beside the others on persons."""
     lines: dict[Callable[..., None], str] = {
-        export: f"export {_EXAMPLE} --html --out dossier.html",
+        export: f"export {_EXAMPLE} --html --out disclosure.html",
         erase: f'erase {_EXAMPLE} --reason "asked for on 2026-11-24"',
         holds: f"holds {_EXAMPLE}",
         request: f"request {_EXAMPLE} --right access",

@@ -1,4 +1,4 @@
-"""A person's dossier as a page that they can read: in their language, in one file, with nothing loaded from outside."""
+"""What is held about a person as a page that they can read: in their language, one file, nothing loaded from outside."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def language_for(wanted: str | None) -> str:
     return plain if plain in _words() else DEFAULT
 
 
-def html(dossier: dict[str, Any], language: str | None = None) -> str:
-    """The page of a dossier, in the holder's language unless another is asked for."""
-    used = language_for(language or dossier["person"]["language"])
-    return _template(used).render(d=dossier, w=_words()[used], language=used)
+def html(disclosure: dict[str, Any], language: str | None = None) -> str:
+    """The page of a disclosure, in the holder's language unless another is asked for."""
+    used = language_for(language or disclosure["person"]["language"])
+    return _template(used).render(d=disclosure, w=_words()[used], language=used)
 
 
 @cache
@@ -67,7 +67,7 @@ def _template(language: str) -> Template:
         return str(value)
 
     env.filters |= {"said": said, "told": _told, "some": _some, "readers": _readers}
-    source = resources.files("permits_engine") / "privacy" / "pages" / "dossier.html"
+    source = resources.files("permits_engine") / "privacy" / "pages" / "disclosure.html"
     return env.from_string(source.read_text(encoding="utf-8"))
 
 

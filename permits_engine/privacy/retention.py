@@ -19,7 +19,7 @@ import msgspec
 from permits_engine.domain.clocks import Period, add
 from permits_engine.domain.policy import Rules, Value
 from permits_engine.outcomes import moment
-from permits_engine.privacy import dossier, holds, spool
+from permits_engine.privacy import disclosure, holds, spool
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.sql import among
 
@@ -89,7 +89,7 @@ def rules_of(executor: Executor, database: Database) -> list[dict[str, Any]]:
         return [
             {name: value for name, value in line.items() if not name.endswith("_on")}
             for policy in found
-            for line in dossier.periods(policy.at(executor.today(policy)), None)
+            for line in disclosure.periods(policy.at(executor.today(policy)), None)
         ]
 
 

@@ -25,7 +25,7 @@ DATA = ("person", "file", "letter")
 """Classes of data, as the policy tells them apart."""
 
 
-def dossier(executor: Executor, unit: Unit, holder_id: str) -> dict[str, Any]:
+def disclosure(executor: Executor, unit: Unit, holder_id: str) -> dict[str, Any]:
     """Everything about a person as plain values; raises ``holder.not_found``.
 
     Of a person who was erased it holds what is left: the events in clear.

@@ -48,7 +48,7 @@ def test_everything_personal_that_is_held_is_in_it(office: Office) -> None:
     permit_id = ended(office)
     holder_id = holder_of(office, permit_id)
     office.run_scheduler("2017-05-03")
-    found = office.engine.as_(office.actor("counter")).dossier(holder_id)
+    found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
     whole = json.dumps(found, ensure_ascii=False)
     for secret in (*SECRETS, "C-MARK-88", *MARKED.values()):
         assert secret in whole, secret
@@ -72,7 +72,7 @@ def test_who_looked_is_in_it_this_reader_too(office: Office) -> None:
     """Each look with reader, role, day and purpose; the asking itself is noted."""
     holder_id = holder_of(office, ended(office))
     office.engine.as_(AUDITOR, "audit 7").holder(holder_id)
-    found = office.engine.as_(office.actor("counter")).dossier(holder_id)
+    found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
     looks = [(each["reader"]["id"], each["purpose"]) for each in found["looks"]]
     assert looks == [("counter-1", None), ("inspector-1", "audit 7")]
 
@@ -82,7 +82,7 @@ def test_who_may_not_see_the_person_gets_nothing(office: Office) -> None:
     holder_id = holder_of(office, ended(office))
     for actor in (ADMINISTRATOR, AUDITOR, office.actor("counter", "MA-FES")):
         with pytest.raises(PermitsError) as caught:
-            office.engine.as_(actor).dossier(holder_id)
+            office.engine.as_(actor).disclosure(holder_id)
         assert caught.value.family == "actor"
 
 
@@ -90,7 +90,7 @@ def test_a_rectification_appends_and_both_are_shown(office: Office) -> None:
     """What was wrong stays in the history, and the person sees that it was put right."""
     holder_id = holder_of(office, ended(office))
     office.do("update_holder", "2017-05-03", holder_id=holder_id, given_names="Rightname")
-    found = office.engine.as_(office.actor("counter")).dossier(holder_id)
+    found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
     assert found["person"]["given_names"] == "Rightname"
     names = [each.get("given_names") for each in found["said_about_the_person"]]
     assert names == [MARKED["given_names"], "Rightname"]
@@ -106,7 +106,7 @@ def test_the_page_is_in_the_holders_language(
     """Complete, well formed, nothing loaded from outside, and what a person wrote cannot become markup."""
     holder_id = office.holder(**{**MARKED, "address": "<script>alert(1)</script>"}, language=language)
     ended(office, holder_id)
-    found = office.engine.as_(office.actor("counter")).dossier(holder_id)
+    found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
     text = page.html(found)
     read = Page(text)
     assert (read.attributes["lang"], read.attributes["dir"]) == (used, direction)
@@ -128,10 +128,10 @@ def test_every_language_has_a_word_for_every_event() -> None:
 
 
 def test_of_an_erased_person_the_facts_are_left(office: Office) -> None:
-    """The dossier says that the data were erased, and holds nothing that had been sealed."""
+    """The page says that the data were erased, and holds nothing that had been sealed."""
     holder_id = holder_of(office, ended(office))
     office.engine.erase(holder_id, reason="asked for", actor=ADMINISTRATOR)
-    found = office.engine.as_(office.actor("counter")).dossier(holder_id)
+    found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
     assert found["erased"]
     text = json.dumps(found) + page.html(found)
     for secret in (*SECRETS, "C-MARK-88"):
