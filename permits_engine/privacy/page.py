@@ -1,4 +1,4 @@
-"""What is held about a person as a page that they can read: in their language, one file, nothing loaded from outside."""
+"""What is held about a person as a page that they can read: in their language, in one file, loading nothing."""
 
 from __future__ import annotations
 
