@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, func, select
 
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.outcomes import moment
+from permits_engine.scheduler.foreseeing import foreseen
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.reconciler import Reconciler
 from permits_engine.scheduler.waiting import open_counts
@@ -93,7 +94,7 @@ def too_many(found: int, most: int) -> PermitsError:
 
 def _count(reconciler: Reconciler, on: date, waiting: int, most: int) -> None:
     letters = waiting
-    for each in reconciler.foreseen(on):
+    for each in foreseen(reconciler.database, reconciler.executor, on):
         letters += each["does"] == "notice"
         if letters > most:
             raise too_many(letters, most)

@@ -12,6 +12,7 @@ from permits_engine.domain.errors import invalid
 from permits_engine.scheduler import brake
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.delivery.sink import SinkChannel
+from permits_engine.scheduler.foreseeing import foreseen
 from permits_engine.scheduler.limits import Limits, unlimited
 from permits_engine.scheduler.mornings import send_digests
 from permits_engine.scheduler.outbox import Outbox, Routes
@@ -115,5 +116,4 @@ def _simulated(engine: Any) -> bool:
 
 def preview(engine: Any, on: date | None = None) -> list[dict[str, Any]]:
     """What a pass would do on a day (default: today), doing nothing."""
-    routes, _ = sink_routes()
-    return reconciler(engine, routes).preview(on or engine.today())
+    return list(foreseen(engine.database, engine.executor, on or engine.today()))

@@ -7,9 +7,9 @@ goes out inside a transaction; each is claimed by an event first, and its outcom
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -50,11 +50,6 @@ _DUE = Statement(
     .where(permits.c.next_due <= bindparam("today"), permits.c.parked.is_(None))
     .order_by(func.coalesce(permits.c.valid_until, "9999-12-31"), permits.c.permit_id)
     .limit(bindparam("size"))
-)
-_ALL_DUE = Statement(
-    select(permits.c.permit_id)
-    .where(permits.c.next_due <= bindparam("today"), permits.c.parked.is_(None))
-    .order_by(func.coalesce(permits.c.valid_until, "9999-12-31"), permits.c.permit_id)
 )
 _PASS = Statement(
     insert(scheduler_passes).values(
@@ -319,52 +314,6 @@ class Reconciler:
         row = notice_rows.first_row(notice_id, event, self.executor.now())
         cipher = work.key(permit.holder_id)
         return Waiting(notice_id, row, event, permit, person, policy, past, cipher, s)
-
-    def preview(self, on: date) -> list[dict[str, Any]]:
-        """What a pass would do on a day, doing nothing."""
-        return list(self.foreseen(on))
-
-    def foreseen(self, on: date) -> Iterator[dict[str, Any]]:
-        """The same, file by file."""
-        with self.database.read() as unit:
-            ids = [row[0] for row in unit.all(_ALL_DUE, {"today": on.isoformat()})]
-            for start in range(0, len(ids), BATCH):
-                for permit_id, records in history.streams(unit, ids[start : start + BATCH]).items():
-                    yield from self._preview(unit, permit_id, records, on)
-
-    def _preview(self, unit: Unit, permit_id: str, records: Any, on: date) -> list[dict[str, Any]]:
-        try:
-            permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
-        except PermitsError as problem:
-            return [{"permit_id": permit_id, "does": "park", "reason": problem.message}]
-        assert permit is not None
-        policy = self.executor.adopted.current(unit, permit.jurisdiction)
-        known = max(on, self.executor.today(policy))
-        command = c.RunClock(permit_id=permit_id, on=on)
-        drafts = lifecycle.decide(
-            "run_clock", command, permit, Holder(), policy, SCHEDULER, today=known, known=known
-        )
-        found: list[dict[str, Any]] = [
-            {"permit_id": permit_id, "does": d.kind.NAME, "on": d.effective_on.isoformat()} for d in drafts
-        ]
-        stamp = self.executor.stamper(SCHEDULER, None, on)
-        for number, draft in enumerate(drafts, permit.version + 1):
-            apply(permit, number, stamp(draft.kind, draft.effective_on, **draft.fields))
-        s = Situation(permit, on, policy.at(known))
-        for dependent in {each.permit_id: None for each in permit.dependents}:
-            below = fold(dependent, self.executor.load(unit, dependent))
-            end = families.news(s, below) if below is not None else None
-            if end is not None:
-                name, day, _ = end
-                found.append({"permit_id": dependent, "does": name.NAME, "on": day.isoformat()})
-        due = notice.due(s)
-        ids = [derived(f"notice/{each.key(permit_id)}") for each in due]
-        known_ids = writing.known_notices(unit, ids)
-        for notice_id, each in zip(ids, due, strict=True):
-            if notice_id not in known_ids:
-                plain = {k: v for k, v in msgspec.to_builtins(each).items() if v not in (None, False)}
-                found.append({"permit_id": permit_id, "does": "notice", **plain})
-        return found
 
     def _note(self, unit: Unit, report: Pass, started: int) -> None:
         unit.run(

@@ -1,0 +1,77 @@
+"""What a pass would do on a day, doing nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, func, select
+
+from permits_engine import commands as c
+from permits_engine import families
+from permits_engine.domain import events as e
+from permits_engine.domain import lifecycle, notice
+from permits_engine.domain.case import Holder
+from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.permit import apply, fold
+from permits_engine.domain.situation import Situation
+from permits_engine.execution import Executor
+from permits_engine.projections import writing
+from permits_engine.store import codec, history
+from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.ids import derived
+from permits_engine.store.schema import permits
+
+BATCH = 200
+_SCHEDULER = e.Actor("scheduler", "scheduler")
+_ALL_DUE = Statement(
+    select(permits.c.permit_id)
+    .where(permits.c.next_due <= bindparam("today"), permits.c.parked.is_(None))
+    .order_by(func.coalesce(permits.c.valid_until, "9999-12-31"), permits.c.permit_id)
+)
+
+
+def foreseen(database: Database, executor: Executor, on: date) -> Iterator[dict[str, Any]]:
+    """Each thing that a pass would do, file by file, nearest expiry first."""
+    with database.read() as unit:
+        ids = [row[0] for row in unit.all(_ALL_DUE, {"today": on.isoformat()})]
+        for start in range(0, len(ids), BATCH):
+            for permit_id, records in history.streams(unit, ids[start : start + BATCH]).items():
+                yield from _of_file(executor, unit, permit_id, records, on)
+
+
+def _of_file(executor: Executor, unit: Unit, permit_id: str, records: Any, on: date) -> list[dict[str, Any]]:
+    try:
+        permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+    except PermitsError as problem:
+        return [{"permit_id": permit_id, "does": "park", "reason": problem.message}]
+    assert permit is not None
+    policy = executor.adopted.current(unit, permit.jurisdiction)
+    known = max(on, executor.today(policy))
+    command = c.RunClock(permit_id=permit_id, on=on)
+    drafts = lifecycle.decide(
+        "run_clock", command, permit, Holder(), policy, _SCHEDULER, today=known, known=known
+    )
+    found: list[dict[str, Any]] = [
+        {"permit_id": permit_id, "does": d.kind.NAME, "on": d.effective_on.isoformat()} for d in drafts
+    ]
+    stamp = executor.stamper(_SCHEDULER, None, on)
+    for number, draft in enumerate(drafts, permit.version + 1):
+        apply(permit, number, stamp(draft.kind, draft.effective_on, **draft.fields))
+    s = Situation(permit, on, policy.at(known))
+    for dependent in {each.permit_id: None for each in permit.dependents}:
+        below = fold(dependent, executor.load(unit, dependent))
+        end = families.news(s, below) if below is not None else None
+        if end is not None:
+            name, day, _ = end
+            found.append({"permit_id": dependent, "does": name.NAME, "on": day.isoformat()})
+    due = notice.due(s)
+    ids = [derived(f"notice/{each.key(permit_id)}") for each in due]
+    known_ids = writing.known_notices(unit, ids)
+    for notice_id, each in zip(ids, due, strict=True):
+        if notice_id not in known_ids:
+            plain = {k: v for k, v in msgspec.to_builtins(each).items() if v not in (None, False)}
+            found.append({"permit_id": permit_id, "does": "notice", **plain})
+    return found
