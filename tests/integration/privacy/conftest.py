@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from permits_engine import Actor
+from permits_engine import Actor, PermitsError
 from permits_engine.testing import Office
 
 ADMINISTRATOR = Actor("officer-dpo", "administrator")
@@ -50,3 +52,16 @@ def ended(office: Office, holder_id: str | None = None, day: str = "2017-05-02")
 
 def holder_of(office: Office, permit_id: str) -> str:
     return office.engine.permit(permit_id).holder_id
+
+
+def refused(code: str, act: Any) -> PermitsError:
+    """The refusal of an act, which must bear that code."""
+    with pytest.raises(PermitsError) as caught:
+        act()
+    assert caught.value.code == code, caught.value
+    return caught.value
+
+
+def erase(office: Office, holder_id: str, **more: Any) -> dict[str, Any]:
+    """Erase somebody, as the command line does."""
+    return office.engine.erase(holder_id, reason="asked for by the person", actor=ADMINISTRATOR, **more)
