@@ -7,13 +7,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import page, reading, scheduler, writers, writing
+from benchmarks import exports, page, reading, scheduler, writers, writing
 from benchmarks.machine import Machine
 from benchmarks.measure import Measure
 from benchmarks.stores import Place, postgresql, sqlite
 
 PLACES = {"sqlite": sqlite, "postgresql": postgresql}
-GROUPS = ("writing", "reading", "scheduler", "writers")
+GROUPS = ("writing", "reading", "exports", "scheduler", "writers")
 
 
 def main() -> None:
@@ -53,6 +53,8 @@ def _measures(place: Place, given: argparse.Namespace) -> Iterator[Measure]:
         yield from writing.measured(place, given.size)
     if "reading" in groups:
         yield from reading.measured(place, given.events)
+    if "exports" in groups:
+        yield from exports.measured(place, given.events)
     if "scheduler" in groups:
         yield from scheduler.measured(place, given.permits, given.due)
     if "writers" in groups and place.name == "PostgreSQL":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -29,12 +30,16 @@ def _own(name: str, kind: Kind, says: str, field: str | None = None) -> Column:
     return Column(name, kind, says, lambda told: getattr(told.event, wanted, None))
 
 
+def _envelope(name: str, kind: Kind, says: str) -> Column:
+    return Column(name, kind, says, attrgetter(f"event.{name}"))
+
+
 def _stored(name: str, kind: Kind, says: str) -> Column:
-    return Column(name, kind, says, lambda told: getattr(told.record, name))
+    return Column(name, kind, says, attrgetter(f"record.{name}"))
 
 
 def _of_stream(name: str, kind: Kind, says: str) -> Column:
-    return Column(name, kind, says, lambda told: getattr(told.context, name))
+    return Column(name, kind, says, attrgetter(f"context.{name}"))
 
 
 def _day(name: str, says: str) -> Column:
@@ -77,8 +82,8 @@ COLUMNS: tuple[Column, ...] = (
     _stored("stream", "text", "id of the permit, holder, notice or policy that the event belongs to"),
     _stored("version", "int", "number of the event within its stream, from 1"),
     _stored("name", "code", "the stored type, such as permit.issued@1"),
-    Column("kind", "code", "permit, holder, notice or policy", lambda told: told.context.family),
-    Column("event", "code", "what happened, such as permit.issued", lambda told: told.event.NAME),
+    Column("kind", "code", "permit, holder, notice or policy", attrgetter("context.family")),
+    Column("event", "code", "what happened, such as permit.issued", attrgetter("event.NAME")),
     Column(
         "schema_version",
         "int",
@@ -90,20 +95,20 @@ COLUMNS: tuple[Column, ...] = (
     _of_stream("permit_id", "text", "the permit; of a notice the one that it is about"),
     _of_stream("holder_id", "text", "the holder"),
     _of_stream("jurisdiction", "code", "country of the rules"),
-    Column("office", "code", "where the file was at the event", lambda told: told.office),
+    Column("office", "code", "where the file was at the event", attrgetter("office")),
     _of_stream("category", "code", "category of the application"),
     _of_stream("criterion", "code", "criterion of the application, as corrected"),
     _of_stream("nationality", "code", "the holder's, on filing, as corrected (ISO 3166-1 alpha-3)"),
     _of_stream("sex", "code", "the holder's, as corrected"),
     _of_stream("age", "int", "the holder's on the day of filing, as corrected"),
-    Column("actor", "text", "for whom it was done", lambda told: told.event.actor.id),
-    Column("role", "code", "in which role", lambda told: told.event.actor.role),
-    Column("actor_office", "code", "at which office", lambda told: told.event.actor.prefecture),
-    _own("operator", "code", "who ran the process"),
-    _own("event_id", "text", "id of the event"),
-    _own("correlation_id", "text", "what it was done together with"),
-    _own("causation_id", "text", "what led to it"),
-    _own("command_id", "text", "idempotency key of its command"),
+    Column("actor", "text", "for whom it was done", attrgetter("event.actor.id")),
+    Column("role", "code", "in which role", attrgetter("event.actor.role")),
+    Column("actor_office", "code", "at which office", attrgetter("event.actor.prefecture")),
+    _envelope("operator", "code", "who ran the process"),
+    _envelope("event_id", "text", "id of the event"),
+    _envelope("correlation_id", "text", "what it was done together with"),
+    _envelope("causation_id", "text", "what led to it"),
+    _envelope("command_id", "text", "idempotency key of its command"),
     Column("policy", "code", "digest of the policy text that it was decided under", _policy),
     Column("rules", "code", "ids of the rules used, in order, separated by spaces", _rules),
     _own("term_number", "int", "number of the term granted or lapsed"),

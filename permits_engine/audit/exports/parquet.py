@@ -19,9 +19,9 @@ LEAST, MOST = 16, 256
 """Partitions, a power of two: more of them the longer the history is."""
 EVENTS = 50_000
 """Events that a partition should not go much beyond: it is what a process of a replay holds at a time."""
-_ROWS = 100_000
-"""Events held back in all, so that a group of rows is worth its while and memory stays bounded."""
-_LEAST = 4_000
+_ROWS = 40_000
+"""Events held back in all; memory stays bounded by them and by the largest file."""
+_LEAST = 2_000
 
 
 def partitions_for(events: int) -> int:
@@ -69,16 +69,35 @@ class Writer:
             self._flush(_LEAST)
         return count
 
+    @property
+    def held(self) -> int:
+        """How many events are held back."""
+        return self._count
+
     def close(self) -> None:
         """Write what is held back and finish the files."""
         self._flush(0)
         self.abandon()
+        for path in sorted(self._folder.rglob("*.parquet")):
+            self._compact(path)
 
     def abandon(self) -> None:
         """Close the files as they are."""
         for each in self._files.values():
             each.close()
         self._files.clear()
+
+    def _compact(self, path: Path) -> None:
+        """Put the many small groups of rows of a file into few: smaller, and quicker to ask."""
+        with self._parquet.ParquetFile(path) as file:
+            if file.num_row_groups == 1:
+                return
+            rows = file.read()
+        part = path.with_suffix(".part")
+        self._parquet.write_table(
+            rows, part, compression="zstd", use_dictionary=self._codes, row_group_size=2 * EVENTS
+        )
+        part.replace(path)
 
     def _flush(self, least: int) -> None:
         """Write the groups that are large enough, and the largest in any case."""

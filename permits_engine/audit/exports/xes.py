@@ -26,6 +26,7 @@ EXTENSIONS = {
     "identity": ("Identity", "http://www.xes-standard.org/identity.xesext"),
 }
 _OF_TRACE = ("holder_id", "jurisdiction", "office", "category", "criterion", "nationality", "sex", "age")
+_MARKED = re.compile(r'[<>&"]|[^\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -120,5 +121,7 @@ def _value(name: str, value: Any) -> str:
 
 
 def _attribute(name: str, value: str, kind: str = "string") -> str:
-    said = quoteattr(_NO_XML.sub("\ufffd", value))
-    return f"<{kind} key={quoteattr(name)} value={said}/>\n"
+    # Most texts need no care, and that is quickly seen.
+    if _MARKED.search(value) is None:
+        return f'<{kind} key="{name}" value="{value}"/>\n'
+    return f'<{kind} key="{name}" value={quoteattr(_NO_XML.sub(chr(0xFFFD), value))}/>\n'

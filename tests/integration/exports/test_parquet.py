@@ -8,7 +8,9 @@ from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
+import pytest
 
+from permits_engine.audit.exports import parquet
 from permits_engine.audit.exports.parquet import partition_of, partitions_for
 from permits_engine.audit.exports.source import streams
 from permits_engine.audit.signing import SigningKeys
@@ -78,6 +80,21 @@ def test_a_small_page_cuts_no_stream(past: Past, tmp_path: Path) -> None:
     whole = [stream for batch in streams(database, 10_000) for stream in batch]
     for page in (1, 2, 3, 7):
         assert [stream for batch in streams(database, 10_000, page=page) for stream in batch] == whole
+
+
+def test_what_is_held_back_is_bounded(past: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more than the bound and one page, whatever is still to come; and every event is written in the end."""
+    monkeypatch.setattr(parquet, "_ROWS", 20)
+    monkeypatch.setattr(parquet, "_LEAST", 3)
+    writer = parquet.Writer(tmp_path, personal=False, about={"position": "100"})
+    held, written = [], 0
+    for batch in streams(past.office.engine.database, 10_000, page=5):
+        written += writer.write(batch)
+        held.append(writer.held)
+    writer.close()
+    assert max(held) <= 20 < written
+    assert writer.held == 0
+    assert asked(tmp_path, "count(*)") == [(written,)]
 
 
 def test_the_columns_are_typed_and_say_where_the_file_was(past: Past, tmp_path: Path) -> None:
