@@ -227,13 +227,14 @@ class MasterKeys:
 
     def fresh(self) -> MasterKeys:
         """These keys, or those that have taken their place in the file since."""
-        if self.path is None or _state(self.path) == self._seen:
-            return self
+        now = _state(self.path)
+        if self.path is None or now is None or now == self._seen:
+            return self  # a file that was taken away after the start changes nothing
         return MasterKeys.load(self.path, self.service)
 
 
 def _state(path: Path | None) -> tuple[int, int] | None:
-    """What shows that a file is another one; none where it is not there, and the keys stay as they are."""
+    """What shows that a file is another one; none where it is not there."""
     try:
         found = path.stat() if path is not None else None
     except OSError:

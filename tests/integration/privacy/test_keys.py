@@ -155,6 +155,14 @@ def test_whoever_is_at_work_goes_on_through_a_rotation(own: Office, store_url: s
         refused("store.unavailable", lambda: Office(engine, own.clock).holder())
 
 
+def test_a_key_file_that_is_taken_away_stops_nobody_who_has_read_it(own: Office) -> None:
+    """As where a secret is mounted for the start only: the process goes on, and another one does not begin."""
+    file = file_of(own)
+    file.unlink()
+    assert name_of(own, own.holder()) == "Diallo"
+    refused("store.unavailable", lambda: MasterKeys.load(file))
+
+
 def test_two_halves_are_the_key_and_either_alone_is_nothing(tmp_path: Path) -> None:
     """Joined in either order they are the file; one half shares nothing with the key, and a slip of the pen is told."""
     file = tmp_path / "store.keys"
