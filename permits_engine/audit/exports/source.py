@@ -60,14 +60,14 @@ def streams(
     *,
     keyring: Keyring | None = None,
     family: str = "",
-    page: int = PAGE,
+    page: int | None = None,
 ) -> Iterator[list[Stream]]:
     """Batches of whole streams, ordered by their ids; nothing after the position ``until``.
 
     ``family`` keeps the streams of one kind. With the ``keyring`` what is sealed is opened, unless the person
     was erased. Raises ``integrity.broken`` where an event cannot be read.
     """
-    for batch in _pages(database, until, family, page):
+    for batch in _pages(database, until, family, page or PAGE):
         found = [told(records) for records in batch]
         yield found if keyring is None else _opened(database, keyring, found)
 
