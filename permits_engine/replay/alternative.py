@@ -93,6 +93,8 @@ class Alternative:
         """Everything until a day, or until nobody can say any more."""
         try:
             for fact in facts:
+                if fact.on > until:
+                    continue
                 if fact.made.imported:
                     self._take_over(fact)
                 elif fact.made.told:

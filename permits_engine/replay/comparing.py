@@ -12,10 +12,10 @@ import msgspec
 
 from permits_engine.domain import duties, notice
 from permits_engine.domain import events as e
-from permits_engine.domain.permit import apply, corrected, fold
+from permits_engine.domain.permit import Permit, apply, corrected, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
-from permits_engine.policy_files import compile_text
+from permits_engine.policy_files import compile_text, digest_of
 from permits_engine.replay.alternative import Alternative, Letter, Life, unrecorded
 from permits_engine.replay.inputs import Numbered, of_clock
 from permits_engine.replay.outside import facts_of
@@ -43,6 +43,7 @@ _FIGURE: dict[type[e.Event], str] = {
     e.Lapsed: "lapses",
     e.LostByAbsence: "losses",
 }
+_COUNTED: tuple[type[e.Event], ...] = (*_FIGURE, e.Renewed)
 _VISITS = (e.ApplicationLodged, e.RenewalRequested, e.DocumentsSupplied, e.Appealed)
 
 
@@ -88,20 +89,24 @@ class WhatIf(msgspec.Struct):
             cell.permits.append(permit_id)
 
 
-def compare(file: File, policy: Policy, source: Source, until: date, told: WhatIf) -> None:
-    """Count one file, as it was and as it would have been."""
+def compare(file: File, policy: Policy, own: Policy, source: Source, until: date, told: WhatIf) -> None:
+    """Count one file, as it was and as it would have been; ``own`` is the policy in use."""
     told.files += 1
     file = completed(file, source.policy, until)
     facts, held = facts_of(file.history, file.recorded)
     life = Alternative(file.permit_id, policy, source.policy, source.known, held).live(facts, until)
     before = life.undetermined[0] if life.undetermined is not None else None
-    lived = _recorded(file)
+    lived = _recorded(file, own)
+    again = Alternative(file.permit_id, own, source.policy, source.known, held).live(facts, until)
+    if again.undetermined is None and _outline(again, until) == _outline(lived, until):
+        # Like with like: what daily passes would have sent, under either policy.
+        lived.letters = again.letters
     # Offices are where the file was, under either policy: a transfer is a fact.
     offices = _offices(file.history)
     counts: dict[tuple[str, str, int], list[int]] = {}
     for side, each in ((0, lived), (1, life)):
         for name, on, office in _counted(each, offices):
-            if before is None or on < before:
+            if on <= until and (before is None or on < before):
                 counts.setdefault((name, office, on.year), [0, 0])[side] += 1
     for (name, office, year), (history, other) in sorted(counts.items()):
         told.count("figure", name, office, date(year, 1, 1), file.permit_id, history, other)
@@ -132,9 +137,28 @@ def completed(file: File, policy_of: Callable[[str, str], Policy], until: date) 
     return file._replace(history=history, recorded=recorded)
 
 
-def _recorded(file: File) -> Life:
-    """The file as it was."""
+def _outline(life: Life, until: date) -> list[tuple[str, date, date | None]]:
+    """What is counted, to be compared with what happened otherwise; no pass may have recorded a silence."""
+    return sorted(
+        (event.NAME, event.effective_on, getattr(event, "valid_until", None))
+        for event in life.events
+        if event.effective_on <= until and isinstance(event, _COUNTED)
+    )
+
+
+def _still_lost(permit: Permit, event: e.LostByAbsence, own: Policy) -> bool:
+    """Whether the absence, as its days were put right since, did end the title."""
+    day = event.effective_on
+    return Situation(permit, day, own.at(date.max)).lost_on == day
+
+
+def _recorded(file: File, own: Policy) -> Life:
+    """The file as it was, without a loss that a correction has made void."""
     events = [event for _, event in corrected(file.history)]
+    if any(isinstance(event, e.Corrected) for event in events):
+        permit = fold(file.permit_id, file.history)
+        assert permit is not None
+        events = [x for x in events if not isinstance(x, e.LostByAbsence) or _still_lost(permit, x, own)]
     letters = [Letter(x.effective_on, x.kind, x.office) for x in file.notices if x.to == notice.HOLDER]
     return Life(events=events, letters=letters)
 
@@ -175,12 +199,13 @@ def _office(offices: list[tuple[date, str]], on: date) -> str:
 def part_compared(source: Source, part: Part, *, text: str, until: date) -> WhatIf:
     """Compare every file of a part."""
     policy, told = compiled(text), WhatIf()
+    own = source.policy(policy.jurisdiction, digest_of(source.text(policy.jurisdiction)))
     for file in source.files(part, notices=True):
         first = file.history[0][1]
         if not isinstance(first, e.ApplicationLodged) or first.jurisdiction != policy.jurisdiction:
             told.elsewhere += 1
             continue
-        compare(file, policy, source, until, told)
+        compare(file, policy, own, source, until, told)
     return told
 
 
