@@ -216,7 +216,7 @@ def claims(rows: Sequence[Claim]) -> Chart:
     spread = (high - low) or max(high * 0.02, 1)
 
     def draw(width: int) -> Drawing:
-        left, right = 10.0, (290.0 if width == WIDE else width - 10.0)
+        left, right = 10.0, (250.0 if width == WIDE else width - 10.0)
         scale = (right - left - 16) / (spread * 1.1)
         height = 26 if width == WIDE else 44
         shapes = []
