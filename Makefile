@@ -13,6 +13,8 @@ PYTEST_WORKERS ?= 2
 # The simulated world: how many seeds, and the first of them.
 N    ?= 1000
 FROM ?= 1
+# One mutant in so many.
+SAMPLE ?= 1
 # How many steps the model check follows a file from its filing.
 DEPTH ?= 7
 
@@ -31,7 +33,7 @@ export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo portal audit test test-browser test-xes torture simulate simulate-many fuzz model check lint types walls docs lock bench dist clean
+.PHONY: help demo portal audit test test-browser test-xes torture simulate simulate-many fuzz model mutants check lint types walls docs lock bench dist clean
 
 help:
 	@echo "make demo     run a demonstration into $(OUT)/ (SCALE=$(SCALE) SEED=$(SEED) OUT=$(OUT))"
@@ -45,6 +47,7 @@ help:
 	@echo "make audit    bandit over the program, pip-audit over what it needs"
 	@echo "make torture  every process and the database killed, $(KILLS) times each; prints what it measured"
 	@echo "make model    every reachable state of a file's life to DEPTH=$(DEPTH) steps, against the law's invariants"
+	@echo "make mutants  small faults in clocks, standing and rules, against their tests (SAMPLE=n: one in n)"
 	@echo "make docs     generated sections and outputs of README and docs/, made anew"
 	@echo "make bench    the benchmarks, into docs/performance.md (EVENTS=$(EVENTS) PERMITS=$(PERMITS))"
 	@echo "make dist     the wheel and the source archive, in dist/"
@@ -154,6 +157,10 @@ simulate-many: $(VENV)/.dev
 model: $(VENV)/.dev
 	@echo "==> model check to depth $(DEPTH)"
 	@$(BIN)/python -m tests.model.walk --depth $(DEPTH)
+
+mutants: $(VENV)/.dev
+	@echo "==> mutation run"
+	@$(BIN)/python -m tests.mutants.run --sample $(SAMPLE)
 
 check: lint types walls
 	@echo "==> unit tests"
