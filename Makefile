@@ -17,6 +17,9 @@ FROM ?= 1
 SAMPLE ?= 1
 # How many steps the model check follows a file from its filing.
 DEPTH ?= 7
+# Fuzzing: seconds for each door, and which (DOORS="register policy"; none named: all).
+SECONDS ?= 120
+DOORS   ?=
 
 ifeq ($(origin PYTHON),undefined)
 PYTHON := $(shell if python3.11 -c "" 2>/dev/null; then echo python3.11; else echo python3; fi)
@@ -48,6 +51,7 @@ help:
 	@echo "make torture  every process and the database killed, $(KILLS) times each; prints what it measured"
 	@echo "make model    every reachable state of a file's life to DEPTH=$(DEPTH) steps, against the law's invariants"
 	@echo "make mutants  small faults in clocks, standing and rules, against their tests (SAMPLE=n: one in n)"
+	@echo "make fuzz     every door that takes bytes, tried for SECONDS=$(SECONDS) each (DOORS= some of them)"
 	@echo "make docs     generated sections and outputs of README and docs/, made anew"
 	@echo "make bench    the benchmarks, into docs/performance.md (EVENTS=$(EVENTS) PERMITS=$(PERMITS))"
 	@echo "make dist     the wheel and the source archive, in dist/"
@@ -161,6 +165,11 @@ model: $(VENV)/.dev
 mutants: $(VENV)/.dev
 	@echo "==> mutation run"
 	@$(BIN)/python -m tests.mutants.run --sample $(SAMPLE)
+
+# What is found is kept in tests/fuzz/findings/, where the tests bring it again.
+fuzz: $(VENV)/.dev
+	@echo "==> fuzzing, $(SECONDS) s a door"
+	@$(BIN)/python -m tests.fuzz $(SECONDS) $(DOORS) --workers $(PYTEST_WORKERS)
 
 check: lint types walls
 	@echo "==> unit tests"

@@ -94,7 +94,7 @@ def digest_of(text: str) -> str:
 
 def documents(text: str) -> dict[str, tuple[Any, Any]]:
     """The parts of a text by kind, each with its node tree for line numbers; raises ``policy.invalid``."""
-    if len(text.encode()) > LARGEST:
+    if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
         raise _invalid([{"line": 1, "path": "", "reason": f"is larger than {LARGEST} bytes"}])
     found: dict[str, tuple[Any, Any]] = {}
     try:

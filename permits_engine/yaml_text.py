@@ -26,6 +26,11 @@ class YamlError(ValueError):
 def documents(text: str) -> Iterator[tuple[Any, Any]]:
     """Each document of a text as plain values, with its node tree for line numbers; raises ``YamlError``."""
     try:
+        text.encode()
+    except UnicodeEncodeError as problem:
+        line = text.count("\n", 0, problem.start) + 1
+        raise YamlError(line, "holds half of a character; save it as UTF-8") from None
+    try:
         # Before the nodes are put together: composing recurses, and in C a stack that is full kills the process.
         _shallow(text)
         budget = MOST

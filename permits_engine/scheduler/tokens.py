@@ -69,11 +69,11 @@ def read(text: str, origin: str, holds: Holds) -> Token:
     content, signature = whole[:_SIZE], whole[_SIZE:]
     if not holds(_text(content, origin).encode(), signature):
         raise _forged()
-    return Token(
-        str(uuid.UUID(bytes=content[1:17])),
-        int.from_bytes(content[17:19], "big"),
-        date.fromordinal(int.from_bytes(content[19:23], "big")),
-    )
+    try:
+        expires_on = date.fromordinal(int.from_bytes(content[19:23], "big"))
+    except (ValueError, OverflowError):
+        raise _forged() from None
+    return Token(str(uuid.UUID(bytes=content[1:17])), int.from_bytes(content[17:19], "big"), expires_on)
 
 
 def usable(token: Token, s: Situation) -> None:

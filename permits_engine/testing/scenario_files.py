@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +18,9 @@ from permits_engine.yaml_text import YamlError, documents, line_of
 
 LARGEST = 1_000_000
 """Bytes of one file."""
+MOST_STEPS = 5_000
+TOLD = 50
+"""Faults of one file that are named; of more their number is told."""
 HOLDER = {
     "family_name": "Holder",
     "given_names": "Example",
@@ -89,7 +92,7 @@ class Scenario(_Model):
     about: str | None = None
     holder: Named = Field(default_factory=dict)
     holders: Named = Field(default_factory=dict)
-    steps: list[Step] = Field(min_length=1)
+    steps: list[Step] = Field(min_length=1, max_length=MOST_STEPS)
 
     @property
     def described(self) -> dict[str, Any]:
@@ -143,12 +146,14 @@ def _read(path: Path) -> tuple[Any, Any]:
     return found[0]
 
 
-def _refused(faults: Iterable[Fault], node: Any) -> InputError:
+def _refused(faults: Sequence[Fault], node: Any) -> InputError:
     told = []
-    for path, reason in faults:
+    for path, reason in faults[:TOLD]:
         # Steps are counted from 1 wherever they are spoken of.
-        steps = [each + 1 if isinstance(each, int) else each for each in path]
-        told.append({"path": ".".join(map(str, steps)), "reason": f"{reason} (line {line_of(node, path)})"})
+        steps = [str(each + 1 if isinstance(each, int) else each)[:80] for each in path]
+        told.append({"path": ".".join(steps), "reason": f"{reason} (line {line_of(node, path)})"})
+    if len(faults) > TOLD:
+        told.append({"path": "steps", "reason": f"and {len(faults) - TOLD:,} more"})
     return refusal(told)
 
 

@@ -71,9 +71,9 @@ class Invariants:
         return str(row[0]) if row else None
 
     def sent(self, notice_id: str) -> bool:
-        """Whether it is recorded that a message left."""
-        query = "SELECT 1 FROM events WHERE stream = ? AND name LIKE 'notice.sent%'"
-        return self.eye.execute(query, (notice_id,)).fetchone() is not None
+        """Whether it is recorded that a message left, since somebody last wanted it to."""
+        row = self.eye.execute("SELECT state FROM notices WHERE notice_id = ?", (notice_id,)).fetchone()
+        return row is not None and row[0] == "sent"
 
     # --- as letters go ---
 

@@ -165,7 +165,7 @@ class Society:
         """What follows a filing of any kind."""
         chance = self.world.chance
         if file.missing:
-            self.after(3, 50, lambda: self.supply(file, file.missing))
+            self.after(3, 50, lambda missing=file.missing: self.supply(file, missing))
         if file.category == "ordinary" and chance.happens(0.12):
             self.after(4, 40, lambda: self.ask(file))
         if chance.happens(0.05):

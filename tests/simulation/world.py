@@ -282,6 +282,7 @@ class World:
                 self._braked = True
             else:
                 require(refused.code in {"scheduler.lease_lost", "scheduler.busy"}, f"a pass: {refused}")
+                self._unrecorded(taken)
             return False
         finally:
             self.locks.owner = outer
@@ -318,13 +319,16 @@ class World:
     def _died(self, process: Process, taken: list[int]) -> None:
         process.end()
         self.locks.end(process.name)
-        # Letters whose outcome was not recorded go out again, under their own names.
-        for server, first in zip(self.servers, taken, strict=True):
-            for notice_id, _, _ in server.taken[first:]:
-                if server.recognises and not self.invariants.sent(notice_id):
-                    server.may_repeat[notice_id] += 1
+        self._unrecorded(taken)
         if self.chance.happens(0.5):
             Path(f"{self.path}-daemon").touch(mode=0o600)  # killed, a process leaves its lock's file behind
+
+    def _unrecorded(self, taken: list[int]) -> None:
+        """Letters whose outcome a pass did not record go out again, under their own names."""
+        for server, first in zip(self.servers, taken, strict=True):
+            for notice_id in sorted({notice_id for notice_id, _, _ in server.taken[first:]}):
+                if server.recognises and not self.invariants.sent(notice_id):
+                    server.may_repeat[notice_id] += 1
 
     def _meanwhile(self) -> None:
         """Between the commit that claims a reminder and its letter its holder comes to the counter and asks."""
@@ -411,17 +415,19 @@ class World:
         faults.doing = what
         if self.chance.happens(0.05):
             faults.plan(1, after=self.chance.happens(0.5))
+        crashed = False
         for _ in range(2):
             try:
                 do()
             except Crash as crash:
                 self.portal.end()
                 self.tell(f"{what}: {crash}")
+                crashed = True
                 continue
             except PermitsError as refused:
                 require(refused.code == "transition.not_allowed", f"{what}: {refused}")
                 faults.clear()
-                return False
+                return crashed  # it was carried out before the crash
             faults.clear()
             self.tell(what)
             return True

@@ -14,12 +14,16 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal, NamedTuple
 
-import yaml
 from babel.dates import format_date
 from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from permits_engine.scheduler.delivery import phrases
+from permits_engine.yaml_text import YamlError, documents
+
+LARGEST = 200_000
+"""Characters of one language's letters."""
 KINDS = frozenset(
     {
         "renewal_reminder",
@@ -59,6 +63,8 @@ _ABSENT: dict[str, object] = {
 _ALWAYS = frozenset({"permit_id", "office_name", "authority"})
 VARIABLES = frozenset(_ABSENT) | _ALWAYS
 """All that a template may speak of; what is not given is absent, except permit, office and authority."""
+LISTS = frozenset({"documents", "appeals", "tasks"})
+"""What a template may go through item by item."""
 _NEEDED = {"decision_notified": "decision", "office_alert": "deadline"}
 LONGEST = 300
 """Characters: a value from outside is cut there, so that nobody's name becomes the letter."""
@@ -299,10 +305,15 @@ def _compiled(env: SandboxedEnvironment, name: str, file: _File, text: str) -> _
     for kind, letter in file.kinds.items():
         source = f"{letter.subject}{_APART}{letter.body}"
         try:
-            strange = meta.find_undeclared_variables(env.parse(source)) - VARIABLES
+            parsed = env.parse(source)
+            beyond = phrases.beyond(parsed, LISTS)
+            if beyond is not None:
+                raise NoticesError(f"{name}: {kind}: {beyond} has no place in a letter")
+            # Only now: what follows works out sums of constants, however large.
+            strange = meta.find_undeclared_variables(parsed) - VARIABLES
             kinds[kind] = env.from_string(source)
-        except TemplateError as problem:
-            raise NoticesError(f"{name}: {kind}: {problem}") from problem
+        except (TemplateError, RecursionError) as problem:
+            raise NoticesError(f"{name}: {kind}: {str(problem)[:300]}") from problem
         if strange:
             raise NoticesError(f"{name}: {kind} speaks of {', '.join(sorted(strange))}, which no letter has")
     locale = _LOCALES.get(file.language, file.language)
@@ -311,14 +322,19 @@ def _compiled(env: SandboxedEnvironment, name: str, file: _File, text: str) -> _
 
 
 def _read(name: str, text: str) -> _File:
+    if len(text) > LARGEST:
+        raise NoticesError(f"{name} is larger than {LARGEST:,} characters")
     try:
-        return _File.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as problem:
-        raise NoticesError(f"{name}: {problem}") from problem
+        found = [plain for plain, _ in documents(text)]
+        if len(found) != 1:
+            raise NoticesError(f"{name} holds {len(found)} documents, and a language's letters are one")
+        return _File.model_validate(found[0])
+    except YamlError as problem:
+        raise NoticesError(f"{name}: {str(problem)[:300]}") from problem
     except ValidationError as problem:
         faults = [
-            f"{'.'.join(map(str, f['loc']))} {f['msg']}"
-            for f in problem.errors(include_url=False, include_input=False)
+            f"{'.'.join(map(str, f['loc']))[:200]} {f['msg']}"
+            for f in problem.errors(include_url=False, include_input=False)[:20]
         ]
         raise NoticesError(f"{name}: {'; '.join(faults)}") from None
 
