@@ -20,6 +20,7 @@ from permits_engine.cli.options import (
     office_of,
     open_engine,
     operator_now,
+    settings_now,
 )
 from permits_engine.cli.usage import examples
 
@@ -35,10 +36,14 @@ def execute(
     One outcome line each; a refused line stops nothing. After all lines the exit code is 2 where one could
     not be read, else 1 where one was refused.
     """
+    from permits_engine.cli.daemon import mail_folder
     from permits_engine.cli.lines import execute_lines
 
     with open_engine() as engine:
-        return execute_lines(engine, file, operator_now())
+        code = execute_lines(engine, file, operator_now())
+        if engine.unfinished_erasures():  # where a line erased somebody
+            engine.finish_erasures(letters=mail_folder(settings_now()))
+        return code
 
 
 def show(

@@ -158,3 +158,15 @@ def test_replay_and_account_are_the_same_after_an_erasure(cli: Cli, tmp_path: Pa
 def _figures(page: str) -> list[str]:
     """The cells of a page's tables."""
     return re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", page, re.DOTALL)
+
+
+def test_a_line_that_erases_reaches_the_files_too(cli: Cli) -> None:
+    """``erase_holder`` among other lines: nothing is left to finish when the command ends."""
+    holder_id = closed(cli)
+    administrator = {"id": "root", "role": "administrator"}
+    line = {"command": "erase_holder", "holder_id": holder_id, "reason": "asked for", "actor": administrator}
+    [done] = cli.did(line)
+    assert done["events"] == ["holder.erased"]
+    assert "erasure" not in cli("doctor").out
+    [again] = cli.did(line)
+    assert again["events"] == []
