@@ -80,7 +80,7 @@ class Takeaway:
             engine.database, out, wanted, keyring=keyring, until=until, force=force, progress=progress
         )
 
-    def court_dossier(self, permit_id: str, *, with_personal_data: bool = False) -> Dossier:
+    def dossier(self, permit_id: str, *, with_personal_data: bool = False) -> Dossier:
         """Everything about one permit for a court, with the proof of each event, for a reader who may see the file.
 
         With personal data the holder gets ``holder.accessed`` with the purpose first, each time. Raises

@@ -29,7 +29,7 @@ def page_of(past: Past, folder: Path, language: str = "en", **options: Any) -> P
     """The page of the refused file's dossier."""
     reader = past.office.engine.as_(AUDITOR, "order 94 of the tribunal")
     file = folder / "dossier.html"
-    file.write_text(html(reader.court_dossier(past.refused, **options), language), encoding="utf-8")
+    file.write_text(html(reader.dossier(past.refused, **options), language), encoding="utf-8")
     return file
 
 
@@ -46,7 +46,7 @@ def test_the_page_is_whole_and_fetches_nothing(signed: Past, tmp_path: Path, lan
 
 def test_every_event_and_decision_is_told_with_its_legal_basis(signed: Past, tmp_path: Path) -> None:
     """The whole timeline; of each decision who took it, under which norm of which rank."""
-    dossier = signed.office.engine.as_(AUDITOR).court_dossier(signed.refused)
+    dossier = signed.office.engine.as_(AUDITOR).dossier(signed.refused)
     assert [each["name"] for each in dossier.events] == [
         each["name"] for each in signed.office.engine.history(signed.refused)
     ]
@@ -67,7 +67,7 @@ def test_every_event_and_decision_is_told_with_its_legal_basis(signed: Past, tmp
 def test_messages_stand_with_the_evidence_of_their_delivery(signed: Past, tmp_path: Path) -> None:
     """The notification went out: by which channel, in which text, when."""
     signed.office.run_scheduler("2018-01-22")
-    dossier = signed.office.engine.as_(AUDITOR).court_dossier(signed.granted)
+    dossier = signed.office.engine.as_(AUDITOR).dossier(signed.granted)
     assert dossier.notices
     for notice in dossier.notices:
         assert [each["name"] for each in notice["events"]][:2] == ["notice.due", "notice.sent"]
@@ -76,7 +76,7 @@ def test_messages_stand_with_the_evidence_of_their_delivery(signed: Past, tmp_pa
 
 def test_each_event_is_proved_to_whoever_has_the_key(signed: Past) -> None:
     """One proof to an event, under one checkpoint; the leaf holds what is stored."""
-    dossier = signed.office.engine.as_(AUDITOR).court_dossier(signed.refused)
+    dossier = signed.office.engine.as_(AUDITOR).dossier(signed.refused)
     keys = signed.office.engine.signing.verifiers(signed.office.engine.origin)
     proofs = [Proof.parse(each.encode()) for each in dossier.proofs.events]
     leaves = [proof.check(keys) for proof in proofs]
@@ -117,13 +117,13 @@ def test_who_may_not_see_the_file_gets_no_dossier(signed: Past) -> None:
     """Another office, or the person without a purpose; nothing is noted."""
     engine, before = signed.office.engine, signed.office.position()
     with pytest.raises(NotCompetentError):
-        engine.as_(Actor("c", "counter", "MA-FES")).court_dossier(signed.refused)
+        engine.as_(Actor("c", "counter", "MA-FES")).dossier(signed.refused)
     with pytest.raises(NotCompetentError):
-        engine.as_(AUDITOR).court_dossier(signed.refused, with_personal_data=True)
+        engine.as_(AUDITOR).dossier(signed.refused, with_personal_data=True)
     with pytest.raises(InputError, match="--purpose"):
-        engine.as_(Actor("d", "decider", "MA-RAB")).court_dossier(signed.refused, with_personal_data=True)
+        engine.as_(Actor("d", "decider", "MA-RAB")).dossier(signed.refused, with_personal_data=True)
     with pytest.raises(PermitsError, match="there is no permit"):
-        engine.as_(AUDITOR).court_dossier("0b6d3a52-6d0c-4a8c-9a55-6f2b8f6f9999")
+        engine.as_(AUDITOR).dossier("0b6d3a52-6d0c-4a8c-9a55-6f2b8f6f9999")
     assert signed.office.position() == before
 
 

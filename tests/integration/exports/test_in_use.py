@@ -74,5 +74,5 @@ def test_an_erased_person_is_in_no_export_and_no_dossier(past: Past, tmp_path: P
     assert "Diallo" not in text
     assert "Keita" in text and "فاطمة" in text
     with pytest.raises(ErasedError):
-        reader.court_dossier(past.granted, with_personal_data=True)
-    assert reader.court_dossier(past.granted).person is None
+        reader.dossier(past.granted, with_personal_data=True)
+    assert reader.dossier(past.granted).person is None
