@@ -76,6 +76,8 @@ def torment(
                 frozen += 1
         seconds = time.monotonic() - started
         time.sleep(1)  # whoever woke up last has its chance to write once more
+        for each in running:
+            each.wait_for("daemon.started")  # before that nobody has told it what to do when asked to end
         assert [each.end() for each in running] == [0] * daemons, [each.text() for each in running]
     finally:
         for each in running:
