@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from permits_engine.policy_files import packaged
 from tests.e2e.command_line import COUNTER, DECIDER, WHY, Cli
@@ -148,16 +142,3 @@ def test_reexamine_finds_refusals_and_opens_them_again(cli: Cli, tmp_path: Path)
     cli.monkeypatch.setenv("PERMITS_OPERATOR_ROLES", "auditor")
     assert cli(*asked, "--record", "--json").error["code"] == "actor.not_competent"
     assert cli.ok(*asked, "--json").json["accepted"] == []
-
-
-def test_ctrl_c_is_said_once_whatever_the_workers_do(sqlite_cli: Cli, shell: Callable[..., Any]) -> None:
-    """A terminal sends it to every process; none but the first says anything, and none shows a traceback."""
-    sqlite_cli.title()
-    assert sqlite_cli.store is not None
-    running = shell("--store", sqlite_cli.store, "replay", "--workers", "2", start_new_session=True)
-    time.sleep(3)
-    with suppress(ProcessLookupError):
-        os.killpg(running.pid, signal.SIGINT)
-    _, said = running.communicate(timeout=60)
-    assert running.returncode in {0, 130}
-    assert b"Traceback" not in said, said

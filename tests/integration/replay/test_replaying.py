@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from permits_engine import Engine, PermitsError
 from permits_engine.domain import events as e
 from permits_engine.policy_files import packaged
-from permits_engine.replay import inputs, sources
+from permits_engine.replay import inputs, running, sources
 from permits_engine.store import history
 from permits_engine.testing import FakeClock, Office
 from tests.corpus.test_corpus import CORPORA, read
@@ -178,3 +179,11 @@ def test_a_store_in_memory_has_one_process(tmp_path: Path) -> None:
             office.engine.replay(workers=2)
         assert found.value.code == "input.invalid"
         assert office.engine.replay().disagree == 0
+
+
+def test_worker_processes_leave_ctrl_c_to_the_first_one() -> None:
+    """A terminal sends it to all: they do not hear it, and the process that began them does as before."""
+    before = signal.getsignal(signal.SIGINT)
+    with running._processes(2) as pool:
+        assert pool.submit(signal.getsignal, signal.SIGINT).result(timeout=60) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGINT) is before
