@@ -76,9 +76,9 @@ def _by_decision(s: Situation) -> Standing | None:
             return Standing(True, "departure_period", _rule(s, "departure.limit"))
     appeal = s.pending_appeal
     if appeal is not None and adverse is not None:
-        scope = s.scope(body=appeal.body, against=adverse[0])
-        if s.rules.get("appeal.suspensive", s.day, scope):
-            return Standing(True, "suspensive_appeal", _rule(s, "appeal.suspensive", body=appeal.body))
+        which = {"body": appeal.body, "against": adverse[0]}
+        if s.rules.get("appeal.suspensive", s.day, s.scope(**which)):
+            return Standing(True, "suspensive_appeal", _rule(s, "appeal.suspensive", **which))
     return None
 
 

@@ -43,6 +43,8 @@ class Count:
     complete: bool = False
     seconds: float = 0.0
     levels: list[int] = field(default_factory=list)
+    keys: set[Hashable] = field(default_factory=set)
+    """The canonical forms of the states seen."""
 
 
 class Broken(AssertionError):
@@ -113,6 +115,7 @@ def walk(start: State, depth: int, until: float = float("inf"), exact: bool = Fa
                 if mark in seen:
                     continue
                 seen.add(mark)
+                count.keys.add(key(new) if exact else mark)
                 _assert(new)
                 found.append(new)
             if time.process_time() > until:
@@ -168,6 +171,20 @@ def _assert(state: State) -> None:
         raise Broken(f"{problem}\n\n{told(state)}") from problem
 
 
+def compared(depth: int, names: list[str] | None) -> int:
+    """Walk twice, merging equal forms and merging only what is the same to the day, and count the forms seen."""
+    print(f"{'root':44} {'by form':>9} {'to the day':>11} {'forms':>8} {'missed':>7} {'seconds':>8}")
+    seen = missed = 0
+    for start in roots(names):
+        form, exact = walk(start, depth), walk(start, depth, exact=True)
+        lost, took = len(exact.keys - form.keys), form.seconds + exact.seconds
+        seen, missed = seen + len(exact.keys), missed + lost
+        numbers = f"{form.states:9,} {exact.states:11,} {len(exact.keys):8,} {lost:7,} {took:8.1f}"
+        print(f"{start.memory['root']!s:44} {numbers}", flush=True)
+    print(f"{missed} of {seen} forms are reached only through a state that was merged with another one")
+    return 0
+
+
 def _row(name: str, count: Count, depth: str) -> None:
     numbers = f"{count.states:9,} {count.transitions:10,} {count.refused:10,} {count.seconds:8.1f}"
     print(f"{name:44} {depth:>5} {numbers}", flush=True)
@@ -180,7 +197,10 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="of processor time, then stop")
     parser.add_argument("--root", action="append", help="only these filings")
     parser.add_argument("--exact", action="store_true", help="merge only states that are the same to the day")
+    parser.add_argument("--compare", type=int, metavar="DEPTH", help="how many forms merging by form misses")
     given = parser.parse_args()
+    if given.compare is not None:
+        return compared(given.compare, given.root)
     began, total, broke = time.process_time(), Count(), False
     print(f"{'root':44} {'depth':>5} {'states':>9} {'steps':>10} {'refused':>10} {'seconds':>8}")
     for start in roots(given.root):
