@@ -50,7 +50,8 @@ _PASSES = Statement(
 class Due(NamedTuple):
     """A message that was due in the period, first on ``since`` and until ``until`` (inclusive).
 
-    ``known`` is the moment at which what it follows from was recorded, in microseconds since the epoch.
+    ``spans`` are the days in between on which it was due, each with the moment at which what it follows from was
+    recorded, in microseconds since the epoch.
     """
 
     permit_id: str
@@ -59,7 +60,7 @@ class Due(NamedTuple):
     office: str
     since: date
     until: date
-    known: int
+    spans: tuple[tuple[date, date, int], ...]
 
 
 class Report(msgspec.Struct):
@@ -165,10 +166,10 @@ class Coverage:
                     before.add(notice_id)
                 elif notice_id not in before:
                     earlier = seen.get(notice_id)
-                    since = earlier.since if earlier else day
-                    at = earlier.known if earlier else max(known[-1].recorded_at, adopted_at)
+                    since, spans = (earlier.since, earlier.spans) if earlier else (day, ())
                     until = _until(permit, policy, each, day, following - ONE_DAY)
-                    seen[notice_id] = Due(permit_id, notice_id, each, s.prefecture, since, until, at)
+                    spans = (*spans, (day, until, max(known[-1].recorded_at, adopted_at)))
+                    seen[notice_id] = Due(permit_id, notice_id, each, s.prefecture, since, until, spans)
             day = following
         yield from seen.values()
 
@@ -273,9 +274,14 @@ def _reason(each: Due, events: Sequence[e.Event], ran: dict[date, int], held: li
         if isinstance(last, e.NoticeFailed):
             return "refused_for_now"
         return "paused" if _paused(each, held) else "waiting"
-    days = {each.since + timedelta(days=n) for n in range((each.until - each.since).days + 1)}
-    # A later tier of the same deadline, or the end of what it was about, came before any pass.
-    return "never_claimed" if any(ran.get(day, 0) > each.known for day in days) else "no_pass_ran"
+    # Otherwise a later tier of the same deadline, or the end of what it was about, came before any pass.
+    return "never_claimed" if any(_ran(span, ran) for span in each.spans) else "no_pass_ran"
+
+
+def _ran(span: tuple[date, date, int], ran: dict[date, int]) -> bool:
+    """Whether a pass began while a message was due, and what it follows from was known."""
+    since, until, known = span
+    return any(ran.get(since + timedelta(days=n), 0) > known for n in range((until - since).days + 1))
 
 
 def _paused(each: Due, held: list[dict[str, Any]]) -> bool:

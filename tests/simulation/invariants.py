@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 ONE_DAY = timedelta(days=1)
+REFUSED = frozenset({"refused", "implicitly_refused"})
 EXPLAINED = frozenset(
     {
         *("no_longer_due", "holder_erased", "before_import", "no_address", "refused", "bounced"),
@@ -78,15 +79,20 @@ class Invariants:
     # --- as letters go ---
 
     def letter_leaves(self, channel: str, letter: Letter) -> None:
-        """Nobody who asked for a renewal, or whose file is closed, is reminded of it."""
-        if letter.kind != "renewal_reminder":
+        """Nobody is reminded of what they have done, of a closed file, or of an appeal against nothing."""
+        if letter.kind not in {"renewal_reminder", "appeal_reminder"}:
             return
         file = self.world.society.files.get(self.permit_of(letter.notice_id) or "")
         if file is None:
             return
         require(not file.closed, f"a reminder by {channel} to {file.permit_id}, whose file is closed")
+        view = self.world.view(file.permit_id)
+        if letter.kind == "appeal_reminder":
+            against = view.title_status == "revoked" or view.application_status in REFUSED
+            require(against, f"{file.permit_id} is told to appeal, and nothing stands against them")
+            return
         # A request that was returned is none any more.
-        asked = file.asked and self.world.view(file.permit_id).application_status != "returned"
+        asked = file.asked and view.application_status != "returned"
         require(not asked, f"a reminder by {channel} to {file.permit_id}, who has asked for a renewal")
 
     # --- after each day ---

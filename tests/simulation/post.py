@@ -47,6 +47,8 @@ class Server:
         """What somebody else does while a letter is on its way."""
         self.taken: list[tuple[str, str, str]] = []
         """Notice, Message-ID and digest of the message's bytes, in order of arrival."""
+        self.bad: Counter[str] = Counter()
+        """How many letters met a mood that is not the usual one."""
         self.may_repeat: Counter[str] = Counter()
         """How often a message may come again, because its answer was lost or a human wanted it to."""
         self._chance = chance
@@ -68,11 +70,14 @@ class Server:
         if meanwhile is not None:
             meanwhile()
         if self.mood == "is away":
+            self.bad["was not there for"] += 1
             return DeliveryError("the server: connection refused", permanent=False, away=True)
         chosen = self.mood != MOODS[0][0] and self._chance.happens(0.5)
         if chosen and self.mood == "refuses some for now":
+            self.bad["refused for now"] += 1
             return DeliveryError("451 4.7.1 come back later", permanent=False, code="451 4.7.1")
         if chosen and self.mood == "refuses some for good":
+            self.bad["refused for good"] += 1
             return DeliveryError("550 5.1.1 no such user", permanent=True, code="550 5.1.1")
         dies = chosen and self.mood == "kills its caller"
         if dies and self._chance.happens(0.5):
@@ -84,6 +89,7 @@ class Server:
             raise self.crash("after a letter")
         if chosen and self.mood == "loses its answers":
             self.may_repeat[letter.notice_id] += self.recognises
+            self.bad["took without an answer"] += 1
             return DeliveryError("the connection broke: timed out", permanent=False)
         return Evidence(self.name, self._identity(letter), "250 2.0.0 queued")
 

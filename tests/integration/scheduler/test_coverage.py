@@ -121,6 +121,28 @@ def test_a_message_that_began_after_the_last_pass_of_its_only_day_was_no_passs_f
     assert report.unexplained == 0
 
 
+def test_a_reminder_that_was_due_twice_is_judged_on_the_days_on_which_it_was_due(office: Office) -> None:
+    """Found by the simulated world (seed 3): due on days on which the machine was down, not due while an appeal was
+    pending, and due again for the other bodies on the evening on which that appeal was dismissed."""
+    permit_id = office.title()
+    office.do("revoke_permit", "2017-03-01", permit_id=permit_id, ground="public-order", **REASONS)
+    office.do("notify_decision", "2017-03-02", permit_id=permit_id, mode="written", proof="signed")
+    first, *_, last = sorted(
+        date.fromisoformat(d["due_on"])
+        for d in office.engine.deadlines(permit_id)
+        if d["kind"] == "appeal_closes"
+    )
+    daily(office, "2017-03-02", (first - timedelta(days=8)).isoformat(), Post())
+    office.do("lodge_appeal", first - timedelta(days=2), permit_id=permit_id, body="administrative_tribunal")
+    dismissed = last - timedelta(days=4)
+    daily(office, (first - timedelta(days=2)).isoformat(), dismissed.isoformat(), Post())
+    office.clock.instant += timedelta(hours=3)
+    office.do("decide_appeal", dismissed, permit_id=permit_id, outcome="dismissed", reasons="heard")
+    report = account(office, "2017-03-02", dismissed.isoformat())
+    (row,) = (row for row in report.rows if row["kind"] == "appeal_reminder")
+    assert (row["tier"], row["due_until"], row["reason"]) == ("P5D", dismissed.isoformat(), "no_pass_ran")
+
+
 def test_a_day_is_judged_by_the_policy_that_was_in_use_on_it(office: Office) -> None:
     """Found by the simulated world (ten years, seed 1): a reminder that a later policy brings in was nobody's duty on
     the days before its adoption."""
