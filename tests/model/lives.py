@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from tests.model.world import Act, State, after, decided, lodged, waited
+from permits_engine.domain.deadlines import explained
+from tests.model.world import POLICIES, Act, State, after, decided, lodged, waited
 
 
-def a_life(*steps: tuple[str, str, dict[str, Any]], filed: str = "2019-01-07", where: str = "MA") -> State:
-    """A file of the ordinary category and what happened to it: (day, command, fields)."""
-    category = "ordinary" if where == "MA" else "temporary"
-    state = lodged(where, category, date.fromisoformat(filed))
+def a_life(
+    *steps: tuple[str, str, dict[str, Any]], filed: str = "2019-01-07", where: str = "MA", category: str = ""
+) -> State:
+    """A file (by default of the ordinary category) and what happened to it: (day, command, fields)."""
+    kind = category or ("ordinary" if where == "MA" else "temporary")
+    state = lodged(where, kind, date.fromisoformat(filed))
     for day, name, fields in steps:
         on = date.fromisoformat(day)
         if on > state.today:
@@ -19,3 +22,16 @@ def a_life(*steps: tuple[str, str, dict[str, Any]], filed: str = "2019-01-07", w
         act = Act(name, on, tuple(fields.items()))
         state = after(state, act, decided(state, act))
     return state
+
+
+def kinds(state: State, day: str) -> set[str]:
+    """The kinds of the deadlines that stand on a day."""
+    return {clock["kind"] for clock in explained(state.at(date.fromisoformat(day)))}
+
+
+def rules(state: State, day: str) -> dict[str, str]:
+    """The parameter behind each deadline that stands on a day."""
+    by_id = POLICIES[state.jurisdiction].by_id
+    return {
+        clock["kind"]: by_id[clock["rule"]].name for clock in explained(state.at(date.fromisoformat(day)))
+    }

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import importlib
 import os
+import random
 import signal
 import sys
 import time
@@ -32,6 +33,7 @@ TESTS = (
     "tests/unit/domain/test_standing.py",
     "tests/unit/domain/test_policy.py",
     "tests/unit/domain/test_deadlines.py",
+    "tests/unit/domain/test_deadlines_of_requests.py",
     "tests/unit/domain/test_scenarios_without_a_store.py",
     "tests/unit/domain/test_horizon.py",
 )
@@ -43,8 +45,9 @@ KILLED, SURVIVED, BROKEN = 1, 0, 3
 class Run:
     """A pytest plug-in: in place of the tests, one run of them per mutant, each in a child."""
 
-    def __init__(self, chosen: list[Mutant]) -> None:
+    def __init__(self, chosen: list[Mutant], seconds: float) -> None:
         self.chosen = chosen
+        self.seconds = seconds
         self.survivors: list[str] = []
         self.killed: dict[str, int] = {}
         self.seen: dict[str, int] = {}
@@ -69,6 +72,8 @@ class Run:
                 print(f"survived  {mutant}", flush=True)
             else:
                 self.killed[mutant.module] = self.killed.get(mutant.module, 0) + 1
+            if time.monotonic() - began > self.seconds:
+                break
             if number % 50 == 0:
                 print(f"{number} of {len(self.chosen)} after {time.monotonic() - began:.0f} s", flush=True)
         return True
@@ -92,8 +97,12 @@ def _tested(mutant: Mutant | None, session: pytest.Session) -> int:
     signal.setitimer(signal.ITIMER_PROF, SLOW)
     if mutant is not None:
         apply(mutant)
-    for at, item in enumerate(session.items):
-        following = session.items[at + 1] if at + 1 < len(session.items) else None
+    own = f"test_{mutant.module}.py" if mutant is not None else ""
+    items = sorted(
+        session.items, key=lambda item: item.path.name != own
+    )  # what is likeliest to notice goes first
+    for at, item in enumerate(items):
+        following = items[at + 1] if at + 1 < len(items) else None
         if any(report.failed for report in runtestprotocol(item, nextitem=following, log=False)):
             return KILLED
     return SURVIVED
@@ -142,10 +151,14 @@ def main() -> int:
     parser.add_argument("--module", action="append", choices=MODULES)
     parser.add_argument("--only", help="mutants whose description holds this text")
     parser.add_argument("--least", type=float, default=0.9, help="share to be killed")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after so long")
+    parser.add_argument("--shuffle", type=int, help="in an order by lot, from this seed")
     given = parser.parse_args()
     chosen = [m for m in every() if not given.module or m.module in given.module]
     chosen = [m for m in chosen if not given.only or given.only in str(m)][given.offset :: given.sample]
-    run = Run(chosen)
+    if given.shuffle is not None:
+        random.Random(given.shuffle).shuffle(chosen)
+    run = Run(chosen, given.seconds)
     files = [test for test in TESTS if Path(test).exists()]
     answer = pytest.main(["-q", "-s", "-p", "no:cacheprovider", *files], plugins=[run])
     if answer not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
@@ -153,6 +166,8 @@ def main() -> int:
     for module, seen in run.seen.items():
         killed = run.killed.get(module, 0)
         print(f"{module:12} {killed:5} of {seen:5} killed, {killed / seen:.1%}")
+    if len(chosen) > sum(run.seen.values()):
+        print(f"stopped after {sum(run.seen.values())} of {len(chosen)}")
     seen, killed = sum(run.seen.values()), sum(run.killed.values())
     print(f"{'in all':12} {killed:5} of {seen:5} killed, {killed / seen:.1%}")
     return 0 if killed >= given.least * seen else 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from permits_engine.domain.deadlines import explained
-from tests.model.lives import a_life
+from tests.model.lives import a_life, kinds, rules
 from tests.model.world import POLICIES, REASONS, State
 
 TOLD = {"mode": "written", "proof": "signed"}
@@ -242,11 +242,6 @@ def test_deadlines_stand_in_their_order_and_each_names_a_rule_in_force(name: str
     assert all(clock["rule"] in POLICIES[state.jurisdiction].by_id for clock in clocks)
 
 
-def kinds(state: State, day: str) -> set[str]:
-    """The kinds of the deadlines that stand on a day."""
-    return {clock["kind"] for clock in explained(state.at(date.fromisoformat(day)))}
-
-
 @pytest.mark.parametrize(
     ("name", "kind", "last"),
     [
@@ -299,3 +294,47 @@ def test_a_closed_file_has_no_clock() -> None:
     state = a_life(GRANTED, ("2019-03-04", "close_permit", {"reason": "departed"}))
     assert kinds(state, "2019-03-03") == {"title_expiry", "renewal_window_closes"}
     assert kinds(state, "2019-03-04") == kinds(state, "2019-03-05") == set()
+
+
+def test_before_its_closure_a_file_has_the_clocks_of_its_request_and_of_its_refusal() -> None:
+    """Closed later is not closed yet."""
+    asked = a_life(("2021-03-10", "close_permit", {"reason": "departed"}), filed="2021-03-01")
+    assert kinds(asked, "2021-03-09") == {"decision_due", "implicit_refusal", "receipt_expiry"}
+    assert kinds(asked, "2021-03-10") == set()
+    told_no = ("2019-02-12", "notify_decision", TOLD)
+    refused = a_life(REFUSED, told_no, ("2019-02-14", "close_permit", {"reason": "departed"}))
+    assert kinds(refused, "2019-02-13") == {"appeal_closes", "departure_due"}
+    assert kinds(refused, "2019-02-14") == set()
+    removed = a_life(GRANTED, ORDERED, ("2020-02-20", "close_permit", {"reason": "departed"}))
+    assert kinds(removed, "2020-02-19") == {"removal_appeal_closes"}
+    assert kinds(removed, "2020-02-20") == set()
+
+
+def test_each_deadline_names_the_parameter_that_it_comes_from() -> None:
+    """A first term comes from another rule than a renewed one."""
+    assert rules(a_life(GRANTED), "2019-02-05") == {
+        "title_expiry": "term.first",
+        "renewal_window_closes": "renewal.closes",
+    }
+    renewed = a_life(
+        GRANTED, ("2020-01-06", "request_renewal", {"missing": ()}), ("2020-01-20", "renew_permit", {})
+    )
+    assert rules(renewed, "2020-01-21") == {
+        "title_expiry": "term.renewal",
+        "renewal_window_closes": "renewal.closes",
+    }
+    assert rules(*SAID["a complete file"][:2]) == {
+        "decision_due": "decision.limit",
+        "implicit_refusal": "decision.silence",
+        "receipt_expiry": "receipt.term",
+    }
+    assert rules(*SAID["a suspended file"][:2])["documents_due"] == "documents.answer"
+    assert rules(*SAID["a notified refusal"][:2]) == {
+        "departure_due": "departure.limit",
+        "appeal_closes": "appeal.limit",
+    }
+    assert rules(*SAID["a pending appeal"][:2])["appeal_ruling_due"] == "appeal.ruling"
+    assert rules(*SAID["a removal"][:2]) == {"removal_appeal_closes": "removal.appeal"}
+    assert rules(*SAID["a contested removal"][:2]) == {"removal_ruling_due": "removal.ruling"}
+    assert rules(*SAID["a title"][:2])["absence_limit"] == "absence.limit"
+    assert rules(*SAID["a title before its window (Spain)"][:2])["renewal_window_opens"] == "renewal.opens"
