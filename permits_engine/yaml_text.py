@@ -14,6 +14,10 @@ MOST = 400_000
 """Values, aliases unfolded."""
 
 
+# What the constructors of plain tags end in where a text bears one that does not fit, as in `!!bool maybe`.
+_UNREADABLE = (ValueError, OverflowError, TypeError, AttributeError, LookupError)
+
+
 class YamlError(ValueError):
     """A text that is not plain YAML: ``line`` (from 1) and ``reason``."""
 
@@ -89,11 +93,13 @@ def _constructed(node: Any) -> Any:
     loader = LOADER("")
     try:
         return loader.construct_document(node)
-    except (ValueError, OverflowError, TypeError) as problem:
+    except _UNREADABLE as problem:
         culprit = _culprit(node)
         if culprit is not None and culprit is not node:
             _constructed(culprit)
         said = str(problem)
+        if not isinstance(problem, ValueError | OverflowError):
+            said = "the tag does not fit the value"
         reason = "a number has too many digits" if "int_max_str_digits" in said else said
         raise YamlError(_line(node), f"cannot be read: {reason}") from None
     finally:
@@ -109,7 +115,7 @@ def _culprit(node: Any) -> Any:
             loader = LOADER("")
             try:
                 loader.construct_document(part)
-            except (ValueError, OverflowError, TypeError):
+            except _UNREADABLE:
                 return part
             finally:
                 loader.dispose()

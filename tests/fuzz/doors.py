@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zlib import crc32
 
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ from permits_engine.scheduler.delivery.letters import NoticesError, Templates
 from permits_engine.settings import load as load_settings
 from permits_engine.testing.builders import a_title
 from permits_engine.testing.clock import FakeClock
+from permits_engine.testing.scenario_files import load as load_scenario
 from permits_engine.testing.scenarios import run_file as run_scenario
 from tests.fuzz.mutations import edited, rebuilt, recelled
 
@@ -107,7 +109,7 @@ def _all(engine: Engine, folder: Path) -> list[Door]:
         Door("register", partial(by_file, engine.import_register), _registers(), "csv"),
         Door("commands", partial(_commands, engine), _lines(permit_id), "json"),
         Door("policy", partial(by_file, lambda path: engine.adopt(read_file(path))), _policies(), "yaml"),
-        Door("scenario", partial(by_file, run_scenario), _scenarios(), "yaml"),
+        Door("scenario", partial(by_file, _scenario), _scenarios(), "yaml"),
         Door("notices", _notices, _letters(), "yaml"),
         Door("proof", partial(_proof, keys), (str(engine.prove(permit_id, 1)).encode(),)),
         Door("checkpoint", lambda content: from_outside(content, "kept", engine.origin, keys), (note,)),
@@ -140,6 +142,13 @@ def _text(content: bytes) -> str:
 def _commands(engine: Engine, content: bytes) -> None:
     command, actor = read_line(content)
     engine.execute(command, actor=actor)
+
+
+def _scenario(path: Path) -> None:
+    """Every file is read; of those that are good one in eight is lived through, which takes a store of its own."""
+    load_scenario(path)
+    if crc32(path.read_bytes()) % 8 == 0:
+        run_scenario(path)
 
 
 def _notices(content: bytes) -> None:

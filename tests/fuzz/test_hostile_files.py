@@ -54,6 +54,10 @@ HOSTILE = {
     "a hundred thousand values": "policy: XX\ntitle: t\nparameters:\n" + "  - x\n" * 100_000,
     "a byte that is no text": "policy: XX\ntitle: \x00\nparameters: []\n",
     "half a character": "policy: XX\ntitle: \ud800\nparameters: []\n",
+    "a day that is none by its tag": "policy: XX\ntitle: !!timestamp soon\nparameters: []\n",
+    "a truth that is none by its tag": "policy: XX\ntitle: !!bool maybe\nparameters: []\n",
+    "a number that is none by its tag": "policy: XX\ntitle: !!int ''\nparameters: []\n",
+    "a mapping of a scalar's tag": "!!float {policy: XX, title: t, parameters: []}\n",
     "a directive": "%TAG ! tag:yaml.org,2002:python/\n---\npolicy: !object/apply:os.system [touch OWNED]\n",
 }
 
