@@ -351,7 +351,7 @@ def _given_back(before: State, act: Act, now: State) -> None:
     shown, closed = view(now.at(today)), p.closed is not None
     for decision in p.decisions:
         if decision.annulled_on != act.on or _replaced(now, decision):
-            continue  # an express decision taken while the silence was contested stands
+            continue  # what else was decided on the request stands, as before
         request = p.request(decision.request)
         late = request is not None and not now.now.is_timely(
             request
@@ -384,9 +384,9 @@ def _whole(before: State, now: State, revocation: Decision, shown: View) -> None
 
 
 def _replaced(state: State, decision: Decision) -> bool:
-    """Whether a later decision on the same request stands."""
-    later = (d for d in state.permit.decisions if d.version > decision.version and d.annulled_on is None)
-    return decision.request is not None and any(d.request == decision.request for d in later)
+    """Whether another decision on the same request stands: a later one, or what silence has granted (Spain)."""
+    others = (d for d in state.permit.decisions if d.version != decision.version and d.annulled_on is None)
+    return decision.request is not None and any(d.request == decision.request for d in others)
 
 
 __all__ = ["SPANS", "Violated", "of_state", "of_step"]

@@ -9,7 +9,7 @@ import pytest
 
 from permits_engine.domain.deadlines import explained
 from tests.model.lives import a_life, kinds, rules
-from tests.model.world import POLICIES, REASONS, State
+from tests.model.world import POLICIES, REASONS, State, waited
 
 TOLD = {"mode": "written", "proof": "signed"}
 GRANTED = ("2019-02-04", "issue_permit", {})
@@ -285,6 +285,8 @@ def test_a_body_that_has_ruled_is_seized_no_more_and_the_others_are() -> None:
     bodies = {clock.get("body") for clock in explained(state.at(date(2019, 2, 14)))}
     assert bodies >= {"administrative_tribunal", "hierarchical"}
     assert "gracious" not in bodies
+    before = {clock.get("body") for clock in explained(state.at(date(2019, 2, 12)))}
+    assert before >= {"administrative_tribunal", "hierarchical", "gracious"}
     pending = {clock["kind"] for clock in explained(state.at(date(2019, 2, 13)))}
     assert "appeal_closes" not in pending
 
@@ -338,3 +340,18 @@ def test_each_deadline_names_the_parameter_that_it_comes_from() -> None:
     assert rules(*SAID["a contested removal"][:2]) == {"removal_ruling_due": "removal.ruling"}
     assert rules(*SAID["a title"][:2])["absence_limit"] == "absence.limit"
     assert rules(*SAID["a title before its window (Spain)"][:2])["renewal_window_opens"] == "renewal.opens"
+
+
+def test_a_blanket_extension_says_which_titles_it_moved_and_until_when() -> None:
+    """Spring 2020; a title that ended before or after says nothing of it, nor does a window that opens."""
+    moved = "titles that ended from 20 March 2020 to 10 July 2020 count until 10 July 2020 (note of the French embassy"
+    state = waited(a_life(("2019-04-01", "issue_permit", {}), filed="2019-03-01"), date(2021, 1, 1))
+    said = {c["kind"]: (c["due_on"], c["explanation"]) for c in explained(state.at(date(2020, 4, 15)))}
+    assert said["title_expiry"][0] == "2020-07-10"
+    assert f"inclusive; {moved}" in said["title_expiry"][1]
+    assert said["renewal_window_closes"][0] == "2020-07-25"
+    assert f"the term ends on 31 March 2020; {moved}" in said["renewal_window_closes"][1]
+    last = waited(a_life(("2019-07-11", "issue_permit", {}), filed="2019-03-01"), date(2021, 1, 1))
+    other = waited(a_life(GRANTED), date(2021, 1, 1))
+    for each, day in ((last, "2020-07-10"), (other, "2020-02-03")):
+        assert not any("count until" in c["explanation"] for c in explained(each.at(date.fromisoformat(day))))
