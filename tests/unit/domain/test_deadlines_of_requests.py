@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from permits_engine.domain.deadlines import explained
+from permits_engine.domain.clocks import Count, Period
+from permits_engine.domain.deadlines import appeal_closes, appeal_rule, explained
+from permits_engine.domain.policy import Policy, Source, Value
+from permits_engine.domain.situation import Situation
 from tests.model.lives import a_life, kinds, rules
-from tests.model.world import lodged
+from tests.model.world import POLICIES, lodged
 
 
 def test_the_commission_is_expected_to_give_its_opinion_while_it_has_not() -> None:
@@ -60,3 +63,58 @@ def test_an_incomplete_file_has_thirty_clear_days_and_no_time_to_decide() -> Non
     assert rules(state, "2021-03-25")["documents_due"] == "documents.completion"
     assert kinds(state, "2021-03-26") == set()
     assert "decision_due" not in kinds(state, "2021-02-23")
+
+
+def _limits(*values: tuple[str, str]) -> Policy:
+    """Morocco with other times to appeal: each from a day, a period, for the tribunal."""
+    ma = POLICIES["MA"]
+    limits = tuple(
+        Value(
+            id=f"made-up@{since}", name="appeal.limit", value=Count(Period.parse(length)),
+            since=date.fromisoformat(since), known=date(2000, 1, 1), rank="law", source=Source("made up"),
+            confidence="low", applies=(("body", frozenset({"administrative_tribunal"})),),
+        )
+        for since, length in values
+    )  # fmt: skip
+    return Policy("MA", ma.title, "other", {**ma.parameters, "appeal.limit": limits}, ma.calendar, ma.offices)
+
+
+def test_the_time_to_appeal_is_that_of_the_day_on_which_it_starts() -> None:
+    """The regular notification, or the day on which silence became a refusal, also once a pass recorded that."""
+    policy = _limits(("2003-01-01", "P15D"), ("2019-07-01", "P30D"), ("2021-05-05", "P90D"))
+    refused = ("2019-02-11", "refuse_application", {"reasons_in_fact": "x", "reasons_in_law": "y"})
+    told = {"mode": "written", "proof": "signed"}
+    for notified, ends in (("2019-06-28", date(2019, 7, 13)), ("2019-07-16", date(2019, 8, 15))):
+        state = a_life(refused, (notified, "notify_decision", told))
+        day = date.fromisoformat(notified)
+        assert appeal_closes(Situation(state.permit, day, policy.at(day)), "administrative_tribunal") == ends
+    untold = a_life(refused)
+    early, late = (Situation(untold.permit, d, policy.at(d)) for d in (date(2019, 6, 1), date(2019, 8, 1)))
+    assert appeal_closes(early, "administrative_tribunal") is None
+    found = [appeal_rule(s, "administrative_tribunal") for s in (early, late)]
+    assert [rule.id if rule else None for rule in found] == ["made-up@2003-01-01", "made-up@2019-07-01"]
+    for passes in ((), (("2021-05-10", "run_clock", {}),)):
+        silent = a_life(*passes, filed="2021-03-01")  # a refusal from 4 May 2021
+        s = Situation(silent.permit, date(2021, 5, 10), policy.at(date(2021, 5, 10)))
+        assert appeal_closes(s, "administrative_tribunal") == date(2021, 6, 3)
+    first = a_life(filed="2021-03-01")
+    assert (
+        appeal_rule(Situation(first.permit, date(2021, 3, 2), policy.at(date(2021, 3, 2))), "gracious")
+        is None
+    )
+
+
+def test_a_body_that_ruled_on_one_refusal_may_be_seized_of_the_next_one() -> None:
+    """It has ruled on that decision only."""
+    refused = {"reasons_in_fact": "x", "reasons_in_law": "y"}
+    state = a_life(
+        ("2019-02-11", "refuse_application", refused),
+        ("2019-02-13", "lodge_appeal", {"body": "gracious"}),
+        ("2019-02-14", "decide_appeal", {"outcome": "dismissed", "reasons": "lawful"}),
+        ("2019-02-15", "lodge_appeal", {"body": "administrative_tribunal"}),
+        ("2019-02-18", "decide_appeal", {"outcome": "upheld", "reasons": "no delegation"}),
+        ("2019-02-19", "refuse_application", refused),
+        ("2019-02-20", "notify_decision", {"mode": "written", "proof": "signed"}),
+    )
+    bodies = {clock.get("body") for clock in explained(state.at(date(2019, 2, 20)))}
+    assert bodies >= {"gracious", "administrative_tribunal", "hierarchical"}
