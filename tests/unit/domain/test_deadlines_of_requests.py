@@ -9,7 +9,7 @@ from permits_engine.domain.deadlines import appeal_closes, appeal_rule, explaine
 from permits_engine.domain.policy import Policy, Source, Value
 from permits_engine.domain.situation import Situation
 from tests.model.lives import a_life, kinds, rules
-from tests.model.world import POLICIES, lodged
+from tests.model.world import POLICIES, lodged, waited
 
 
 def test_the_commission_is_expected_to_give_its_opinion_while_it_has_not() -> None:
@@ -118,3 +118,32 @@ def test_a_body_that_ruled_on_one_refusal_may_be_seized_of_the_next_one() -> Non
     )
     bodies = {clock.get("body") for clock in explained(state.at(date(2019, 2, 20)))}
     assert bodies >= {"gracious", "administrative_tribunal", "hierarchical"}
+
+
+def test_a_term_names_the_rule_by_which_it_was_granted_not_the_one_of_today() -> None:
+    """A year granted in 2016 ends by the rule of 2016, also after the communiqué of January 2017."""
+    opinion = (
+        "2014-03-03",
+        "record_opinion",
+        {"body": "local_commission", "favourable": True, "reasons": "seen"},
+    )
+    passes = [("2015-03-02", "run_clock", {}), ("2016-03-02", "run_clock", {})]
+    life = [opinion, ("2014-03-03", "issue_permit", {}), *passes]
+    state = a_life(*life, filed="2014-03-03", category="regularisation-2014")
+    clock = next(c for c in explained(waited(state, date(2017, 2, 1)).now) if c["kind"] == "title_expiry")
+    assert clock["due_on"] == "2017-03-02"
+    assert POLICIES["MA"].by_id[clock["rule"]].since < date(2017, 1, 10)
+
+
+def test_the_working_of_a_request_is_its_own_while_an_appeal_about_the_title_is_pending() -> None:
+    """Each deadline is explained by what it counts from."""
+    why = {"reasons_in_fact": "x", "reasons_in_law": "y"}
+    state = a_life(
+        ("2021-03-02", "issue_permit", {}),
+        ("2022-02-01", "request_renewal", {"missing": ()}),
+        ("2022-02-02", "revoke_permit", {"ground": "judicial-ban", **why}),
+        ("2022-02-03", "lodge_appeal", {"body": "administrative_tribunal"}),
+        filed="2021-03-01",
+    )
+    said = {c["kind"]: c["explanation"] for c in explained(state.now)}
+    assert said["decision_due"].startswith("file complete 1 February 2022; 60 clear days")
