@@ -193,7 +193,7 @@ def test_options_win_over_the_environment_and_that_over_the_file(bare: Cli) -> N
         ("PERMITS_SMTP_PORT", "abc", "is not a whole number"),
         ("PERMITS_SMTP_PORT", "70000", "is more than 65535"),
         ("PERMITS_SMTP_SECURITY", "maybe", "is none of none, starttls, tls"),
-        ("PERMITS_OFFICE_ADDRESSES", "{", "is not a JSON object"),
+        ("PERMITS_OFFICE_ADDRESSES", "{", "is not JSON such as"),
         ("PERMITS_OPERATOR", "a\x1bb", "cannot be printed"),
         ("PERMITS_KEYS", "", "is not the path of a file"),
     ],
