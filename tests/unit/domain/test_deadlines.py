@@ -355,3 +355,12 @@ def test_a_blanket_extension_says_which_titles_it_moved_and_until_when() -> None
     other = waited(a_life(GRANTED), date(2021, 1, 1))
     for each, day in ((last, "2020-07-10"), (other, "2020-02-03")):
         assert not any("count until" in c["explanation"] for c in explained(each.at(date.fromisoformat(day))))
+
+
+def test_a_removal_that_the_tribunal_has_confirmed_is_contested_no_more() -> None:
+    """One appeal, within its hours."""
+    ruling = {"outcome": "dismissed", "reasons": "lawful", "against": "removal"}
+    state = a_life(
+        GRANTED, ORDERED, ("2020-02-19", "lodge_appeal", TO_TRIBUNAL), ("2020-02-20", "decide_appeal", ruling)
+    )
+    assert kinds(state, "2020-02-20") == set()

@@ -147,3 +147,23 @@ def test_the_working_of_a_request_is_its_own_while_an_appeal_about_the_title_is_
     )
     said = {c["kind"]: c["explanation"] for c in explained(state.now)}
     assert said["decision_due"].startswith("file complete 1 February 2022; 60 clear days")
+
+
+def test_the_bodies_of_one_day_stand_in_the_order_of_their_names() -> None:
+    """Earliest first, then by kind, then by body."""
+    refused = {"reasons_in_fact": "x", "reasons_in_law": "y"}
+    told = {"mode": "written", "proof": "signed"}
+    state = a_life(("2019-02-11", "refuse_application", refused), ("2019-02-12", "notify_decision", told))
+    bodies = [c["body"] for c in explained(state.now) if c["kind"] == "appeal_closes"]
+    assert bodies == ["administrative_tribunal", "gracious", "hierarchical"]
+
+
+def test_whoever_comes_of_age_is_shown_the_months_to_ask_with_the_day_of_majority() -> None:
+    """Decree 2-09-607 article 2."""
+    minor = {"kind": "minor", "since": date(2019, 1, 1), "until": date(2020, 2, 29), "evidence": "birth"}
+    state = a_life(("2019-02-04", "issue_permit", {}), ("2019-02-05", "record_fact", minor))
+    clock = next(
+        c for c in explained(waited(state, date(2020, 3, 10)).now) if c["kind"] == "majority_request_due"
+    )
+    assert clock["explanation"].startswith("of age on 1 March 2020; a card of one's own is asked for until ")
+    assert POLICIES["MA"].by_id[clock["rule"]].name == "majority.filing"

@@ -238,6 +238,7 @@ def test_the_months_after_coming_of_age_are_a_contested_ground_for_whoever_keeps
     majority = Standing(True, "majority_period", ("majority.filing",), certain=False)
     found = [stands(free, day) for day in ("2020-03-10", "2020-08-20")]
     assert found == [majority, majority]
+    assert stands(free, "2020-02-25") == Standing(False, "no_ground", ())  # not of age yet, the title over
     assert stands(free, "2020-09-15") == Standing(False, "no_ground", ())
     revoked = a_life(GRANTED, MINOR, REVOKED, ("2019-05-07", "notify_decision", TOLD))
     assert stands(revoked, "2020-03-10") == Standing(False, "no_ground", ())
