@@ -194,8 +194,9 @@ def _documents(s: Situation) -> Iterator[Tiered]:
 def _appeal(s: Situation) -> Iterator[Tiered]:
     assert s.adverse is not None
     found = [clocks.appeal_closes(s, body) for body in clocks.BODIES if not clocks.already_ruled(s, body)]
-    closing = [on for on in found if on is not None and s.day <= on]
-    if closing:
+    closing = [on for on in found if on is not None]
+    # The earliest of all, also once it is past: who was told of it was told of the others by the same letter.
+    if closing and s.day <= min(closing):
         decision = s.adverse[1]
         anchor = decision.version if decision is not None else 0
         earliest = min(closing)
