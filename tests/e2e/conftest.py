@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -50,6 +51,11 @@ def _initialised(bare: Cli, url: str, tmp_path: Path) -> Cli:
     return bare
 
 
+def hears_ctrl_c() -> None:
+    """Whoever runs the tests in the background may have asked not to hear it; its children would not either."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """``permits`` as a process of its own, for what only a process can show."""
@@ -62,6 +68,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]
     def start(*arguments: str, env: dict[str, str] | None = None, **more: Any) -> Any:
         command = [sys.executable, "-m", "permits_engine.cli", *arguments]
         options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": folder}
+        options["preexec_fn"] = hears_ctrl_c
         return subprocess.Popen(command, env=kept | (env or {}), **options | more)
 
     return start

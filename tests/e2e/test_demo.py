@@ -21,6 +21,7 @@ import pytest
 
 from permits_engine.demo import people
 from permits_engine.policy_files import compile_text, packaged
+from tests.e2e.conftest import hears_ctrl_c
 
 SCALE = 0.004
 PERMITS = [sys.executable, "-m", "permits_engine.cli"]
@@ -244,6 +245,7 @@ def test_an_interrupted_demo_leaves_a_folder_that_can_be_replaced(tmp_path: Path
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hears_ctrl_c,  # noqa: PLW1509 (this process has one thread)
     ) as running:
         until = time.monotonic() + 60
         while not (out / "permits.db").exists() and time.monotonic() < until:
