@@ -26,6 +26,9 @@ from permits_engine.replay.sources import Part, Place, Source
 Result = TypeVar("Result")
 MOST_WORKERS = 256
 
+PATIENCE = 10
+"""Seconds in which the scheduler of a cluster has to answer."""
+
 
 class Work(Protocol[Result]):  # type: ignore[misc]
     """What is done with one part; a function of a module, so that other processes find it."""
@@ -206,7 +209,7 @@ def _cluster(address: str) -> Iterator[Callable[..., Any]]:
         raise invalid("dask", "needs an extra; run: pip install permits-engine[dask]") from None
     try:
         connect: Any = Client  # it has no types
-        client = connect(address, timeout=10, set_as_default=False)
+        client = connect(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as problem:
         raise error(
             "store.unavailable", f"the Dask scheduler at {address} cannot be reached: {problem}"

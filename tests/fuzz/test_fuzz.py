@@ -24,7 +24,7 @@ DOORS = (
     ),
     *("receipt", "status-list", "bounce", "settings"),
 )
-SECONDS = 2.0
+SECONDS = 0.7
 
 
 @pytest.fixture(scope="module")

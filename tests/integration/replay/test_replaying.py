@@ -133,6 +133,7 @@ def test_a_cluster_that_is_not_there_is_said_to_be_so(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not a traceback but a sentence with the address."""
+    monkeypatch.setattr(running, "PATIENCE", 1)
     with pytest.raises(PermitsError) as found:
         office.engine.replay(dask="tcp://127.0.0.1:1")
     assert found.value.code == "store.unavailable"

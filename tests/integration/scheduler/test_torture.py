@@ -23,7 +23,7 @@ def test_three_daemons_killed_at_random_lose_and_double_nothing(
             postgresql_url,
             mail_server,
             mailbox,
-            notices=150,
+            notices=80,
             daemons=3,
             seed=1,
             pause=(0.5, 1.5),
