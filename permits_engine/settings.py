@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=30, ge=1, le=3_600)
     brake: int = Field(default=10_000, ge=1)
     heartbeat: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(label)] | None = None
+    checkpoints: Annotated[str, Field(min_length=1, max_length=2_000), AfterValidator(label)] | None = None
+    checkpoint_every: float = Field(default=86_400, ge=1, le=31_536_000)
     listen: Annotated[str, Field(min_length=1, max_length=100)] | None = None
     office_addresses: dict[str, str] = Field(default_factory=dict)
     office_digest: bool = True

@@ -83,6 +83,8 @@ def setup(engine: Any, settings: Any) -> daemon.Setup:
         settings.lease_seconds,
         settings.brake,
         settings.heartbeat,
+        settings.checkpoints,
+        settings.checkpoint_every,
     )
 
 

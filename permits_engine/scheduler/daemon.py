@@ -16,6 +16,7 @@ from traceback import extract_tb
 from typing import Any, Protocol
 
 from permits_engine.domain.errors import PermitsError
+from permits_engine.scheduler import checkpointing
 from permits_engine.scheduler.heartbeat import beat
 from permits_engine.scheduler.lease import Lease, taken, uptime
 from permits_engine.scheduler.limits import Limits
@@ -55,6 +56,10 @@ class Setup:
     brake: int | None
     heartbeat: str | None = None
     """A file or an address that gets a sign of life after each pass that went well."""
+    checkpoints: str | None = None
+    """A folder or an address that gets a signed checkpoint when one is due."""
+    checkpoint_every: float = 86_400
+    """Seconds between checkpoints."""
 
 
 class Daemon:
@@ -90,6 +95,7 @@ class Daemon:
         self._progress = self._renewed = uptime()
         self._not_before = 0.0
         self._standing_by = False
+        self._unposted: checkpointing.Posted | None = None
 
     def stop(self) -> None:
         """End after the letter that is being handed over; safe to call from a signal's handler."""
@@ -210,6 +216,7 @@ class Daemon:
                 self.log.info("pass.done", seconds=round(uptime() - started, 3), **news)
             self.last, self.trouble = report, None
             self._well(report, uptime() - started)
+            self._checkpoint()
 
     def _well(self, report: Pass, seconds: float) -> None:
         if self.metrics is not None:
@@ -218,6 +225,28 @@ class Daemon:
             missed = beat(self.setup.heartbeat)
             if missed is not None:
                 self.log.warning("heartbeat.missed", reason=missed)
+
+    def _checkpoint(self) -> None:
+        """Sign what there is when it is time, and hand it over; what did not arrive goes out after the next pass."""
+        where = self.setup.checkpoints
+        if where is None:
+            return
+        try:
+            if self._unposted is not None:
+                size, note, _ = self._unposted
+                posted = checkpointing.Posted(size, note, checkpointing.post(where, size, note))
+            elif checkpointing.due(self.engine, self.setup.checkpoint_every):
+                posted = checkpointing.take(self.engine, where, self._going)
+            else:
+                return
+        except PermitsError as problem:
+            self.log.error("checkpoint.failed", code=problem.code, reason=problem.message)
+            return
+        self._unposted = posted if posted.missed else None
+        if posted.missed:
+            self.log.warning("checkpoint.missed", size=posted.size, reason=posted.missed)
+        else:
+            self.log.info("checkpoint.posted", size=posted.size)
 
     def _ended(self, result: str, trouble: str) -> None:
         self.trouble = trouble
