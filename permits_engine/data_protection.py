@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 
 from permits_engine import commands as c
-from permits_engine.audit.signing import SigningKeys
+from permits_engine.audit.signing import SigningKeys, origin_of
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import error, invalid
 from permits_engine.execution import Executor
 from permits_engine.outcomes import Outcome
 from permits_engine.privacy.retention import Plan
+from permits_engine.store import history
 from permits_engine.store.database import Database
 from permits_engine.store.keyring import Keyring
 
@@ -28,11 +29,6 @@ class DataProtection:
     keyring: Keyring
     execute: Callable[..., Outcome]
     signing: SigningKeys
-
-    @property
-    def origin(self) -> str:
-        """The name of the store's log."""
-        raise NotImplementedError
 
     def erase(
         self,
@@ -200,8 +196,9 @@ class DataProtection:
 
         with self.database.read() as unit:
             today = self.executor.today(self.executor.adopted.current(unit, "MA"))
-        signer = self.signing.signer(self.origin)
-        return status.make(self.database, self.executor, signer, self.origin, today)
+        with self.database.read() as unit:
+            origin = origin_of(history.head(unit).store_id)
+        return status.make(self.database, self.executor, self.signing.signer(origin), origin, today)
 
     def erased(self, *, since: date | None = None) -> list[dict[str, Any]]:
         """Who was erased since a day: to be kept beside backups, and erased again in a store restored from one."""
