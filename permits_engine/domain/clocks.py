@@ -121,12 +121,11 @@ class Calendar:
                 return day
             if words is not None:
                 feast = self.holiday(day, known)
-                why = (feast.name + (" (estimated)" if feast.estimated else "")) if feast else "not worked"
-                words.append(
-                    f"{_d(day)} is {day:%A}, {why}: the next day"
-                    if feast
-                    else f"{_d(day)} is a {day:%A}: the next day"
-                )
+                if feast is None:
+                    words.append(f"{_d(day)} is a {day:%A}: the next day")
+                else:
+                    name = feast.name + (" (estimated)" if feast.estimated else "")
+                    words.append(f"{_d(day)} is {day:%A}, {name}: the next day")
             day += ONE_DAY
         raise ValueError(f"no working day in the sixty days before {day}")
 

@@ -61,7 +61,7 @@ def _title(s: Situation) -> Iterator[Deadline]:
     if s.day <= ends:
         rule = _id(s, "term.first" if term.number == 1 else "term.renewal", term.granted_on)
         yield Deadline("title_expiry", ends, term.version, rule)
-    if s.renewal_request is not None or s.application_status == "refused":
+    if s.renewal_request is not None:  # also one that was refused: no other may follow it
         return
     opens, closes = s.window_opens, s.window_closes
     if opens is not None and s.day < opens:

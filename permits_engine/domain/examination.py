@@ -223,9 +223,11 @@ class Examination:
         again = self._again(request)
         reopened = again is not None and again >= start
         if request.extended is not None and request.extended[0] <= self.day and not reopened:
+            on, until = request.extended
             if words is not None:
-                words.append(f"extended on {request.extended[0]} to {request.extended[1]}")
-            return request.extended[1]
+                words.append(_d(start))
+                words.append(f"extended on {_d(on)} to {_d(until)}")
+            return until
         extra = 0 if reopened else self.suspended_days(request)
         return self.rules.due(start, limit, extra=extra, words=words)
 
@@ -286,3 +288,7 @@ def half(start: date, limit: Count) -> int:
     """Half of a period in whole days, without roll or excluded days."""
     bare = unrolled(start, Count(limit.length))
     return (bare - start) // timedelta(days=2)
+
+
+def _d(day: date) -> str:
+    return f"{day.day} {day:%B} {day.year}"

@@ -149,6 +149,15 @@ def test_the_working_of_a_request_is_its_own_while_an_appeal_about_the_title_is_
     assert said["decision_due"].startswith("file complete 1 February 2022; 60 clear days")
 
 
+def test_an_extension_is_a_sentence_of_its_own_in_the_working_of_the_time_to_decide() -> None:
+    """From which day the time ran, then when it was extended and to which day."""
+    longer = {"reason": "expertise", "until": date(2023, 7, 12)}
+    state = a_life(("2023-05-11", "extend_decision", longer), filed="2023-04-03")
+    said = {c["kind"]: c["explanation"] for c in explained(state.now)}
+    opening = "file complete 3 April 2023; extended on 11 May 2023 to 12 July 2023; loi 5"
+    assert said["decision_due"].startswith(opening)
+
+
 def test_the_bodies_of_one_day_stand_in_the_order_of_their_names() -> None:
     """Earliest first, then by kind, then by body."""
     refused = {"reasons_in_fact": "x", "reasons_in_law": "y"}
