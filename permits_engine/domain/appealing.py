@@ -6,6 +6,7 @@ from permits_engine.domain import deadlines, protection
 from permits_engine.domain.case import Case
 from permits_engine.domain.errors import error
 from permits_engine.domain.guards import refuse
+from permits_engine.domain.phrases import together
 
 
 def possible(case: Case) -> None:
@@ -59,7 +60,7 @@ def _in_time(case: Case) -> None:
     if closes is not None and case.on > closes:
         raise error(
             "appeal.out_of_time",
-            f"the time to seize {case.command.body} ended on {closes} ({'; '.join(words)})",
+            f"the time to seize {case.command.body} ended on {closes} ({together(words)})",
             body=case.command.body,
             closes=closes.isoformat(),
         )

@@ -12,6 +12,8 @@ from datetime import date, timedelta
 
 import msgspec
 
+from permits_engine.domain.phrases import Phrase
+
 ONE_DAY = timedelta(days=1)
 _PERIOD = re.compile(r"P(?:(\d{1,4})Y)?(?:(\d{1,4})M)?(?:(\d{1,3})W)?(?:(\d{1,5})D)?(?:T(\d{1,4})H)?")
 
@@ -117,15 +119,16 @@ class Calendar:
         for _ in range(60):
             if self.is_working(day, known):
                 if words is not None:
-                    words.append(f"{_d(day)} is a working day")
+                    words.append(Phrase("working_day", day=day))
                 return day
             if words is not None:
                 feast = self.holiday(day, known)
                 if feast is None:
-                    words.append(f"{_d(day)} is a {day:%A}: the next day")
+                    words.append(Phrase("weekend", day=day))
                 else:
-                    name = feast.name + (" (estimated)" if feast.estimated else "")
-                    words.append(f"{_d(day)} is {day:%A}, {name}: the next day")
+                    words.append(
+                        Phrase("feast.estimated" if feast.estimated else "feast", day=day, feast=feast.name)
+                    )
             day += ONE_DAY
         raise ValueError(f"no working day in the sixty days before {day}")
 
@@ -167,15 +170,15 @@ def unrolled(start: date, count: Count, extra_days: int = 0, words: list[str] | 
     if count.counting == "franc":
         due += ONE_DAY
     if words is not None:
-        words.append(f"{_d(start)}; {count.in_words()}")
+        words.append(Phrase("delay", start=start, count=count))
         if count.counting == "franc":
-            words.append(f"first and last day excluded: {_d(due)}")
+            words.append(Phrase("clear", day=due))
         elif extra_days or count.roll:
-            words.append(f"to {_d(due)}")
+            words.append(Phrase("last", day=due))
     if extra_days:
         due += timedelta(days=extra_days)
         if words is not None:
-            words.append(f"suspended for {extra_days} day{'s' if extra_days != 1 else ''}: {_d(due)}")
+            words.append(Phrase("suspended", length=Period(days=extra_days), day=due))
     return due
 
 
@@ -198,7 +201,3 @@ def due(
 def before(day: date, period: Period) -> date:
     """The day that lies ``period`` before ``day``."""
     return add(day, period, -1)
-
-
-def _d(day: date) -> str:
-    return f"{day.day} {day:%B} {day.year}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ import msgspec
 from permits_engine.domain import majority, removal
 from permits_engine.domain.clocks import ONE_DAY
 from permits_engine.domain.parts import Term
+from permits_engine.domain.phrases import Phrase, together
 from permits_engine.domain.policy import Rules, Silence, Value, count_of
 from permits_engine.domain.situation import CERTAIN_SILENCE, Situation
 
@@ -45,10 +46,10 @@ def _on(deadline: Deadline) -> date:
     return deadline.due_on or date.max
 
 
-def explained(s: Situation) -> list[dict[str, Any]]:
-    """The deadlines with their working, ready to be shown."""
+def explained(s: Situation, say: Callable[[str], str] = str) -> list[dict[str, Any]]:
+    """The deadlines with their working, ready to be shown; ``say`` puts the working into another language."""
     return [
-        {"status": d.status, **msgspec.to_builtins(d), "explanation": "; ".join(working(s, d))}
+        {"status": d.status, **msgspec.to_builtins(d), "explanation": say(together(working(s, d)))}
         for d in deadlines(s)
     ]
 
@@ -257,45 +258,41 @@ def working(s: Situation, deadline: Deadline) -> list[str]:
     request, term = s.request, s.term
     kind = deadline.kind
     if kind == "title_expiry" and term is not None:
-        words.append(
-            f"term {term.number} runs from {_d(term.valid_from)} to {_d(term.valid_until)}, inclusive"
-        )
+        words.append(Phrase("term", number=term.number, since=term.valid_from, until=term.valid_until))
         words += _extension(s, term)
     elif kind in {"renewal_window_opens", "renewal_window_closes"} and term is not None:
         name = "renewal.opens" if kind.endswith("opens") else "renewal.closes"
         length = s.rules.get(name, min(s.day, term.valid_until), s.scope(stage="renewal"))
-        side = "before" if kind.endswith("opens") else "after"
-        words.append(f"the term ends on {_d(term.valid_until)}")
+        side = "window.before" if kind.endswith("opens") else "window.after"
+        words.append(Phrase("term.ends", day=term.valid_until))
         words += _extension(s, term) if kind.endswith("closes") else []
-        words.append(f"{length.in_words()} {side}: {_d(deadline.due_on)}")
+        words.append(Phrase(side, length=length, day=deadline.due_on))
         if s.given_back is not None and s.given_back[1] > term.valid_until:
-            words.append(f"the title was given back on {_d(s.given_back[1])}")
+            words.append(Phrase("window.given_back", day=s.given_back[1]))
     elif kind == "receipt_expiry" and s.receipt is not None:
-        words.append(f"receipt of {_d(s.receipt.on)} valid until {_d(s.receipt.until)}, inclusive")
+        words.append(Phrase("receipt", on=s.receipt.on, until=s.receipt.until))
     elif kind == "departure_due" and s.adverse is not None and s.adverse[1] is not None:
         s.departure_due(s.adverse[1], words=_named(words, "notified"))
     elif kind == "appeal_closes" and deadline.body is not None:
-        what = "silence became a refusal" if s.adverse and s.adverse[0] == "implicit" else "notified"
+        what = "silence" if s.adverse and s.adverse[0] == "implicit" else "notified"
         appeal_closes(s, deadline.body, words=_named(words, what))
     elif kind == "removal_appeal_closes":
-        words.append(_hours(s))
+        words += _hours(s)
     elif kind == "removal_ruling_due":
         appeal = removal.pending(s)
         if appeal is not None:
             removal.ruling_due(s, appeal, words=_named(words, "lodged"))
     elif kind == "majority_request_due":
-        words.append(
-            f"of age on {_d(majority.reached_on(s))}; a card of one's own is asked for until {_d(deadline.due_on)}"
-        )
+        words.append(Phrase("majority", day=majority.reached_on(s), until=deadline.due_on))
     elif kind == "absence_limit":
-        words.append(f"the day before the absence ends the title: {_d(deadline.due_on)}")
+        words.append(Phrase("absence", day=deadline.due_on))
     elif kind == "appeal_ruling_due" and s.pending_appeal is not None:
-        words.append(f"lodged on {_d(s.pending_appeal.on)}; due on {_d(deadline.due_on)}")
+        words.append(Phrase("ruling", on=s.pending_appeal.on, due=deadline.due_on))
     elif request is not None:
         _request_working(s, deadline, words)
     found = s.rules.policy.by_id.get(deadline.rule)
     if found is not None:
-        words.append(f"{found.source} ({found.rank})")
+        words.append(Phrase("source", source=str(found.source), rank=found.rank))
     return words
 
 
@@ -304,33 +301,29 @@ def _extension(s: Situation, term: Term) -> list[str]:
     if found is None or s.ends(term) == term.valid_until:
         return []
     low, high, until = found.value
-    return [
-        f"titles that ended from {_d(low)} to {_d(high)} count until {_d(until)} ({found.source}, {found.rank})"
-    ]
+    source, rank = str(found.source), found.rank
+    return [Phrase("term.blanket", low=low, high=high, until=until, source=source, rank=rank)]
 
 
-def _hours(s: Situation) -> str:
+def _hours(s: Situation) -> list[str]:
     order = removal.in_force(s)
     closes = removal.appeal_closes(s, order) if order is not None else None
     if order is None or closes is None:
-        return ""
+        return []
     zone = ZoneInfo(s.rules.calendar.time_zone)
     told, ends = order.notified_at.astimezone(zone), closes[0].astimezone(zone)
-    hours = closes[1].value.in_words()
-    return (
-        f"notified {told:%d %B %Y %H:%M} ({told:%z}); {hours} by the clock: {ends:%d %B %Y %H:%M} ({ends:%z})"
-    )
+    return [Phrase("hours", told=told, length=closes[1].value, ends=ends)]
 
 
 def _request_working(s: Situation, deadline: Deadline, words: list[str]) -> None:
     request = s.request
     assert request is not None
     if deadline.kind == "documents_due" and s.suspended_by is None:
-        s.completion_due(request, words=_named(words, "filed incomplete"))
+        s.completion_due(request, words=_named(words, "filed_incomplete"))
     elif deadline.kind == "documents_due" and s.suspended_by is not None:
         s.answer_due(request, s.suspended_by, words=_named(words, "asked"))
     elif deadline.kind in {"decision_due", "implicit_refusal"}:
-        s.decision_due(request, words=_named(words, "file complete"))
+        s.decision_due(request, words=_named(words, "file_complete"))
     elif deadline.kind == "opinion_due":
         opinion_due(s, words=_named(words, "filed"))
     elif deadline.kind == "expedited_target":
@@ -338,7 +331,7 @@ def _request_working(s: Situation, deadline: Deadline, words: list[str]) -> None
 
 
 class _named(list[str]):
-    """A list that puts a word before the first line and hands every line on."""
+    """A list that makes the first phrase say what the clock starts from, and hands every line on."""
 
     def __init__(self, target: list[str], first: str) -> None:
         super().__init__()
@@ -346,13 +339,9 @@ class _named(list[str]):
         self._first: str | None = first
 
     def append(self, line: str) -> None:
-        if self._first is not None:
-            line, self._first = f"{self._first} {line}", None
+        if self._first is not None and isinstance(line, Phrase):
+            line, self._first = Phrase(f"{line.id}.{self._first}", **line.values), None
         self._target.append(line)
-
-
-def _d(day: date | None) -> str:
-    return f"{day.day} {day:%B} {day.year}" if day else "no day"
 
 
 __all__ = ["ONE_DAY", "Deadline", "deadlines", "explained", "working"]

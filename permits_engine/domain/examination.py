@@ -8,6 +8,7 @@ from permits_engine.domain.clocks import ONE_DAY, Count, unrolled
 from permits_engine.domain.facts import Fact, latest
 from permits_engine.domain.lazy import lazy
 from permits_engine.domain.permit import Appeal, Decision, Opinion, Permit, Request
+from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.policy import Rules, count_of
 
 GRANTS = frozenset({"issued", "renewed", "implicitly_granted", "automatic"})
@@ -225,8 +226,8 @@ class Examination:
         if request.extended is not None and request.extended[0] <= self.day and not reopened:
             on, until = request.extended
             if words is not None:
-                words.append(_d(start))
-                words.append(f"extended on {_d(on)} to {_d(until)}")
+                words.append(Phrase("start", day=start))
+                words.append(Phrase("extended", on=on, until=until))
             return until
         extra = 0 if reopened else self.suspended_days(request)
         return self.rules.due(start, limit, extra=extra, words=words)
@@ -288,7 +289,3 @@ def half(start: date, limit: Count) -> int:
     """Half of a period in whole days, without roll or excluded days."""
     bare = unrolled(start, Count(limit.length))
     return (bare - start) // timedelta(days=2)
-
-
-def _d(day: date) -> str:
-    return f"{day.day} {day:%B} {day.year}"

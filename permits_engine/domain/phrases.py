@@ -1,0 +1,114 @@
+"""What the rules say about themselves: a phrase is an id with named values, and reads as English until said otherwise.
+
+The domain never joins words: it names a phrase and the days, periods, counts and names in it. Its English stands in
+one table here; other languages are data outside the domain, with a text for every id and the same values in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from functools import cache
+from string import Formatter
+from typing import Any
+
+Write = Callable[[Any, str], str]
+"""How a language writes a value, given what stands after the colon in the braces."""
+
+
+class Phrase(str):
+    """A text in English that still knows its id and values, so that it can be said in another language.
+
+    It is a ``str`` like any other to whoever only wants the text; ``str(phrase)`` is the plain text.
+    """
+
+    __slots__ = ("id", "values")
+
+    id: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, id: str, /, **values: Any) -> Phrase:
+        found = super().__new__(cls, filled(ENGLISH[id], values, _english))
+        found.id, found.values = id, values
+        return found
+
+    def __getnewargs_ex__(self) -> tuple[tuple[str], dict[str, Any]]:
+        return (self.id,), dict(self.values)
+
+
+def together(lines: Iterable[str]) -> Phrase:
+    """Several lines as one text."""
+    return Phrase("together", parts=tuple(lines))
+
+
+def filled(template: str, values: Mapping[str, Any], write: Write) -> str:
+    """A text with its braces filled; a name that the phrase has not is a ``KeyError``."""
+    return "".join(
+        text if name is None else f"{text}{write(values[name], spec)}"
+        for text, name, spec in _parsed(template)
+    )
+
+
+def names(template: str) -> frozenset[str]:
+    """The values that a text speaks of."""
+    return frozenset(name for _, name, _ in _parsed(template) if name is not None)
+
+
+@cache
+def _parsed(template: str) -> tuple[tuple[str, str | None, str], ...]:
+    return tuple((text, name, spec or "") for text, name, spec, _ in Formatter().parse(template))
+
+
+def _english(value: Any, spec: str) -> str:
+    if isinstance(value, date):
+        if spec == "iso":
+            return value.isoformat()
+        return (
+            f"{value:{spec}}"
+            if spec or isinstance(value, datetime)
+            else f"{value.day} {value:%B} {value.year}"
+        )
+    if isinstance(value, tuple):
+        return spec.join(map(str, value))
+    if value is None:
+        return "no day"
+    in_words = getattr(value, "in_words", None)
+    return str(value) if in_words is None else str(in_words())
+
+
+ENGLISH: dict[str, str] = {
+    "together": "{parts:; }",
+    # How a day was counted.
+    "delay": "{start}; {count}",
+    "delay.filed": "filed {start}; {count}",
+    "delay.filed_incomplete": "filed incomplete {start}; {count}",
+    "delay.file_complete": "file complete {start}; {count}",
+    "delay.asked": "asked {start}; {count}",
+    "delay.notified": "notified {start}; {count}",
+    "delay.lodged": "lodged {start}; {count}",
+    "delay.silence": "silence became a refusal {start}; {count}",
+    "clear": "first and last day excluded: {day}",
+    "last": "to {day}",
+    "suspended": "suspended for {length}: {day}",
+    "start": "{day}",
+    "start.file_complete": "file complete {day}",
+    "extended": "extended on {on} to {until}",
+    "working_day": "{day} is a working day",
+    "weekend": "{day} is a {day:%A}: the next day",
+    "feast": "{day} is {day:%A}, {feast}: the next day",
+    "feast.estimated": "{day} is {day:%A}, {feast} (estimated): the next day",
+    "hours": "notified {told:%d %B %Y %H:%M} ({told:%z}); {length} by the clock: {ends:%d %B %Y %H:%M} ({ends:%z})",
+    # What a day is counted from, and by which rule.
+    "term": "term {number} runs from {since} to {until}, inclusive",
+    "term.ends": "the term ends on {day}",
+    "term.blanket": "titles that ended from {low} to {high} count until {until} ({source}, {rank})",
+    "window.before": "{length} before: {day}",
+    "window.after": "{length} after: {day}",
+    "window.given_back": "the title was given back on {day}",
+    "receipt": "receipt of {on} valid until {until}, inclusive",
+    "majority": "of age on {day}; a card of one's own is asked for until {until}",
+    "absence": "the day before the absence ends the title: {day}",
+    "ruling": "lodged on {on}; due on {due}",
+    "source": "{source} ({rank})",
+}
+"""Every phrase in English."""
