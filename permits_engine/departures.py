@@ -66,7 +66,7 @@ def listed(
                 "norm": norm["norm"],
                 "rank": norm["rank"],
                 "rule": rule,
-                "says": in_words(event, norm),
+                "says": str(in_words(event, norm)),
             }
         )
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from permits_engine.domain.case import Holder
 from permits_engine.domain.departure import in_words
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.permit import Permit, fold
+from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
 from permits_engine.execution import Executor
@@ -32,15 +34,26 @@ _LETTERS = Statement(
     )
 )
 _NOTICE = Statement("SELECT name, payload FROM events WHERE stream = :stream AND version = 1")
+Say = Callable[[str], str]
+"""Puts a phrase into words."""
 _WORDLESS = frozenset({"issue_permit", "renew_permit", "request_renewal"})
 """Commands that need no words, so that it can be said whether they would have been allowed."""
 _SENT = frozenset({"sent", "served"})
 
 
 def explain(
-    executor: Executor, unit: Unit, permit_id: str, version: int | None, *, opened: bool = False
+    executor: Executor,
+    unit: Unit,
+    permit_id: str,
+    version: int | None,
+    *,
+    opened: bool = False,
+    say: Say = str,
 ) -> dict[str, Any]:
-    """Why an event was allowed, under the policy text that it pins, also where that has been replaced since."""
+    """Why an event was allowed, under the policy text that it pins, also where that has been replaced since.
+
+    ``say`` puts what is said in phrases (deadlines, quality, a warning) into another language than English.
+    """
     records, _ = known_records(unit, permit_id, None, executor)
     if version is not None and not 1 <= version <= len(records):
         raise error(
@@ -73,8 +86,8 @@ def explain(
             ],
         }
     s = Situation(permit, event.effective_on, policy.at(known))
-    result["deadlines"] = deadlines.explained(s)
-    result |= _departure(event, policy, known, s)
+    result["deadlines"] = deadlines.explained(s, say)
+    result |= _departure(event, policy, known, s, say)
     made = next(m for m in decisions(history, [r.recorded_at for r in records]) if _holds(m, record.version))
     past = history[: made.version - 1]
     before = fold(permit_id, past)
@@ -85,7 +98,7 @@ def explain(
         after = fold(permit_id, history)
         assert after is not None
         result["alternatives"] = alternatives(made, on, policy, known)
-        result["quality"] = _quality(unit, event, record, result if cipher else None, on, after)
+        result["quality"] = _quality(unit, event, record, result if cipher else None, on, after, say)
     return result
 
 
@@ -93,14 +106,14 @@ def _holds(made: Decided, version: int) -> bool:
     return any(number == version for number, _ in made.events)
 
 
-def _departure(event: e.Event, policy: Policy, known: date, s: Situation) -> dict[str, Any]:
+def _departure(event: e.Event, policy: Policy, known: date, s: Situation, say: Say) -> dict[str, Any]:
     departs = getattr(event, "departs_from", None)
     if departs is not None:
         rule = expanded(policy, departs)
-        return {"departs_from": rule, "warning": in_words(event, rule)}
+        return {"departs_from": rule, "warning": say(in_words(event, rule))}
     if isinstance(event, e.Revoked) and event.ground == "public-order":
         grounds = policy.at(known).get("revocation.grounds", s.day, {}) or {}
-        return {"warning": str(grounds.get(event.ground))}
+        return {"warning": say(Phrase("departs.ground", ground=str(grounds.get(event.ground))))}
     return {}
 
 
@@ -231,6 +244,7 @@ def _quality(
     opened: dict[str, Any] | None,
     before: Situation,
     after: Permit,
+    say: Say,
 ) -> list[dict[str, Any]]:
     words = None
     if opened is not None:
@@ -238,8 +252,10 @@ def _quality(
         fields = ("reasons_in_fact", "reasons_in_law", "reasons")
         words = {name: str(opened.get(name) or exclusion.get(name) or "") for name in fields}
     decision = gates.Decision(event, record.version, before, after, letters_of(unit, after.permit_id), words)
-    plain: list[dict[str, Any]] = msgspec.to_builtins(gates.judged(decision))
-    return plain
+    return [
+        {"gate": each.gate, "status": each.status, "because": say(each.because)}
+        for each in gates.judged(decision)
+    ]
 
 
 def letters_of(unit: Unit, permit_id: str) -> list[gates.Letter]:

@@ -14,6 +14,7 @@ from permits_engine.domain import removal
 from permits_engine.domain.case import Case
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import Actor
+from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.policy import Rules, Value
 
 COMMANDS_BY_BODY = {"record_opinion", "decide_appeal"}
@@ -64,10 +65,12 @@ def refusal(
     roles = roles_for(rules, on, name, body, office or actor.prefecture)
     reach = roles.get(actor.role)
     if reach is None:
-        who = " or ".join(sorted(roles)) or "nobody"
+        who = tuple(sorted(roles))
         return _not_competent(
             rules.find("competence", on, {"office": office or actor.prefecture or ""}),
-            f"the role {actor.role} may not {name}; this is for: {who}",
+            Phrase("competence.role", role=actor.role, command=name, roles=who)
+            if who
+            else Phrase("competence.nobody", role=actor.role, command=name),
             role=actor.role,
             command=name,
             roles=sorted(roles),
@@ -76,8 +79,9 @@ def refusal(
         rule = rules.find("competence", on, {"office": office})
         return error(
             "actor.wrong_prefecture",
-            f"the file is with {office}, the actor belongs to {actor.prefecture or 'no office'}; "
-            f"let {office} do it, or transfer the file first",
+            Phrase("competence.office", office=office, own=actor.prefecture)
+            if actor.prefecture
+            else Phrase("competence.no_office", office=office),
             prefecture=office,
             actor_prefecture=actor.prefecture,
             rule=rule.id if rule else None,
@@ -126,8 +130,9 @@ def _unmandated(rules: Rules, on: date, name: str, actor: Actor) -> PermitsError
         return None
     return _not_competent(
         wanted,
-        f"the {actor.role} of {actor.prefecture or 'the country'} had no mandate on {on}; "
-        "give a day on which it sat, or adopt the policy that holds its mandate",
+        Phrase("mandate.missing", role=actor.role, office=actor.prefecture, on=on)
+        if actor.prefecture
+        else Phrase("mandate.missing.everywhere", role=actor.role, on=on),
         role=actor.role,
         command=name,
         on=on.isoformat(),
@@ -139,10 +144,12 @@ def _undelegated(rules: Rules, on: date, name: str, actor: Actor) -> PermitsErro
     wanted = _required(rules, "delegation", on, scope)
     if wanted is None or rules.find("delegation", on, scope) is not None:
         return None
+    said: dict[str, Any] = {"actor": actor.id, "command": name, "role": actor.role, "on": on}
     return _not_competent(
         wanted,
-        f"{actor.id} held no delegation to {name} as {actor.role} of {actor.prefecture or 'no office'} on {on}; "
-        "let somebody do it who holds one, or adopt the policy that holds it",
+        Phrase("delegation.lacking", office=actor.prefecture, **said)
+        if actor.prefecture
+        else Phrase("delegation.lacking.no_office", **said),
         role=actor.role,
         command=name,
         actor=actor.id,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from permits_engine.domain.event import Event
+from permits_engine.domain.phrases import Phrase
 
 KINDS = ("shorter_term", "due_as_of_right", "relaxed", "other_title")
 """What a decision may depart from: the law's term, a right to the title, a relaxation, the title that was due."""
@@ -21,20 +22,17 @@ def kind_of(rule: str) -> str:
     return "due_as_of_right" if parameter in {"title.requires", "title.expects"} else "other_title"
 
 
-def in_words(event: Event, rule: Mapping[str, Any]) -> str:
+def in_words(event: Event, rule: Mapping[str, Any]) -> Phrase:
     """What a decision departs from, as a sentence; ``rule`` is the rule as it then stood."""
     norm, parameter = rule["norm"], str(rule["parameter"])
     relaxed = getattr(event, "relaxed", ())
     match parameter:
         case "relaxation":
-            return f"departs from what was relaxed for {', '.join(relaxed).replace('_', ' ')}: {norm}"
+            return Phrase("departs.relaxation", criteria=tuple(relaxed), norm=norm)
         case "title.requires" | "title.expects":
-            return (
-                f"departs from the law: {norm} gives this title as of right, but for a threat to public order"
-            )
+            return Phrase("departs.right", norm=norm)
         case "title.from_age":
-            return f"departs from the law: {norm} gives this title from the age of {rule['value']}"
+            return Phrase("departs.age", norm=norm, age=rule["value"])
         case "title.follows":
-            kinds = ", ".join(rule["value"])
-            return f"departs from the order of titles: {norm}; beside a title in force it follows {kinds}"
-    return f"departs from the law: {norm} gives {rule['value']}"
+            return Phrase("departs.order", norm=norm, kinds=tuple(rule["value"]))
+    return Phrase("departs.law", norm=norm, value=rule["value"])

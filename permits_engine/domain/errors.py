@@ -9,7 +9,8 @@ class PermitsError(Exception):
     """A request that was refused, with the code that the contract fixes.
 
     ``code`` is dotted (``window.closed``), ``message`` one sentence that names the field or rule and
-    the remedy, ``details`` a JSON-ready mapping.
+    the remedy, ``details`` a JSON-ready mapping. ``said`` is the message as it was given: a phrase, where it can
+    be said in other languages.
     """
 
     family: ClassVar[str] = ""
@@ -17,11 +18,12 @@ class PermitsError(Exception):
     def __init__(self, code: str, message: str, /, **details: Any) -> None:
         super().__init__(message)
         self.code = code
-        self.message = message
+        self.message = str(message)
+        self.said = message
         self.details: dict[str, Any] = details
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.code, self.message, self.details)
+        return _rebuild, (type(self), self.code, self.said, self.details)
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

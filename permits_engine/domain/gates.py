@@ -14,6 +14,7 @@ import msgspec
 from permits_engine.domain import competence
 from permits_engine.domain import events as e
 from permits_engine.domain.parts import Permit
+from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.policy import RANKS, Value
 from permits_engine.domain.situation import Situation
 
@@ -41,7 +42,7 @@ class Letter(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """One gate: passed, failed, open (history does not tell) or not_applicable, and why."""
+    """One gate: passed, failed, open (history does not tell) or not_applicable, and why, as a phrase."""
 
     gate: str
     status: str
@@ -85,8 +86,11 @@ def _competent(d: Decision) -> _Verdict:
     s, event = d.before, d.event
     problem = competence.refusal(s.rules, s.day, DECISIONS[type(event)], event.actor, s.prefecture)
     if problem is not None:
-        return FAILED, problem.message
-    return PASSED, f"{event.actor.role} of {event.actor.prefecture or 'the country'} on {s.day}"
+        return FAILED, problem.said
+    role, office = event.actor.role, event.actor.prefecture
+    if office:
+        return PASSED, Phrase("competent", role=role, office=office, on=s.day)
+    return PASSED, Phrase("competent.everywhere", role=role, on=s.day)
 
 
 def _delegated(d: Decision) -> _Verdict:
@@ -99,18 +103,17 @@ def _delegated(d: Decision) -> _Verdict:
     }
     wanted = s.rules.find("delegation.required", s.day, scope)
     if wanted is None or wanted.value is not True:
-        return IDLE, "the rules ask for no delegation by name"
+        return IDLE, Phrase("delegation.unasked")
     held = s.rules.find("delegation", s.day, scope)
     if held is None:
-        return FAILED, f"{actor.id} held no delegation on {s.day}"
-    return PASSED, f"{held.value} ({held.source})"
+        return FAILED, Phrase("delegation.missing", actor=actor.id, on=s.day)
+    return PASSED, Phrase("delegation.held", reference=str(held.value), source=str(held.source))
 
 
 def _written(d: Decision) -> _Verdict:
     if not d.adverse:
-        return PASSED, "the card is the decision"
-    found = _reasons(d)
-    return (PASSED, "its reasons are recorded") if found else (FAILED, "no word of it is recorded")
+        return PASSED, Phrase("written.card")
+    return (PASSED, Phrase("written.recorded")) if _reasons(d) else (FAILED, Phrase("written.missing"))
 
 
 def _reasons(d: Decision, name: str | None = None) -> bool:
@@ -124,17 +127,14 @@ def _reasons(d: Decision, name: str | None = None) -> bool:
 def _reason(name: str) -> Callable[[Decision], _Verdict]:
     def check(d: Decision) -> _Verdict:
         if not d.adverse:
-            return IDLE, "a grant needs no reasons"
+            return IDLE, Phrase("reasons.needless")
         event = d.event
         field = name if name in type(event).SEALED else None
         if field is None and not isinstance(event, e.Renewed):
             field = "reasons"
         if not _reasons(d, None if isinstance(event, e.Renewed) else field):
-            return (
-                FAILED,
-                "none are recorded: a decision without its reasons is unlawful (law 03-01, articles 1 and 2)",
-            )
-        return PASSED, "recorded" if d.words is not None else "recorded, sealed under the holder's key"
+            return FAILED, Phrase("reasons.missing")
+        return PASSED, Phrase("reasons.recorded" if d.words is not None else "reasons.sealed")
 
     return check
 
@@ -144,20 +144,24 @@ def _based(d: Decision) -> _Verdict:
     found = [value for value in _rules(d) if value.rank in _LAW and value.name != "competence"]
     for value in sorted(found, key=lambda each: RANKS.index(each.rank)):
         if value.source.article or not d.adverse:
-            return PASSED, f"{value.source} ({value.rank})"
+            return PASSED, _source(value)
     if isinstance(event, e.Revoked):
         grounds = d.before.rules.get("revocation.grounds", d.before.day, d.before.scope()) or {}
         if event.ground in grounds:
-            return PASSED, f"ground {event.ground}"
+            return PASSED, Phrase("basis.ground", ground=event.ground)
     if not d.adverse:
-        named = ", ".join(dict.fromkeys(f"{value.source} ({value.rank})" for value in _rules(d)))
-        return OPEN, f"it rests on no norm above a convention: {named or 'no rule'}"
+        named = tuple(dict.fromkeys(map(_source, _rules(d))))
+        return OPEN, Phrase("basis.weak", sources=named) if named else Phrase("basis.none")
     if d.words is None:
-        return OPEN, "the article stands in its reasons in law, which are sealed"
+        return OPEN, Phrase("basis.sealed")
     text = d.words.get("reasons_in_law") or d.words.get("reasons") or " ".join(d.words.values())
     if re.search(r"\d", text):
-        return PASSED, "its reasons in law name a text"
-    return FAILED, "its reasons in law name no article of any text"
+        return PASSED, Phrase("basis.named")
+    return FAILED, Phrase("basis.unnamed")
+
+
+def _source(value: Value) -> Phrase:
+    return Phrase("source", source=str(value.source), rank=value.rank)
 
 
 def _rules(d: Decision) -> list[Value]:
@@ -170,34 +174,34 @@ def _asked(d: Decision) -> _Verdict:
     request = d.after.request(getattr(d.event, "request", None)) or s.request
     asks = [ask for ask in request.asks if ask.on <= s.day] if request is not None else []
     if request is None or not asks:
-        return IDLE, "nothing was asked for after filing"
+        return IDLE, Phrase("documents.unasked")
     listed = s.rules.get("documents.list", request.filed_on, s.scope(request))
     if listed is None:
-        return IDLE, "no list of documents was in force"
+        return IDLE, Phrase("documents.no_list")
     allowed = {*listed, *listed.values(), *request.missing}
     unknown = sorted({code for ask in asks for code in ask.documents} - allowed)
     if unknown:
-        return FAILED, f"asked for what is not on the published list: {', '.join(unknown)}"
-    return PASSED, "only what is on the published list was asked for"
+        return FAILED, Phrase("documents.unlisted", documents=tuple(unknown))
+    return PASSED, Phrase("documents.listed")
 
 
 def _notified(d: Decision) -> _Verdict:
     found = d.after.decision(d.version)
     if isinstance(d.event, e.RemovalOrdered):
-        return PASSED, f"notified at {d.event.notified_at.isoformat()}"
+        return PASSED, Phrase("notified.at", at=d.event.notified_at)
     if found is None or not found.notifications:
-        return (OPEN, "no notification is recorded") if not d.adverse else _unnotified(d)
+        return (OPEN, Phrase("notified.missing")) if not d.adverse else _unnotified(d)
     regular = [each for each in found.notifications if each.regular]
     if not regular:
-        return FAILED, "notified without the form or the proof that the rules ask for: no clock has started"
-    return PASSED, f"regularly notified on {min(each.on for each in regular)}"
+        return FAILED, Phrase("notified.irregular")
+    return PASSED, Phrase("notified.regular", on=min(each.on for each in regular))
 
 
 def _unnotified(d: Decision) -> _Verdict:
     annulled = d.after.decision(d.version)
     if annulled is not None and annulled.annulled_on is not None:
-        return IDLE, f"annulled on {annulled.annulled_on} before any notification"
-    return FAILED, "never notified: it has no effect on the stay"
+        return IDLE, Phrase("notified.annulled", on=annulled.annulled_on)
+    return FAILED, Phrase("notified.never")
 
 
 def _told(d: Decision) -> Letter | None:
@@ -209,36 +213,36 @@ def _told(d: Decision) -> Letter | None:
 
 def _routes(d: Decision) -> _Verdict:
     if not d.adverse:
-        return IDLE, "nothing to appeal against"
+        return IDLE, Phrase("routes.needless")
     letter = _told(d)
     if letter is None:
-        return OPEN, "what the paper said is not in the store"
+        return OPEN, Phrase("routes.unknown")
     if letter.sent is not True:
-        return OPEN, "the message that states them is not known to have gone out"
-    return PASSED, "the message about it names each body and its last day"
+        return OPEN, Phrase("routes.unsent")
+    return PASSED, Phrase("routes.stated")
 
 
 def _language(d: Decision) -> _Verdict:
     letter = _told(d)
     if letter is None or not letter.language:
-        return OPEN, "in which language it was told is not in the store"
-    return PASSED, f"the message about it is in the holder's language ({letter.language})"
+        return OPEN, Phrase("language.unknown")
+    return PASSED, Phrase("language.holders", language=letter.language)
 
 
 def _human(d: Decision) -> _Verdict:
     if d.event.actor.role == "scheduler":
         if isinstance(d.event, e.Renewed) and d.event.track == "automatic":
-            return IDLE, "an effect of law that was recorded, and no decision (law 09-08, article 11)"
-        return FAILED, "decided by a program (law 09-08, article 11)"
-    return PASSED, f"decided by {d.event.actor.id}"
+            return IDLE, Phrase("human.law")
+        return FAILED, Phrase("human.program")
+    return PASSED, Phrase("human.person", actor=d.event.actor.id)
 
 
 def _protected(d: Decision) -> _Verdict:
     if not isinstance(d.event, e.RemovalOrdered):
-        return IDLE, "no removal was ordered"
+        return IDLE, Phrase("protection.needless")
     if d.event.asks:
-        return FAILED, f"ordered before anybody looked into: {', '.join(d.event.asks)}"
-    return PASSED, "every protection had been looked into"
+        return FAILED, Phrase("protection.skipped", facts=tuple(d.event.asks))
+    return PASSED, Phrase("protection.checked")
 
 
 _GATES: dict[str, Callable[[Decision], _Verdict]] = {

@@ -69,7 +69,7 @@ def _english(value: Any, spec: str) -> str:
             else f"{value.day} {value:%B} {value.year}"
         )
     if isinstance(value, tuple):
-        return spec.join(map(str, value))
+        return ", ".join(value).replace("_", " ") if spec == "plain" else spec.join(value)
     if value is None:
         return "no day"
     in_words = getattr(value, "in_words", None)
@@ -110,5 +110,67 @@ ENGLISH: dict[str, str] = {
     "absence": "the day before the absence ends the title: {day}",
     "ruling": "lodged on {on}; due on {due}",
     "source": "{source} ({rank})",
+    # Whether a decision passes the gates of quality, and why.
+    "competent": "{role} of {office} on {on:iso}",
+    "competent.everywhere": "{role} of the country on {on:iso}",
+    "competence.role": "the role {role} may not {command}; this is for: {roles: or }",
+    "competence.nobody": "the role {role} may not {command}; this is for: nobody",
+    "competence.office": "the file is with {office}, the actor belongs to {own}; "
+    "let {office} do it, or transfer the file first",
+    "competence.no_office": "the file is with {office}, the actor belongs to no office; "
+    "let {office} do it, or transfer the file first",
+    "mandate.missing": "the {role} of {office} had no mandate on {on:iso}; "
+    "give a day on which it sat, or adopt the policy that holds its mandate",
+    "mandate.missing.everywhere": "the {role} of the country had no mandate on {on:iso}; "
+    "give a day on which it sat, or adopt the policy that holds its mandate",
+    "delegation.lacking": "{actor} held no delegation to {command} as {role} of {office} on {on:iso}; "
+    "let somebody do it who holds one, or adopt the policy that holds it",
+    "delegation.lacking.no_office": "{actor} held no delegation to {command} as {role} of no office on {on:iso}; "
+    "let somebody do it who holds one, or adopt the policy that holds it",
+    "delegation.unasked": "the rules ask for no delegation by name",
+    "delegation.missing": "{actor} held no delegation on {on:iso}",
+    "delegation.held": "{reference} ({source})",
+    "written.card": "the card is the decision",
+    "written.recorded": "its reasons are recorded",
+    "written.missing": "no word of it is recorded",
+    "reasons.needless": "a grant needs no reasons",
+    "reasons.missing": "none are recorded: a decision without its reasons is unlawful (law 03-01, articles 1 and 2)",
+    "reasons.recorded": "recorded",
+    "reasons.sealed": "recorded, sealed under the holder's key",
+    "basis.ground": "ground {ground}",
+    "basis.weak": "it rests on no norm above a convention: {sources:, }",
+    "basis.none": "it rests on no norm above a convention: no rule",
+    "basis.sealed": "the article stands in its reasons in law, which are sealed",
+    "basis.named": "its reasons in law name a text",
+    "basis.unnamed": "its reasons in law name no article of any text",
+    "documents.unasked": "nothing was asked for after filing",
+    "documents.no_list": "no list of documents was in force",
+    "documents.unlisted": "asked for what is not on the published list: {documents:, }",
+    "documents.listed": "only what is on the published list was asked for",
+    "notified.at": "notified at {at:iso}",
+    "notified.missing": "no notification is recorded",
+    "notified.irregular": "notified without the form or the proof that the rules ask for: no clock has started",
+    "notified.regular": "regularly notified on {on:iso}",
+    "notified.annulled": "annulled on {on:iso} before any notification",
+    "notified.never": "never notified: it has no effect on the stay",
+    "routes.needless": "nothing to appeal against",
+    "routes.unknown": "what the paper said is not in the store",
+    "routes.unsent": "the message that states them is not known to have gone out",
+    "routes.stated": "the message about it names each body and its last day",
+    "language.unknown": "in which language it was told is not in the store",
+    "language.holders": "the message about it is in the holder's language ({language})",
+    "human.law": "an effect of law that was recorded, and no decision (law 09-08, article 11)",
+    "human.program": "decided by a program (law 09-08, article 11)",
+    "human.person": "decided by {actor}",
+    "protection.needless": "no removal was ordered",
+    "protection.skipped": "ordered before anybody looked into: {facts:, }",
+    "protection.checked": "every protection had been looked into",
+    # What a decision departs from.
+    "departs.relaxation": "departs from what was relaxed for {criteria:plain}: {norm}",
+    "departs.right": "departs from the law: {norm} gives this title as of right, but for a threat to public order",
+    "departs.age": "departs from the law: {norm} gives this title from the age of {age}",
+    "departs.order": "departs from the order of titles: {norm}; beside a title in force it follows {kinds:, }",
+    "departs.law": "departs from the law: {norm} gives {value}",
+    "departs.ground": "{ground}",
 }
 """Every phrase in English."""

@@ -212,7 +212,7 @@ def judged(file: File, source: Source, period: Period) -> Iterator[dict[str, Any
             "actor": event.actor.id,
             "role": event.actor.role,
             "office": s.prefecture,
-            "failed": [{"gate": x.gate, "because": x.because} for x in gates.failing(verdicts)],
+            "failed": [{"gate": x.gate, "because": str(x.because)} for x in gates.failing(verdicts)],
         }
 
 
