@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.docs.forks import client
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -66,14 +68,19 @@ def sessions(text: str) -> Iterator[Session]:
         yield Session("\n".join(command), "\n".join(expected).strip("\n"))
 
 
-def run(command: str, folder: Path) -> str:
-    """What a command prints, in the folder, with the checkout's own ``permits`` first on the path."""
+def run(command: str, folder: Path, forks: Path | None = None) -> str:
+    """What a command prints, in the folder, with the checkout's own ``permits`` first on the path.
+
+    With the address of a forking process ``permits`` comes from there.
+    """
     # A folder for the one program, so that nothing else of the test environment is found first.
     tools = folder.parent / "tools"
     tools.mkdir(exist_ok=True)
     # Scripts, not links: behind a link Python does not find the environment that it belongs to.
     for name, arguments in (("permits", " -m permits_engine.cli"), ("python", "")):
         program = tools / name
+        if forks and name == "permits" and not program.exists():
+            client(forks, program)
         if not program.exists():
             program.write_text(f'#!/bin/sh\nexec "{sys.executable}"{arguments} "$@"\n')
             program.chmod(0o755)
@@ -90,6 +97,8 @@ def run(command: str, folder: Path) -> str:
             "USER": "you",
             "LOGNAME": "you",
             "COLUMNS": "120",
+            # Results and messages in the order in which they are printed, as on a terminal.
+            "PYTHONUNBUFFERED": "1",
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

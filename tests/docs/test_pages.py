@@ -3,26 +3,39 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.docs.forks import forking
 from tests.docs.makers import MAKERS
 from tests.docs.pages import PAGES, ROOT, blocks, generated, matches, run, sessions
 
 
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Path]:
+    """The address where a loaded ``permits`` can be had."""
+    with forking() as address:
+        yield address
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_a_page_shows_what_its_commands_print(path: Path, tmp_path: Path) -> None:
+def test_a_page_shows_what_its_commands_print(
+    path: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """Every console and Python block of the page, one after the other in one empty folder."""
+    typed = "$ permits" in path.read_text(encoding="utf-8") and path.stem != "README"
+    forks = request.getfixturevalue("forks") if typed else None
     folder = tmp_path / "tour"
     folder.mkdir()
     for block in blocks(path.read_text(encoding="utf-8")):
         if block.language == "python":
             (folder / "page.py").write_text(block.text, encoding="utf-8")
-            came = run("python page.py && echo done", folder)
+            came = run("python page.py && echo done", folder, forks)
             assert came.endswith("done"), f"{path.name}, line {block.line}:\n{came}"
         for each in sessions(block.text) if block.language == "console" else ():
-            came = run(each.command, folder)
+            came = run(each.command, folder, forks)
             assert matches(each.expected, came), f"{path.name}, line {block.line}: $ {each.command}\n{came}"
 
 
