@@ -11,17 +11,18 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from permits_engine.domain.errors import error, invalid
 from permits_engine.replay.places import opened
 from permits_engine.replay.sources import Part, Place, Source
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 Result = TypeVar("Result")
 MOST_WORKERS = 256
@@ -171,6 +172,9 @@ def opened_by_others(place: Place) -> None:
 
 @contextmanager
 def _processes(workers: int) -> Iterator[Executor]:
+    # Here, because every command loads this module and few have workers.
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     # Not forked: a thread of the host's may hold a lock, and connections are not shared.

@@ -14,11 +14,7 @@ from permits_engine.person import Person
 from permits_engine.projections import notice_rows, writing
 from permits_engine.reading import shown
 from permits_engine.scheduler.bounces import Bounce
-from permits_engine.scheduler.composing import Composer
 from permits_engine.scheduler.delivery.channel import Letter
-from permits_engine.scheduler.delivery.letters import NoticesError
-from permits_engine.scheduler.delivery.sink import SinkChannel
-from permits_engine.scheduler.routes import Routes
 from permits_engine.scheduler.waiting import loaded
 from permits_engine.store import codec, history
 from permits_engine.store.database import Unit
@@ -89,6 +85,12 @@ def letter(executor: Executor, unit: Unit, notice_id: str, *, opened: bool) -> L
 
     Raises ``notice.not_found``, and ``policy.invalid`` where the jurisdiction's text does not fit the file.
     """
+    # Templates are slow to load, and every command loads this module.
+    from permits_engine.scheduler.composing import Composer
+    from permits_engine.scheduler.delivery.letters import NoticesError
+    from permits_engine.scheduler.delivery.sink import SinkChannel
+    from permits_engine.scheduler.routes import Routes
+
     row = notice_rows.row_of(notice_id, _records(unit, notice_id))
     found = loaded(executor.begin(unit), [row])
     if not found:

@@ -100,6 +100,21 @@ def test_help_loads_no_database(tmp_path: Path) -> None:
     assert {name.partition(".")[0] for name in modules} & SLOW == set()
 
 
+def test_an_ordinary_command_loads_no_templates_and_no_workers(tmp_path: Path) -> None:
+    """Letters are composed, migrations run and processes shared out by few commands: the others do not load them."""
+    alone("from permits_engine import Engine; Engine.initialise('sqlite:///permits.db').close()", tmp_path)
+    code, modules = alone(
+        "import io, json, sys; from permits_engine.cli.app import run;"
+        "real = sys.stdout; sys.stdout = io.TextIOWrapper(io.BytesIO());"
+        "code = max(run(['list', '--json']), run(['status', '--json']));"
+        "sys.stdout = real; print(json.dumps([code, sorted(sys.modules)]))",
+        tmp_path,
+    )
+    assert code == 0
+    unused = {"alembic", "babel", "concurrent.futures.process", "email_validator", "jinja2", "phonenumbers"}
+    assert set(modules) & unused == set()
+
+
 def test_nothing_is_printed_logged_or_started(tmp_path: Path) -> None:
     """No output, no thread left, no handler, level, filter, signal, hook or locale of the host's changed."""
     program = f"""
