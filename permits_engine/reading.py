@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -188,11 +188,16 @@ def _opened(event: e.Event, record: StoredRecord, holder_id: str, cipher: Cipher
 
 
 def deadlines_of(
-    executor: Executor, unit: Unit, permit_id: str, on: date | None, known_at: datetime | None = None
+    executor: Executor,
+    unit: Unit,
+    permit_id: str,
+    on: date | None,
+    known_at: datetime | None = None,
+    say: Callable[[str], str] = str,
 ) -> list[dict[str, Any]]:
-    """The deadlines that run on a day, with their working."""
+    """The deadlines that run on a day, with their working; ``say`` puts it into another language than English."""
     s, _ = situation(executor, unit, permit_id, on, known_at)
-    return deadlines.explained(s)
+    return deadlines.explained(s, say)
 
 
 def rights_of(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from permits_engine.cli import output
@@ -34,8 +33,9 @@ def dossier(
     """
     from permits_engine.audit.exports import places
     from permits_engine.dossier import page
+    from permits_engine.phrases.saying import language_of
 
-    wanted, used = id_of(permit_id), page.language_of(language)
+    wanted, used = id_of(permit_id), language_of(language)
     if out is not None:
         places.may_replace(Path(out), force=force, folder=False)
     with open_engine() as engine:
@@ -48,7 +48,7 @@ def dossier(
         with places.whole_file(Path(out), force=force) as part:
             part.write_text(page.html(found, used), encoding="utf-8")
     if json:
-        output.out(output.as_json(msgspec.to_builtins(found)))
+        output.out(output.as_json(found.as_dict()))
     elif out is None:
         output.exact(page.html(found, used))
 

@@ -11,7 +11,9 @@ from permits_engine.audit.exports.columns import DISCREET
 from permits_engine.audit.signing import origin_of
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import IntegrityError, PermitsError
+from permits_engine.domain.phrases import Phrase
 from permits_engine.explaining import explain
+from permits_engine.phrases.saying import kept
 from permits_engine.projections import queries
 from permits_engine.scheduler import messages
 from permits_engine.store import history
@@ -52,7 +54,10 @@ class Proofs(msgspec.Struct):
 
 
 class Dossier(msgspec.Struct):
-    """Everything about one permit; ``person`` is none without personal data."""
+    """Everything about one permit; ``person`` is none without personal data.
+
+    What the rules say (the working of deadlines, the gates, warnings) are phrases, which read as English.
+    """
 
     origin: str
     position: int
@@ -66,6 +71,17 @@ class Dossier(msgspec.Struct):
     notices: list[dict[str, Any]]
     proofs: Proofs
 
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values, phrases in English."""
+        plain: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_in_english)
+        return plain
+
+
+def _in_english(value: Any) -> str:
+    if isinstance(value, Phrase):
+        return str(value)
+    raise NotImplementedError(f"{type(value).__name__} is no part of a dossier")
+
 
 def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose: str | None) -> Dossier:
     """Everything about a permit, ``opened`` or with what is sealed left out; the caller has seen to the rights."""
@@ -75,10 +91,11 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
         view = reading.permit(executor, unit, permit_id, as_of=None, known_at=None, opened=opened)
         events = reading.history_of(executor, unit, permit_id, opened=opened)
         decisions = [
-            explain(executor, unit, permit_id, event["version"], opened=opened)
+            explain(executor, unit, permit_id, event["version"], opened=opened, say=kept)
             for event in events
             if event["name"] in DECISIONS
         ]
+        clocks = reading.deadlines_of(executor, unit, permit_id, None, say=kept)
         person = msgspec.to_builtins(executor.person(unit, view.holder_id)) if opened else None
         notices = _notices(engine, unit, permit_id, opened)
     if not opened:
@@ -89,7 +106,7 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
         made_on=view.as_of.isoformat(),
         reader=reader,
         purpose=purpose,
-        permit=view.as_dict(),
+        permit={**view.as_dict(), "deadlines": clocks},
         person={name: person[name] for name in PERSON} if person else None,
         events=events,
         decisions=decisions,

@@ -12,11 +12,12 @@ from typing import Any
 import yaml
 from babel.dates import format_date, format_datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
-from permits_engine.domain.errors import invalid
+from permits_engine.domain.phrases import Phrase
 from permits_engine.dossier.gathering import Dossier
+from permits_engine.phrases.saying import FIRST_STRONG, POP, language_of, saying
 
-LANGUAGES = ("fr", "ar", "en")
 _LOCALES = {"ar": "ar_MA", "en": "en_GB", "fr": "fr_MA"}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
@@ -30,13 +31,6 @@ _ENVELOPE = frozenset(
 _CODED = ("events", "notices", "deadlines", "roles", "ranks", "states", "values", "because", "gates")
 _LONGEST = 240
 _NOTHING: tuple[Any, ...] = (None, [], (), "")
-
-
-def language_of(wanted: str) -> str:
-    """A language that there is a page in; raises ``input.invalid``."""
-    if wanted not in LANGUAGES:
-        raise invalid("--language", f"{wanted!r} is none of {', '.join(LANGUAGES)}")
-    return wanted
 
 
 def html(dossier: Dossier, language: str) -> str:
@@ -93,11 +87,20 @@ def _template(language: str) -> Template:
                 return str(words[kind][code])
         return code
 
+    say = saying(language)
+
+    def spoken(text: str) -> Markup:
+        """What the rules say, in the language of the page; what is no phrase is marked as the English that it is."""
+        if language != "en" and not isinstance(text, Phrase):
+            return Markup('<span lang="en" dir="ltr">{}</span>').format(text)
+        parts = (Markup("</bdi>").join(each.split(POP)) for each in say(text).split(FIRST_STRONG))
+        return Markup("<bdi>").join(parts)
+
     def short(value: Any) -> str:
         text = said(value)
         return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
-    env.filters |= {"said": said, "coded": coded, "short": short, "told": _told}
+    env.filters |= {"said": said, "coded": coded, "short": short, "spoken": spoken, "told": _told}
     return env.get_template("dossier.html")
 
 

@@ -1,0 +1,129 @@
+"""Phrases in another language: days, periods and names as it writes them, its sentences from its file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import yaml
+from babel import Locale
+from babel.dates import format_date, format_datetime
+
+from permits_engine.domain.clocks import Count, Period
+from permits_engine.domain.errors import invalid
+from permits_engine.domain.phrases import Phrase, filled
+
+LANGUAGES = ("fr", "ar", "en")
+FIRST_STRONG, POP = "\u2068", "\u2069"
+"""Around what may run in the other direction: a name, a code, the title of a text."""
+_FIRST_OF_MONTH = "1er"
+
+
+def language_of(wanted: str) -> str:
+    """A language in which there are phrases; raises ``input.invalid``."""
+    if wanted not in LANGUAGES:
+        raise invalid("--language", f"{wanted!r} is none of {', '.join(LANGUAGES)}")
+    return wanted
+
+
+def kept(text: str) -> str:
+    """A phrase as it is, for whoever says it later."""
+    return text
+
+
+def saying(language: str) -> Callable[[str], str]:
+    """Puts phrases into a language; a text that is no phrase stays as it is. Raises ``input.invalid``."""
+    return str if language_of(language) == "en" else _speech(language).say
+
+
+class _Speech:
+    """One language and its file."""
+
+    def __init__(self, file: Mapping[str, Any], names: Mapping[str, Mapping[str, str]]) -> None:
+        self._phrases: dict[str, str] = file["phrases"]
+        self._counts: dict[str, dict[str, str]] = file["counts"]
+        self._names = names
+        self._locale = Locale.parse(file["locale"])
+        self._comma, self._and, self._nothing = (str(file[name]) for name in ("comma", "and", "nothing"))
+        self._isolates = file["direction"] == "rtl"
+
+    def say(self, text: str) -> str:
+        """A phrase in this language."""
+        if not isinstance(text, Phrase):
+            return text
+        return filled(self._phrases[text.id], text.values, self._written)
+
+    def _written(self, value: Any, spec: str) -> str:
+        if value is None:
+            return self._nothing
+        if isinstance(value, Phrase):
+            return self.say(value)
+        if isinstance(value, datetime):
+            written = str(format_datetime(value, spec, locale=self._locale))
+            return self._isolated(written) if spec == "xxx" else written
+        if isinstance(value, date):
+            return self._day(value, spec)
+        if isinstance(value, Period | Count):
+            return self._period(value)
+        if isinstance(value, tuple):
+            between = self._comma if spec in self._names else spec
+            return between.join(self._written(each, spec) for each in value)
+        return str(value) if isinstance(value, int) else self._name(str(value), spec)
+
+    def _day(self, day: date, pattern: str) -> str:
+        written = str(format_date(day, pattern or "long", locale=self._locale))
+        # The first of a month is an ordinal in French, which the locale data leaves out.
+        first = self._locale.language == "fr" and day.day == 1 and not pattern
+        return f"{_FIRST_OF_MONTH}{written[1:]}" if first else written
+
+    def _period(self, value: Period | Count) -> str:
+        length, days = value, "days"
+        if isinstance(value, Count):
+            length, days = value.length, "clear_days" if value.counting == "franc" else "days"
+        assert isinstance(length, Period)
+        parts = {"years": length.years, "months": length.months, days: length.days, "hours": length.hours}
+        said = [self._counted(unit, number) for unit, number in parts.items() if number]
+        return self._and.join(said) or self._counted("days", 0)
+
+    def _counted(self, unit: str, number: int) -> str:
+        forms = self._counts[unit]
+        return forms.get(self._locale.plural_form(number), forms["other"]).format(n=number)
+
+    def _name(self, code: str, spec: str) -> str:
+        """What a code is called; one that nobody has named, and the title of a text, stand as they are."""
+        if spec == "period" and code.startswith("P"):
+            return self._period(Period.parse(code))
+        if spec == "language":
+            return str(self._locale.languages.get(code, code))
+        return self._names.get(spec, {}).get(code) or self._isolated(code)
+
+    def _isolated(self, text: str) -> str:
+        return f"{FIRST_STRONG}{text}{POP}" if self._isolates else text
+
+
+@cache
+def _speech(language: str) -> _Speech:
+    file = catalogue(language)
+    pages = _read("dossier", "pages", "words.yaml")[language]
+    # What stands on other pages already has the same name here; a country's own facts are those of its paper.
+    names = {
+        "roles": pages["roles"],
+        "ranks": pages["ranks"],
+        "facts": _read("jurisdictions", "ma", "attestation", f"{language}.yaml")["because"],
+        "documents": _read("jurisdictions", "ma", "notices", f"{language}.yaml")["words"]["documents"],
+    }
+    return _Speech(file, {**names, **file["names"]})
+
+
+def catalogue(language: str) -> dict[str, Any]:
+    """The file of a language other than English."""
+    return _read("phrases", f"{language}.yaml")
+
+
+def _read(*path: str) -> dict[str, Any]:
+    file = resources.files("permits_engine").joinpath(*path)
+    found: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return found

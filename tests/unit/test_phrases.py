@@ -1,0 +1,159 @@
+"""What the rules say about themselves, in English by itself and in French and Arabic from their files."""
+
+from __future__ import annotations
+
+import ast
+import pickle
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import permits_engine
+from permits_engine.domain.clocks import Count, Period
+from permits_engine.domain.errors import InputError, error
+from permits_engine.domain.phrases import ENGLISH, Phrase, names, together
+from permits_engine.domain.policy import RANKS, Policy
+from permits_engine.dossier.page import _words
+from permits_engine.phrases.saying import FIRST_STRONG, POP, catalogue, kept, saying
+from permits_engine.policy_files import compile_text, packaged
+
+OTHERS = ("fr", "ar")
+POLICIES = {code: compile_text(packaged(code)) for code in ("MA", "FR", "ES")}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_phrase_has_a_text_with_the_same_values(language: str) -> None:
+    """None too many, none too few, and no text leaves out or asks for a value."""
+    texts = catalogue(language)["phrases"]
+    assert set(texts) == set(ENGLISH)
+    assert {id: names(text) for id, text in texts.items()} == {
+        id: names(text) for id, text in ENGLISH.items()
+    }
+
+
+def test_no_text_is_kept_for_a_phrase_that_nobody_says() -> None:
+    """Each id, or each part around its dot, is written somewhere in the package."""
+    written = set()
+    for file in Path(permits_engine.__file__).parent.rglob("*.py"):
+        if file.name != "phrases.py":
+            nodes = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            written |= {
+                node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            }
+    said = {id for id in ENGLISH if id in written or set(id.split(".", 1)) <= written}
+    assert set(ENGLISH) - said == {"together"}
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_what_the_packaged_rules_name_has_a_name(language: str) -> None:
+    """Days off, kinds of titles, what was relaxed, grounds, the commands and roles of decisions, ranks, facts."""
+    known = {**catalogue(language)["names"]}
+    for policy in POLICIES.values():
+        for table, codes in codes_of(policy).items():
+            missing = [code for code in codes if code not in known[table]]
+            assert missing == [], table
+    say = saying(language)
+    assert set(RANKS) <= set(_words(language)["ranks"])
+    for fact in POLICIES["MA"].parameters["removal.protected"][0].value:
+        said = say(Phrase("protection.skipped", facts=(fact,)))
+        assert said.rpartition(": ")[2].strip(FIRST_STRONG + POP) != fact
+
+
+def codes_of(policy: Policy) -> dict[str, set[str]]:
+    """What a policy names that a phrase may speak of, by table."""
+
+    def values(name: str) -> Iterator[Any]:
+        return (each.value for each in policy.parameters.get(name, ()) if hasattr(each.value, "__iter__"))
+
+    return {
+        "feasts": {each.name for days in policy.calendar._days.values() for each in days},
+        "titles": {kind for kinds in values("title.follows") for kind in kinds},
+        "criteria": {kind for kinds in values("relaxation") for kind in kinds},
+        "grounds": {ground for grounds in values("revocation.grounds") for ground in grounds},
+    }
+
+
+@pytest.mark.parametrize(
+    ("length", "french", "arabic"),
+    [
+        ("P1D", "1 jour", "يوم واحد"),
+        ("P2D", "2 jours", "يومان"),
+        ("P10D", "10 jours", "10 أيام"),
+        ("P60D", "60 jours", "60 يوما"),
+        ("P100D", "100 jours", "100 يوم"),
+        ("P2M", "2 mois", "شهران"),
+        ("P1Y6M", "1 an et 6 mois", "سنة واحدة و6 أشهر"),
+        ("PT48H", "48 heures", "48 ساعة"),
+        ("P0D", "0 jour", "0 يوم"),
+    ],
+)
+def test_a_period_takes_the_plural_of_its_language(length: str, french: str, arabic: str) -> None:
+    """One, two, few, many: Arabic has six forms, French two."""
+    phrase = Phrase("suspended", length=Period.parse(length), day=date(2017, 3, 1))
+    assert saying("fr")(phrase) == f"délai suspendu pendant {french} : le 1er mars 2017"
+    assert saying("ar")(phrase) == f"مدة توقف الأجل {arabic}: 1 مارس 2017"
+
+
+@pytest.mark.parametrize(
+    ("days", "french", "arabic"),
+    [
+        (1, "1 jour franc", "يوم كامل واحد"),
+        (2, "2 jours francs", "يومان كاملان"),
+        (4, "4 jours francs", "4 أيام كاملة"),
+        (15, "15 jours francs", "15 يوما كاملا"),
+    ],
+)
+def test_clear_days_are_days_that_count_whole(days: int, french: str, arabic: str) -> None:
+    """A délai franc, in which neither the first nor the last day counts."""
+    phrase = Phrase("delay.notified", start=date(2019, 7, 16), count=Count(Period(days=days), "franc"))
+    assert saying("fr")(phrase) == f"délai de {french} à compter de la notification, le 16 juillet 2019"
+    assert saying("ar")(phrase) == f"الأجل {arabic}، يسري ابتداء من تاريخ التبليغ، 16 يوليوز 2019"
+
+
+def test_names_of_the_other_direction_are_set_apart() -> None:
+    """In Arabic the title of a text is isolated, and so is an offset; in French nothing is."""
+    phrase = Phrase("source", source="loi 02-03, article 16", rank="law")
+    assert saying("ar")(phrase) == f"{FIRST_STRONG}loi 02-03, article 16{POP} (قانون)"
+    assert saying("fr")(phrase) == "loi 02-03, article 16 (loi)"
+    at = Phrase("notified.at", at=datetime(2020, 1, 6, 10, tzinfo=UTC))
+    assert saying("ar")(at) == f"بلغ في 6 يناير 2020، 10:00 ({FIRST_STRONG}+00:00{POP})"
+
+
+def test_a_phrase_is_its_english_text() -> None:
+    """It compares, joins and prints as that; as plain text it is nothing more; it survives another process."""
+    phrase = Phrase("weekend", day=date(2017, 5, 7))
+    assert phrase == "7 May 2017 is a Sunday: the next day"
+    assert type(str(phrase)) is str
+    assert together([phrase, phrase]) == f"{phrase}; {phrase}"
+    again = pickle.loads(pickle.dumps(phrase))  # noqa: S301
+    assert (again, again.id, again.values) == (phrase, "weekend", {"day": date(2017, 5, 7)})
+    assert saying("fr")(again) == "le 7 mai 2017 est un dimanche : report au jour suivant"
+
+
+def test_an_error_keeps_the_phrase_of_its_message() -> None:
+    """Its message is plain text for any program, and can still be said in another language."""
+    problem = error(
+        "actor.not_competent", Phrase("competence.nobody", role="counter", command="revoke_permit")
+    )
+    assert type(problem.message) is str
+    assert problem.message == "the role counter may not revoke_permit; this is for: nobody"
+    said = "la qualité « guichet » n'habilite pas à retirer le titre ; personne n'y est habilité"
+    assert saying("fr")(problem.said) == saying("fr")(pickle.loads(pickle.dumps(problem)).said) == said  # noqa: S301
+
+
+def test_what_is_no_phrase_or_has_no_name_stays_as_it_is() -> None:
+    """A plain text, and the code of somebody's own calendar."""
+    assert [saying(each)("as it is") for each in ("fr", "ar", "en")] == ["as it is"] * 3
+    assert kept("as it is") == "as it is"
+    feast = Phrase("feast", day=date(2017, 5, 8), feast="local-day")
+    assert "(local-day)" in saying("fr")(feast)
+    assert f"({FIRST_STRONG}local-day{POP})" in saying("ar")(feast)
+
+
+def test_a_language_without_phrases_is_refused() -> None:
+    """With the ones that there are."""
+    with pytest.raises(InputError, match="none of fr, ar, en"):
+        saying("es")
