@@ -10,7 +10,7 @@ import msgspec
 from permits_engine.domain import duties, majority, relaxation, removing, titles
 from permits_engine.domain import events as e
 from permits_engine.domain.case import Case, Draft
-from permits_engine.domain.clocks import ONE_DAY, Period, add, term_end
+from permits_engine.domain.clocks import Period, add, term_end
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.guards import refuse
 from permits_engine.domain.permit import Decision, with_fields
@@ -166,11 +166,10 @@ def _term(case: Case, name: str, valid_from: date, most: str) -> Period:
 
 
 def renew_permit(case: Case) -> list[Draft]:
-    """A further term from the end of the last one, or from the day of decision where filed late."""
+    """A further term from the end of the last one, or from the day of decision where filed late and later."""
     s, c, request, last = case.situation, case.command, case.situation.request, case.situation.term
     assert request is not None and last is not None
-    after = last.valid_until + ONE_DAY
-    valid_from = after if s.is_timely(request) else case.on
+    valid_from = titles.next_begins(s, request, last, case.on)
     term = _term(case, "term.renewal", valid_from, "term.maximum")
     default: Period = case.rules.need("term.renewal", case.on, case.scope(stage="renewal"))
     departs = _departure(case, "term.renewal", valid_from, term)

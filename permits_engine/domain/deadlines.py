@@ -267,8 +267,11 @@ def working(s: Situation, deadline: Deadline) -> list[str]:
         words.append(Phrase("term.ends", day=term.valid_until))
         words += _extension(s, term) if kind.endswith("closes") else []
         words.append(Phrase(side, length=length, day=deadline.due_on))
-        if s.given_back is not None and s.given_back[1] > term.valid_until:
-            words.append(Phrase("window.given_back", day=s.given_back[1]))
+        given = s.given_after_end
+        if given is not None:
+            words.append(
+                Phrase("window.granted" if given == term.granted_on else "window.given_back", day=given)
+            )
     elif kind == "receipt_expiry" and s.receipt is not None:
         words.append(Phrase("receipt", on=s.receipt.on, until=s.receipt.until))
     elif kind == "departure_due" and s.adverse is not None and s.adverse[1] is not None:

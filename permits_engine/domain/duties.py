@@ -11,6 +11,7 @@ from datetime import date
 import msgspec
 
 from permits_engine.domain import events as e
+from permits_engine.domain import titles
 from permits_engine.domain.case import Case, Draft
 from permits_engine.domain.clocks import ONE_DAY, add, before, term_end
 from permits_engine.domain.permit import Permit, apply
@@ -84,16 +85,21 @@ def _silence(s: Situation, rules: Rules) -> Draft | None:
     return _acceptance(s, rules, on)
 
 
-def _acceptance(s: Situation, rules: Rules, on: date) -> Draft:
+def _acceptance(s: Situation, rules: Rules, on: date) -> Draft | None:
+    """A grant by silence: of what the office could have granted, so of no renewal of a title that was taken.
+
+    Once the title is given back the next pass makes up for it, as for an automatic renewal.
+    """
     request, term = s.request, s.term
     assert request is not None
     first = request.kind == "application" or term is None
+    if not first and not s.running:
+        return None
     length = rules.need("term.first" if first else "term.renewal", on, s.scope())
     if first or term is None:
         start, number = on, 1
     else:
-        after = term.valid_until + ONE_DAY
-        start, number = after if s.is_timely(request) else on, term.number + 1
+        start, number = titles.next_begins(s, request, term, on), term.number + 1
     return _draft(
         rules,
         e.ImplicitlyGranted,

@@ -14,7 +14,7 @@ from permits_engine.domain.case import Case, Draft, Holder
 from permits_engine.domain.competence import check_competence
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, Event
-from permits_engine.domain.moves import DECISION, FILING, MOVES, TABLE, Move
+from permits_engine.domain.moves import DECISION, MOVES, TABLE, Move
 from permits_engine.domain.permit import Permit
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
@@ -75,7 +75,7 @@ def _check_state(case: Case, move: Move) -> None:
     s = case.situation
     if not possible(s, move):
         raise guards.not_allowed(case, allowed_now(s))
-    if move.nature in {DECISION, FILING}:
+    if move.nature == DECISION:
         last = last_decision(s.permit)
         if last is not None and case.on < last[0]:
             raise error(

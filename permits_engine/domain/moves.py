@@ -6,14 +6,24 @@ from collections.abc import Callable
 
 import msgspec
 
-from permits_engine.domain import acts, appealing, family, guards, protection, removing, reopening, titles
+from permits_engine.domain import (
+    acts,
+    appealing,
+    family,
+    guards,
+    protection,
+    recorded_late,
+    removing,
+    reopening,
+    titles,
+)
 from permits_engine.domain.case import Case, Draft
 
 Guard = Callable[[Case], None]
 Act = Callable[[Case], list[Draft]]
 
 DECISION, FACT, FILING, RECORD = "decision", "fact", "filing", "record"
-"""What a command is: a decision may not precede the last one; a fact may be recorded late."""
+"""What a command is: a decision may not precede the last one; a fact may be recorded late, and so may a filing."""
 
 OPEN = frozenset({"under_review", "suspended", "implicitly_refused"})
 UNDECIDED = OPEN | {"incomplete"}
@@ -62,7 +72,7 @@ TABLE: tuple[Move, ...] = (
         ("permit.documents_requested",),
         title=NOT_CLOSED,
         application=UNDECIDED,
-        guards=(guards.documents_may_be_asked,),
+        guards=(recorded_late.granted_since, guards.documents_may_be_asked),
         to=("suspended",),
         leaves=frozenset({"under_review"}),
     ),
@@ -73,7 +83,7 @@ TABLE: tuple[Move, ...] = (
         ("permit.decision_extended",),
         title=NOT_CLOSED,
         application=frozenset({"under_review", "suspended"}),
-        guards=(guards.extension_possible,),
+        guards=(recorded_late.granted_since, guards.extension_possible),
         to=("under_review",),
     ),
     Move(
@@ -93,7 +103,12 @@ TABLE: tuple[Move, ...] = (
         title=frozenset({"none"}),
         application=OPEN,
         stage="application",
-        guards=(guards.opinion_favourable, titles.requirements, titles.no_overlap),
+        guards=(
+            recorded_late.granted_since,
+            guards.opinion_favourable,
+            titles.requirements,
+            titles.no_overlap,
+        ),
         to=("granted", "active"),
     ),
     Move(
@@ -104,7 +119,7 @@ TABLE: tuple[Move, ...] = (
         title=frozenset({"none"}),
         application=frozenset({"under_review", "implicitly_refused"}),
         stage="application",
-        guards=(guards.reasons_in_fact_and_law,),
+        guards=(recorded_late.granted_since, guards.reasons_in_fact_and_law),
         to=("refused",),
     ),
     Move(
@@ -130,7 +145,7 @@ TABLE: tuple[Move, ...] = (
         ("permit.renewal_requested", "permit.receipt_issued"),
         title=EVER_HELD,
         application=frozenset({"granted", "implicitly_granted", "returned"}),
-        guards=(guards.renewal_window, guards.documents_known),
+        guards=(recorded_late.answered_since, guards.renewal_window, guards.documents_known),
         to=("under_review", "incomplete"),
     ),
     Move(
@@ -141,7 +156,7 @@ TABLE: tuple[Move, ...] = (
         title=EVER_HELD,
         application=OPEN,
         stage="renewal",
-        guards=(titles.renewal,),
+        guards=(recorded_late.granted_since, titles.renewal),
         to=("granted", "active"),
     ),
     Move(
@@ -152,7 +167,7 @@ TABLE: tuple[Move, ...] = (
         title=EVER_HELD,
         application=frozenset({"under_review", "implicitly_refused"}),
         stage="renewal",
-        guards=(guards.reasons_in_fact_and_law,),
+        guards=(recorded_late.granted_since, guards.reasons_in_fact_and_law),
         to=("refused",),
     ),
     Move(

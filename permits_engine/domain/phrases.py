@@ -105,6 +105,7 @@ ENGLISH: dict[str, str] = {
     "window.before": "{length} before: {day}",
     "window.after": "{length} after: {day}",
     "window.given_back": "the title was given back on {day}",
+    "window.granted": "the term was granted on {day}",
     "receipt": "receipt of {on} valid until {until}, inclusive",
     "majority": "of age on {day}; a card of one's own is asked for until {until}",
     "absence": "the day before the absence ends the title: {day}",

@@ -95,12 +95,22 @@ class Situation(Examination):
         closes = self._closes(term, self.day)
         if closes is None:
             return None
-        back = self.given_back
-        if back is not None and self.ends(term) < back[1] <= self.day:
-            again = self.rules.get("renewal.given_back", back[1], self.scope(stage="renewal"))
+        given = self.given_after_end
+        if given is not None:
+            again = self.rules.get("renewal.given_back", given, self.scope(stage="renewal"))
             if again is not None:
-                closes = max(closes, add(back[1], again))
+                closes = max(closes, add(given, again))
         return closes
+
+    @lazy
+    def given_after_end(self) -> date | None:
+        """The day on which the last term was given back, or granted only then, when it was over already."""
+        term, back = self.term, self.given_back
+        if term is None:
+            return None
+        days = (term.granted_on,) if back is None else (term.granted_on, back[1])
+        late = [day for day in days if term.valid_until < day <= self.day]
+        return max(late) if late and self.ends(term) < max(late) else None
 
     @lazy
     def window_opens(self) -> date | None:

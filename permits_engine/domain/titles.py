@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 from permits_engine.domain import family
 from permits_engine.domain.case import Case, OtherTitle
-from permits_engine.domain.clocks import Period, add
+from permits_engine.domain.clocks import ONE_DAY, Period, add
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.facts import holding, recorded
-from permits_engine.domain.guards import refuse
 from permits_engine.domain.majority import is_minor
-from permits_engine.domain.permit import Permit
+from permits_engine.domain.permit import Permit, Request, Term
 from permits_engine.domain.policy import Policy, Value
+from permits_engine.domain.situation import Situation
 
 PERSONAL = frozenset({"order_removal", "carry_out_removal"})
 """Commands whose decision depends on facts about the person, which may have been recorded elsewhere."""
@@ -47,7 +48,6 @@ def requirements(case: Case) -> None:
 
 def renewal(case: Case) -> None:
     """A renewed title still has what its kind needs, and a ground where the one it hung on has ended."""
-    _no_later_term(case)
     needs(case)
     family.renewable(case)
 
@@ -153,16 +153,18 @@ def _unasked(case: Case, kinds: dict[str, Any]) -> list[str]:
 
 def no_overlap(case: Case) -> None:
     """Two titles of one kind never overlap; two kinds may."""
-    _no_later_term(case)
     for problem in _overlaps(case):
         raise problem
 
 
-def _no_later_term(case: Case) -> None:
-    """A grant of an earlier day, recorded after the clock granted a term by law, would give that term twice."""
-    for term in case.situation.permit.terms:
-        if term.granted_on > case.on:
-            raise refuse(case, f"term {term.number} was granted on {term.granted_on}")
+def next_begins(s: Situation, request: Request, last: Term, granted_on: date) -> date:
+    """The first day of the term that follows: the day after the last one, or of the grant of a late request.
+
+    A late request that is granted before the old term ends waits for its end: no two terms of one title
+    overlap (legal reference 10.5(18)).
+    """
+    after = last.valid_until + ONE_DAY
+    return after if s.is_timely(request) else max(after, granted_on)
 
 
 def _overlaps(case: Case) -> Iterator[PermitsError]:

@@ -167,9 +167,8 @@ class Peer:
         return next((t for t in reversed(self.terms) if t.on <= day), None)
 
     def closes(self, term: Term) -> date:
-        """The last day to ask for renewal: 15 days after the term, or after a title was given back later."""
-        back = term.given_back
-        return max(term.end, back if back is not None and back > term.end else term.end) + GRACE
+        """The last day to ask for renewal: 15 days after the term, or after it was granted or given back later."""
+        return max(term.end, term.on, term.given_back or term.end) + GRACE
 
     def revoked(self, day: date) -> Decision | None:
         """The revocation that stands on a day."""

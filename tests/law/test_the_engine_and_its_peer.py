@@ -198,9 +198,9 @@ class TheFile(RuleBasedStateMachine):
 
     # --- facts ---
 
-    @rule(back=st.sampled_from([0, 0, 1]), missing=MISSING)
+    @rule(back=st.sampled_from([0, 0, 1, 1, 10, 40]), missing=MISSING)
     def ask_for_renewal(self, back: int, missing: tuple[str, ...]) -> None:
-        on = max(self.day(back), max((r.on for r in self.peer.requests), default=date.min))
+        on = self.day(back)
         if self.tell(law.request_renewal(self.peer, on), "request_renewal", on, missing=missing):
             self.peer.requests.append(self.peer._request(on, set(missing)))
 

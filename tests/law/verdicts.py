@@ -117,8 +117,10 @@ def request_renewal(peer: Peer, on: date) -> Verdict:
     term, number = peer.term(on), peer.latest(on)
     if term is None or number is None or peer.revoked(on) or peer.lost(on):
         return only(NO)
-    if on < max([peer.requests[-1].on, peer.terms[-1].on, *(d.on for d in peer.decisions)]):
-        return _any(NO, ACCEPTED, "window.closed")  # a request recorded late, among later acts
+    if on < max(peer.requests[-1].on, peer.terms[-1].on):
+        return only(
+            NO
+        )  # recorded late, behind what replaced or answered it; behind another decision it stands
     state = peer.application(on)
     if state == only("returned"):
         return _any(NO, ACCEPTED, "window.closed")

@@ -1,4 +1,4 @@
-"""What must hold in every state and of every step, each with the article that asks for it."""
+"""What must hold in every state, each with the article that asks for it."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from itertools import pairwise
 
 from permits_engine.domain import events as e
 from permits_engine.domain import removal
-from permits_engine.domain.case import Draft
 from permits_engine.domain.deadlines import Deadline, deadlines
-from permits_engine.domain.duties import next_act
 from permits_engine.domain.facts import holding
-from permits_engine.domain.permit import Decision, fold
+from permits_engine.domain.permit import fold
 from permits_engine.domain.view import View, view
-from tests.model.world import DAY, PERMIT, Act, State
+from tests.model.world import DAY, PERMIT, State
 
 EXPRESS = {"issued", "renewed", "refused", "renewal_refused"}
 REFUSALS = {"refused", "renewal_refused"}
+GRANTS = {"issued", "renewed", "implicitly_granted", "automatic"}
 GROUNDS = {
     "closed", "title", "title_given_back", "receipt", "pending_request", "renewal_window", "departure_period",
     "suspensive_appeal", "provisional_stay", "majority_period",
 }  # fmt: skip
-SPANS = {"title_expiry", "renewal_window_closes", "departure_due", "receipt_expiry", "absence_limit"}
 
 
 class Violated(AssertionError):
@@ -65,7 +63,7 @@ def of_state(state: State) -> None:
                 "architecture: status is a function of the date",
                 f"{day}: {problem!r}",
             ) from problem
-    for check in (_replay, _terms, _gap, _silence, _irregular, _closed, _lost, _grounds, _removal):
+    for check in (_replay, _terms, _answers, _gap, _silence, _irregular, _closed, _lost, _grounds, _removal):
         for article, found in check(state, looks, clocks):
             raise Violated(check.__doc__ or "", article, found)
     for article, found in _clocks(state, clocks):
@@ -92,15 +90,27 @@ def _terms(state: State, looks: Looks, clocks: Clocks) -> Found:
     if [t.number for t in terms] != list(range(1, len(terms) + 1)):
         yield "contract, section 1", f"terms are numbered {[t.number for t in terms]}"
     for one, next_one in pairwise(terms):
-        # A late request that is granted before the old term ends replaces it from the day of decision (France).
-        late = state.jurisdiction == "FR" and next_one.valid_from == next_one.granted_on
-        if (
-            next_one.valid_from <= one.valid_until and not late
-        ) or next_one.valid_until < next_one.valid_from:
+        if next_one.valid_from <= one.valid_until or next_one.valid_until < next_one.valid_from:
             yield (
                 "legal reference 10.5(18)",
                 f"{one.valid_from} to {one.valid_until}, then {next_one.valid_from} to {next_one.valid_until}",
             )
+
+
+def _answers(state: State, looks: Looks, clocks: Clocks) -> Found:
+    """What was granted, also by law, is not refused afterwards, and no term answers a request that came later."""
+    p = state.permit
+    grants = {d.request: d.version for d in p.decisions if d.kind in GRANTS}
+    for d in p.decisions:
+        if d.kind in REFUSALS and d.annulled_on is None and grants.get(d.request, d.version) < d.version:
+            yield "law 02-03 article 19", f"the request that was granted is refused on {d.on}"
+    for request in p.requests:
+        for term in p.terms:
+            if term.version < request.version and term.granted_on > request.filed_on:
+                yield (
+                    "policy decisions: how dates work",
+                    f"term {term.number} of {term.granted_on} is to be renewed by a request of {request.filed_on}",
+                )
 
 
 def _gap(state: State, looks: Looks, clocks: Clocks) -> Found:
@@ -258,135 +268,4 @@ def _clocks(state: State, clocks: Clocks) -> Found:
                 )
 
 
-# --- steps --------------------------------------------------------------------------------------------------
-
-
-def of_step(before: State, act: Act, drafts: list[Draft], now: State) -> None:
-    """Raise where an accepted command breaks an invariant."""
-    fields = dict(act.fields)
-    name = act.command or ""
-    if str(fields.get("reasons_in_law", "x")).strip() == "":
-        raise Violated(
-            "no decision against the holder without reasons",
-            "law 03-01 articles 1 and 2",
-            f"{name} was accepted with blank reasons",
-        )
-    for draft in drafts:
-        if (
-            draft.kind.NAME
-            in {"permit.issued", "permit.renewed", "permit.revoked", "permit.implicitly_granted"}
-            and not draft.rules
-        ):
-            raise Violated("every decision carries its legal basis", "law 03-01 article 1", draft.kind.NAME)
-    closed = before.permit.closed
-    if (
-        closed is not None
-        and act.on >= closed[0]
-        and name not in {"notify_decision", "correct_record", "record_fact", "lift_entry_ban"}
-        and drafts
-    ):
-        raise Violated(
-            "a closed permit stays closed", "policy decisions", f"{name} was accepted after the closure"
-        )
-    if name == "run_clock":
-        _pass(before, drafts, now)
-    if name == "decide_appeal" and fields["outcome"] == "upheld" and fields.get("against") != "removal":
-        _given_back(before, act, now)
-
-
-def _pass(before: State, drafts: list[Draft], now: State) -> None:
-    today = now.today
-    s = now.now
-    again = next_act(s, s.rules)
-    if again is not None:
-        raise Violated("a pass leaves nothing due", "architecture: level-triggered", again.kind.NAME)
-    names = {draft.kind.NAME for draft in drafts}
-    for draft in drafts:
-        if draft.effective_on > today:
-            raise Violated(
-                "an act of the clock is not dated ahead",
-                "policy decisions",
-                f"{draft.kind.NAME} on {draft.effective_on}",
-            )
-    if "permit.renewed" in names:
-        last = next(draft for draft in drafts if draft.kind.NAME == "permit.renewed")
-        if before.permit.category != "regularisation-2014" or last.effective_on > date(2017, 1, 9):
-            raise Violated(
-                "automatic renewal only where the law gives it",
-                "communiqués of 9 February 2015 and 10 January 2017",
-                str(last.effective_on),
-            )
-        return
-    receipt = s.receipt
-    if (
-        before.jurisdiction == "MA"
-        and s.pending
-        and receipt is not None
-        and receipt.until < today
-        and s.title_status != "closed"
-    ):
-        raise Violated(
-            "a receipt does not lapse while the file is open",
-            "decree 2-09-607 article 5",
-            f"it ended on {receipt.until}",
-        )
-    if names & {"permit.implicitly_granted"}:
-        return
-    for day in looked_at(before):
-        was, shows = view(before.at(day)), view(now.at(day))
-        if (was.title_status, was.application_status) != (shows.title_status, shows.application_status):
-            raise Violated(
-                "a pass records what the dates said already",
-                "policy decisions: status is a function of the date",
-                f"{day}: {was.title_status}, {was.application_status} became "
-                f"{shows.title_status}, {shows.application_status}",
-            )
-        if was.lawful_stay and not shows.lawful_stay:
-            raise Violated("a pass takes no day of lawful stay", "law 09-08 article 11", str(day))
-
-
-def _given_back(before: State, act: Act, now: State) -> None:
-    """Compare with the same file on which the annulled decision was never taken."""
-    p, today = now.permit, now.today
-    shown, closed = view(now.at(today)), p.closed is not None
-    for decision in p.decisions:
-        if decision.annulled_on != act.on or _replaced(now, decision):
-            continue  # what else was decided on the request stands, as before
-        request = p.request(decision.request)
-        late = request is not None and not now.now.is_timely(
-            request
-        )  # it gave no standing before either (France)
-        for day in (decision.on, decision.on + DAY, before.today):
-            if decision.on <= day <= today and not (view(now.at(day)).lawful_stay or closed or late):
-                raise Violated("an annulment works back", "law 02-03 article 20, policy decisions", str(day))
-        if decision.kind == "revoked":
-            _whole(before, now, decision, shown)
-        elif shown.application_status not in _REOPENED:
-            found = shown.application_status
-            raise Violated("an annulled refusal leaves the request open", "policy decisions: upheld", found)
-
-
-_REOPENED = {"under_review", "suspended", "incomplete", "implicitly_refused", "implicitly_granted", "granted"}
-
-
-def _whole(before: State, now: State, revocation: Decision, shown: View) -> None:
-    """Reinstated means whole: as if the revocation had never been, unless something else changed the title."""
-    without = tuple((v, x) for v, x in before.history if v < revocation.version)
-    file = fold(PERMIT, without)
-    assert file is not None
-    old = view(State(file, now.today, now.jurisdiction, without).now)
-    if len(file.terms) != len(now.permit.terms) or now.now.lost_on is not None:
-        return  # a term was granted by law meanwhile, or an absence has ended the title
-    one = (old.valid_from, old.valid_until, old.term_number, old.title_status == "active")
-    other = (shown.valid_from, shown.valid_until, shown.term_number, shown.title_status == "active")
-    if one != other:
-        raise Violated("reinstated means whole", "law 02-03 article 20", f"{one} became {other}")
-
-
-def _replaced(state: State, decision: Decision) -> bool:
-    """Whether another decision on the same request stands: a later one, or what silence has granted (Spain)."""
-    others = (d for d in state.permit.decisions if d.version != decision.version and d.annulled_on is None)
-    return decision.request is not None and any(d.request == decision.request for d in others)
-
-
-__all__ = ["SPANS", "Violated", "of_state", "of_step"]
+__all__ = ["Violated", "looked_at", "of_state"]

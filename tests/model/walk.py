@@ -13,7 +13,7 @@ import msgspec
 
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.lifecycle import MOVES, possible
-from tests.model import invariants
+from tests.model import invariants, steps
 from tests.model.abstraction import key
 from tests.model.scenario import told
 from tests.model.world import Act, State, after, commands, days_ahead, decided, lodged, waited
@@ -155,7 +155,7 @@ def _steps(state: State, count: Count) -> list[State]:
         new = after(state, act, drafts)
         count.transitions += 1
         try:
-            invariants.of_step(state, act, drafts, new)
+            steps.of_step(state, act, drafts, new)
         except invariants.Violated as problem:
             raise Broken(f"{problem}\n\n{told(new)}") from problem
         found.append(new)

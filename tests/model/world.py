@@ -299,7 +299,11 @@ def _late(state: State, act: Any) -> Iterator[Act]:
             "supply_documents", request.filed_on, documents=tuple(sorted(request.missing)) or ("photos",)
         )
         yield act("refuse_application", request.filed_on, **REASONS)
+        yield act("refuse_renewal", request.filed_on, **REASONS)
         yield act("renew_permit", request.filed_on)
+        yield act("request_renewal", request.filed_on - DAY, missing=())
+    if decisions and decisions[-1].on > p.requests[0].filed_on:
+        yield act("request_renewal", decisions[-1].on - DAY, missing=())
     if p.absences and p.absences[-1].out < today:
         yield act("record_return", p.absences[-1].out + DAY)
     for version, event in reversed(state.history):

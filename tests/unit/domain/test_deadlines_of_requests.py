@@ -158,6 +158,20 @@ def test_an_extension_is_a_sentence_of_its_own_in_the_working_of_the_time_to_dec
     assert said["decision_due"].startswith(opening)
 
 
+def test_the_window_of_a_term_that_was_over_when_granted_says_from_when_it_is_counted() -> None:
+    """Fifteen days from the grant, which is named beside the end of the term."""
+    state = a_life(
+        ("2014-04-01", "issue_permit", {}),
+        ("2015-03-02", "request_renewal", {"missing": ()}),
+        ("2016-05-02", "renew_permit", {}),
+        filed="2014-03-03",
+    )
+    clock = next(c for c in explained(state.now) if c["kind"] == "renewal_window_closes")
+    assert clock["due_on"] == "2016-05-17"
+    assert "the term ends on 31 March 2016" in clock["explanation"]
+    assert "the term was granted on 2 May 2016; décret 2-09-607" in clock["explanation"]
+
+
 def test_the_bodies_of_one_day_stand_in_the_order_of_their_names() -> None:
     """Earliest first, then by kind, then by body."""
     refused = {"reasons_in_fact": "x", "reasons_in_law": "y"}
