@@ -151,7 +151,7 @@ class _Walk:
         policies = [policy for record, policy in self.texts if known(record)]
         if not records or not policies:
             return _State({}, {})
-        permit = fold(self.permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+        permit = fold(self.permit_id, codec.numbered(records))
         assert permit is not None
         facts = tuple(self._facts(known))
         policy = policies[-1]

@@ -212,7 +212,7 @@ class Executor:
 
     def load(self, unit: Unit, stream: str) -> list[tuple[int, e.Event]]:
         """The events of a stream with their versions, sealed fields unopened."""
-        return [(r.version, codec.decode(r.name, r.payload)) for r in history.stream(unit, stream)]
+        return codec.numbered(history.stream(unit, stream))
 
     def person(self, unit: Unit, holder_id: str) -> Person:
         """What is known about a person now; raises ``holder.not_found``."""

@@ -63,7 +63,7 @@ def explain(
             head=len(records),
         )
     record = records[(version or len(records)) - 1]
-    history = [(r.version, codec.decode(r.name, r.payload)) for r in records]
+    history = codec.numbered(records)
     event = history[record.version - 1][1]
     permit = fold(permit_id, history[: record.version])
     assert permit is not None

@@ -79,7 +79,7 @@ def situation(
     if as_of is not None and type(as_of) is not date:
         raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
     records, limit = known_records(unit, permit_id, known_at, executor)
-    permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+    permit = fold(permit_id, codec.numbered(records))
     assert permit is not None
     policy = executor.adopted.at(unit, permit.jurisdiction, limit)
     today = executor.today(policy)
@@ -164,7 +164,7 @@ def numbers_of(
     ``as_first_written`` asks for those that were corrected later too, as they stood.
     """
     records, _ = known_records(unit, permit_id, None, executor)
-    permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+    permit = fold(permit_id, codec.numbered(records))
     assert permit is not None
     cipher = executor.keyring.load(unit, permit.holder_id)
     if cipher is None:

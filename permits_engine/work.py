@@ -137,7 +137,7 @@ class Work:
         """Every event of a file with its version, those of this transaction included."""
         if permit_id in self._changed:
             self.write()
-        return [(r.version, codec.decode(r.name, r.payload)) for r in history.stream(self.unit, permit_id)]
+        return codec.numbered(history.stream(self.unit, permit_id))
 
     def expect_persons(self, ids: Iterable[str]) -> None:
         """Read persons that will be asked for, all at once; one that does not open is left to ``person``."""
@@ -365,7 +365,7 @@ class Work:
 
 
 def _folded(permit_id: str, records: Sequence[history.StoredRecord]) -> Permit | None:
-    return fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+    return fold(permit_id, codec.numbered(records))
 
 
 def _conflict(changed: list[_Changed]) -> Exception:

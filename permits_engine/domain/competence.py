@@ -124,6 +124,8 @@ def reading_refusal(
 
 
 def _unmandated(rules: Rules, on: date, name: str, actor: Actor) -> PermitsError | None:
+    if "mandate.required" not in rules.policy.parameters:
+        return None
     scope = _scope(name, actor)
     wanted = _required(rules, "mandate", on, scope)
     if wanted is None or rules.find("mandate", on, scope) is not None:
@@ -140,6 +142,8 @@ def _unmandated(rules: Rules, on: date, name: str, actor: Actor) -> PermitsError
 
 
 def _undelegated(rules: Rules, on: date, name: str, actor: Actor) -> PermitsError | None:
+    if "delegation.required" not in rules.policy.parameters:
+        return None
     scope = _scope(name, actor)
     wanted = _required(rules, "delegation", on, scope)
     if wanted is None or rules.find("delegation", on, scope) is not None:

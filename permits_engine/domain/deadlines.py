@@ -13,7 +13,7 @@ from permits_engine.domain import majority, removal
 from permits_engine.domain.clocks import ONE_DAY
 from permits_engine.domain.parts import Term
 from permits_engine.domain.phrases import Phrase, together
-from permits_engine.domain.policy import Rules, Silence, Value, count_of
+from permits_engine.domain.policy import Silence, Value, count_of
 from permits_engine.domain.situation import CERTAIN_SILENCE, Situation
 
 BODIES = ("national_commission", "administrative_tribunal", "gracious", "hierarchical")
@@ -247,8 +247,7 @@ def _majority(s: Situation) -> Iterator[Deadline]:
 
 
 def _id(s: Situation, name: str, on: date | None = None) -> str:
-    quiet = Rules(s.rules.policy, s.rules.known)
-    found = quiet.find(name, on or s.day, s.scope())
+    found = s.rules.peek(name, on or s.day, s.scope())
     return found.id if found else ""
 
 

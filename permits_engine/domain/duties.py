@@ -46,10 +46,15 @@ def next_act(s: Situation, rules: Rules) -> Draft | None:
         return None
     first: Draft | None = None
     for find in (_returned, _silence, _receipt, _title):
-        act = find(s, rules.policy.at(rules.known))
+        act = find(s, rules)
         if act is not None and (first is None or act.effective_on < first.effective_on):
             first = act
     return first
+
+
+def _afresh(rules: Rules) -> Rules:
+    """The same rules, which remember only what one act asks of them."""
+    return rules.policy.at(rules.known)
 
 
 def _draft(rules: Rules, kind: type[e.Event], on: date, **fields: object) -> Draft:
@@ -62,6 +67,7 @@ def _returned(s: Situation, rules: Rules) -> Draft | None:
     on = s.returned_on(request)
     if on is None or request.returned_on is not None or s.outcome is not None:
         return None
+    rules = _afresh(rules)
     rules.find("documents.completion", request.filed_on, s.scope())
     return _draft(rules, e.ApplicationReturned, on, request=request.version)
 
@@ -77,6 +83,7 @@ def _silence(s: Situation, rules: Rules) -> Draft | None:
     last = s.decision_due(request)
     if last is None or s.day <= last:
         return None
+    rules = _afresh(rules)
     rules.find("decision.limit", request.filed_on, s.scope())
     rules.find("decision.silence", request.filed_on, s.scope())
     on = last + ONE_DAY
@@ -120,6 +127,7 @@ def _receipt(s: Situation, rules: Rules) -> Draft | None:
     ahead = s.rules.get("receipt.extend_before", s.day, s.scope())
     if ahead is None or s.day < before(receipt.until, ahead):
         return None
+    rules = _afresh(rules)
     term = rules.get("receipt.extension", receipt.until, s.scope())
     if term is None:
         return None
@@ -139,7 +147,8 @@ def _title(s: Situation, rules: Rules) -> Draft | None:
         return None
     if s.renewal_request is not None or s.proceedings or _settled(s, closes):
         return None
-    rules.find("renewal.closes", term.valid_until, s.scope(stage="renewal"))
+    rules = _afresh(rules)
+    rules.find("renewal.closes", term.valid_until, s.renewal_scope)
     return _draft(rules, e.Lapsed, closes + ONE_DAY, term_number=term.number)
 
 
@@ -154,6 +163,7 @@ def _lost(s: Situation, rules: Rules) -> Draft | None:
     if any(on == s.lost_on for on in s.permit.losses):
         return None
     absence = next(a for a in s.permit.absences if (s.absence_limit(a) or date.max) + ONE_DAY == s.lost_on)
+    rules = _afresh(rules)
     rules.find("absence.limit", absence.out, s.scope())
     return _draft(rules, e.LostByAbsence, s.lost_on, exit_version=absence.version)
 
@@ -163,8 +173,9 @@ def _automatic(s: Situation, rules: Rules) -> Draft | None:
     assert term is not None
     if s.day < term.valid_until:
         return None
-    rules.find("renewal.automatic", term.valid_until, s.scope(stage="renewal"))
-    length = rules.need("term.renewal", term.valid_until, s.scope(stage="renewal"))
+    rules = _afresh(rules)
+    rules.find("renewal.automatic", term.valid_until, s.renewal_scope)
+    length = rules.need("term.renewal", term.valid_until, s.renewal_scope)
     start = term.valid_until + ONE_DAY
     return _draft(
         rules,

@@ -15,7 +15,7 @@ REGISTER = "register"
 """The rule id of what was taken over from an old register: an outside fact, decided by no rule here."""
 
 
-class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
+class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """For whom an act is done: an identity, a role of the policy, and the office where it is held."""
 
     id: str
@@ -23,7 +23,7 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True):
     prefecture: str | None = None
 
 
-class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
+class Basis(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The legal basis of an event: the adopted policy text (SHA-256, hexadecimal) and the rules used.
 
     Of what came in with an old register the first rule is ``REGISTER``; an act of the clock that the import
@@ -39,7 +39,7 @@ class Basis(msgspec.Struct, frozen=True, omit_defaults=True):
         return REGISTER in self.rules
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What every event carries.
 
     ``effective_on`` is the legal date; the store adds position, stream, version and recorded time.

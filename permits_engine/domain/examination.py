@@ -36,7 +36,7 @@ class Examination:
 
     def scope(self, of: Request | None = None, /, **more: str) -> dict[str, str]:
         """The circumstances that select among rules; ``of`` is the request meant (default: the latest)."""
-        if of is None and not more:
+        if not more and (of is None or of is self.request):
             return self._own_scope
         request, permit = of or self.request, self.permit
         stage = request.kind if request else "application"
@@ -47,6 +47,11 @@ class Examination:
         request, permit = self.request, self.permit
         stage = request.kind if request else "application"
         return self.rules.policy.scope(permit.category, permit.title_kind, stage)
+
+    @lazy
+    def renewal_scope(self) -> dict[str, str]:
+        """The circumstances of a request to renew, whether or not one was filed."""
+        return self.rules.policy.scope(self.permit.category, self.permit.title_kind, "renewal")
 
     @property
     def given_facts(self) -> tuple[Fact, ...] | None:
@@ -60,15 +65,16 @@ class Examination:
 
     def standing_decisions(self, request: Request | None = None) -> list[Decision]:
         """Decisions taken by the day and not annulled since, on a request or on all."""
-        again = self._reexamined(request) if request is not None else None
+        if request is None:
+            return self._standing
+        again = self._reexamined(request)
         return [
-            d
-            for d in self.permit.decisions
-            if d.on <= self.day
-            and d.annulled_on is None
-            and (request is None or d.request == request.version)
-            and (again is None or d.on >= again)
+            d for d in self._standing if d.request == request.version and (again is None or d.on >= again)
         ]
+
+    @lazy
+    def _standing(self) -> list[Decision]:
+        return [d for d in self.permit.decisions if d.on <= self.day and d.annulled_on is None]
 
     def _reexamined(self, request: Request) -> date | None:
         """The day from which a request is examined again because a removal was annulled."""

@@ -6,9 +6,9 @@ Of the tiers of one deadline only the latest that has begun is due; earlier ones
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 
 import msgspec
@@ -66,11 +66,11 @@ def outlook(s: Situation) -> tuple[list[Notice], date | None]:
     following: date | None = None
     for tiered in _tiered(s):
         begun: tuple[date, str] | None = None
-        for on, tier in _tiers(s, tiered):
-            if on > s.day:
-                following = on if following is None or on < following else following
-            elif begun is None or (on, tier) > begun:
-                begun = (on, tier)
+        for each in _tiers(s, tiered):  # earliest first
+            if each[0] > s.day:
+                following = each[0] if following is None or each[0] < following else following
+                break
+            begun = each
         if begun is not None and (tiered.last is None or s.day <= tiered.last):
             expedited = tiered.kind == "renewal_reminder" and s.would_be_expedited
             found.append(
@@ -84,26 +84,35 @@ def outlook(s: Situation) -> tuple[list[Notice], date | None]:
 def first_reminder(s: Situation) -> tuple[date, date] | None:
     """The day of the first renewal reminder if nothing else happens: as the tiers say, and as it is spread."""
     for tiered in _renewal(s):
-        begins = sorted(_begins(s, tiered))
+        begins = _begins(s, tiered)
         if begins:
             return begins[0][0], _spread(s, tiered, begins)[0][0]
     return None
 
 
-def _tiers(s: Situation, tiered: Tiered) -> Iterable[tuple[date, str]]:
+def _tiers(s: Situation, tiered: Tiered) -> Sequence[tuple[date, str]]:
     begins = _begins(s, tiered)
     if tiered.kind == "renewal_reminder" and "reminders.capacity" in s.rules.policy.parameters:
-        return _spread(s, tiered, sorted(begins))
+        return sorted(_spread(s, tiered, begins))
     return begins
 
 
-def _begins(s: Situation, tiered: Tiered) -> Iterator[tuple[date, str]]:
-    for tier in s.rules.get("reminders.tiers", s.day, s.scope(kind=tiered.kind)) or ():
+def _begins(s: Situation, tiered: Tiered) -> Sequence[tuple[date, str]]:
+    tiers = s.rules.get("reminders.tiers", s.day, s.scope(kind=tiered.kind))
+    return _dated(tiered.base, tuple(tiers)) if tiers else ()
+
+
+@lru_cache(maxsize=8192)
+def _dated(base: date, tiers: tuple[str, ...]) -> tuple[tuple[date, str], ...]:
+    """When each tier of a deadline begins, earliest first; files share their days, so it is worth keeping."""
+    found = []
+    for tier in tiers:
         period, sign = _tier(tier)
-        yield add(tiered.base, period, sign), tier
+        found.append((add(base, period, sign), tier))
+    return tuple(sorted(found))
 
 
-def _spread(s: Situation, tiered: Tiered, begins: list[tuple[date, str]]) -> list[tuple[date, str]]:
+def _spread(s: Situation, tiered: Tiered, begins: Sequence[tuple[date, str]]) -> Sequence[tuple[date, str]]:
     """Where the office states how many requests it can take in a day, the first reminder leaves on one of the
     days before the next one: which, is a function of the file, so that a season's cards do not all ask at once."""
     if len(begins) < 2 or not s.rules.get("reminders.capacity", s.day, s.scope(office=s.prefecture)):

@@ -48,6 +48,8 @@ def _lodged(permit_id: str, version: int, event: e.ApplicationLodged) -> Permit:
         nationality=event.nationality,
         sex=event.sex,
         age=event.age,
+        version=version,
+        names=[(event.NAME, event.effective_on)],
         offices=[(event.effective_on, event.prefecture)],
         requests=[Request("application", version, event.effective_on, frozenset(event.missing))],
     )
@@ -283,26 +285,29 @@ def fold(permit_id: str, history: Iterable[tuple[int, e.Event]]) -> Permit | Non
 
     Raises ``integrity.broken`` where the stream does not begin with a filing or has a gap.
     """
-    permit: Permit | None = None
-    for version, event in corrected(list(history)):
-        if permit is None:
-            if not isinstance(event, e.ApplicationLodged):
-                raise error("integrity.broken", f"the history of {permit_id} begins with {event.NAME}")
-            permit = _lodged(permit_id, version, event)
-            permit.version = version
-            permit.names.append((event.NAME, event.effective_on))
-        elif version != permit.version + 1 or type(event) not in STEPS:
-            raise error("integrity.broken", f"event {version} of {permit_id} cannot follow {permit.version}")
-        else:
-            apply(permit, version, event)
+    told = corrected(history if isinstance(history, list) else list(history))
+    if not told:
+        return None
+    version, event = told[0]
+    if not isinstance(event, e.ApplicationLodged):
+        raise error("integrity.broken", f"the history of {permit_id} begins with {event.NAME}")
+    permit = _lodged(permit_id, version, event)
+    for number, event in told[1:]:
+        step = STEPS.get(type(event))
+        if step is None or number != version + 1:
+            raise error("integrity.broken", f"event {number} of {permit_id} cannot follow {version}")
+        step(permit, number, event)
+        permit.names.append((event.NAME, event.effective_on))
+        version = permit.version = number
     return permit
 
 
 def corrected(history: Sequence[tuple[int, e.Event]]) -> Sequence[tuple[int, e.Event]]:
     """The history as it would read had each corrected field been recorded rightly."""
     fixes: dict[int, dict[str, Any]] = {}
+    correction = e.Corrected
     for _, event in history:
-        if isinstance(event, e.Corrected) and event.value is not None:
+        if type(event) is correction and event.value is not None:
             fixes.setdefault(event.of_version, {})[event.field] = event.value
     if not fixes:
         return history

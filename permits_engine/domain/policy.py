@@ -189,10 +189,18 @@ class Rules:
             self.used[best.id] = None
         return best
 
+    def peek(self, name: str, on: date, scope: dict[str, str]) -> Value | None:
+        """The value in force, for whoever only names it: it counts as no answer that was used."""
+        best: Value | None = None
+        for each in self.policy.values(name, scope):
+            if each.known <= self.known and each.since <= on and (each.until is None or on <= each.until):
+                best = each
+        return best
+
     def get(self, name: str, on: date, scope: dict[str, str]) -> Any:
         """The plain value in force, or none where there is none or the law is silent."""
         found = self.find(name, on, scope)
-        return None if found is None or isinstance(found.value, Silence) else found.value
+        return None if found is None or type(found.value) is Silence else found.value
 
     def need(self, name: str, on: date, scope: dict[str, str]) -> Any:
         """The plain value in force; raises ``policy.none_in_force`` where there is none."""

@@ -20,10 +20,17 @@ class Situation(Examination):
     # --- the title ----------------------------------------------------------------------------------------
 
     @lazy
+    def _ends(self) -> dict[int, date]:
+        return {}
+
+    @lazy
     def terms(self) -> list[Term]:
         """The terms granted by the day."""
+        granted = [t for t in self.permit.terms if t.granted_on <= self.day]
+        if not granted:
+            return granted
         standing = {d.version for d in self.standing_decisions()}
-        return [t for t in self.permit.terms if t.granted_on <= self.day and t.version in standing]
+        return [t for t in granted if t.version in standing]
 
     @lazy
     def term(self) -> Term | None:
@@ -39,8 +46,12 @@ class Situation(Examination):
 
     def ends(self, term: Term) -> date:
         """The day until which a term counts: its own last day, or a later one that a blanket extension gives."""
-        found = self.extension(term)
-        return term.valid_until if found is None else max(term.valid_until, found.value[2])
+        known = self._ends.get(term.version)
+        if known is None:
+            found = self.extension(term)
+            known = term.valid_until if found is None else max(term.valid_until, found.value[2])
+            self._ends[term.version] = known
+        return known
 
     def extension(self, term: Term) -> Value | None:
         """The rule that extended every title which ended in an interval, where the term is one of them."""
@@ -77,7 +88,7 @@ class Situation(Examination):
 
     def _closes(self, term: Term, day: date) -> date | None:
         """The last day to ask for a renewal: by the rules of the day, once closed by those of its closing."""
-        scope = self.scope(stage="renewal")
+        scope = self.renewal_scope
         after = self.rules.get("renewal.closes", min(day, term.valid_until), scope)
         ends = self.ends(term)
         if after is None or day <= term.valid_until:
@@ -97,7 +108,7 @@ class Situation(Examination):
             return None
         given = self.given_after_end
         if given is not None:
-            again = self.rules.get("renewal.given_back", given, self.scope(stage="renewal"))
+            again = self.rules.get("renewal.given_back", given, self.renewal_scope)
             if again is not None:
                 closes = max(closes, add(given, again))
         return closes
@@ -118,7 +129,7 @@ class Situation(Examination):
         term = self.term
         if term is None:
             return None
-        ahead = self.rules.get("renewal.opens", min(self.day, term.valid_until), self.scope(stage="renewal"))
+        ahead = self.rules.get("renewal.opens", min(self.day, term.valid_until), self.renewal_scope)
         return None if ahead is None else before(term.valid_until, ahead)
 
     @lazy
@@ -127,7 +138,7 @@ class Situation(Examination):
         return None if self.term is None else self._timely_until(self.term, self.day)
 
     def _timely_until(self, term: Term, day: date) -> date | None:
-        ahead = self.rules.get("renewal.timely", min(day, term.valid_until), self.scope(stage="renewal"))
+        ahead = self.rules.get("renewal.timely", min(day, term.valid_until), self.renewal_scope)
         if ahead is not None:
             return before(term.valid_until, ahead)
         if self.term is term:
@@ -242,14 +253,14 @@ class Situation(Examination):
             return False
         if self.renewal_request is not None and not self.pending:
             return False  # decided: a request that is still open is answered by the automatic renewal
-        return bool(self.rules.get("renewal.automatic", term.valid_until, self.scope(stage="renewal")))
+        return bool(self.rules.get("renewal.automatic", term.valid_until, self.renewal_scope))
 
     @lazy
     def would_be_expedited(self) -> bool:
         """Whether a complete and timely request to renew, filed on the day, goes on the expedited track."""
         if self.proceedings:
             return False
-        return bool(self.rules.get("renewal.expedited", self.day, self.scope(stage="renewal")))
+        return bool(self.rules.get("renewal.expedited", self.day, self.renewal_scope))
 
     @lazy
     def track(self) -> str:

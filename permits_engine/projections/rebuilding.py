@@ -125,11 +125,12 @@ def _live(unit: Unit, table: Any, key: Any, ids: list[str]) -> dict[str, dict[st
 def _permits(unit: Unit, executor: Any, ids: list[str], report: Report, check: bool) -> None:
     live = _live(unit, permits, permits.c.permit_id, ids) if check else {}
     rows = []
+    work = executor.begin(unit)
     for stream, records in history.streams(unit, ids).items():
         try:
-            permit = fold(stream, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+            permit = fold(stream, codec.numbered(records))
             assert permit is not None
-            policy = executor.adopted.current(unit, permit.jurisdiction)
+            policy = work.policy(permit.jurisdiction)
             row = row_of(permit, policy, executor.today(policy))
         except PermitsError as problem:
             report.parked += 1

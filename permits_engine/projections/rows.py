@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -132,5 +133,6 @@ def _appeal(s: Situation) -> str:
     return "pending" if s.pending_appeal is not None else s.appeal.outcome or "pending"
 
 
+@lru_cache(maxsize=8192)
 def _iso(day: date | None) -> str | None:
     return day.isoformat() if day is not None else None

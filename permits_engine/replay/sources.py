@@ -7,6 +7,8 @@ is its place: an address and the position up to which the history counts, so tha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -145,7 +147,7 @@ class StoreSource:
         """The files of a part, read in one go."""
         bounds = {"after": part.after, "last": part.last, "until": self.place.until}
         with self.database.read() as unit:
-            rows = [StoredRecord._make(row) for row in unit.all(_RANGE, bounds)]
+            rows = unit.all(_RANGE, bounds)
             letters = [StoredRecord._make(row) for row in unit.all(_NOTICES, bounds)] if notices else []
         yield from together(rows, letters)
 
@@ -180,23 +182,17 @@ def _stream(unit: Unit, stream: str, until: int) -> list[StoredRecord]:
     return [record for record in history.stream(unit, stream) if record.position <= until]
 
 
-def together(rows: Sequence[StoredRecord], notices: Sequence[StoredRecord]) -> Iterator[File]:
+def together(rows: Sequence[codec.Stored], notices: Sequence[StoredRecord]) -> Iterator[File]:
     """Events ordered by stream and version as files, each with its messages."""
     letters: dict[str, list[e.NoticeDue]] = {}
     for record in notices:
         event = codec.decode(record.name, record.payload)
         if isinstance(event, e.NoticeDue):
             letters.setdefault(event.permit_id, []).append(event)
-    file: File | None = None
-    for record in rows:
-        if file is None or file.permit_id != record.stream:
-            if file is not None:
-                yield file
-            file = File(record.stream, [], [], letters.get(record.stream, []))
-        file.history.append((record.version, codec.decode(record.name, record.payload)))
-        file.recorded.append(record.recorded_at)
-    if file is not None:
-        yield file
+    for permit_id, group in groupby(rows, itemgetter(1)):
+        found = list(group)
+        recorded = [row[4] for row in found]
+        yield File(permit_id, codec.numbered(found), recorded, letters.get(permit_id, []))
 
 
 def text_in(records: Sequence[StoredRecord], jurisdiction: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, or_, select
 
 from permits_engine.domain import events as e
 from permits_engine.domain import notice
@@ -26,6 +26,7 @@ from permits_engine.domain.situation import Situation
 from permits_engine.execution import Executor
 from permits_engine.outcomes import micros, moment
 from permits_engine.scheduler import pauses
+from permits_engine.scheduler.brake import APART
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.history import StoredRecord
@@ -40,10 +41,22 @@ _IDS = Statement(
     .order_by(_p.permit_id)
     .limit(bindparam("size"))
 )
+_runs = select(
+    scheduler_passes.c.on_day,
+    scheduler_passes.c.started_at,
+    func.min(scheduler_passes.c.started_at)
+    .over(order_by=scheduler_passes.c.id, rows=(1, None))
+    .label("later"),
+).subquery()
+# A pass that a later one began before had a clock that was ahead: it ran, but not on the day that it believed in.
 _PASSES = Statement(
-    select(scheduler_passes.c.on_day, func.max(scheduler_passes.c.started_at))
-    .where(scheduler_passes.c.on_day >= bindparam("first"), scheduler_passes.c.on_day <= bindparam("last"))
-    .group_by(scheduler_passes.c.on_day)
+    select(_runs.c.on_day, func.max(_runs.c.started_at))
+    .where(
+        _runs.c.on_day >= bindparam("first"),
+        _runs.c.on_day <= bindparam("last"),
+        or_(_runs.c.later.is_(None), _runs.c.later + bindparam("apart") > _runs.c.started_at),
+    )
+    .group_by(_runs.c.on_day)
 )
 
 
@@ -103,7 +116,7 @@ class Coverage:
             raise invalid("to", f"{last} lies before {first}")
         report = Report(first, last)
         with self.database.read() as unit:
-            passes = unit.all(_PASSES, _bounds(first, last + LATE))
+            passes = unit.all(_PASSES, {**_bounds(first, last + LATE), "apart": APART})
             ran = {date.fromisoformat(day): int(started) for day, started in passes}
             held = pauses.pauses(unit)
         after = ""
@@ -221,7 +234,7 @@ def _known(
 
 
 def _folded(permit_id: str, records: Sequence[StoredRecord]) -> Any:
-    return fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+    return fold(permit_id, codec.numbered(records))
 
 
 def _jurisdiction(records: Sequence[StoredRecord]) -> str:

@@ -89,7 +89,7 @@ def digest(executor: Executor, unit: Unit, office: str, day: date, *, ahead: int
     for start in range(0, len(ids), BATCH):
         for permit_id, records in history.streams(unit, ids[start : start + BATCH]).items():
             try:
-                permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+                permit = fold(permit_id, codec.numbered(records))
             except PermitsError:
                 continue
             assert permit is not None

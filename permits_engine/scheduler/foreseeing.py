@@ -44,7 +44,7 @@ def foreseen(database: Database, executor: Executor, on: date) -> Iterator[dict[
 
 def _of_file(executor: Executor, unit: Unit, permit_id: str, records: Any, on: date) -> list[dict[str, Any]]:
     try:
-        permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+        permit = fold(permit_id, codec.numbered(records))
     except PermitsError as problem:
         return [{"permit_id": permit_id, "does": "park", "reason": problem.message}]
     assert permit is not None

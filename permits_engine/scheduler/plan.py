@@ -52,7 +52,7 @@ def plan(
             ids = [row[0] for row in unit.all(_ENDING, wanted)]
             for permit_id, records in history.streams(unit, ids).items():
                 try:
-                    permit = fold(permit_id, [(r.version, codec.decode(r.name, r.payload)) for r in records])
+                    permit = fold(permit_id, codec.numbered(records))
                     assert permit is not None
                     rules = executor.adopted.current(unit, permit.jurisdiction).at(first)
                     s = Situation(permit, first, rules)

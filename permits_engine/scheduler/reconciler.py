@@ -213,7 +213,7 @@ class Reconciler:
         for permit_id, records in history.streams(work.unit, ids).items():
             report.files += 1
             try:
-                past = [(r.version, codec.decode(r.name, r.payload)) for r in records]
+                past = codec.numbered(records)
                 permit = fold(permit_id, past)
                 assert permit is not None
                 due = self._settle(work, permit, records, on, report)

@@ -5,7 +5,7 @@ What is stored is JSON. Nothing that is read names a class: the closed registry 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, get_type_hints
 
@@ -18,13 +18,30 @@ from permits_engine.store.keyring import Cipher
 
 SEALED_TAG = b"permits-engine/sealed/v1"
 
+Stored = tuple[int, str, int, str, int, bytes]
+"""Position, stream, version, name, recorded time and payload of an event, as the store gives them."""
+
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPCASTERS: dict[str, Upcaster] = {}
 """Old stored name to the function that makes the next version's clear fields of its own."""
 
 _encode = msgspec.json.Encoder().encode
-_decoders: dict[str, msgspec.json.Decoder[e.Event]] = {}
+
+
+class _Readers(dict[str, Callable[[bytes], e.Event]]):
+    """Stored type to what reads it, made when it is first met; a ``KeyError`` for one that is unknown."""
+
+    def __missing__(self, name: str) -> Callable[[bytes], e.Event]:
+        if name in e.EVENTS:
+            reader = self[name] = msgspec.json.Decoder(e.EVENTS[name]).decode
+            return reader
+        if name in UPCASTERS:
+            return lambda payload: _upcast(name, msgspec.json.decode(payload, type=dict[str, Any]))
+        raise KeyError(name)
+
+
+_readers = _Readers()
 
 
 def encode(
@@ -48,18 +65,22 @@ def encode(
 
 def decode(name: str, payload: bytes) -> e.Event:
     """The event of stored bytes, its personal fields still sealed; raises ``integrity.broken``."""
-    decoder = _decoders.get(name)
     try:
-        if decoder is not None:
-            return decoder.decode(payload)
-        if name in e.EVENTS:
-            decoder = _decoders[name] = msgspec.json.Decoder(e.EVENTS[name])
-            return decoder.decode(payload)
-        if name in UPCASTERS:
-            return _upcast(name, msgspec.json.decode(payload, type=dict[str, Any]))
+        reader = _readers[name]
+    except KeyError:
+        raise _broken(name, "its type is unknown to this program") from None
+    try:
+        return reader(payload)
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError) as problem:
         raise _broken(name, f"its content does not fit its type: {problem}") from problem
-    raise _broken(name, "its type is unknown to this program")
+
+
+def numbered(records: Sequence[Stored]) -> list[tuple[int, e.Event]]:
+    """The events of stored records with their versions, sealed fields unopened; raises ``integrity.broken``."""
+    try:
+        return [(version, _readers[name](payload)) for _, _, version, name, _, payload in records]
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError):
+        return [(version, decode(name, payload)) for _, _, version, name, _, payload in records]  # says which
 
 
 def reveal(

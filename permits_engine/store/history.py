@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from permits_engine.domain.errors import error
 from permits_engine.store.failures import not_initialised
 from permits_engine.store.schema import PEOPLE_ASKED
-from permits_engine.store.sql import Statement, Unit
+from permits_engine.store.sql import Row, Statement, Unit
 
 _CHUNK = 500
 
@@ -35,6 +36,10 @@ class StoredRecord(NamedTuple):
     name: str
     recorded_at: int
     payload: bytes
+
+
+# As ``_make`` does, without a step in Python for each of a million rows.
+_stored: Callable[[Row], StoredRecord] = partial(tuple.__new__, StoredRecord)
 
 
 class Head(NamedTuple):
@@ -108,7 +113,7 @@ def append(unit: Unit, records: Sequence[Record], *, now: int) -> None:
 def stream(unit: Unit, stream_id: str, *, after: int = 0, until: int | None = None) -> list[StoredRecord]:
     """The events of a stream after one version and up to another."""
     bounds = {"stream": stream_id, "after": after, "until": _LAST_VERSION if until is None else until}
-    return [StoredRecord._make(row) for row in unit.all(_STREAM, bounds)]
+    return [_stored(row) for row in unit.all(_STREAM, bounds)]
 
 
 def streams(unit: Unit, ids: Sequence[str]) -> dict[str, list[StoredRecord]]:
@@ -119,18 +124,18 @@ def streams(unit: Unit, ids: Sequence[str]) -> dict[str, list[StoredRecord]]:
         chunk = wanted[start : start + _CHUNK]
         given = json.dumps(chunk) if unit.dialect == "sqlite" else chunk
         for row in unit.all(_STREAMS, {"ids": given}):
-            found[row[1]].append(StoredRecord._make(row))
+            found[row[1]].append(_stored(row))
     return {each: records for each, records in found.items() if records}
 
 
 def after(unit: Unit, position: int, limit: int) -> list[StoredRecord]:
     """The next events after a position, in the store's one order."""
-    return [StoredRecord._make(row) for row in unit.all(_AFTER, {"position": position, "limit": limit})]
+    return [_stored(row) for row in unit.all(_AFTER, {"position": position, "limit": limit})]
 
 
 def asked(unit: Unit) -> list[StoredRecord]:
     """What people asked about their own data and what became of it, stream by stream; by an index of its own."""
-    return [StoredRecord._make(row) for row in unit.all(_ASKED)]
+    return [_stored(row) for row in unit.all(_ASKED)]
 
 
 def head(unit: Unit) -> Head:

@@ -121,6 +121,28 @@ def test_a_message_that_began_after_the_last_pass_of_its_only_day_was_no_passs_f
     assert report.unexplained == 0
 
 
+def test_a_pass_whose_clock_was_ahead_did_not_run_on_the_day_that_it_believed_in(office: Office) -> None:
+    """Found by the simulated world (seed 421): days before, a clock had leapt to a day on which the machine was then
+    down; nothing was due yet, so the pass did nothing, and the message of that day was no fault of it."""
+    permit_id = office.title()
+    right = office.clock.instant
+    run(office, "2017-03-20", Post())
+    office.clock.instant = right
+    office.do("revoke_permit", "2017-03-01", permit_id=permit_id, ground="public-order", **REASONS)
+    office.do("notify_decision", "2017-03-02", permit_id=permit_id, mode="written", proof="signed")
+    (closes,) = {
+        date.fromisoformat(d["due_on"])
+        for d in office.engine.deadlines(permit_id)
+        if d["kind"] == "appeal_closes" and d["body"] == "administrative_tribunal"
+    }
+    assert closes - timedelta(days=5) <= date(2017, 3, 20) <= closes
+    daily(office, "2017-03-02", (closes - timedelta(days=8)).isoformat(), Post())
+    daily(office, (closes + timedelta(days=3)).isoformat(), (closes + timedelta(days=5)).isoformat(), Post())
+    report = account(office, "2017-03-02", (closes + timedelta(days=4)).isoformat())
+    assert {row["reason"] for row in report.rows if row["kind"] == "appeal_reminder"} == {"no_pass_ran"}
+    assert report.unexplained == 0
+
+
 def test_a_reminder_that_was_due_twice_is_judged_on_the_days_on_which_it_was_due(office: Office) -> None:
     """Found by the simulated world (seed 3): due on days on which the machine was down, not due while an appeal was
     pending, and due again for the other bodies on the evening on which that appeal was dismissed."""
