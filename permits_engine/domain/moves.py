@@ -288,6 +288,7 @@ TABLE: tuple[Move, ...] = (
         acts.close_permit,
         ("permit.closed",),
         title=NOT_CLOSED,
+        guards=(recorded_late.there_since,),
         to=("closed",),
     ),
     Move(

@@ -40,6 +40,17 @@ def answered_since(case: Case) -> None:
             raise refuse(case, f"{told}, and leaves nothing to ask for as of {on}", later)
 
 
+def there_since(case: Case) -> None:
+    """Nobody has left for good before they asked for a title here: the request would take its own stay away."""
+    if case.command.reason != "departed":
+        return
+    for request in case.situation.permit.requests:
+        if request.filed_on > case.on:
+            why = f"a request of {request.filed_on} is on record, so its holder had not departed by {case.on}"
+            later = ("permit.renewal_requested", request.filed_on)
+            raise refuse(case, f"{why}; give a day from then on, or correct the day of the request", later)
+
+
 def _granted(case: Case, term: Term) -> tuple[str, Later]:
     """In words how and when a term was granted, and the event that granted it."""
     decision = case.situation.permit.decision(term.version)

@@ -115,13 +115,16 @@ class Situation(Examination):
 
     @lazy
     def given_after_end(self) -> date | None:
-        """The day on which the last term was given back, or granted only then, when it was over already."""
+        """The day on which the last term was given back after its end, or granted after its window had closed."""
         term, back = self.term, self.given_back
         if term is None:
             return None
-        days = (term.granted_on,) if back is None else (term.granted_on, back[1])
-        late = [day for day in days if term.valid_until < day <= self.day]
-        return max(late) if late and self.ends(term) < max(late) else None
+        if back is not None and self.ends(term) < back[1] <= self.day:
+            return back[1]
+        if term.granted_on <= term.valid_until:
+            return None
+        closes = self._closes(term, self.day)
+        return term.granted_on if closes is not None and closes < term.granted_on else None
 
     @lazy
     def window_opens(self) -> date | None:
