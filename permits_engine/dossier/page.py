@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from permits_engine.domain.phrases import Phrase
 from permits_engine.dossier.gathering import Dossier
-from permits_engine.phrases.saying import FIRST_STRONG, POP, language_of, saying
+from permits_engine.phrases.saying import FIRST_STRONG, POP, calling, language_of, saying, titling
 
 _LOCALES = {"ar": "ar_MA", "en": "en_GB", "fr": "fr_MA"}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -28,7 +28,19 @@ _ENVELOPE = frozenset(
         *("warning", "departs_from", "message_id", "template", "response", "channel"),
     }
 )
-_CODED = ("events", "notices", "deadlines", "roles", "ranks", "states", "values", "because", "gates")
+_CODED = (
+    "events",
+    "notices",
+    "deadlines",
+    "roles",
+    "ranks",
+    "states",
+    "values",
+    "because",
+    "gates",
+    "categories",
+    "fields",
+)
 _LONGEST = 240
 _NOTHING: tuple[Any, ...] = (None, [], (), "")
 
@@ -41,14 +53,14 @@ def html(dossier: Dossier, language: str) -> str:
 
 @cache
 def _words(language: str) -> dict[str, Any]:
-    """The words of the page; the names of events and fields are those of a person's own page."""
+    """The words of the page; events and fields are called as on a person's own page, categories as in the account."""
     root = resources.files("permits_engine")
-    own, shared = (
-        yaml.safe_load((root / folder / "pages" / "words.yaml").read_text(encoding="utf-8"))[language]
-        for folder in ("dossier", "privacy")
+    own, shared, account = (
+        yaml.safe_load(root.joinpath(*folder, "pages", "words.yaml").read_text(encoding="utf-8"))[language]
+        for folder in (("dossier",), ("privacy",), ("audit", "report"))
     )
     words: dict[str, Any] = own
-    words["events"] = shared["events"]
+    words["events"], words["categories"] = shared["events"], account["categories"]
     words["fields"] = {**shared["fields"], **own["fields"]}
     return words
 
@@ -63,6 +75,7 @@ def _template(language: str) -> Template:
         lstrip_blocks=True,
     )
     locale, words = _LOCALES[language], _words(language)
+    say, call, title = saying(language), calling(language), titling(language)
 
     def said(value: Any) -> str:
         if value is None:
@@ -85,9 +98,7 @@ def _template(language: str) -> Template:
         for kind in _CODED:
             if code in words[kind]:
                 return str(words[kind][code])
-        return code
-
-    say = saying(language)
+        return call(code)
 
     def spoken(text: str) -> Markup:
         """What the rules say, in the language of the page; what is no phrase is marked as the English that it is."""
@@ -96,11 +107,27 @@ def _template(language: str) -> Template:
         parts = (Markup("</bdi>").join(each.split(POP)) for each in say(text).split(FIRST_STRONG))
         return Markup("<bdi>").join(parts)
 
-    def short(value: Any) -> str:
+    def ruled(value: Any) -> str:
+        """What a rule says: its codes by their names, the texts in it by their titles."""
+        if isinstance(value, dict):
+            return ", ".join(f"{coded(name)}: {ruled(each)}" for name, each in value.items())
+        if isinstance(value, list | tuple):
+            return ", ".join(map(ruled, value)) or "–"
         text = said(value)
+        return title(text) if text == value else text
+
+    def short(value: Any) -> str:
+        text = ruled(value)
         return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
-    env.filters |= {"said": said, "coded": coded, "short": short, "spoken": spoken, "told": _told}
+    env.filters |= {
+        "said": said,
+        "coded": coded,
+        "short": short,
+        "spoken": spoken,
+        "titled": title,
+        "told": _told,
+    }
     return env.get_template("dossier.html")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import cache
@@ -20,6 +21,10 @@ LANGUAGES = ("fr", "ar", "en")
 FIRST_STRONG, POP = "\u2068", "\u2069"
 """Around what may run in the other direction: a name, a code, the title of a text."""
 _FIRST_OF_MONTH = "1er"
+_ENGLISH = re.compile(r"\b(?:the|by|with|for|from|at|is|not)\b")
+_PERIOD = re.compile(r"P(?:\d+[YMWD])*(?:T\d+H)?(?: franc)?")
+_ENGLISH_MONTHS = tuple(Locale.parse("en").months["format"]["wide"].values())
+_MONTHS = re.compile(rf"\b(?:{'|'.join(_ENGLISH_MONTHS)})\b")
 
 
 def language_of(wanted: str) -> str:
@@ -39,6 +44,16 @@ def saying(language: str) -> Callable[[str], str]:
     return str if language_of(language) == "en" else _speech(language).say
 
 
+def calling(language: str) -> Callable[[str], str]:
+    """Says codes and periods of rules in a language, those that it has a name for."""
+    return str if language_of(language) == "en" else _speech(language).called
+
+
+def titling(language: str) -> Callable[[str], str]:
+    """Says the titles of texts as a language does, as far as its file knows them."""
+    return str if language_of(language) == "en" else _speech(language).title
+
+
 class _Speech:
     """One language and its file."""
 
@@ -46,7 +61,9 @@ class _Speech:
         self._phrases: dict[str, str] = file["phrases"]
         self._counts: dict[str, dict[str, str]] = file["counts"]
         self._names = names
+        self._texts = [(re.compile(pattern), instead) for pattern, instead in file["texts"]]
         self._locale = Locale.parse(file["locale"])
+        self._months: Mapping[int, str] = self._locale.months["format"]["wide"]
         self._comma, self._and, self._nothing = (str(file[name]) for name in ("comma", "and", "nothing"))
         self._isolates = file["direction"] == "rtl"
 
@@ -96,9 +113,27 @@ class _Speech:
         """What a code is called; one that nobody has named, and the title of a text, stand as they are."""
         if spec == "period" and code.startswith("P"):
             return self._period(Period.parse(code))
+        if spec == "texts":
+            return self._isolated(self.title(code))
         if spec == "language":
             return str(self._locale.languages.get(code, code))
         return self._names.get(spec, {}).get(code) or self._isolated(code)
+
+    def title(self, text: str) -> str:
+        """The title of a text as the rule book has it, in this language."""
+        said = text
+        for pattern, instead in self._texts:
+            said = pattern.sub(instead, said)
+        if _ENGLISH.search(said):  # known in part only: better whole than in two languages
+            return text
+        return _MONTHS.sub(lambda month: self._months[_ENGLISH_MONTHS.index(month[0]) + 1], said)
+
+    def called(self, code: str) -> str:
+        """A code of a rule, a fact, a document or a day off by its name, a period in words; others as they are."""
+        if _PERIOD.fullmatch(code):
+            length, _, counting = code.partition(" ")
+            return self._period(Count(Period.parse(length), counting or "calendar"))
+        return next((names[code] for names in self._names.values() if code in names), code)
 
     def _isolated(self, text: str) -> str:
         return f"{FIRST_STRONG}{text}{POP}" if self._isolates else text
@@ -109,13 +144,18 @@ def _speech(language: str) -> _Speech:
     file = catalogue(language)
     pages = _read("dossier", "pages", "words.yaml")[language]
     # What stands on other pages already has the same name here; a country's own facts are those of its paper.
+    own: dict[str, dict[str, str]] = file["names"]
     names = {
+        **own,
         "roles": pages["roles"],
         "ranks": pages["ranks"],
-        "facts": _read("jurisdictions", "ma", "attestation", f"{language}.yaml")["because"],
+        "facts": {
+            **_read("jurisdictions", "ma", "attestation", f"{language}.yaml")["because"],
+            **own["facts"],
+        },
         "documents": _read("jurisdictions", "ma", "notices", f"{language}.yaml")["words"]["documents"],
     }
-    return _Speech(file, {**names, **file["names"]})
+    return _Speech(file, names)
 
 
 def catalogue(language: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import pickle
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from permits_engine.domain.errors import InputError, error
 from permits_engine.domain.phrases import ENGLISH, Phrase, names, together
 from permits_engine.domain.policy import RANKS, Policy
 from permits_engine.dossier.page import _words
-from permits_engine.phrases.saying import FIRST_STRONG, POP, catalogue, kept, saying
+from permits_engine.phrases.saying import FIRST_STRONG, POP, calling, catalogue, kept, saying, titling
 from permits_engine.policy_files import compile_text, packaged
 
 OTHERS = ("fr", "ar")
@@ -55,11 +56,54 @@ def test_what_the_packaged_rules_name_has_a_name(language: str) -> None:
         for table, codes in codes_of(policy).items():
             missing = [code for code in codes if code not in known[table]]
             assert missing == [], table
-    say = saying(language)
     assert set(RANKS) <= set(_words(language)["ranks"])
-    for fact in POLICIES["MA"].parameters["removal.protected"][0].value:
-        said = say(Phrase("protection.skipped", facts=(fact,)))
-        assert said.rpartition(": ")[2].strip(FIRST_STRONG + POP) != fact
+    facts = set(POLICIES["MA"].parameters["facts.kinds"][0].value)
+    assert [fact for fact in facts if calling(language)(fact) == fact] == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_the_titles_of_the_packaged_texts_are_said_in_the_language(language: str) -> None:
+    """No English word is left in one, and in Arabic none at all but names."""
+    named = ("revocation.grounds", "removal.grounds", "facts.kinds")
+    texts = {str(value.source) for policy in POLICIES.values() for value in policy.by_id.values()}
+    for policy in POLICIES.values():
+        texts |= {
+            text for name in named for v in policy.parameters.get(name, ()) for text in v.value.values()
+        }
+    assert len(texts) > 150
+    left = re.compile(r"\b(?:of|and|the|as|in|for|first|to|with|on|by|no|not|item|law|circular)\b")
+    said = {text: titling(language)(text) for text in texts}
+    assert [text for text in said.values() if left.search(text)] == []
+    if language == "ar":
+        names = {"Ley", "RD", "LO", "CESEDA", "RAMED", "ANAPEC", "COMCEC", "telquel", "L", "R", "e"}
+        assert {word for text in said.values() for word in re.findall(r"[A-Za-z]+", text)} <= names
+
+
+@pytest.mark.parametrize(
+    ("title", "french", "arabic"),
+    [
+        ("loi 02-03, articles 12 and 16", "loi 02-03, articles 12 et 16", "القانون 02-03، المادتان 12 و16"),
+        (
+            "joint circular of 16 December 2013, card of one year",
+            "circulaire conjointe du 16 décembre 2013, carte d'un an",
+            "الدورية المشتركة بتاريخ 16 دجنبر 2013، بطاقة لمدة سنة",
+        ),
+        ("order of the Minister", "order of the Minister", "order of the Minister"),
+    ],
+)
+def test_a_title_known_in_part_only_stays_whole(title: str, french: str, arabic: str) -> None:
+    """Somebody's own rule book is not put into two languages at once; dates are written as the language does."""
+    assert [titling(language)(title) for language in ("fr", "ar", "en")] == [french, arabic, title]
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_codes_and_periods_of_rules_are_called_by_their_names(language: str) -> None:
+    """A document, a fact, a period; what nobody has named stays as it is."""
+    call = calling(language)
+    assert [call(code) for code in ("photos", "minor", "P60D franc", "local")] == {
+        "fr": ["photos d'identité", "minorité", "60 jours francs", "local"],
+        "ar": ["صور شخصية", "القصور", "60 يوما كاملا", "local"],
+    }[language]
 
 
 def codes_of(policy: Policy) -> dict[str, set[str]]:
@@ -115,9 +159,9 @@ def test_clear_days_are_days_that_count_whole(days: int, french: str, arabic: st
 
 def test_names_of_the_other_direction_are_set_apart() -> None:
     """In Arabic the title of a text is isolated, and so is an offset; in French nothing is."""
-    phrase = Phrase("source", source="loi 02-03, article 16", rank="law")
-    assert saying("ar")(phrase) == f"{FIRST_STRONG}loi 02-03, article 16{POP} (قانون)"
-    assert saying("fr")(phrase) == "loi 02-03, article 16 (loi)"
+    phrase = Phrase("source", source="Ley 29/1998", rank="law")
+    assert saying("ar")(phrase) == f"{FIRST_STRONG}Ley 29/1998{POP} (قانون)"
+    assert saying("fr")(phrase) == "Ley 29/1998 (loi)"
     at = Phrase("notified.at", at=datetime(2020, 1, 6, 10, tzinfo=UTC))
     assert saying("ar")(at) == f"بلغ في 6 يناير 2020، 10:00 ({FIRST_STRONG}+00:00{POP})"
 
