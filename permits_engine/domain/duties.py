@@ -143,13 +143,34 @@ def _title(s: Situation, rules: Rules) -> Draft | None:
     if s.automatic:
         return _automatic(s, rules)
     closes = s.window_closes
-    if closes is None or s.day <= closes or s.title_status != "expired":
-        return None
-    if s.renewal_request is not None or s.proceedings or _settled(s, closes):
+    if closes is None or not _lapsed(s) or _settled(s, closes):
         return None
     rules = _afresh(rules)
     rules.find("renewal.closes", term.valid_until, s.renewal_scope)
     return _draft(rules, e.Lapsed, closes + ONE_DAY, term_number=term.number)
+
+
+def _lapsed(s: Situation) -> bool:
+    """Whether the time to ask for a renewal of the last title has passed and nobody asked."""
+    return s.title_status == "expired" and s.renewal_request is None and not s.proceedings
+
+
+def lapses_standing(permit: Permit, rules: Rules) -> list[tuple[date, int]]:
+    """The recorded lapses (day, number of the term) that hold as the file is known now.
+
+    A request recorded late, a corrected day or an earlier end of the title makes what a pass recorded void.
+    """
+    found = []
+    for on, number, _ in permit.lapses:
+        s = Situation(permit, on, rules)
+        if s.term is not None and s.term.number == number and _lapsed(s) and not s.automatic:
+            found.append((on, number))
+    return found
+
+
+def losses_standing(permit: Permit, rules: Rules) -> list[date]:
+    """The recorded losses by absence that hold as the file is known now: no return in time has been recorded since."""
+    return [on for on in permit.losses if Situation(permit, on, rules).lost_on == on]
 
 
 def _settled(s: Situation, closes: date) -> bool:

@@ -18,7 +18,7 @@ from permits_engine.domain.situation import Situation
 from permits_engine.policy_files import compile_text, digest_of
 from permits_engine.replay.alternative import Alternative, Letter, Life, unrecorded
 from permits_engine.replay.inputs import Numbered, of_clock
-from permits_engine.replay.outside import facts_of
+from permits_engine.replay.outside import Fact, Held, facts_of
 from permits_engine.replay.running import Hands, Run
 from permits_engine.replay.sources import File, Part, Source
 
@@ -94,10 +94,10 @@ def compare(file: File, policy: Policy, own: Policy, source: Source, until: date
     told.files += 1
     file = completed(file, source.policy, until)
     facts, held = facts_of(file.history, file.recorded)
-    life = Alternative(file.permit_id, policy, source.policy, source.known, held).live(facts, until)
+    life = _otherwise(file, policy, source, facts, held, until)
     before = life.undetermined[0] if life.undetermined is not None else None
     lived = _recorded(file, own)
-    again = Alternative(file.permit_id, own, source.policy, source.known, held).live(facts, until)
+    again = _otherwise(file, own, source, facts, held, until)
     if again.undetermined is None and _outline(again, until) == _outline(lived, until):
         # Like with like: what daily passes would have sent, under either policy.
         lived.letters = again.letters
@@ -146,19 +146,34 @@ def _outline(life: Life, until: date) -> list[tuple[str, date, date | None]]:
     )
 
 
-def _still_lost(permit: Permit, event: e.LostByAbsence, own: Policy) -> bool:
-    """Whether the absence, as its days were put right since, did end the title."""
-    day = event.effective_on
-    return Situation(permit, day, own.at(date.max)).lost_on == day
+def _standing(events: list[e.Event], permit: Permit | None, policy: Policy) -> list[e.Event]:
+    """What happened, without lapses and losses that something recorded later has made void."""
+    if permit is None or not (permit.lapses or permit.losses):
+        return events
+    rules = policy.at(date.max)
+    lapses, losses = duties.lapses_standing(permit, rules), duties.losses_standing(permit, rules)
+    return [
+        x
+        for x in events
+        if (not isinstance(x, e.Lapsed) or (x.effective_on, x.term_number) in lapses)
+        and (not isinstance(x, e.LostByAbsence) or x.effective_on in losses)
+    ]
+
+
+def _otherwise(
+    file: File, policy: Policy, source: Source, facts: list[Fact], held: Held, until: date
+) -> Life:
+    """The file as it would have been."""
+    other = Alternative(file.permit_id, policy, source.policy, source.known, held)
+    life = other.live(facts, until)
+    life.events = _standing(life.events, other.permit, policy)
+    return life
 
 
 def _recorded(file: File, own: Policy) -> Life:
-    """The file as it was, without a loss that a correction has made void."""
+    """The file as it was."""
     events = [event for _, event in corrected(file.history)]
-    if any(isinstance(event, e.Corrected) for event in events):
-        permit = fold(file.permit_id, file.history)
-        assert permit is not None
-        events = [x for x in events if not isinstance(x, e.LostByAbsence) or _still_lost(permit, x, own)]
+    events = _standing(events, fold(file.permit_id, file.history), own)
     letters = [Letter(x.effective_on, x.kind, x.office) for x in file.notices if x.to == notice.HOLDER]
     return Life(events=events, letters=letters)
 

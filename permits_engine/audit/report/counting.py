@@ -14,6 +14,7 @@ from permits_engine.audit.report.tallies import Account, Delays, count
 from permits_engine.audit.signing import origin_of
 from permits_engine.domain import events as e
 from permits_engine.domain.departure import kind_of
+from permits_engine.domain.duties import lapses_standing
 from permits_engine.domain.parts import Appeal, Decision, Request, Term
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy, count_of
@@ -302,7 +303,7 @@ def _reminded(account: Account, within: _Within, s: Situation, reminders: list[R
             account.terms[name] = account.terms.get(name, 0) + 1
             if before:
                 count(account.reminders, max(before, key=lambda r: r.on).tier, "answered")
-    for on, number, _ in s.permit.lapses:
+    for on, number in lapses_standing(s.permit, s.rules):
         if within(on):
             lapsed = next((t for t in s.permit.terms if t.number == number), None)
             count(account.lapses, f"{on:%Y}", _why(lapsed, reminders))
@@ -333,7 +334,7 @@ def _why(term: Term | None, reminders: list[Reminder]) -> str:
 
 
 def _endings(account: Account, within: _Within, permit: Permit, s: Situation) -> None:
-    for on, *_ in permit.lapses:
+    for on, _ in lapses_standing(permit, s.rules):
         if within(on):
             count(account.endings, f"{on:%Y}", "lapsed")
     if s.lost_on is not None and within(s.lost_on):

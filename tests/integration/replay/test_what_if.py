@@ -71,6 +71,23 @@ def test_under_its_own_policy_nothing_differs(office: Office) -> None:
     assert office.engine.what_if(MA, until=date(2018, 5, 10)).differ == 0
 
 
+def test_what_a_late_record_has_made_void_is_counted_on_neither_side(office: Office) -> None:
+    """A lapse behind a request that was made in time, a loss behind a return in time; nothing differs either."""
+    asked, away = office.title(), office.title(office.holder(family_name="Away"))
+    office.do("record_exit", "2017-05-02", permit_id=away)
+    office.run_scheduler("2018-02-17")
+    rows = summary(office.engine.what_if(MA, until=date(2018, 2, 17)))["figures"]
+    assert [(rows[name]["history"], rows[name]["other"]) for name in ("lapses", "losses")] == [(1, 1), (1, 1)]
+    office.at("2018-02-20")
+    office.do("request_renewal", "2018-01-22", permit_id=asked)
+    office.do("record_return", "2017-09-04", permit_id=away)
+    told = office.engine.what_if(MA, until=date(2018, 2, 20))
+    rows = summary(told)["figures"]
+    assert (rows["lapses"]["history"], rows["lapses"]["other"]) == (1, 1)  # of the one who came back
+    assert "losses" not in rows or rows["losses"]["history"] == rows["losses"]["other"] == 0
+    assert told.differ == 0
+
+
 def test_what_comes_after_the_last_day_does_not_count(office: Office) -> None:
     """On neither side: until the day before, there was no renewal."""
     renewed(office)

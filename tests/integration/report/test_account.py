@@ -142,6 +142,23 @@ def test_a_lapse_says_whether_the_holder_was_reminded(office: Office) -> None:
     assert account.endings == {"2018": {"lapsed": 3}}
 
 
+def test_a_lapse_that_a_request_recorded_late_has_made_void_is_not_counted(office: Office) -> None:
+    """The pass had recorded it; whoever had asked in time did not let the title lapse, and a loss is no other case."""
+    asked, away = office.title(), office.title(office.holder(family_name="Away"))
+    office.do("record_exit", "2017-05-02", permit_id=away)
+    office.run_scheduler("2018-02-17")
+    before = office.engine.account()
+    assert before.endings == {"2017": {"lost_by_absence": 1}, "2018": {"lapsed": 1}}
+    assert sum(before.lapses["2018"].values()) == 1
+    office.at("2018-02-20")
+    office.do("request_renewal", "2018-01-22", permit_id=asked)
+    office.do("record_return", "2017-09-04", permit_id=away)
+    office.run_scheduler("2018-02-21")
+    account = office.engine.account()
+    assert account.endings == {"2018": {"lapsed": 1}}  # of the one who came back and then asked for nothing
+    assert sum(account.lapses["2018"].values()) == 1
+
+
 @pytest.mark.parametrize(("name", "kind"), [("revoke_permit", "revoked"), ("close_permit", "closed")])
 def test_titles_end_in_other_ways(office: Office, name: str, kind: str) -> None:
     """Revoked, closed: each in its year."""
