@@ -119,8 +119,8 @@ class Situation(Examination):
         term, back = self.term, self.given_back
         if term is None:
             return None
-        if back is not None and self.ends(term) < back[1] <= self.day:
-            return back[1]
+        if back is not None and max(self.ends(term), term.granted_on - ONE_DAY) < back[1] <= self.day:
+            return back[1]  # an annulment before the grant gave back the title before this term
         if term.granted_on <= term.valid_until:
             return None
         closes = self._closes(term, self.day)

@@ -167,8 +167,10 @@ class Peer:
         return next((t for t in reversed(self.terms) if t.on <= day), None)
 
     def closes(self, term: Term) -> date:
-        """The last day to ask for renewal: 15 days after the term, or after it was granted or given back later."""
-        return max(term.end, term.on, term.given_back or term.end) + GRACE
+        """The last day to ask for renewal: 15 days after the term, or from when it was given (back) after that."""
+        closes = term.end + GRACE
+        given = term.on if term.on > closes else term.end
+        return max(given, term.given_back or term.end) + GRACE
 
     def revoked(self, day: date) -> Decision | None:
         """The revocation that stands on a day."""

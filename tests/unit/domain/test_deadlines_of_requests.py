@@ -172,6 +172,23 @@ def test_the_window_of_a_term_that_was_over_when_granted_says_from_when_it_is_co
     assert "the term was granted on 2 May 2016; décret 2-09-607" in clock["explanation"]
 
 
+def test_an_earlier_title_that_was_given_back_does_not_count_for_the_term_granted_after_it() -> None:
+    """Whoever got the first title back, and the second only when it was over, has the days of the second."""
+    why = {"reasons_in_fact": "x", "reasons_in_law": "y"}
+    state = a_life(
+        ("2014-04-01", "issue_permit", {}),
+        ("2015-03-02", "request_renewal", {"missing": ()}),
+        ("2015-04-07", "revoke_permit", {"ground": "judicial-ban", **why}),
+        ("2015-04-08", "lodge_appeal", {"body": "gracious"}),
+        ("2016-04-11", "decide_appeal", {"outcome": "upheld", "reasons": "no ban"}),
+        ("2016-05-02", "renew_permit", {}),
+        filed="2014-03-03",
+    )
+    clock = next(c for c in explained(state.now) if c["kind"] == "renewal_window_closes")
+    assert clock["due_on"] == "2016-05-17"
+    assert "the term was granted on 2 May 2016" in clock["explanation"]
+
+
 def test_the_bodies_of_one_day_stand_in_the_order_of_their_names() -> None:
     """Earliest first, then by kind, then by body."""
     refused = {"reasons_in_fact": "x", "reasons_in_law": "y"}
