@@ -21,8 +21,8 @@ from permits_engine.domain.policy import Rules
 from permits_engine.exporting import Takeaway
 from permits_engine.outcomes import Outcome, valid_actor
 from permits_engine.person import Person
+from permits_engine.phrases.saying import saying
 from permits_engine.projections.queries import Page, Wanted
-from permits_engine.registration import DEFAULT_JURISDICTION
 from permits_engine.scheduler import messages
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.store import codec, history
@@ -77,9 +77,7 @@ class Reader(Takeaway):
             return differing.diff(self._executor, unit, permit_id, first, second, as_of=as_of, opened=opened)
 
         numbers = {"file_number", "card_number"}
-        return self._opened(
-            permit_id, read, lambda x: not numbers.isdisjoint(y["field"] for y in x["fields"])
-        )
+        return self._opened(permit_id, read, lambda x: any(y["field"] in numbers for y in x["fields"]))
 
     def deadlines(self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None) -> Rows:
         """Every legal clock of the permit that runs on a day, with its working in words."""
@@ -127,11 +125,12 @@ class Reader(Takeaway):
 
         return self._opened(permit_id, read, lambda events: any(map(_shows, events)))
 
-    def explain(self, permit_id: str, version: int | None = None) -> dict[str, Any]:
+    def explain(self, permit_id: str, version: int | None = None, *, language: str = "en") -> dict[str, Any]:
         """Why an event was allowed, with its reasons for a reader who may see them."""
+        say = saying(language)
 
         def read(unit: Unit, opened: bool) -> dict[str, Any]:
-            return explaining.explain(self._executor, unit, permit_id, version, opened=opened)
+            return explaining.explain(self._executor, unit, permit_id, version, say, opened=opened)
 
         return self._opened(permit_id, read, _shows)
 
@@ -274,7 +273,7 @@ class Reader(Takeaway):
     # --- who may ---
 
     def _rules(self, unit: Unit, jurisdiction: str | None = None) -> tuple[Rules, date]:
-        code = jurisdiction or (self.actor.prefecture or DEFAULT_JURISDICTION)[:2]
+        code = jurisdiction or (self.actor.prefecture or registration.DEFAULT_JURISDICTION)[:2]
         policy = self._engine.adopted.current(unit, code)
         today = self._executor.today(policy)
         return policy.at(today), today

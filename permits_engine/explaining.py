@@ -46,9 +46,9 @@ def explain(
     unit: Unit,
     permit_id: str,
     version: int | None,
+    say: Say = str,
     *,
     opened: bool = False,
-    say: Say = str,
 ) -> dict[str, Any]:
     """Why an event was allowed, under the policy text that it pins, also where that has been replaced since.
 

@@ -11,6 +11,7 @@ from permits_engine.adopted import Adopted
 from permits_engine.domain.competence import roles_for
 from permits_engine.domain.errors import invalid
 from permits_engine.execution import Executor
+from permits_engine.phrases.saying import saying
 from permits_engine.projections import queries
 from permits_engine.scheduler import health, messages
 from permits_engine.scheduler.coverage import Coverage, Report
@@ -76,13 +77,15 @@ class Questions:
         with self.database.read() as unit:
             return reading.history_of(self.executor, unit, permit_id, as_of=as_of, known_at=known_at)
 
-    def explain(self, permit_id: str, version: int | None = None) -> dict[str, Any]:
+    def explain(self, permit_id: str, version: int | None = None, *, language: str = "en") -> dict[str, Any]:
         """Why an event was allowed: who did it, and each rule as it then stood (default: the last one).
 
-        Reasons in words are shown through ``as_``.
+        ``language`` (fr, ar, en) is that of what the rules say: the working of deadlines, the gates of quality, what a
+        decision departs from. Reasons in words are shown through ``as_``.
         """
+        say = saying(language)
         with self.database.read() as unit:
-            return explaining.explain(self.executor, unit, permit_id, version)
+            return explaining.explain(self.executor, unit, permit_id, version, say)
 
     def find(
         self,

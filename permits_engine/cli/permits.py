@@ -100,6 +100,9 @@ def explain(
         int | None,
         typer.Option("--version", metavar="N", min=1, help="Which event of the history [the last]."),
     ] = None,
+    language: Annotated[
+        str, typer.Option("--language", metavar="L", help="Of how it was counted and judged: fr, ar or en.")
+    ] = "en",
     purpose: Purpose = None,
     json: Json = False,
 ) -> None:
@@ -108,10 +111,13 @@ def explain(
     Who did it, by which rules as they then stood, and how each clock was counted.
     """
     from permits_engine.cli import views
+    from permits_engine.phrases.saying import language_of
 
-    wanted = id_of(permit_id)
+    wanted, used = id_of(permit_id), language_of(language)
     with open_engine() as engine:
-        told = operator_now().ask(engine, lambda reader: reader.explain(wanted, version), purpose)
+        told = operator_now().ask(
+            engine, lambda reader: reader.explain(wanted, version, language=used), purpose
+        )
     if not output.result(told, machine=json):
         views.explanation(told)
 
@@ -250,7 +256,9 @@ def add_to(app: typer.Typer) -> None:
         ),
     )(show)
     app.command("history", epilog=examples("permits history ID --json"))(history)
-    app.command("explain", epilog=examples("permits explain ID --version 4"))(explain)
+    app.command(
+        "explain", epilog=examples("permits explain ID --version 4", "permits explain ID --language fr")
+    )(explain)
     app.command(
         "list",
         epilog=examples("permits list --status active --prefecture MA-RAB --expiring-before 2018-03-01"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from permits_engine.cli.output import cell, out, pairs, table
+from permits_engine.phrases.saying import undirected
 
 _BECAUSE = {
     "title": "a title is in force",
@@ -111,7 +112,12 @@ def deadlines(found: Iterable[Mapping[str, Any]]) -> None:
         state = "" if each.get("status", "running") == "running" else f", {each['status']}"
         out(f"  {end}  {each['kind']}{body}{state}")
         if each.get("explanation"):
-            out(f"              {cell(each['explanation'])}")
+            out(f"              {_said(each['explanation'])}")
+
+
+def _said(text: str) -> str:
+    """What the rules say; a terminal sets no names apart."""
+    return cell(undirected(text))
 
 
 def rights(rows: Iterable[Mapping[str, Any]]) -> None:
@@ -193,9 +199,9 @@ def explanation(told: Mapping[str, Any]) -> None:
         out("Quality")
     for gate in told.get("quality", ()):
         if gate["status"] != "not_applicable":
-            out(f"  {gate['status']:<6}  {gate['gate']}: {cell(gate['because'])}")
+            out(f"  {gate['status']:<6}  {gate['gate']}: {_said(gate['because'])}")
     if told.get("warning"):
-        out(f"Warning: {told['warning']}")
+        out(f"Warning: {_said(told['warning'])}")
 
 
 def _on_which_file(told: Mapping[str, Any]) -> None:

@@ -91,7 +91,7 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
         view = reading.permit(executor, unit, permit_id, as_of=None, known_at=None, opened=opened)
         events = reading.history_of(executor, unit, permit_id, opened=opened)
         decisions = [
-            explain(executor, unit, permit_id, event["version"], opened=opened, say=kept)
+            explain(executor, unit, permit_id, event["version"], kept, opened=opened)
             for event in events
             if event["name"] in DECISIONS
         ]

@@ -23,7 +23,10 @@ FIRST_STRONG, POP = "\u2068", "\u2069"
 _FIRST_OF_MONTH = "1er"
 _ENGLISH = re.compile(r"\b(?:the|by|with|for|from|at|is|not)\b")
 _PERIOD = re.compile(r"P(?:\d+[YMWD])*(?:T\d+H)?(?: franc)?")
-_ENGLISH_MONTHS = tuple(Locale.parse("en").months["format"]["wide"].values())
+_ENGLISH_MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
 _MONTHS = re.compile(rf"\b(?:{'|'.join(_ENGLISH_MONTHS)})\b")
 
 
@@ -37,6 +40,11 @@ def language_of(wanted: str) -> str:
 def kept(text: str) -> str:
     """A phrase as it is, for whoever says it later."""
     return text
+
+
+def undirected(text: str) -> str:
+    """A text without the marks that set its names apart, for where they cannot be shown."""
+    return text.replace(FIRST_STRONG, "").replace(POP, "")
 
 
 def saying(language: str) -> Callable[[str], str]:

@@ -117,6 +117,20 @@ def test_an_event_is_explained_by_its_rules(cli: Cli) -> None:
     )
 
 
+def test_the_rules_are_heard_in_french_and_arabic(sqlite_cli: Cli) -> None:
+    """explain --language: words of that language, no mark of direction on a terminal; another one is refused."""
+    permit_id = sqlite_cli.title()
+    assert (
+        "la période n° 1 court du 1er février 2017"
+        in sqlite_cli.ok("explain", permit_id, "--language", "fr").out
+    )
+    arabic = sqlite_cli.ok("explain", permit_id, "--language", "ar").out
+    assert "تسري المدة رقم 1 من 1 فبراير 2017" in arabic
+    assert "u2068" not in arabic.encode("unicode_escape").decode()
+    done = sqlite_cli("explain", permit_id, "--language", "es", "--json")
+    assert (done.code, done.error["code"]) == (2, "input.invalid")
+
+
 def test_people_read_a_permit_its_history_and_its_reasons(cli: Cli) -> None:
     """Without --json: sentences and columns, each deadline with its working."""
     permit_id = cli.title()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from permits_engine import Actor
 from permits_engine.domain.gates import GATES
 from permits_engine.policy_files import packaged
 from tests.integration.engine.conftest import COUNTER, DECIDER, Office
@@ -182,3 +183,31 @@ def test_a_delegation_that_the_rules_ask_for_is_named(office: Office) -> None:
         "delegation 12/2016 (decision of the wali of Rabat, article 2)",
     )
     assert told["acting_as"]["delegation"] == gate["because"]
+
+
+@pytest.mark.parametrize(
+    ("language", "working", "gate"),
+    [
+        ("en", "term 1 runs from 1 February 2017 to 31 January 2018, inclusive", "decided by decider-1"),
+        (
+            "fr",
+            "la période n° 1 court du 1er février 2017 au 31 janvier 2018 inclus",
+            "décidée par decider-1",
+        ),
+        ("ar", "تسري المدة رقم 1 من 1 فبراير 2017 إلى غاية 31 يناير 2018", "اتخذه \u2068decider-1\u2069"),
+    ],
+)
+def test_what_the_rules_say_is_told_in_the_language_asked_for(
+    office: Office, language: str, working: str, gate: str
+) -> None:
+    """How clocks were counted and how gates were passed; codes and the decision itself stay what they are."""
+    permit_id = office.title()
+    version = len(office.engine.history(permit_id))
+    told = office.engine.explain(permit_id, version, language=language)
+    clock = next(each for each in told["deadlines"] if each["kind"] == "title_expiry")
+    assert clock["explanation"].startswith(working)
+    assert type(clock["explanation"]) is str
+    assert next(x["because"] for x in told["quality"] if x["gate"] == "human_decision") == gate
+    same = office.engine.as_(Actor("auditor-1", "auditor")).explain(permit_id, version, language=language)
+    assert same["deadlines"] == told["deadlines"]
+    assert same["basis"] == office.engine.explain(permit_id, version)["basis"]
