@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, text
 
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.permit import fold
@@ -19,7 +19,7 @@ from permits_engine.projections.rows import row_of
 from permits_engine.projections.upserts import insert_new
 from permits_engine.store import codec, history, search
 from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.schema import events, notices, parked, permits
+from permits_engine.store.schema import FILES, events, notices, parked, permits
 from permits_engine.store.sql import among
 
 BATCH = 200
@@ -27,7 +27,7 @@ MODELS = ("permits", "notices", "search")
 
 _NEXT_PERMITS = Statement(
     select(events.c.stream)
-    .where(events.c.version == 1, events.c.name.like("permit.%"), events.c.stream > bindparam("after"))
+    .where(text(FILES), events.c.stream > bindparam("after"))
     .order_by(events.c.stream)
     .limit(bindparam("size"))
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import ClauseElement, bindparam, tuple_, update
 
 from permits_engine.projections.upserts import insert_new, replace
 from permits_engine.store.database import Statement, Unit
@@ -23,12 +23,39 @@ _MOVED = (
     "next_attempt_at",
 )
 _PERMIT = [column.name for column in permits.columns]
+_SOUGHT = sorted({column.name for index in permits.indexes for column in index.columns})
+"""The columns by which rows are looked for, besides their key."""
+
+
+def _moved(names: list[str]) -> ClauseElement:
+    """The row at the version ``seen``, which is the file's gate, is given other values."""
+    return (
+        update(permits)
+        .where(permits.c.permit_id == bindparam("of"), permits.c.version == bindparam("seen"))
+        .values({name: bindparam(name) for name in names})
+    )
+
+
+def _changed(names: list[str]) -> Statement:
+    """Values that are others than before, in a row that has passed its gate."""
+    columns = [permits.c[name] for name in names]
+    new: list[Any] = [bindparam(name) for name in names]
+    return Statement(
+        update(permits)
+        .where(permits.c.permit_id == bindparam("of"), tuple_(*columns).is_distinct_from(tuple_(*new)))
+        .values(dict(zip(names, new, strict=True)))
+    )
+
+
 _INSERT_PERMIT = insert_new(permits)
 _UPDATE_PERMIT = Statement(
-    update(permits)
-    .where(permits.c.permit_id == bindparam("of"), permits.c.version == bindparam("seen"))
-    .values({name: bindparam(name) for name in _PERMIT if name != "permit_id"})
+    {
+        "sqlite": _moved([name for name in _PERMIT if name not in {"permit_id", *_SOUGHT}]),
+        "postgresql": _moved([name for name in _PERMIT if name != "permit_id"]),
+    }
 )
+# SQLite writes every index anew of which a column is set, whether its value changes or not; PostgreSQL looks.
+_UPDATE_SOUGHT = [_changed(["next_due"]), _changed([name for name in _SOUGHT if name != "next_due"])]
 _REPLACE_PERMIT = replace(permits)
 INSERT_NOTICE = insert_new(notices)
 """Adds the row of a new notice; touches nothing where it is known already."""
@@ -48,7 +75,11 @@ def insert_rows(unit: Unit, rows: list[dict[str, Any]]) -> int:
 
 def update_rows(unit: Unit, rows: list[dict[str, Any]]) -> int:
     """Replace rows of permits (``of``) at the versions ``seen``; how many nobody else was first to change."""
-    return unit.each(_UPDATE_PERMIT, rows)
+    done = unit.each(_UPDATE_PERMIT, rows)
+    if unit.dialect == "sqlite" and rows:
+        for statement in _UPDATE_SOUGHT:
+            unit.each(statement, rows)
+    return done
 
 
 def replace_rows(unit: Unit, rows: list[dict[str, Any]]) -> None:

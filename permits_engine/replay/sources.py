@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
+from sqlalchemy import bindparam, func, select, text
 
 from permits_engine.adopted import Adopted
 from permits_engine.domain import events as e
@@ -22,17 +23,19 @@ from permits_engine.person import facts_known
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.history import StoredRecord
+from permits_engine.store.schema import FILES, events
 
-FILES = 500
+PART = 500
 """Permits in one part of a live store."""
 
+_begun = (text(FILES), events.c.position <= bindparam("until"))
 _CEILINGS = Statement(
-    """SELECT stream FROM events WHERE version = 1 AND name LIKE 'permit.%' AND position <= :until
-    AND stream > :after ORDER BY stream LIMIT :size"""
+    select(events.c.stream)
+    .where(*_begun, events.c.stream > bindparam("after"))
+    .order_by(events.c.stream)
+    .limit(bindparam("size"))
 )
-_COUNT = Statement(
-    """SELECT count(*) FROM events WHERE version = 1 AND name LIKE 'permit.%' AND position <= :until"""
-)
+_COUNT = Statement(select(func.count()).select_from(events).where(*_begun))
 _RANGE = Statement(
     """SELECT position, stream, version, name, recorded_at, payload FROM events
     WHERE stream > :after AND stream <= :last AND name LIKE 'permit.%' AND position <= :until
@@ -135,7 +138,7 @@ class StoreSource:
     def parts(self, after: str = "") -> Iterator[Part]:
         """Neighbouring ids, some hundreds at a time."""
         while True:
-            bounds = {"after": after, "size": FILES, "until": self.place.until}
+            bounds = {"after": after, "size": PART, "until": self.place.until}
             with self.database.read() as unit:
                 ids = [row[0] for row in unit.all(_CEILINGS, bounds)]
             if not ids:

@@ -66,7 +66,13 @@ events = Table(
     _bytes("payload"),
     PrimaryKeyConstraint("stream", "version"),
 )
-Index("events_position", events.c.position, unique=True, postgresql_where=events.c.position.is_not(None))
+Index(
+    "events_position", events.c.position, unique=True, postgresql_where=events.c.position.is_not(None)
+).ddl_if(dialect="postgresql")
+
+# Where a file begins: what walks through all files needs no other event to find them.
+FILES = "version = 1 AND name >= 'permit.' AND name < 'permit/'"
+Index("events_files", events.c.stream, sqlite_where=text(FILES), postgresql_where=text(FILES))
 
 # What people asked about their own data: few, and looked for across the whole history.
 PEOPLE_ASKED = (

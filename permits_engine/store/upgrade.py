@@ -13,7 +13,7 @@ from permits_engine.domain.errors import PermitsError, error
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.failures import not_initialised, refusal
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every revision of the schema, oldest first; the last is the one that this program works with."""
 
 REBUILT: dict[str, str] = {"0003": "search", "0004": "notices"}

@@ -78,7 +78,7 @@ def test_a_sample_is_drawn_by_its_seed_alone(office: Office, monkeypatch: pytest
         office.title()
     drawn = office.engine.controlled(sample=4, seed=2017)
     assert (drawn.decisions, len(drawn.rows)) == (9, 4)
-    monkeypatch.setattr(sources, "FILES", 2)
+    monkeypatch.setattr(sources, "PART", 2)
     assert office.engine.controlled(sample=4, seed=2017, workers=2).rows == drawn.rows
     others = [office.engine.controlled(sample=4, seed=seed).rows for seed in range(5)]
     assert any(rows != drawn.rows for rows in others)

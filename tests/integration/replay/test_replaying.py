@@ -108,7 +108,7 @@ def test_several_processes_give_the_answer_of_one(
     ids = sorted(office.title() for _ in range(7))
     for permit_id in ids[::3]:
         altered(permit_id, 4, '"term":"P1Y"', '"term":"P9Y"')
-    monkeypatch.setattr(sources, "FILES", 2)
+    monkeypatch.setattr(sources, "PART", 2)
     one = office.engine.replay()
     assert [each.permit_id for each in one.differences] == ids[::3]
     assert office.engine.replay(workers=2) == one
@@ -120,7 +120,7 @@ def test_a_cluster_gives_the_answer_of_one_process(office: Office, monkeypatch: 
 
     for _ in range(5):
         office.title()
-    monkeypatch.setattr(sources, "FILES", 2)
+    monkeypatch.setattr(sources, "PART", 2)
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as cluster:
@@ -146,7 +146,7 @@ def test_a_run_that_was_stopped_goes_on(
     """With a file of progress the parts that are done are not done again, and the answer is that of one run."""
     for _ in range(5):
         office.title()
-    monkeypatch.setattr(sources, "FILES", 2)
+    monkeypatch.setattr(sources, "PART", 2)
     whole = office.engine.replay()
     state, seen = tmp_path / "progress", list[tuple[int, int]]()
 

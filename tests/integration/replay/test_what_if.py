@@ -163,7 +163,7 @@ def test_several_processes_count_as_one_does(office: Office, monkeypatch: pytest
     """The same figures with the same permits behind them, in the same order."""
     for _ in range(3):
         renewed(office)
-    monkeypatch.setattr(sources, "FILES", 2)
+    monkeypatch.setattr(sources, "PART", 2)
     given: dict[str, Any] = {"until": date(2018, 5, 10)}
     one = office.engine.what_if(THREE_YEARS, **given)
     assert figures(one)["renewals"] == (3, 0)
