@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from permits_engine.cli.output import cell, out, pairs, table
-from permits_engine.phrases.saying import undirected
 
 _BECAUSE = {
     "title": "a title is in force",
@@ -117,6 +116,8 @@ def deadlines(found: Iterable[Mapping[str, Any]]) -> None:
 
 def _said(text: str) -> str:
     """What the rules say; a terminal sets no names apart."""
+    from permits_engine.phrases.saying import undirected
+
     return cell(undirected(text))
 
 
