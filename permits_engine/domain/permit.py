@@ -72,7 +72,12 @@ def _asked(p: Permit, version: int, x: e.DocumentsRequested) -> None:
 
 
 def _supplied(p: Permit, version: int, x: e.DocumentsSupplied) -> None:
-    p.requests[-1].supplies.append(Supply(x.effective_on, frozenset(x.documents)))
+    request = p.requests[-1]
+    if (
+        len(p.requests) > 1 and x.effective_on < request.filed_on
+    ):  # recorded late, for the request of that day
+        request = next((r for r in reversed(p.requests) if r.filed_on <= x.effective_on), request)
+    request.supplies.append(Supply(x.effective_on, frozenset(x.documents)))
 
 
 def _returned(p: Permit, version: int, x: e.ApplicationReturned) -> None:
