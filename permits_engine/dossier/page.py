@@ -16,7 +16,15 @@ from markupsafe import Markup
 
 from permits_engine.domain.phrases import Phrase
 from permits_engine.dossier.gathering import Dossier
-from permits_engine.phrases.saying import FIRST_STRONG, POP, calling, language_of, saying, titling
+from permits_engine.phrases.saying import (
+    FIRST_STRONG,
+    LEFT_TO_RIGHT,
+    POP,
+    calling,
+    language_of,
+    saying,
+    titling,
+)
 
 _LOCALES = {"ar": "ar_MA", "en": "en_GB", "fr": "fr_MA"}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -41,6 +49,12 @@ _CODED = (
     "categories",
     "fields",
 )
+_MARKS = {
+    LEFT_TO_RIGHT: Markup('<bdi dir="ltr">'),
+    FIRST_STRONG: Markup("<bdi>"),
+    POP: Markup("</bdi>"),
+}
+"""What sets a name apart in a text, as elements."""
 _LONGEST = 240
 _NOTHING: tuple[Any, ...] = (None, [], (), "")
 
@@ -77,16 +91,20 @@ def _template(language: str) -> Template:
     locale, words = _LOCALES[language], _words(language)
     say, call, title = saying(language), calling(language), titling(language)
 
+    def ordinal(written: str) -> str:
+        # The first of a month is an ordinal in French, which the locale data leaves out.
+        return f"1er{written[1:]}" if language == "fr" and written.startswith("1 ") else written
+
     def said(value: Any) -> str:
         if value is None:
             return "–"
         if isinstance(value, bool):
             return str(words["yes"] if value else words["no"])
         if isinstance(value, str) and _DAY.fullmatch(value):
-            return str(format_date(date.fromisoformat(value), "long", locale=locale))
+            return ordinal(str(format_date(date.fromisoformat(value), "long", locale=locale)))
         if isinstance(value, str) and _MOMENT.fullmatch(value):
             moment = datetime.fromisoformat(value)
-            return f"{format_datetime(moment, 'd MMMM y, HH:mm:ss', locale=locale)} UTC"
+            return ordinal(f"{format_datetime(moment, 'd MMMM y, HH:mm:ss', locale=locale)} UTC")
         if isinstance(value, list | tuple):
             return ", ".join(map(said, value)) or "–"
         if isinstance(value, dict):
@@ -104,8 +122,10 @@ def _template(language: str) -> Template:
         """What the rules say, in the language of the page; what is no phrase is marked as the English that it is."""
         if language != "en" and not isinstance(text, Phrase):
             return Markup('<span lang="en" dir="ltr">{}</span>').format(text)
-        parts = (Markup("</bdi>").join(each.split(POP)) for each in say(text).split(FIRST_STRONG))
-        return Markup("<bdi>").join(parts)
+        said = Markup("{}").format(say(text))
+        for mark, element in _MARKS.items():
+            said = said.replace(mark, element)
+        return said
 
     def ruled(value: Any) -> str:
         """What a rule says: its codes by their names, the texts in it by their titles."""

@@ -18,8 +18,8 @@ from permits_engine.domain.errors import invalid
 from permits_engine.domain.phrases import Phrase, filled
 
 LANGUAGES = ("fr", "ar", "en")
-FIRST_STRONG, POP = "\u2068", "\u2069"
-"""Around what may run in the other direction: a name, a code, the title of a text."""
+LEFT_TO_RIGHT, FIRST_STRONG, POP = "\u2066", "\u2068", "\u2069"
+"""Around what may run in the other direction: an offset; a name, a code, the title of a text; and its end."""
 _FIRST_OF_MONTH = "1er"
 _ENGLISH = re.compile(r"\b(?:the|by|with|for|from|at|is|not)\b")
 _PERIOD = re.compile(r"P(?:\d+[YMWD])*(?:T\d+H)?(?: franc)?")
@@ -44,7 +44,7 @@ def kept(text: str) -> str:
 
 def undirected(text: str) -> str:
     """A text without the marks that set its names apart, for where they cannot be shown."""
-    return text.replace(FIRST_STRONG, "").replace(POP, "")
+    return text.replace(LEFT_TO_RIGHT, "").replace(FIRST_STRONG, "").replace(POP, "")
 
 
 def saying(language: str) -> Callable[[str], str]:
@@ -88,7 +88,7 @@ class _Speech:
             return self.say(value)
         if isinstance(value, datetime):
             written = str(format_datetime(value, spec, locale=self._locale))
-            return self._isolated(written) if spec == "xxx" else written
+            return self._isolated(written, LEFT_TO_RIGHT) if spec == "xxx" else written
         if isinstance(value, date):
             return self._day(value, spec)
         if isinstance(value, Period | Count):
@@ -143,8 +143,8 @@ class _Speech:
             return self._period(Count(Period.parse(length), counting or "calendar"))
         return next((names[code] for names in self._names.values() if code in names), code)
 
-    def _isolated(self, text: str) -> str:
-        return f"{FIRST_STRONG}{text}{POP}" if self._isolates else text
+    def _isolated(self, text: str, start: str = FIRST_STRONG) -> str:
+        return f"{start}{text}{POP}" if self._isolates else text
 
 
 @cache

@@ -18,7 +18,16 @@ from permits_engine.domain.errors import InputError, error
 from permits_engine.domain.phrases import ENGLISH, Phrase, names, together
 from permits_engine.domain.policy import RANKS, Policy
 from permits_engine.dossier.page import _words
-from permits_engine.phrases.saying import FIRST_STRONG, POP, calling, catalogue, kept, saying, titling
+from permits_engine.phrases.saying import (
+    FIRST_STRONG,
+    LEFT_TO_RIGHT,
+    POP,
+    calling,
+    catalogue,
+    kept,
+    saying,
+    titling,
+)
 from permits_engine.policy_files import compile_text, packaged
 
 OTHERS = ("fr", "ar")
@@ -163,7 +172,7 @@ def test_names_of_the_other_direction_are_set_apart() -> None:
     assert saying("ar")(phrase) == f"{FIRST_STRONG}Ley 29/1998{POP} (قانون)"
     assert saying("fr")(phrase) == "Ley 29/1998 (loi)"
     at = Phrase("notified.at", at=datetime(2020, 1, 6, 10, tzinfo=UTC))
-    assert saying("ar")(at) == f"بلغ في 6 يناير 2020، 10:00 ({FIRST_STRONG}+00:00{POP})"
+    assert saying("ar")(at) == f"بلغ في 6 يناير 2020، 10:00 ({LEFT_TO_RIGHT}+00:00{POP})"
 
 
 def test_a_phrase_is_its_english_text() -> None:

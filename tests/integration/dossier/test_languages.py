@@ -88,7 +88,7 @@ def test_no_english_sentence_stands_in_a_dossier(dossiers: list[Dossier], langua
         page = html(each, language)
         assert page.count('lang="en"') == 0
         for said in re.findall(r'class="working">(.*?)</span></li>', page):
-            text = re.sub(r"<bdi>.*?</bdi>", "", said) if language == "ar" else said.split(" ; ")[0]
+            text = re.sub(r"<bdi[^>]*>.*?</bdi>", "", said) if language == "ar" else said.split(" ; ")[0]
             assert not (LATIN if language == "ar" else ENGLISH).search(text), text
 
 
@@ -101,3 +101,21 @@ def test_as_data_it_is_in_english(dossiers: list[Dossier]) -> None:
     assert any(
         "by the clock" in clock["explanation"] for each in plain["decisions"] for clock in each["deadlines"]
     )
+
+
+def test_the_gates_are_called_by_their_own_names(dossiers: list[Dossier]) -> None:
+    """A gate that was not passed is not called like a message that did not go out, nor one by a mode of notifying."""
+    removal = next(
+        x for x in dossiers if any(each["name"] == "permit.removal_ordered" for each in x.decisions)
+    )
+    french, arabic = html(removal, "fr"), html(removal, "ar")
+    assert '<th scope="row">Écrite</th><td>non satisfaite</td>' in french
+    assert '<th scope="row">كتابي</th><td>غير مستوفى</td>' in arabic
+    assert '(<bdi dir="ltr">+01:00</bdi>)' in arabic
+
+
+def test_the_first_of_a_month_is_an_ordinal_in_french(dossiers: list[Dossier]) -> None:
+    """Everywhere on the page."""
+    pages = [html(each, "fr") for each in dossiers]
+    assert any("1er " in page for page in pages)
+    assert [page for page in pages if re.search(r">1 (janvier|février|mars|avril|mai|juin)", page)] == []
