@@ -9,13 +9,13 @@ from pathlib import Path
 from benchmarks.machine import Machine
 from benchmarks.measure import Measure
 
-_PLACE = re.compile(r"(<!-- measured -->\n).*?(\n<!-- /measured -->)", re.DOTALL)
+_PLACE = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.DOTALL)
 
 
 def write(page: Path, machine: Machine, found: Mapping[str, Sequence[Measure]]) -> None:
     """Put the figures of a run into a page; raises ``ValueError`` where it has no place for them."""
     before = page.read_text(encoding="utf-8")
-    after, times = _PLACE.subn(lambda m: f"{m[1]}\n{_told(machine, found)}\n{m[2]}", before)
+    after, times = _PLACE.subn(lambda m: f"{m[1]}\n{_told(machine, found)}\n\n{m[2]}", before)
     if times != 1:
         raise ValueError(f"{page} has no place for the figures: <!-- measured --> … <!-- /measured -->")
     page.write_text(after, encoding="utf-8")

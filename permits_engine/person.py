@@ -43,20 +43,6 @@ class Person(msgspec.Struct):
         return " ".join(part for part in (self.given_names, self.family_name) if part)
 
 
-FIELDS = (
-    "family_name",
-    "given_names",
-    "birth_date",
-    "sex",
-    "nationality",
-    "language",
-    "email",
-    "phone",
-    "address",
-    "prefers",
-)
-
-
 def person_of(holder_id: str, records: Sequence[StoredRecord], cipher: Cipher | None) -> Person:
     """Fold a holder's stream; without the key only the version is known."""
     person = Person(holder_id)
@@ -86,7 +72,7 @@ def grown(person: Person | None, holder_id: str, version: int, event: e.Event) -
     """The person after one more event, which is opened."""
     person = person or Person(holder_id)
     person.version = version
-    changed = event.changed if isinstance(event, e.HolderUpdated) else FIELDS
+    changed = event.changed if isinstance(event, e.HolderUpdated) else e.PERSONAL
     for field in changed:
         value = getattr(event, field)
         if field == "birth_date" and value is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from permits_engine.domain.event import REGISTER, Actor, Basis, Event, stored_name
 from permits_engine.domain.other_events import (
+    PERSONAL,
     DigestSent,
     FactRecorded,
     HolderAccessed,
@@ -78,6 +79,7 @@ EVENTS: dict[str, type[Event]] = {stored_name(kind): kind for kind in _all(Event
 
 __all__ = [
     "EVENTS",
+    "PERSONAL",
     "REGISTER",
     "Actor",
     "AppealDecided",

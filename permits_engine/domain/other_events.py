@@ -6,27 +6,26 @@ from datetime import date
 
 from permits_engine.domain.event import Event
 
-_PERSON = frozenset(
-    {
-        "family_name",
-        "given_names",
-        "birth_date",
-        "sex",
-        "nationality",
-        "language",
-        "email",
-        "phone",
-        "address",
-        "prefers",
-    }
+PERSONAL = (
+    "family_name",
+    "given_names",
+    "birth_date",
+    "sex",
+    "nationality",
+    "language",
+    "email",
+    "phone",
+    "address",
+    "prefers",
 )
+"""What is recorded about a person, in the order in which it is shown; all of it is sealed."""
 
 
 class HolderRegistered(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A person became known; every field about them is sealed."""
 
     NAME = "holder.registered"
-    SEALED = _PERSON
+    SEALED = frozenset(PERSONAL)
 
     family_name: str | None = None
     given_names: str | None = None
@@ -44,7 +43,7 @@ class HolderUpdated(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Personal data changed; ``changed`` names the fields, so that one may also become empty."""
 
     NAME = "holder.updated"
-    SEALED = _PERSON
+    SEALED = frozenset(PERSONAL)
 
     changed: tuple[str, ...]
     family_name: str | None = None

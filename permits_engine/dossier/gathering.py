@@ -31,17 +31,6 @@ DECISIONS = frozenset(
     )
 )
 """What is explained at length: whatever gave, took or refused something, also by the clock."""
-PERSON = (
-    "family_name",
-    "given_names",
-    "birth_date",
-    "sex",
-    "nationality",
-    "language",
-    "email",
-    "phone",
-    "address",
-)
 
 
 class Proofs(msgspec.Struct):
@@ -107,7 +96,7 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
         reader=reader,
         purpose=purpose,
         permit={**view.as_dict(), "deadlines": clocks},
-        person={name: person[name] for name in PERSON} if person else None,
+        person={name: person[name] for name in e.PERSONAL} if person else None,
         events=events,
         decisions=decisions,
         notices=notices,

@@ -12,7 +12,6 @@ from permits_engine import reading
 from permits_engine.domain import events as e
 from permits_engine.domain.clocks import Period, add
 from permits_engine.domain.policy import Rules
-from permits_engine.person import FIELDS
 from permits_engine.privacy import asked, erasing, holds
 from permits_engine.store import history
 from permits_engine.store.database import Unit
@@ -41,7 +40,7 @@ def disclosure(executor: Executor, unit: Unit, holder_id: str) -> dict[str, Any]
         "holder_id": holder_id,
         "made_at": reading.iso(executor.now()),
         "erased": cipher is None,
-        "person": {name: _plain(getattr(person, name)) for name in FIELDS},
+        "person": {name: _plain(getattr(person, name)) for name in e.PERSONAL},
         "linked_to": list(person.linked),
         "files": [_file(executor, unit, permit_id, holder_id, cipher) for permit_id in sorted(files)],
         "said_about_the_person": [each for each in said if each["name"] != e.HolderAccessed.NAME],

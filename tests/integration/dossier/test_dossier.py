@@ -107,6 +107,7 @@ def test_what_was_asked_for_with_a_purpose_is_in_it_and_noted(signed: Past, tmp_
     """Names and reasons; and the person can see who had them and for what, each time."""
     for _ in range(2):
         said = text_of(page_of(signed, tmp_path, with_personal_data=True))
+    assert "Preferred channel" in said
     for wanted in ("=SUM(A1:A9)", "فاطمة", "bail non fourni", "loi 02-03, article 14", "AR 17"):
         assert wanted in said
     holder_id = signed.office.engine.permit(signed.refused).holder_id

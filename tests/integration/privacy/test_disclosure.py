@@ -9,7 +9,6 @@ import pytest
 
 from permits_engine import Actor, PermitsError
 from permits_engine.domain import events as e
-from permits_engine.person import FIELDS
 from permits_engine.privacy import page
 from permits_engine.testing import Office
 from tests.integration.privacy.conftest import ADMINISTRATOR, MARKED, SECRETS, ended, holder_of
@@ -123,7 +122,7 @@ def test_every_language_has_a_word_for_every_event() -> None:
     for language in page.languages():
         words = page._words()[language]
         assert set(words["events"]) == names, language
-        assert set(words["fields"]) == set(page._words()["en"]["fields"]) >= set(FIELDS)
+        assert set(words["fields"]) == set(page._words()["en"]["fields"]) >= set(e.PERSONAL)
         assert set(words) == set(page._words()["en"])
 
 

@@ -75,6 +75,36 @@ def test_no_live_file_holds_the_key_or_a_word_of_an_erased_person(
     assert traces(office, holder_id) == {"holder_keys": 0, "search": 0, "commands": 0}
 
 
+@pytest.mark.parametrize("made_url", ["postgresql"], indirect=True)
+def test_samples_of_before_the_migration_go_and_a_vacuum_takes_their_bytes(
+    office: Office, store_url: str
+) -> None:
+    """The planner of an older PostgreSQL store sampled keys: the first erasure takes the samples away, and the
+    command of the page on privacy takes what is left of them in the catalogue's file."""
+    import psycopg
+
+    holder_id = holder_of(office, ended(office))
+    for _ in range(3):
+        office.title()
+    key = wrapped(office, holder_id)
+    with psycopg.connect(store_url, autocommit=True) as connection:
+        # As it was before migration 0006.
+        connection.execute("ALTER TABLE holder_keys ALTER wrapped SET STATISTICS -1")
+        connection.execute("ANALYZE holder_keys")
+        [sampled] = connection.execute(_SAMPLES).fetchone() or (0,)
+        assert sampled
+        [file] = connection.execute("SELECT pg_relation_filenode('pg_statistic')").fetchone() or (0,)
+        assert str(file) in holding(live_files(store_url), key)
+
+        erase(office, holder_id)
+        assert connection.execute(_SAMPLES).fetchone() == (0,)
+        connection.execute("VACUUM (FULL) pg_catalog.pg_statistic")
+    assert holding(live_files(store_url), key) == []
+
+
+_SAMPLES = "SELECT count(*) FROM pg_stats WHERE tablename = 'holder_keys' AND attname = 'wrapped'"
+
+
 def test_what_statistics_and_decisions_need_is_unchanged(office: Office) -> None:
     """The history verifies and is proved, rows are what history gives, and the account counts the same people."""
     permit_id = ended(office)
