@@ -28,13 +28,17 @@ def only(value: Any) -> frozenset[Any]:
 
 @dataclass
 class Decision:
-    """A grant, refusal or revocation; ``on`` request number ``request`` unless it is a revocation."""
+    """A grant, refusal or revocation; ``on`` request number ``request`` unless it is a revocation.
+
+    ``by_law``: an automatic renewal, which answers the request and is no decision of anybody.
+    """
 
     kind: str
     on: date
     request: int
     told: list[date] = field(default_factory=list)
     annulled: date | None = None
+    by_law: bool = False
 
     def told_by(self, day: date) -> date | None:
         """The first regular notification, where it was made by a day."""

@@ -135,7 +135,7 @@ def revoke_permit(peer: Peer, on: date, *, blank: bool) -> Verdict:
     state = peer.title(on)
     if state & {"none", "revoked", "lost_by_absence", "closed"}:
         return only(NO)
-    if any(on < d.on for d in peer.decisions):
+    if any(on < d.on and not d.by_law for d in peer.decisions):
         return only(NO)
     if state == only("active"):
         return only("decision.reasons_missing" if blank else ACCEPTED)
@@ -289,7 +289,7 @@ def scheduled(peer: Peer) -> None:
         start, number = last.end + DAY, peer.latest(today)
         peer.terms.append(Term(last.number + 1, start, term_end(start, 1), last.end))
         if number is not None and number > 0 and peer.answer_to(number, today) is None:
-            grant = Decision("grant", last.end, number)
+            grant = Decision("grant", last.end, number, by_law=True)
             grant.told.append(last.end)  # no decision: there is nothing to notify
             peer.decisions.append(grant)
     number = peer.latest(today)
@@ -301,7 +301,11 @@ def scheduled(peer: Peer) -> None:
 
 
 def _automatic(peer: Peer, today: date) -> bool:
-    last = peer.terms[-1]
+    """Not beside a revocation or an appeal until they end in the holder's favour, nor behind a refusal that stands."""
+    last, number = peer.terms[-1], peer.latest(today)
+    answer = peer.answer_to(number, today) if number is not None else None
+    if answer is not None and answer.against():
+        return False
     open_file = peer.closed is None and not peer.lost(today) and not peer.revoked(today)
     due = AUTOMATIC[0] <= last.end <= AUTOMATIC[1] and last.end <= today
     return peer.category == "regularisation-2014" and due and open_file and peer.pending(today) is None
