@@ -88,6 +88,6 @@ def test_two_thousand_notices_and_one_daemon_on_a_file(
             notices=2000,
             daemons=1,
             seed=4,
-            pause=(2.0, 5.0),
+            pause=(1.0, 2.5),
         )
     print(f"\n{done}")
