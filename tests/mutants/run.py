@@ -34,6 +34,7 @@ TESTS = (
     "tests/unit/domain/test_policy.py",
     "tests/unit/domain/test_deadlines.py",
     "tests/unit/domain/test_deadlines_of_requests.py",
+    "tests/unit/domain/test_deadlines_of_absences.py",
     "tests/unit/domain/test_scenarios_without_a_store.py",
     "tests/unit/domain/test_horizon.py",
 )

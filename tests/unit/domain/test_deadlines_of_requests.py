@@ -207,3 +207,27 @@ def test_whoever_comes_of_age_is_shown_the_months_to_ask_with_the_day_of_majorit
     )
     assert clock["explanation"].startswith("of age on 1 March 2020; a card of one's own is asked for until ")
     assert POLICIES["MA"].by_id[clock["rule"]].name == "majority.filing"
+
+
+def test_a_request_that_is_decided_has_no_time_to_decide() -> None:
+    """Granted within its sixty days: what is left of them is nobody's."""
+    state = a_life(("2021-03-10", "issue_permit", {}), filed="2021-03-01")
+    assert "decision_due" in kinds(state, "2021-03-09")
+    assert not {"decision_due", "implicit_refusal"} & kinds(state, "2021-03-10")
+
+
+def test_a_clock_is_said_to_run_until_something_suspends_it() -> None:
+    """The time to decide stands still while documents are waited for; the commission's goes on."""
+    asked = ("2021-03-21", "request_documents", {"documents": ("passport-original",), "reason": "a doubt"})
+    state = a_life(asked, filed="2021-03-01")
+    said = [
+        {c["kind"]: c["status"] for c in explained(state.at(date(2021, 3, day)))}["decision_due"]
+        for day in (20, 21)
+    ]
+    assert said == ["running", "suspended"]
+    campaign = a_life(
+        ("2014-03-10", "request_documents", {"documents": ("passport-original",), "reason": "a doubt"}),
+        filed="2014-03-03",
+        category="regularisation-2014",
+    )
+    assert "opinion_due" in kinds(campaign, "2014-03-11")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -163,6 +163,28 @@ def test_the_horizon_is_the_first_later_day_on_which_an_answer_may_change() -> N
     assert horizon(both, D(2015, 1, 1), known) == D(2017, 1, 1)
     past = a_policy(a_value("span", 1, D(2010, 1, 1), until=D(2014, 12, 31)))
     assert horizon(past, D(2014, 12, 31), known) is None  # the day of knowledge itself is not later
+
+
+def test_of_several_later_days_the_horizon_is_the_first_whatever_their_order() -> None:
+    """A value that begins later still does not put it off."""
+    known = D(2015, 1, 1)
+    values = [a_value(f"from-{y}", y, D(y, 1, 1), known=D(2010, 1, 1)) for y in (2010, 2017, 2020)]
+    assert horizon(a_policy(*values), known, known) == D(2017, 1, 1)
+
+
+def test_what_is_only_named_is_the_value_in_force_and_counts_as_no_answer() -> None:
+    """On every day, by every state of knowledge, it is what ``find`` finds; nothing is remembered of it."""
+    policy = a_policy(
+        a_value("old", 1, D(2010, 1, 1), until=D(2012, 6, 30)),
+        a_value("new", 2, D(2012, 1, 1), known=D(2012, 3, 1), until=D(2013, 1, 31)),
+        a_value("law", 3, D(2014, 1, 1), known=D(2013, 12, 1)),
+    )
+    days = [D(2009, 12, 31) + timedelta(days=n) for n in range(1600)]
+    for known in (D(2011, 1, 1), D(2012, 2, 29), D(2012, 3, 1), D(2013, 11, 30), D(2013, 12, 1)):
+        for day in days:
+            rules = policy.at(known)
+            assert rules.peek("limit", day, {}) is policy.at(known).find("limit", day, {})
+            assert (rules.used, rules.horizon) == ({}, None)
 
 
 def test_news_about_a_day_off_moves_the_horizon_of_a_rolling_delay() -> None:
