@@ -141,7 +141,7 @@ audit: $(AUDIT)/.made
 	@echo "==> bandit"
 	@$(AUDIT)/bin/bandit --quiet --recursive --configfile pyproject.toml permits_engine
 	@echo "==> pip-audit (asks a database of known faults, so it needs the network)"
-	@$(AUDIT)/bin/pip-audit --disable-pip --require-hashes --progress-spinner off -r requirements/run.txt
+	@$(AUDIT)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements/run.txt
 
 torture: $(VENV)/.dev
 	@echo "==> torture"
