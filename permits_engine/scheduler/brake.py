@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, func, select
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.outcomes import moment
 from permits_engine.scheduler.foreseeing import foreseen
-from permits_engine.scheduler.limits import Limits
+from permits_engine.scheduler.limits import APART, Limits
 from permits_engine.scheduler.reconciler import Reconciler
 from permits_engine.scheduler.waiting import open_counts
 from permits_engine.store import history
@@ -25,8 +25,6 @@ from permits_engine.store.schema import permits, scheduler_passes
 
 LETTERS = 10_000
 """Letters in one pass that nobody has to release, unless set otherwise."""
-APART = 3_600_000_000
-"""Microseconds by which this machine's clock and the database's may differ."""
 
 _ONE_DAY = timedelta(days=1)
 _p = scheduler_passes.c

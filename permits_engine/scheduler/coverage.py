@@ -26,7 +26,7 @@ from permits_engine.domain.situation import Situation
 from permits_engine.execution import Executor
 from permits_engine.outcomes import micros, moment
 from permits_engine.scheduler import pauses
-from permits_engine.scheduler.brake import APART
+from permits_engine.scheduler.limits import APART
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.history import StoredRecord

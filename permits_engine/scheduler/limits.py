@@ -10,6 +10,9 @@ from permits_engine.store.database import Database, Unit
 
 Write = Callable[[], AbstractContextManager[Unit]]
 
+APART = 3_600_000_000
+"""Microseconds by which this machine's clock and the database's may differ."""
+
 
 @dataclass(frozen=True)
 class Limits:
