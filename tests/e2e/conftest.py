@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -27,28 +29,76 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
 
 
 @pytest.fixture
-def cli(bare: Cli, store_url: str, tmp_path: Path) -> Cli:
+def cli(bare: Cli, store_url: str, request: pytest.FixtureRequest) -> Cli:
     """The command line on an initialised store, once on SQLite and once on PostgreSQL."""
-    return _initialised(bare, store_url, tmp_path)
+    return _initialised(bare, store_url, request)
 
 
 @pytest.fixture
-def sqlite_cli(bare: Cli, sqlite_url: str, tmp_path: Path) -> Cli:
+def sqlite_cli(bare: Cli, sqlite_url: str, request: pytest.FixtureRequest) -> Cli:
     """The command line on an initialised SQLite store."""
-    return _initialised(bare, sqlite_url, tmp_path)
+    return _initialised(bare, sqlite_url, request)
 
 
 @pytest.fixture
-def postgresql_cli(bare: Cli, postgresql_url: str, tmp_path: Path) -> Cli:
+def postgresql_cli(bare: Cli, postgresql_url: str, request: pytest.FixtureRequest) -> Cli:
     """The command line on an initialised PostgreSQL store."""
-    return _initialised(bare, postgresql_url, tmp_path)
+    return _initialised(bare, postgresql_url, request)
 
 
-def _initialised(bare: Cli, url: str, tmp_path: Path) -> Cli:
-    bare.monkeypatch.setenv("PERMITS_KEYS", str(tmp_path / "master.keys"))
+def _initialised(bare: Cli, url: str, request: pytest.FixtureRequest) -> Cli:
+    """What ``permits init`` made once for all tests, put in the place of the empty store, with its keys."""
+    which = "sqlite" if url.startswith("sqlite") else "postgresql"
+    home: Path = request.getfixturevalue(f"made_by_init_{which}")
+    folder = bare.folder.parent
+    for each in home.glob("master.*"):
+        shutil.copy(each, folder)
+    if which == "sqlite":
+        shutil.copy(home / "store.db", url.removeprefix("sqlite:///"))
+    else:
+        import psycopg
+
+        name = urlsplit(url).path.removeprefix("/")
+        with psycopg.connect(request.getfixturevalue("postgresql_server"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {_MADE}")
+    bare.monkeypatch.setenv("PERMITS_KEYS", str(folder / "master.keys"))
     bare.store = url
-    bare.ok("init")
     return bare
+
+
+_MADE = f"permits_made_by_init_{os.getpid()}"
+
+
+def _init(home: Path, url: str) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PERMITS_DEBUG", raising=False)
+        patch.chdir(home)
+        patch.setenv("PERMITS_KEYS", str(home / "master.keys"))
+        Cli(patch, home, url).ok("init")
+    return home
+
+
+@pytest.fixture(scope="session")
+def made_by_init_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with an initialised SQLite file and its keys."""
+    home = tmp_path_factory.mktemp("init")
+    return _init(home, f"sqlite:///{home / 'store.db'}")
+
+
+@pytest.fixture(scope="session")
+def made_by_init_postgresql(
+    tmp_path_factory: pytest.TempPathFactory, postgresql_server: str
+) -> Iterator[Path]:
+    """The folder with the keys of an initialised PostgreSQL database, which is a template for others."""
+    import psycopg
+
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {_MADE} TEMPLATE template0")
+    where = urlsplit(postgresql_server)
+    yield _init(tmp_path_factory.mktemp("init"), f"{where.scheme}://{where.netloc}/{_MADE}?{where.query}")
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {_MADE} WITH (FORCE)")
 
 
 def hears_ctrl_c() -> None:
