@@ -10,7 +10,7 @@ PERMITS ?= 100000
 # `make lock UPGRADE=--upgrade` takes the newest versions instead of keeping the locked ones.
 UPGRADE ?=
 # One more than the two cores that the tests are made for: many of them wait for a process or a disk.
-PYTEST_WORKERS ?= 3
+PYTEST_WORKERS ?= 4
 # The simulated world: how many seeds, and the first of them.
 N    ?= 1000
 FROM ?= 1
@@ -109,7 +109,7 @@ bench: $(VENV)/.dev
 
 test: lint types walls
 	@echo "==> tests"
-	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS)
+	@$(BIN)/python -m pytest -q -n $(PYTEST_WORKERS) --dist worksteal
 
 # pm4py brings half a gigabyte and another licence: it stays out of the environment that all else runs in.
 $(XES)/.made: requirements/xes.txt | $(VENV)/.made

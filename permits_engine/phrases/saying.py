@@ -10,8 +10,6 @@ from importlib import resources
 from typing import Any
 
 import yaml
-from babel import Locale
-from babel.dates import format_date, format_datetime
 
 from permits_engine.domain.clocks import Count, Period
 from permits_engine.domain.errors import invalid
@@ -70,6 +68,9 @@ class _Speech:
         self._counts: dict[str, dict[str, str]] = file["counts"]
         self._names = names
         self._texts = [(re.compile(pattern), instead) for pattern, instead in file["texts"]]
+        from babel import Locale, dates  # English needs neither, and each command would load them
+
+        self._dates = dates
         self._locale = Locale.parse(file["locale"])
         self._months: Mapping[int, str] = self._locale.months["format"]["wide"]
         self._comma, self._and, self._nothing = (str(file[name]) for name in ("comma", "and", "nothing"))
@@ -87,7 +88,7 @@ class _Speech:
         if isinstance(value, Phrase):
             return self.say(value)
         if isinstance(value, datetime):
-            written = str(format_datetime(value, spec, locale=self._locale))
+            written = str(self._dates.format_datetime(value, spec, locale=self._locale))
             return self._isolated(written, LEFT_TO_RIGHT) if spec == "xxx" else written
         if isinstance(value, date):
             return self._day(value, spec)
@@ -99,7 +100,7 @@ class _Speech:
         return str(value) if isinstance(value, int) else self._name(str(value), spec)
 
     def _day(self, day: date, pattern: str) -> str:
-        written = str(format_date(day, pattern or "long", locale=self._locale))
+        written = str(self._dates.format_date(day, pattern or "long", locale=self._locale))
         # The first of a month is an ordinal in French, which the locale data leaves out.
         first = self._locale.language == "fr" and day.day == 1 and not pattern
         return f"{_FIRST_OF_MONTH}{written[1:]}" if first else written
