@@ -9,7 +9,7 @@ EVENTS  ?= 100000
 PERMITS ?= 100000
 # `make lock UPGRADE=--upgrade` takes the newest versions instead of keeping the locked ones.
 UPGRADE ?=
-# One more than the two cores that the tests are made for: many of them wait for a process or a disk.
+# Twice the two cores that the tests are made for: many of them wait for a process or a disk.
 PYTEST_WORKERS ?= 4
 # The simulated world: how many seeds, and the first of them.
 N    ?= 1000
