@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
+from eventsourcing.persistence import StoredEvent as Record
+
 from benchmarks.people import COMMISSION, DECIDER, filings, opinion, permit_id
 from permits_engine import Engine, IssuePermit
 from permits_engine.commands import Command
@@ -17,8 +19,8 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor
 from permits_engine.projections import writing
 from permits_engine.store import history
-from permits_engine.store.history import Record
 from permits_engine.store.ids import derived
+from permits_engine.store.recorder import Transaction
 
 REAL = 500
 BATCH = 1000
@@ -69,4 +71,4 @@ def _copy(engine: Engine, copy: int, files: dict[str, Any], rows: dict[str, dict
             records += [Record(stream, r.version, r.name, r.payload) for r in past]
             new.append({**rows[permit], "permit_id": stream})
         writing.insert_rows(unit, new)
-        history.append(unit, records, now=engine.executor.now())
+        Transaction(unit).insert_events(records, now=engine.executor.now())

@@ -11,6 +11,7 @@ from permits_engine.domain.errors import error
 from permits_engine.domain.policy import Policy
 from permits_engine.policy_files import PARTS, compile_text, completed, digest_of, documents
 from permits_engine.store import codec, history
+from permits_engine.store.application import Events, Placed
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.ids import derived
 from permits_engine.store.schema import permits, policies
@@ -105,7 +106,9 @@ class Adopted:
         last = history.stream(unit, row[0])[-1]
         return codec.decode(last.name, last.payload).actor.id
 
-    def adopt(self, unit: Unit, text: str, stamp: Stamp, *, now: int, today: str) -> tuple[str, str, bool]:
+    def adopt(
+        self, unit: Unit, text: str, stamp: Stamp, *, store: Events, now: int, today: str
+    ) -> tuple[str, str, bool]:
         """Make a text part of the history; parts that it lacks are kept from the text in use.
 
         Gives jurisdiction, digest and whether anything changed. Raises ``policy.invalid``.
@@ -124,8 +127,7 @@ class Adopted:
             unit.run(_FIRST, {"jurisdiction": jurisdiction, "stream": stream, **fields})
         elif unit.run(_NEXT, {"of": jurisdiction, "seen": row[1], **fields}) != 1:
             raise error("concurrency.conflict", "another policy was adopted meanwhile; look at it first")
-        payload = codec.encode(event, version=version, stream=stream)
-        history.append(unit, [history.Record(stream, version, e.stored_name(event), payload)], now=now)
+        store.put([Placed(stream, version, event)], unit=unit, now=now)
         unit.run(_LOOK_AGAIN, {"of": jurisdiction, "next_due": today})
         self._by_digest[digest] = policy
         return jurisdiction, digest, True

@@ -37,6 +37,7 @@ from permits_engine.reviewing import Reviews
 from permits_engine.scheduler import messages, pauses, tokens
 from permits_engine.scheduler.bounces import Bounce
 from permits_engine.store import upgrade
+from permits_engine.store.application import PermitsApplication
 from permits_engine.store.database import Database
 from permits_engine.store.keyring import Keyring, holds_keys
 from permits_engine.store.masters import KeyService, MasterKeys
@@ -77,7 +78,8 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         self.signing = signing or SigningKeys(None)
         self.adopted = Adopted()
         self.keyring = Keyring(keys)
-        self.executor = Executor(self.keyring, self.adopted, clock, operator, random)
+        self.application = PermitsApplication(database=database, now=lambda: micros(clock()))
+        self.executor = Executor(self.application, self.keyring, self.adopted, clock, operator, random)
 
     # --- opening ---
 
@@ -316,7 +318,14 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
                 now = self.clock()
                 stamp = self.executor.stamper(actor, None, now.date())
                 done.append(
-                    self.adopted.adopt(unit, text, stamp, now=micros(now), today=now.date().isoformat())
+                    self.adopted.adopt(
+                        unit,
+                        text,
+                        stamp,
+                        store=self.application.events,
+                        now=micros(now),
+                        today=now.date().isoformat(),
+                    )
                 )
         return done
 

@@ -22,7 +22,7 @@ from permits_engine.domain.policy import Policy
 from permits_engine.outcomes import Outcome, conflict, micros, not_found
 from permits_engine.person import Person
 from permits_engine.projections.searching import entries_of_file
-from permits_engine.store import codec, history
+from permits_engine.store.application import PermitsApplication, numbered
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.ids import uuid7
 from permits_engine.store.keyring import Keyring
@@ -55,12 +55,14 @@ class Executor:
 
     def __init__(
         self,
+        application: PermitsApplication,
         keyring: Keyring,
         adopted: Adopted,
         clock: Callable[[], datetime],
         operator: str,
         random: Callable[[int], bytes],
     ) -> None:
+        self.application = application
         self.keyring = keyring
         self.adopted = adopted
         self.clock = clock
@@ -118,7 +120,7 @@ class Executor:
 
     def begin(self, unit: Unit) -> Work:
         """The memory of a transaction; what is decided in it goes out with its ``write``."""
-        return Work(unit, self.keyring, self.adopted, self.now)
+        return Work(self.application, unit, self.keyring, self.adopted, self.now)
 
     def run(self, work: Work, command: c.Command, actor: e.Actor) -> Outcome:
         """Decide a command, or give the outcome that it had before under the same id; writes nothing yet."""
@@ -212,7 +214,7 @@ class Executor:
 
     def load(self, unit: Unit, stream: str) -> list[tuple[int, e.Event]]:
         """The events of a stream with their versions, sealed fields unopened."""
-        return codec.numbered(history.stream(unit, stream))
+        return numbered(self.application.within(unit).get(stream))
 
     def person(self, unit: Unit, holder_id: str) -> Person:
         """What is known about a person now; raises ``holder.not_found``."""

@@ -6,22 +6,22 @@ dealt with misses nothing and gets nothing twice, however they were stopped.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Iterator
-from math import inf
+from contextlib import closing
 from typing import Any
 
 from permits_engine.domain.errors import error, invalid
 from permits_engine.reading import shown
 from permits_engine.store import history
-from permits_engine.store.database import Database
-from permits_engine.store.waking import Waker
-
-BATCH = 500
+from permits_engine.store.application import PermitsApplication
 
 
 def events(
-    database: Database, after: int, *, timeout: float | None, names: Collection[str] | None = None
+    application: PermitsApplication,
+    after: int,
+    *,
+    timeout: float | None,
+    names: Collection[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The events after a position; ends when nothing new came for ``timeout`` seconds (none: never).
 
@@ -30,7 +30,7 @@ def events(
     """
     if after < 0:
         raise invalid("after", f"{after} is no position; give 0 for the beginning")
-    with database.read() as unit:
+    with application.database.read() as unit:
         head = history.head(unit).position
     if after > head:
         raise error(
@@ -39,33 +39,14 @@ def events(
             after=after,
             head=head,
         )
-    return _following(database, after, timeout, names)
+    return _following(application, after, timeout, names)
 
 
 def _following(
-    database: Database, position: int, timeout: float | None, names: Collection[str] | None
+    application: PermitsApplication, position: int, timeout: float | None, names: Collection[str] | None
 ) -> Iterator[dict[str, Any]]:
-    waker: Waker | None = None
-    idle_since = time.monotonic()
-    try:
-        while True:
-            with database.read() as unit:
-                found = history.after(unit, position, BATCH)
-            for record in found:
-                position = record.position
-                if names is None or record.name.partition("@")[0] in names:
-                    yield {"stream": record.stream, **shown(record)}
-            if found:
-                idle_since = time.monotonic()
-                if waker is not None:
-                    waker.rest()
-                continue
-            left = inf if timeout is None else timeout - (time.monotonic() - idle_since)
-            if left <= 0:
-                return
-            if waker is None:
-                waker = Waker(database)
-            waker.wait(left)
-    finally:
-        if waker is not None:
-            waker.close()
+    # Not the subscription's own choice of types: it would look through the same events again and again.
+    with closing(application.recorder.subscribe(position, timeout=timeout)) as following:
+        for record in following:
+            if names is None or record.name.partition("@")[0] in names:
+                yield {"stream": record.stream, **shown(record)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date
 
 import msgspec
@@ -10,6 +10,7 @@ import msgspec
 from permits_engine.domain import events as e
 from permits_engine.domain.facts import Fact
 from permits_engine.store import codec
+from permits_engine.store.application import Placed
 from permits_engine.store.history import StoredRecord
 from permits_engine.store.keyring import Cipher
 
@@ -43,28 +44,21 @@ class Person(msgspec.Struct):
         return " ".join(part for part in (self.given_names, self.family_name) if part)
 
 
-def person_of(holder_id: str, records: Sequence[StoredRecord], cipher: Cipher | None) -> Person:
+def person_of(holder_id: str, placed: Iterable[Placed], cipher: Cipher | None) -> Person:
     """Fold a holder's stream; without the key only the version is known."""
     person = Person(holder_id)
-    for record in records:
-        event = codec.decode(record.name, record.payload)
+    for each in placed:
+        event, version = each.event, each.originator_version
         if cipher is not None and isinstance(event, e.HolderRegistered | e.HolderUpdated):
-            event = codec.reveal(
-                event,
-                stream=record.stream,
-                version=record.version,
-                holder_id=holder_id,
-                cipher=cipher,
-                name=record.name,
-            )
-            person = grown(person, holder_id, record.version, event)
+            event = each.opened(holder_id, cipher)
+            person = grown(person, holder_id, version, event)
         if isinstance(event, e.FactRecorded):
-            person.facts += (Fact(event.kind, event.since, event.until, record.version, event.of),)
+            person.facts += (Fact(event.kind, event.since, event.until, version, event.of),)
         if isinstance(event, e.HolderLinked):
             person.linked += (event.other,)
         if isinstance(event, e.HolderUnlinked):
-            person.linked = tuple(each for each in person.linked if each != event.other)
-        person.version = record.version
+            person.linked = tuple(other for other in person.linked if other != event.other)
+        person.version = version
     return person
 
 

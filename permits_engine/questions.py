@@ -19,6 +19,7 @@ from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.digest import AHEAD, digest, listed, offices
 from permits_engine.scheduler.plan import plan
 from permits_engine.store import history
+from permits_engine.store.application import PermitsApplication
 from permits_engine.store.database import Database
 
 
@@ -26,6 +27,7 @@ class Questions:
     """The reading half of the façade."""
 
     database: Database
+    application: PermitsApplication
     adopted: Adopted
     executor: Executor
 
@@ -199,7 +201,7 @@ class Questions:
         ends when nothing new came for ``timeout`` seconds (none: never); take it up again after the position of
         the last event that was dealt with. ``names`` keeps the events of those names only.
         """
-        return feed.events(self.database, after, timeout=timeout, names=names)
+        return feed.events(self.application, after, timeout=timeout, names=names)
 
     def status(self) -> dict[str, Any]:
         """Head position, read models, last pass of the scheduler, parked notices and streams."""

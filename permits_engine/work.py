@@ -12,6 +12,7 @@ from datetime import date
 from typing import Any
 
 import msgspec
+from eventsourcing.application import ProcessingEvent
 from sqlalchemy import bindparam, select, update
 
 from permits_engine.adopted import Adopted
@@ -25,7 +26,8 @@ from permits_engine.person import Person, person_of
 from permits_engine.projections import writing
 from permits_engine.projections.rows import row_of
 from permits_engine.projections.upserts import insert_new
-from permits_engine.store import codec, history, search
+from permits_engine.store import search
+from permits_engine.store.application import Files, PermitsApplication, Placed, numbered
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.keyring import NEW_KEY, Cipher, Keyring
 from permits_engine.store.schema import commands, holders, permits
@@ -81,10 +83,25 @@ class _Changed(msgspec.Struct):
     row: dict[str, Any] | None = None
 
 
-class Work:
-    """One transaction's memory, from its first read to the writing of everything decided in it."""
+class Work(ProcessingEvent[str]):
+    """One transaction's memory, from its first read to the writing of everything decided in it.
 
-    def __init__(self, unit: Unit, keyring: Keyring, adopted: Adopted, now: Callable[[], int]) -> None:
+    It is the library's processing event: its ``events`` are recorded by the application, and the rows of the
+    read models with them.
+    """
+
+    def __init__(
+        self,
+        application: PermitsApplication,
+        unit: Unit,
+        keyring: Keyring,
+        adopted: Adopted,
+        now: Callable[[], int],
+    ) -> None:
+        super().__init__()
+        self.application = application
+        self.store = application.within(unit)
+        self.repository = Files(self.store)
         self.unit = unit
         self.keyring = keyring
         self.adopted = adopted
@@ -97,7 +114,6 @@ class Work:
         self._policies: dict[str, Policy] = {}
         self._changed: dict[str, _Changed] = {}
         self._moved: set[str] = set()
-        self._records: list[history.Record] = []
         self._waiting: dict[Statement, list[dict[str, Any]]] = {}
         self._entries: list[search.Entry] = []
         self._last: list[tuple[Statement, dict[str, Any]]] = []
@@ -116,17 +132,17 @@ class Work:
     def expect_files(self, ids: Iterable[str]) -> None:
         """Read files that will be asked for, all at once; one that cannot be folded is left to ``file``."""
         wanted = [each for each in dict.fromkeys(ids) if each not in self._files]
-        found = history.streams(self.unit, wanted)
+        found = self.store.several(wanted)
         for permit_id in wanted:
             try:
-                self._files[permit_id] = _folded(permit_id, found.get(permit_id, ()))
+                self._files[permit_id] = fold(permit_id, numbered(found.get(permit_id, ())))
             except PermitsError:
                 continue
 
     def file(self, permit_id: str) -> Permit | None:
         """The file as this transaction sees it; raises ``integrity.broken`` where it cannot be folded."""
         if permit_id not in self._files:
-            self._files[permit_id] = _folded(permit_id, history.stream(self.unit, permit_id))
+            self._files[permit_id] = self.repository.file(permit_id)
         return self._files[permit_id]
 
     def seen(self, permit_id: str) -> Permit | None:
@@ -137,13 +153,13 @@ class Work:
         """Every event of a file with its version, those of this transaction included."""
         if permit_id in self._changed:
             self.write()
-        return codec.numbered(history.stream(self.unit, permit_id))
+        return numbered(self.store.get(permit_id))
 
     def expect_persons(self, ids: Iterable[str]) -> None:
         """Read persons that will be asked for, all at once; one that does not open is left to ``person``."""
         wanted = [each for each in dict.fromkeys(ids) if each not in self._persons]
         self.expect_keys(wanted)
-        found = history.streams(self.unit, wanted)
+        found = self.store.several(wanted)
         for holder_id in wanted:
             try:
                 self._persons[holder_id] = self._person(holder_id, found.get(holder_id, ()))
@@ -155,16 +171,17 @@ class Work:
         if holder_id not in self._persons:
             if holder_id in self._moved:
                 self.write()
-            self._persons[holder_id] = self._person(holder_id, history.stream(self.unit, holder_id))
+            self._persons[holder_id] = self._person(holder_id, self.store.get(holder_id))
         found = self._persons[holder_id]
         if found is None:
             raise error("holder.not_found", f"there is no holder {holder_id}", holder_id=holder_id)
         return found
 
-    def _person(self, holder_id: str, records: Sequence[history.StoredRecord]) -> Person | None:
-        if not records or not records[0].name.startswith("holder."):
+    def _person(self, holder_id: str, told: Iterable[Any]) -> Person | None:
+        placed: list[Placed] = list(told)
+        if not placed or not placed[0].event.NAME.startswith("holder."):
             return None
-        return person_of(holder_id, records, self.key(holder_id))
+        return person_of(holder_id, placed, self.key(holder_id))
 
     def expect_keys(self, ids: Iterable[str]) -> None:
         """Read keys that will be asked for, all at once."""
@@ -238,7 +255,7 @@ class Work:
         policy: Policy,
         today: date,
         seen: int,
-        new: Sequence[history.Record],
+        new: Sequence[Placed],
         row: dict[str, Any] | None = None,
     ) -> None:
         """A file has new events, or its row is to be evaluated anew; ``seen`` is the version before.
@@ -249,30 +266,22 @@ class Work:
         first = before.seen if before is not None else seen
         self._changed[permit.permit_id] = _Changed(first, permit, policy, today, row)
         self._files[permit.permit_id] = permit
-        self._records += new
+        self.events += new
 
-    def sealed(
-        self, stream: str, seen: int, new: Sequence[e.Event], holder_id: str | None
-    ) -> list[history.Record]:
-        """New events of a stream as they are stored; raises ``holder.erased`` where one is personal."""
+    def sealed(self, stream: str, seen: int, new: Sequence[e.Event], holder_id: str | None) -> list[Placed]:
+        """New events at their places in a stream; raises ``holder.erased`` where one is personal."""
         cipher = None
         if holder_id is not None and any(
             getattr(event, name) is not None for event in new for name in event.SEALED
         ):
             cipher = self.cipher(holder_id)
         return [
-            history.Record(
-                stream,
-                version,
-                e.stored_name(event),
-                codec.encode(event, version=version, stream=stream, holder_id=holder_id, cipher=cipher),
-            )
-            for version, event in enumerate(new, seen + 1)
+            Placed(stream, version, event, holder_id, cipher) for version, event in enumerate(new, seen + 1)
         ]
 
-    def append(self, records: Sequence[history.Record]) -> None:
+    def append(self, new: Sequence[Placed]) -> None:
         """Events of a stream that has no row of a file."""
-        self._records += records
+        self.events += new
 
     def found_by(self, entries: Iterable[search.Entry]) -> None:
         """What a person or a file is found by from now on."""
@@ -339,33 +348,31 @@ class Work:
         """
         self.broken = True
         self.rows()
+        now = self.now() if self.events else 0
+        self.application.record(self, unit=self.unit, now=now, rows=self._rows)
+        self.broken = False
+
+    def _rows(self, unit: Unit) -> None:
+        """The rows that go with the events, in their transaction; theirs are the gates that events pass."""
         changed = sorted(self._changed.values(), key=lambda each: each.permit.permit_id)
         self._changed = {}
         ready = [(each.seen, each.row or {}) for each in changed]
         old = [{**row, "of": row["permit_id"], "seen": seen} for seen, row in ready if seen]
         new = [row for seen, row in ready if not seen]
-        if writing.update_rows(self.unit, old) != len(old) or writing.insert_rows(self.unit, new) != len(new):
+        if writing.update_rows(unit, old) != len(old) or writing.insert_rows(unit, new) != len(new):
             raise _conflict(changed)
         self._moved.clear()
         waiting, self._waiting = self._waiting, {}
         for statement, rows in waiting.items():
-            if self.unit.each(statement, rows) != len(rows):
+            if unit.each(statement, rows) != len(rows):
                 if statement is NEW_KEY:
-                    self.keyring.check_current(self.unit)
+                    self.keyring.check_current(unit)
                 raise error("concurrency.conflict", "somebody else was first; read again and decide anew")
         entries, self._entries = self._entries, []
-        search.write(self.unit, self.keyring, entries)
+        search.write(unit, self.keyring, entries)
         last, self._last = self._last, []
         for statement, row in last:
-            self.unit.run(statement, row)
-        records, self._records = self._records, []
-        if records:
-            history.append(self.unit, records, now=self.now())
-        self.broken = False
-
-
-def _folded(permit_id: str, records: Sequence[history.StoredRecord]) -> Permit | None:
-    return fold(permit_id, codec.numbered(records))
+            unit.run(statement, row)
 
 
 def _conflict(changed: list[_Changed]) -> Exception:

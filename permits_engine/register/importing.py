@@ -28,7 +28,8 @@ from permits_engine.register.planning import Plan, Planner
 from permits_engine.register.reading import RegisterFile, Row, open_register
 from permits_engine.register.rejects import Rejects, default_place
 from permits_engine.register.rows import BadRow, Checks, Record
-from permits_engine.store import codec, history, search
+from permits_engine.store import search
+from permits_engine.store.application import Placed
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.keyring import NEW_KEY, REGISTER_KEY, Cipher, register_id
 from permits_engine.store.schema import commands, holders
@@ -242,14 +243,14 @@ class _Import:
         with self.database.write() as unit:
             if executor.adopted.current(unit, self.jurisdiction).digest != policy.digest:
                 raise error("concurrency.conflict", "another policy was adopted meanwhile")
-            records: list[history.Record] = []
+            placed: list[Placed] = []
             keys: list[dict[str, Any]] = []
             remembered: list[dict[str, Any]] = []
             for entry, plan in plans:
                 assert entry.record is not None
                 cipher, key = executor.keyring.make(plan.holder_id)
                 keys.append(key)
-                records += _records(plan, cipher)
+                placed += _placed(plan, cipher)
                 remembered.append(
                     {
                         "command_id": entry.key,
@@ -271,7 +272,7 @@ class _Import:
             if messages:
                 _all_new(messages, unit.each(writing.INSERT_NOTICE, messages))
             search.write(unit, executor.keyring, [each for _, plan in plans for each in _found_by(plan)])
-            history.append(unit, records, now=executor.now())
+            executor.application.events.put(placed, unit=unit, now=executor.now())
 
     # --- what a run needs ---------------------------------------------------------------------------------
 
@@ -320,19 +321,14 @@ def _found_by(plan: Plan) -> list[search.Entry]:
     ]
 
 
-def _records(plan: Plan, cipher: Cipher) -> list[history.Record]:
+def _placed(plan: Plan, cipher: Cipher) -> list[Placed]:
     holder_id, permit_id = plan.holder_id, plan.permit_id
-    found = [_record(holder_id, 1, plan.person, holder_id, cipher)]
-    found += [_record(permit_id, n, event, holder_id, cipher) for n, event in enumerate(plan.events, 1)]
+    found = [Placed(holder_id, 1, plan.person, holder_id, cipher)]
+    found += [Placed(permit_id, n, event, holder_id, cipher) for n, event in enumerate(plan.events, 1)]
     for row, due, dropped in plan.notices:
-        found.append(_record(row["notice_id"], 1, due, holder_id, cipher))
-        found.append(_record(row["notice_id"], 2, dropped, holder_id, cipher))
+        found.append(Placed(row["notice_id"], 1, due, holder_id, cipher))
+        found.append(Placed(row["notice_id"], 2, dropped, holder_id, cipher))
     return found
-
-
-def _record(stream: str, version: int, event: e.Event, holder_id: str, cipher: Cipher) -> history.Record:
-    payload = codec.encode(event, version=version, stream=stream, holder_id=holder_id, cipher=cipher)
-    return history.Record(stream, version, e.stored_name(event), payload)
 
 
 def _all_new(rows: Sequence[dict[str, Any]], written: int) -> None:

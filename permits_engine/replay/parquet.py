@@ -138,7 +138,7 @@ def _records(paths: Sequence[Path], prefix: str) -> list[StoredRecord]:
         columns = [table[name].to_pylist() for name in COLUMNS]
         for position, stream, version, name, recorded_at, payload in zip(*columns, strict=True):
             data = payload.encode() if isinstance(payload, str) else payload
-            found.append(StoredRecord(position, stream, version, name, _micros(recorded_at), data))
+            found.append(StoredRecord._make((position, stream, version, name, _micros(recorded_at), data)))
     return found
 
 

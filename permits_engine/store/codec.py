@@ -41,7 +41,7 @@ class _Readers(dict[str, Callable[[bytes], e.Event]]):
         raise KeyError(name)
 
 
-_readers = _Readers()
+readers = _Readers()
 
 
 def encode(
@@ -66,7 +66,7 @@ def encode(
 def decode(name: str, payload: bytes) -> e.Event:
     """The event of stored bytes, its personal fields still sealed; raises ``integrity.broken``."""
     try:
-        reader = _readers[name]
+        reader = readers[name]
     except KeyError:
         raise _broken(name, "its type is unknown to this program") from None
     try:
@@ -78,7 +78,7 @@ def decode(name: str, payload: bytes) -> e.Event:
 def numbered(records: Sequence[Stored]) -> list[tuple[int, e.Event]]:
     """The events of stored records with their versions, sealed fields unopened; raises ``integrity.broken``."""
     try:
-        return [(version, _readers[name](payload)) for _, _, version, name, _, payload in records]
+        return [(version, readers[name](payload)) for _, _, version, name, _, payload in records]
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError):
         return [(version, decode(name, payload)) for _, _, version, name, _, payload in records]  # says which
 

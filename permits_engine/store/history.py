@@ -1,13 +1,15 @@
-"""The history: events appended to streams, and read in the order of their streams or of the store."""
+"""The history as it is read: in the order of its streams, or of the store. ``recorder`` alone appends to it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 from typing import NamedTuple
 
-from permits_engine.domain.errors import error
+from eventsourcing import persistence as library
+
 from permits_engine.store.failures import not_initialised
 from permits_engine.store.schema import PEOPLE_ASKED
 from permits_engine.store.sql import Row, Statement, Unit
@@ -15,27 +17,40 @@ from permits_engine.store.sql import Row, Statement, Unit
 _CHUNK = 500
 
 
-class Record(NamedTuple):
-    """An event as it is to be stored."""
-
-    stream: str
-    version: int
-    name: str
-    payload: bytes
-
-
-class StoredRecord(NamedTuple):
-    """An event as it is stored; ``recorded_at`` in microseconds since the epoch.
-
-    On PostgreSQL position and recorded time are 0 until the transaction that wrote the event commits.
-    """
-
+class _Row(NamedTuple):
     position: int
     stream: str
     version: int
     name: str
     recorded_at: int
     payload: bytes
+
+
+class StoredRecord(_Row, library.Notification):
+    """An event as it is stored; ``recorded_at`` in microseconds since the epoch.
+
+    It is the ``eventsourcing`` library's notification (and so its stored event) with the time beside, made of a
+    row without a step in Python. On PostgreSQL position and recorded time are 0 until the transaction that
+    wrote the event commits.
+    """
+
+    id = property(itemgetter(0))
+    originator_id = property(itemgetter(1))
+    originator_version = property(itemgetter(2))
+    topic = property(itemgetter(3))
+    state = property(itemgetter(5))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, tuple) or not isinstance(other, library.StoredEvent):
+            return tuple.__eq__(self, other)
+        return (self.stream, self.version, self.name, self.payload) == (
+            other.originator_id,
+            other.originator_version,
+            other.topic,
+            other.state,
+        )
+
+    __hash__ = tuple.__hash__
 
 
 # As ``_make`` does, without a step in Python for each of a million rows.
@@ -51,23 +66,12 @@ class Head(NamedTuple):
     store_id: str
 
 
-# SQLite has one writer, so the place after the head is known at once; a trigger moves the head there.
-# PostgreSQL gives the place at commit. A stream's version that is taken is a missing row, not an exception:
-# on PostgreSQL an exception would break the host's whole transaction.
-_APPEND = Statement(
-    {
-        "sqlite": """INSERT INTO events (position, stream, version, name, recorded_at, payload)
-            SELECT position + 1, :stream, :version, :name, max(:now, recorded_at), :payload FROM head""",
-        "postgresql": """INSERT INTO events (stream, version, name, payload)
-            VALUES (:stream, :version, :name, :payload) ON CONFLICT (stream, version) DO NOTHING""",
-    }
-)
-_NOW = Statement("SELECT set_config('permits.now', :now, true)")
 _COLUMNS = "coalesce(position, 0), stream, version, name, coalesce(recorded_at, 0), payload"
-_STREAM = Statement(
-    f"""SELECT {_COLUMNS} FROM events
+_STREAM = f"""SELECT {_COLUMNS} FROM events
     WHERE stream = :stream AND version > :after AND version <= :until ORDER BY version"""
-)
+_ASCENDING = Statement(_STREAM)
+_FIRST = Statement(f"{_STREAM} LIMIT :limit")
+_LAST = Statement(f"{_STREAM} DESC LIMIT :limit")
 _STREAMS = Statement(
     {
         "sqlite": f"""SELECT {_COLUMNS} FROM events
@@ -76,44 +80,38 @@ _STREAMS = Statement(
             WHERE stream = ANY(CAST(:ids AS text[])) ORDER BY stream, version""",
     }
 )
-_AFTER = Statement(
+_BETWEEN = (
     "SELECT position, stream, version, name, recorded_at, payload FROM events"
-    " WHERE position > :position ORDER BY position LIMIT :limit"
+    " WHERE position > :position AND position <= :until"
+)
+_AFTER = Statement(f"{_BETWEEN} ORDER BY position LIMIT :limit")
+_OF_NAMES = Statement(
+    {
+        "sqlite": f"{_BETWEEN} AND name IN (SELECT value FROM json_each(:names)) ORDER BY position LIMIT :limit",
+        "postgresql": f"{_BETWEEN} AND name = ANY(CAST(:names AS text[])) ORDER BY position LIMIT :limit",
+    }
 )
 _ASKED = Statement(f"SELECT {_COLUMNS} FROM events WHERE {PEOPLE_ASKED} ORDER BY stream, version")
 _HEAD = Statement("SELECT position, recorded_at, simulated, store_id FROM head")
-_LAST_VERSION = 2**31 - 1
+_LAST_VERSION = _ALL = 2**31 - 1
+_LAST_POSITION = 2**63 - 1
 
 
-def append(unit: Unit, records: Sequence[Record], *, now: int) -> None:
-    """Add events after those that their streams hold.
-
-    ``now`` is in microseconds since the epoch; recorded time never goes back, and on PostgreSQL it is the
-    server's own at commit unless the store is simulated. Raises ``concurrency.conflict`` where a version is
-    taken.
-    """
-    if unit.simulated and unit.dialect == "postgresql" and unit.simulated_now != now:
-        unit.one(_NOW, {"now": str(now)})
-        unit.simulated_now = now
-    rows = [
-        {"stream": stream, "version": version, "name": name, "payload": payload, "now": now}
-        for stream, version, name, payload in records
-    ]
-    done = unit.each(_APPEND, rows)
-    if done != len(rows):
-        first = records[0]
-        raise error(
-            "concurrency.conflict",
-            f"stream {first.stream} has changed meanwhile; read it again and decide anew",
-            stream=first.stream,
-            version=first.version,
-        )
-
-
-def stream(unit: Unit, stream_id: str, *, after: int = 0, until: int | None = None) -> list[StoredRecord]:
-    """The events of a stream after one version and up to another."""
+def stream(
+    unit: Unit,
+    stream_id: str,
+    *,
+    after: int = 0,
+    until: int | None = None,
+    limit: int | None = None,
+    last_first: bool = False,
+) -> list[StoredRecord]:
+    """The events of a stream after one version and up to another; ``limit`` of them, the first or the last."""
     bounds = {"stream": stream_id, "after": after, "until": _LAST_VERSION if until is None else until}
-    return [_stored(row) for row in unit.all(_STREAM, bounds)]
+    if limit is None and not last_first:
+        return [_stored(row) for row in unit.all(_ASCENDING, bounds)]
+    bounds["limit"] = _ALL if limit is None else limit
+    return [_stored(row) for row in unit.all(_LAST if last_first else _FIRST, bounds)]
 
 
 def streams(unit: Unit, ids: Sequence[str]) -> dict[str, list[StoredRecord]]:
@@ -128,9 +126,19 @@ def streams(unit: Unit, ids: Sequence[str]) -> dict[str, list[StoredRecord]]:
     return {each: records for each, records in found.items() if records}
 
 
-def after(unit: Unit, position: int, limit: int) -> list[StoredRecord]:
-    """The next events after a position, in the store's one order."""
-    return [_stored(row) for row in unit.all(_AFTER, {"position": position, "limit": limit})]
+def after(
+    unit: Unit, position: int, limit: int, *, until: int | None = None, names: Sequence[str] = ()
+) -> list[StoredRecord]:
+    """The next events after a position, in the store's one order; of some stored types, where they are given."""
+    bounds: dict[str, object] = {
+        "position": position,
+        "limit": limit,
+        "until": _LAST_POSITION if until is None else until,
+    }
+    if not names:
+        return [_stored(row) for row in unit.all(_AFTER, bounds)]
+    bounds["names"] = json.dumps(list(names)) if unit.dialect == "sqlite" else list(names)
+    return [_stored(row) for row in unit.all(_OF_NAMES, bounds)]
 
 
 def asked(unit: Unit) -> list[StoredRecord]:

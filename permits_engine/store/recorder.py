@@ -1,6 +1,7 @@
-"""The recorders of the ``eventsourcing`` library over the store's own tables.
+"""The recorder of the ``eventsourcing`` library over the store's own tables: the one road into the events.
 
-They raise the library's own (PEP 249) errors.
+On its own transactions it raises the library's own (PEP 249) errors, as the library's contract has it; on one
+that the engine has opened, the engine's.
 """
 
 from __future__ import annotations
@@ -8,22 +9,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from math import inf
 from threading import Event
 from typing import Any
 from uuid import UUID
 
 from eventsourcing import persistence as library
 
-from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.errors import PermitsError, error
 from permits_engine.store import history
 from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.history import StoredRecord
 from permits_engine.store.hosting import HostSession
 from permits_engine.store.keyring import require_keys
+from permits_engine.store.waking import Waker
 
-POLL_SECONDS = 0.1
-_BATCH = 500
-_MOST = 2**31 - 1
+BATCH = 500
 _ERRORS: dict[str, type[library.PersistenceError]] = {
     "concurrency.conflict": library.IntegrityError,
     "integrity.broken": library.IntegrityError,
@@ -33,21 +34,18 @@ _ERRORS: dict[str, type[library.PersistenceError]] = {
     "store.unavailable": library.OperationalError,
 }
 
-_COLUMNS = "stream, version, name, payload, coalesce(recorded_at, 0)"
-_EVENTS = f"SELECT {_COLUMNS} FROM events WHERE stream = :stream AND version > :gt AND version <= :lte"
-_ASCENDING = Statement(f"{_EVENTS} ORDER BY version LIMIT :limit")
-_DESCENDING = Statement(f"{_EVENTS} ORDER BY version DESC LIMIT :limit")
-_BETWEEN = (
-    "SELECT stream, version, name, payload, position FROM events WHERE position BETWEEN :start AND :stop"
-)
-_NOTIFICATIONS = Statement(f"{_BETWEEN} ORDER BY position LIMIT :limit")
-_OF_TOPICS = Statement(
+# SQLite has one writer, so the place after the head is known at once; a trigger moves the head there.
+# PostgreSQL gives the place at commit. A stream's version that is taken is a missing row, not an exception:
+# on PostgreSQL an exception would break the host's whole transaction.
+_APPEND = Statement(
     {
-        "sqlite": f"{_BETWEEN} AND name IN (SELECT value FROM json_each(:topics)) ORDER BY position LIMIT :limit",
-        "postgresql": f"{_BETWEEN} AND name IN (SELECT json_array_elements_text(CAST(:topics AS json)))"
-        " ORDER BY position LIMIT :limit",
+        "sqlite": """INSERT INTO events (position, stream, version, name, recorded_at, payload)
+            SELECT position + 1, :stream, :version, :name, max(:now, recorded_at), :payload FROM head""",
+        "postgresql": """INSERT INTO events (stream, version, name, payload)
+            VALUES (:stream, :version, :name, :payload) ON CONFLICT (stream, version) DO NOTHING""",
     }
 )
+_NOW = Statement("SELECT set_config('permits.now', :now, true)")
 _PLACE_NOW = Statement("SET CONSTRAINTS events_placed IMMEDIATE")
 _TRACK = Statement(
     "INSERT INTO tracking (application_name, position) VALUES (:name, :position)"
@@ -57,69 +55,70 @@ _TRACK = Statement(
 _TRACKED = Statement("SELECT position FROM tracking WHERE application_name = :name")
 
 
-@dataclass(frozen=True, eq=False)
-class RecordedEvent(library.StoredEvent):
-    """A stored event with its recorded time (microseconds since the epoch); equal to one without it."""
-
-    recorded_at: int = 0
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, library.StoredEvent):
-            return NotImplemented
-        return self._fields() == (other.originator_id, other.originator_version, other.topic, other.state)
-
-    def __hash__(self) -> int:
-        return hash(self._fields())
-
-    def _fields(self) -> tuple[object, ...]:
-        return self.originator_id, self.originator_version, self.topic, self.state
-
-
-@dataclass(frozen=True)
-class SealedEvent(library.StoredEvent):
+class SealedRecord(StoredRecord):
     """An event on its way into the store, sealed under a holder's key: that is looked at again as it is written."""
 
-    holder_id: str = ""
+    holder_id: str
 
 
-class Recorder(library.ApplicationRecorder):
-    """Events in the store's one order; ids of streams are texts.
+class Transaction(library.AggregateRecorder):
+    """The recorder in one open transaction: what the library's event store writes, and its repository reads, there.
 
-    ``now`` gives the moment in microseconds since the epoch.
+    It raises the engine's errors.
     """
 
-    def __init__(self, database: Database, *, now: Callable[[], int] | None = None) -> None:
-        self.database = database
-        self.now = now or _clock
+    def __init__(self, unit: Unit) -> None:
+        self.unit = unit
 
     def insert_events(
         self,
         stored_events: Sequence[library.StoredEvent],
         *,
-        session: HostSession | None = None,
+        now: int = 0,
+        tracking: library.Tracking | None = None,
+        rows: Callable[[Unit], None] | None = None,
         **kwargs: Any,
     ) -> Sequence[int] | None:
-        """Append events; their positions, or none in a host's ``session``, where they are given at its commit."""
-        with _translated(), self.database.write(session) as unit:
-            self._also(unit, **kwargs)
-            if not stored_events:
-                return None
-            records = [
-                history.Record(str(s.originator_id), s.originator_version, s.topic, s.state)
-                for s in stored_events
-            ]
-            sealed = {s.holder_id for s in stored_events if isinstance(s, SealedEvent)}
-            require_keys(unit, sorted(sealed))
-            history.append(unit, records, now=self.now())
-            if session is not None:
-                return None
-            if unit.dialect == "postgresql":
-                unit.run(_PLACE_NOW)
-            last = history.head(unit).position
-        return list(range(last - len(records) + 1, last + 1))
+        """Append events, after all that belongs with them; their positions are given at the commit.
 
-    def _also(self, unit: Unit, **kwargs: Any) -> None:
-        """What is recorded in the same transaction as the events."""
+        ``now`` is in microseconds since the epoch; recorded time never goes back, and on PostgreSQL it is the
+        server's own at commit unless the store is simulated. ``rows`` writes the read models, ``tracking`` is
+        the notification of another application that was dealt with. Raises ``concurrency.conflict`` where a
+        version is taken.
+        """
+        if kwargs:
+            raise TypeError(
+                f"unknown: {', '.join(kwargs)}"
+            )  # the library hands on whatever is given to save()
+        unit = self.unit
+        if tracking is not None:
+            _track(unit, tracking)
+        if rows is not None:
+            rows(unit)
+        if not stored_events:
+            return None
+        if unit.simulated and unit.dialect == "postgresql" and unit.simulated_now != now:
+            unit.one(_NOW, {"now": str(now)})
+            unit.simulated_now = now
+        given = [
+            {
+                "stream": each.originator_id,
+                "version": each.originator_version,
+                "name": each.topic,
+                "payload": each.state,
+                "now": now,
+            }
+            for each in stored_events
+        ]
+        if unit.each(_APPEND, given) != len(given):
+            first = stored_events[0]
+            raise error(
+                "concurrency.conflict",
+                f"stream {first.originator_id} has changed meanwhile; read it again and decide anew",
+                stream=first.originator_id,
+                version=first.originator_version,
+            )
+        return None
 
     def select_events(
         self,
@@ -129,16 +128,59 @@ class Recorder(library.ApplicationRecorder):
         lte: int | None = None,
         desc: bool = False,
         limit: int | None = None,
-    ) -> Sequence[library.StoredEvent]:
+    ) -> Sequence[StoredRecord]:
+        """The events of a stream between two versions, as the transaction sees them."""
+        after = -1 if gt is None else gt
+        return history.stream(
+            self.unit, str(originator_id), after=after, until=lte, limit=limit, last_first=desc
+        )
+
+    def select_streams(self, ids: Sequence[str]) -> dict[str, list[StoredRecord]]:
+        """The events of several streams, in a statement for hundreds of them."""
+        return history.streams(self.unit, ids)
+
+
+class Recorder(library.ProcessRecorder):
+    """Events in the store's one order, and how far downstream applications have come; ids of streams are texts.
+
+    ``now`` gives the moment in microseconds since the epoch. Thread-safe.
+    """
+
+    def __init__(self, database: Database, *, now: Callable[[], int] | None = None) -> None:
+        self.database = database
+        self.now = now or _clock
+
+    # --- events ---
+
+    def insert_events(
+        self,
+        stored_events: Sequence[library.StoredEvent],
+        *,
+        unit: Unit | None = None,
+        session: HostSession | None = None,
+        **kwargs: Any,
+    ) -> Sequence[int] | None:
+        """Append events (see ``Transaction``); their positions, where the transaction ends here.
+
+        In an open ``unit`` or a host's ``session`` positions are given at its commit: none are returned.
+        """
+        if unit is not None:
+            return Transaction(unit).insert_events(stored_events, **kwargs)
+        with _translated(), self.database.write(session) as own:
+            # Whoever brings an open transaction has read the keys in it.
+            require_keys(own, sorted({s.holder_id for s in stored_events if isinstance(s, SealedRecord)}))
+            Transaction(own).insert_events(stored_events, **{"now": self.now(), **kwargs})
+            if session is not None or not stored_events:
+                return None
+            if own.dialect == "postgresql":
+                own.run(_PLACE_NOW)
+            last = history.head(own).position
+        return list(range(last - len(stored_events) + 1, last + 1))
+
+    def select_events(self, originator_id: UUID | str, **kwargs: Any) -> Sequence[StoredRecord]:
         """The events of a stream between two versions."""
-        bounds = {
-            "stream": str(originator_id),
-            "gt": -1 if gt is None else gt,
-            "lte": _MOST if lte is None else lte,
-            "limit": _MOST if limit is None else limit,
-        }
         with _translated(), self.database.read() as unit:
-            return [RecordedEvent(*row) for row in unit.all(_DESCENDING if desc else _ASCENDING, bounds)]
+            return Transaction(unit).select_events(originator_id, **kwargs)
 
     def select_notifications(
         self,
@@ -148,19 +190,11 @@ class Recorder(library.ApplicationRecorder):
         topics: Sequence[str] = (),
         *,
         inclusive_of_start: bool = True,
-    ) -> Sequence[library.Notification]:
+    ) -> Sequence[StoredRecord]:
         """The events of all streams between two positions, in order."""
-        import json
-
-        bounds = {
-            "start": (start or 0) + (0 if inclusive_of_start else 1),
-            "stop": 2**63 - 1 if stop is None else stop,
-            "limit": limit,
-            "topics": json.dumps(list(topics)),
-        }
+        after = (start or 0) - (1 if inclusive_of_start else 0)
         with _translated(), self.database.read() as unit:
-            rows = unit.all(_OF_TOPICS if topics else _NOTIFICATIONS, bounds)
-        return [library.Notification(*row) for row in rows]
+            return history.after(unit, after, limit, until=stop, names=topics)
 
     def max_notification_id(self) -> int | None:
         """The position of the head; none where nothing was recorded."""
@@ -168,49 +202,12 @@ class Recorder(library.ApplicationRecorder):
             return history.head(unit).position or None
 
     def subscribe(
-        self, gt: int | None = None, topics: Sequence[str] = ()
-    ) -> library.Subscription[library.ApplicationRecorder]:
-        """The events after a position, and those to come, until stopped."""
-        return PollingSubscription(self, gt, topics)
+        self, gt: int | None = None, topics: Sequence[str] = (), *, timeout: float | None = None
+    ) -> Following:
+        """The events after a position, and those to come; ends when stopped, or after idle ``timeout`` seconds."""
+        return Following(self, gt, topics, timeout=timeout)
 
-
-class PollingSubscription(library.Subscription[library.ApplicationRecorder]):
-    """Looks for new events every tenth of a second: nothing that it waits for can be lost."""
-
-    def __init__(
-        self, recorder: library.ApplicationRecorder, gt: int | None = None, topics: Sequence[str] = ()
-    ) -> None:
-        super().__init__(recorder, gt, topics)
-        self._waiting: Iterator[library.Notification] = iter(())
-        self._stopping = Event()
-
-    def stop(self) -> None:
-        """End the iteration, also one that waits."""
-        super().stop()
-        self._stopping.set()
-
-    def __next__(self) -> library.Notification:
-        while not self._stopping.is_set():
-            for notification in self._waiting:
-                self._last_notification_id = notification.id
-                return notification
-            self._waiting = self._pull()
-        raise StopIteration
-
-    def _pull(self) -> Iterator[library.Notification]:
-        found = self._recorder.select_notifications(
-            self._last_notification_id, _BATCH, topics=self._topics, inclusive_of_start=False
-        )
-        if not found:
-            self._stopping.wait(POLL_SECONDS)
-        return iter(found)
-
-
-class Tracker(library.TrackingRecorder):
-    """How far each downstream application has come; a position is recorded once, by whoever is first."""
-
-    def __init__(self, database: Database) -> None:
-        self.database = database
+    # --- tracking ---
 
     def insert_tracking(self, tracking: library.Tracking) -> None:
         """Record a position; the library's ``IntegrityError`` where it was reached already."""
@@ -224,13 +221,66 @@ class Tracker(library.TrackingRecorder):
         return None if row is None else int(row[0])
 
 
-class Processor(Recorder, Tracker, library.ProcessRecorder):
-    """Events together with the position of the event that they follow from."""
+class Following(library.Subscription[Recorder]):
+    """The events as they are recorded; woken by PostgreSQL, and looking again after a while in any case.
 
-    def _also(self, unit: Unit, **kwargs: Any) -> None:
-        tracking: library.Tracking | None = kwargs.get("tracking")
-        if tracking is not None:
-            _track(unit, tracking)
+    No transaction is open, and no thread runs, while the caller works on an event.
+    """
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        gt: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        super().__init__(recorder, gt, topics)
+        self.timeout = timeout
+        self._waiting: Iterator[StoredRecord] = iter(())
+        self._stopping = Event()
+        self._waker: Waker | None = None
+        self._idle_since = time.monotonic()
+
+    def stop(self) -> None:
+        """End the iteration, also one that waits."""
+        super().stop()
+        self._stopping.set()
+
+    def __next__(self) -> StoredRecord:
+        while not self._stopping.is_set():
+            for record in self._waiting:
+                self._last_notification_id = record.position
+                return record
+            if not self._look():
+                break
+        self.close()
+        raise StopIteration
+
+    def close(self) -> None:
+        """End the iteration, and give back what wakes it; by whoever iterates."""
+        self.stop()
+        waker, self._waker = self._waker, None
+        if waker is not None:
+            waker.close()
+
+    def _look(self) -> bool:
+        """Read on, or wait; whether to go on."""
+        with self._recorder.database.read() as unit:
+            found = history.after(unit, self._last_notification_id or 0, BATCH, names=self._topics)
+        self._waiting = iter(found)
+        if found:
+            self._idle_since = time.monotonic()
+            if self._waker is not None:
+                self._waker.rest()
+            return True
+        left = inf if self.timeout is None else self.timeout - (time.monotonic() - self._idle_since)
+        if left <= 0:
+            return False
+        if self._waker is None:
+            self._waker = Waker(self._recorder.database)
+        self._waker.wait(left)
+        return True
 
 
 def _track(unit: Unit, tracking: library.Tracking) -> None:

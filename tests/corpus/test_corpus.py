@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Engine
 from permits_engine.domain import events as e
-from permits_engine.store import codec, history
+from permits_engine.store import codec
+from permits_engine.store.recorder import Transaction
 from permits_engine.testing import FakeClock
 from tests.corpus.make import FIELDS
 
@@ -39,10 +41,8 @@ def test_a_release_history_replays_to_what_it_meant(path: Path) -> None:
     with Engine.open("sqlite://", clock=clock, policies=texts) as engine:
         with engine.database.write() as unit:
             for line in events:
-                record = history.Record(
-                    line["stream"], line["version"], line["name"], line["payload"].encode()
-                )
-                history.append(unit, [record], now=line["recorded_at"])
+                record = StoredEvent(line["stream"], line["version"], line["name"], line["payload"].encode())
+                Transaction(unit).insert_events([record], now=line["recorded_at"])
         report = engine.rebuild()
         assert report.parked == 0
         differ = []

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from permits_engine.audit import checkpoints, verification
 from permits_engine.audit.checkpoints import Checkpoint
 from permits_engine.audit.findings import Finding, Report
 from permits_engine.audit.signing import SigningKeys
-from permits_engine.store import history, upgrade
+from permits_engine.store import upgrade
 from permits_engine.store.database import Database
+from permits_engine.store.recorder import Transaction
 from permits_engine.store.tiles import seal
 
 STREAMS = 7
@@ -31,14 +33,16 @@ class Store:
     def append(self, count: int, says: str = "event") -> None:
         """So many more events."""
         records = [
-            history.Record(
+            StoredEvent(
                 f"s{at % STREAMS}", at // STREAMS + 1, "permit.noted@1", f'{{"{says}":{at}}}'.encode()
             )
             for at in range(self.length, self.length + count)
         ]
         for at in range(0, count, 50):
             with self.database.write() as unit:
-                history.append(unit, records[at : at + 50], now=1_700_000_000_000_000 + self.length + at)
+                Transaction(unit).insert_events(
+                    records[at : at + 50], now=1_700_000_000_000_000 + self.length + at
+                )
         self.length += count
 
     def checkpoint(self) -> Checkpoint:

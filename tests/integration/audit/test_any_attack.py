@@ -11,15 +11,17 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from permits_engine.audit import checkpoints, diagnosis, tree, verification
 from permits_engine.audit.findings import Finding, Report
 from permits_engine.audit.signing import SigningKeys
-from permits_engine.store import history, merkle, tiles, upgrade
+from permits_engine.store import merkle, tiles, upgrade
 from permits_engine.store.database import Database
 from permits_engine.store.leaf import leaf_bytes, leaf_hash
+from permits_engine.store.recorder import Transaction
 
 HEIGHT, WIDTH = 2, 4
 COUNT = 90
@@ -60,10 +62,9 @@ def original(_small_tiles: None) -> Original:
     for size in (*CHECKPOINTS, SEALED, COUNT):
         with database.write() as unit:
             records = [
-                history.Record(f"s{at % 5}", at // 5 + 1, "n@1", b'{"at":%d}' % at)
-                for at in range(done, size)
+                StoredEvent(f"s{at % 5}", at // 5 + 1, "n@1", b'{"at":%d}' % at) for at in range(done, size)
             ]
-            history.append(unit, records, now=1000 + size)
+            Transaction(unit).insert_events(records, now=1000 + size)
         done = size
         if size in CHECKPOINTS:
             checkpoints.take(database, signing, now=0)

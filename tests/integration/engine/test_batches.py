@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Actor, Engine, Outcome, PermitsError
 from permits_engine.commands import Command, parse
 from permits_engine.store.ids import derived
+from permits_engine.store.recorder import Transaction
 from permits_engine.testing.clock import FakeClock
 from tests.integration.engine.conftest import COMMISSION, COUNTER, DECIDER, Office
 
@@ -180,9 +182,7 @@ def test_a_batch_with_a_file_that_cannot_be_read_goes_on(office: Office) -> None
     """Its command gets the error, the others their outcome."""
     many(office, [registration(), filing()])
     with office.engine.database.write() as unit:
-        from permits_engine.store import history
-
-        history.append(unit, [history.Record(FILE, 3, "permit.unheard@9", b"{}")], now=0)
+        Transaction(unit).insert_events([StoredEvent(FILE, 3, "permit.unheard@9", b"{}")], now=0)
     second = derived("batch/readable")
     answers = many(office, [grant(), filing(permit_id=second), opinion(permit_id=second)])
     assert answers[0] == "integrity.broken"

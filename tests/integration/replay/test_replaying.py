@@ -8,12 +8,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Engine, PermitsError
 from permits_engine.domain import events as e
 from permits_engine.policy_files import packaged
 from permits_engine.replay import inputs, running, sources
-from permits_engine.store import history
+from permits_engine.store.recorder import Transaction
 from permits_engine.testing import FakeClock, Office
 from tests.corpus.test_corpus import CORPORA, read
 from tests.integration.replay.conftest import lapsed, refused, renewed
@@ -30,10 +31,8 @@ def test_every_decision_of_a_release_is_decided_again_as_it_was(path: Path) -> N
     with Engine.open("sqlite://", clock=clock, policies=texts) as engine:
         with engine.database.write() as unit:
             for each in sorted((x for x in lines if "payload" in x), key=lambda x: x["recorded_at"]):
-                record = history.Record(
-                    each["stream"], each["version"], each["name"], each["payload"].encode()
-                )
-                history.append(unit, [record], now=each["recorded_at"])
+                record = StoredEvent(each["stream"], each["version"], each["name"], each["payload"].encode())
+                Transaction(unit).insert_events([record], now=each["recorded_at"])
         report = engine.replay()
     assert report.differences == []
     assert (report.disagree, report.imported) == (0, 0)

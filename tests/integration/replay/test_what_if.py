@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Engine, PermitsError
 from permits_engine.policy_files import packaged
 from permits_engine.replay import sources
 from permits_engine.replay.comparing import WhatIf, summary
-from permits_engine.store import history
+from permits_engine.store.recorder import Transaction
 from permits_engine.testing import FakeClock, Office
 from tests.corpus.test_corpus import CORPORA, read
 from tests.integration.replay.conftest import lapsed, refused, renewed
@@ -43,8 +44,8 @@ def with_corpus(path: Path) -> Engine:
     engine = Engine.open("sqlite://", clock=clock, policies=[x["policy"] for x in lines if "policy" in x])
     with engine.database.write() as unit:
         for each in sorted((x for x in lines if "payload" in x), key=lambda x: x["recorded_at"]):
-            record = history.Record(each["stream"], each["version"], each["name"], each["payload"].encode())
-            history.append(unit, [record], now=each["recorded_at"])
+            record = StoredEvent(each["stream"], each["version"], each["name"], each["payload"].encode())
+            Transaction(unit).insert_events([record], now=each["recorded_at"])
     return engine
 
 

@@ -33,7 +33,7 @@ SEALED = e.ApplicationReturned(**COMMON, request=1)
 
 def test_events_saved_are_a_permit(database: Database) -> None:
     """Plain events go in by save, and come out folded, at any version that there is."""
-    with PermitsApplication(database) as app:
+    with PermitsApplication(database=database) as app:
         recordings = app.save(Placed(PERMIT, 1, LODGED), Placed(PERMIT, 2, SEALED))
         assert [recording.notification.id for recording in recordings] == [1, 2]
         assert app.permit(PERMIT).version == 2
@@ -46,7 +46,7 @@ def test_events_saved_are_a_permit(database: Database) -> None:
 
 def test_a_version_past_the_end_is_an_error(database: Database) -> None:
     """It is never silently the last one; and a permit that is not there is not found."""
-    with PermitsApplication(database) as app:
+    with PermitsApplication(database=database) as app:
         app.save(Placed(PERMIT, 1, LODGED))
         with pytest.raises(PermitsError, match=r"position\.beyond_head.*1 events"):
             app.permit(PERMIT, 99)
@@ -56,7 +56,7 @@ def test_a_version_past_the_end_is_an_error(database: Database) -> None:
 
 def test_a_version_that_is_taken_is_the_librarys_error(database: Database) -> None:
     """The recorder keeps the library's contract."""
-    with PermitsApplication(database) as app:
+    with PermitsApplication(database=database) as app:
         app.save(Placed(PERMIT, 1, LODGED))
         with pytest.raises(IntegrityError):
             app.save(Placed(PERMIT, 1, LODGED))
@@ -64,7 +64,7 @@ def test_a_version_that_is_taken_is_the_librarys_error(database: Database) -> No
 
 def test_save_joins_a_hosts_session(database: Database, host: Engine) -> None:
     """Events saved with a session roll back with it."""
-    with PermitsApplication(database) as app:
+    with PermitsApplication(database=database) as app:
         with Session(host) as session:
             assert app.save(Placed(PERMIT, 1, LODGED), session=session) == []
             session.rollback()
@@ -82,7 +82,7 @@ def test_the_ambient_environment_is_not_looked_at(
     monkeypatch.setenv("IS_SNAPSHOTTING_ENABLED", "y")
     monkeypatch.setenv("CIPHER_KEY", "x")
     monkeypatch.setenv("MAPPER_TOPIC", "os:system")
-    with PermitsApplication(database) as app:
+    with PermitsApplication(database=database) as app:
         app.save(Placed(PERMIT, 1, LODGED))
         assert app.permit(PERMIT).version == 1
         assert app.snapshots is None
@@ -90,7 +90,7 @@ def test_the_ambient_environment_is_not_looked_at(
 
 def test_only_events_of_the_registry_pass(database: Database) -> None:
     """No class is looked up by a stored name, and nothing else is stored."""
-    with PermitsApplication(database) as app:
+    with PermitsApplication(database=database) as app:
         with pytest.raises(PermitsError, match=r"integrity\.broken"):
             app.mapper.to_domain_event(StoredEvent(PERMIT, 1, "os:system", b"{}"))
         for odd in (Placed(PERMIT, 0, LODGED), LODGED, Placed(PERMIT, 1, e.Event(**COMMON))):
@@ -101,7 +101,7 @@ def test_only_events_of_the_registry_pass(database: Database) -> None:
 def test_personal_data_need_their_key(database: Database) -> None:
     """With the holder and a key of the store personal fields are sealed; without, nothing is stored."""
     personal = e.HolderRegistered(**COMMON, family_name="Diallo")
-    with PermitsApplication(database) as app:
+    with PermitsApplication(database=database) as app:
         with pytest.raises(ValueError, match="personal data"):
             app.save(Placed(HOLDER, 1, personal))
         with pytest.raises(IntegrityError, match=r"holder\.erased"):
@@ -122,7 +122,7 @@ def test_a_key_that_was_destroyed_meanwhile_seals_nothing_more(database: Databas
     """Whoever still has the key in memory is told as they write: the row is read in the append's own transaction."""
     with database.write() as unit:
         cipher = Keyring(MasterKeys.in_memory()).mint(unit, HOLDER)
-    with PermitsApplication(database) as app:
+    with PermitsApplication(database=database) as app:
         first = e.HolderRegistered(**COMMON, family_name="Diallo")
         app.save(Placed(HOLDER, 1, first, holder_id=HOLDER, cipher=cipher))
         with database.write() as unit:

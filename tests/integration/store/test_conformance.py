@@ -12,7 +12,7 @@ from eventsourcing.tests import persistence as cases
 
 from permits_engine.store import upgrade
 from permits_engine.store.database import Database
-from permits_engine.store.recorder import Processor, Recorder, Tracker
+from permits_engine.store.recorder import Recorder
 
 
 class Silent(Recorder):
@@ -65,12 +65,12 @@ class Applications:
 
 class Trackers:
     def create_recorder(self: Any) -> Any:
-        return Tracker(self.database)
+        return Recorder(self.database)
 
 
 class Processors:
     def create_recorder(self: Any) -> Any:
-        return Processor(self.database)
+        return Recorder(self.database)
 
 
 class TestAggregatesOnSqlite(Aggregates, OnSqlite, cases.AggregateRecorderTestCase):

@@ -12,12 +12,13 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+from eventsourcing.persistence import StoredEvent as Record
 from sqlalchemy import create_engine
 
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store import connections, history, upgrade
 from permits_engine.store.database import Database, Statement
-from permits_engine.store.history import Record
+from permits_engine.store.recorder import Transaction
 
 SECRET = "s3cr3t!"
 
@@ -29,7 +30,7 @@ def touch(database: Database) -> None:
 
 def append(database: Database, stream: str) -> None:
     with database.write() as unit:
-        history.append(unit, [Record(stream, 1, "permit.closed@1", b"{}")], now=1)
+        Transaction(unit).insert_events([Record(stream, 1, "permit.closed@1", b"{}")], now=1)
 
 
 def length(database: Database) -> int:
@@ -146,9 +147,9 @@ def test_a_connection_lost_inside_a_transaction_is_unavailable(postgresql_url: s
     database = Database.open(postgresql_url)
     upgrade.initialise(database, now=0)
     with pytest.raises(PermitsError, match=r"store\.unavailable"), database.write() as unit:
-        history.append(unit, [Record("a", 1, "n@1", b"")], now=1)
+        Transaction(unit).insert_events([Record("a", 1, "n@1", b"")], now=1)
         _end_connections(postgresql_url)
-        history.append(unit, [Record("b", 1, "n@1", b"")], now=1)
+        Transaction(unit).insert_events([Record("b", 1, "n@1", b"")], now=1)
     append(database, "c")
     assert length(database) == 1
     database.close()
@@ -195,7 +196,7 @@ def test_a_failed_block_leaves_nothing(database: Database) -> None:
     """Whatever is raised in the block, also by the keyboard, rolls everything back."""
     for problem in (ValueError, KeyboardInterrupt, GeneratorExit):
         with pytest.raises(problem), database.write() as unit:
-            history.append(unit, [Record("a", 1, "n@1", b"")], now=1)
+            Transaction(unit).insert_events([Record("a", 1, "n@1", b"")], now=1)
             raise problem
     assert length(database) == 0
 
@@ -203,7 +204,7 @@ def test_a_failed_block_leaves_nothing(database: Database) -> None:
 def test_a_write_within_a_write_is_a_mistake(database: Database) -> None:
     """It is refused at once instead of waiting for itself; a read within a write sees what was written."""
     with database.write() as unit:
-        history.append(unit, [Record("a", 1, "n@1", b"")], now=1)
+        Transaction(unit).insert_events([Record("a", 1, "n@1", b"")], now=1)
         with pytest.raises(RuntimeError, match="open on this thread"), database.write():
             pass
         with database.read() as inner:

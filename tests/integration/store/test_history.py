@@ -10,13 +10,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from eventsourcing.persistence import StoredEvent as Record
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store import history, upgrade
 from permits_engine.store.database import Database, Statement
-from permits_engine.store.history import Record
+from permits_engine.store.recorder import Transaction
 
 NOW = 1_394_442_000_000_000
 THREADS = 8
@@ -29,7 +30,7 @@ def record(stream: str, version: int = 1, payload: bytes = b"{}") -> Record:
 
 def append(database: Database, *records: Record, now: int = NOW) -> None:
     with database.write() as unit:
-        history.append(unit, records, now=now)
+        Transaction(unit).insert_events(records, now=now)
 
 
 def everything(database: Database) -> list[history.StoredRecord]:
@@ -102,7 +103,7 @@ def test_positions_have_no_gaps_and_follow_the_commits(database: Database) -> No
             try:
                 with database.write() as unit:
                     stream = f"{number}-{turn}"
-                    history.append(unit, [record(stream), record(stream, 2)], now=NOW)
+                    Transaction(unit).insert_events([record(stream), record(stream, 2)], now=NOW)
                     if turn % 4 == 3:
                         raise ZeroDivisionError
             except ZeroDivisionError:
@@ -138,9 +139,9 @@ def test_of_many_writers_of_one_version_one_wins(database: Database) -> None:
 def test_a_batch_keeps_its_order(database: Database) -> None:
     """Events of one transaction take places in the order in which they were appended, over several calls."""
     with database.write() as unit:
-        history.append(unit, [record(f"z{number}") for number in range(50, 0, -1)], now=NOW)
-        history.append(unit, [record("a")], now=NOW)
-        history.append(unit, [record(f"m{number}") for number in range(3)], now=NOW)
+        Transaction(unit).insert_events([record(f"z{number}") for number in range(50, 0, -1)], now=NOW)
+        Transaction(unit).insert_events([record("a")], now=NOW)
+        Transaction(unit).insert_events([record(f"m{number}") for number in range(3)], now=NOW)
     expected = [*(f"z{number}" for number in range(50, 0, -1)), "a", "m0", "m1", "m2"]
     assert [(r.position, r.stream) for r in everything(database)] == list(enumerate(expected, 1))
 
@@ -149,10 +150,10 @@ def test_a_conflict_inside_a_transaction_breaks_nothing_else(database: Database)
     """After a version that is taken, the same transaction goes on and commits what else it holds."""
     append(database, record("s"))
     with database.write() as unit:
-        history.append(unit, [record("before")], now=NOW)
+        Transaction(unit).insert_events([record("before")], now=NOW)
         with pytest.raises(PermitsError, match=r"concurrency\.conflict"):
-            history.append(unit, [record("s")], now=NOW)
-        history.append(unit, [record("after")], now=NOW)
+            Transaction(unit).insert_events([record("s")], now=NOW)
+        Transaction(unit).insert_events([record("after")], now=NOW)
     assert [(r.position, r.stream) for r in everything(database)] == [(1, "s"), (2, "before"), (3, "after")]
 
 
@@ -272,7 +273,7 @@ def test_a_row_that_waits_for_its_place_cannot_be_given_one(postgresql_url: str)
     database = Database.open(postgresql_url)
     upgrade.initialise(database, now=0)
     with pytest.raises(PermitsError, match="append-only"), database.write() as unit:
-        history.append(unit, [record("s")], now=NOW)
+        Transaction(unit).insert_events([record("s")], now=NOW)
         unit.run(Statement("UPDATE events SET position = 5, recorded_at = 5"))
     database.close()
 
@@ -282,11 +283,11 @@ def test_savepoints_leave_no_gap(postgresql_url: str) -> None:
     database = Database.open(postgresql_url)
     upgrade.initialise(database, now=0)
     with database.write() as unit:
-        history.append(unit, [record("a")], now=NOW)
+        Transaction(unit).insert_events([record("a")], now=NOW)
         unit.run(Statement("SAVEPOINT one"))
-        history.append(unit, [record("b")], now=NOW)
+        Transaction(unit).insert_events([record("b")], now=NOW)
         unit.run(Statement("ROLLBACK TO SAVEPOINT one"))
-        history.append(unit, [record("c")], now=NOW)
+        Transaction(unit).insert_events([record("c")], now=NOW)
     assert [(r.position, r.stream) for r in everything(database)] == [(1, "a"), (2, "c")]
     database.close()
 
@@ -296,10 +297,10 @@ def test_places_can_be_asked_for_before_the_commit(postgresql_url: str) -> None:
     database = Database.open(postgresql_url)
     upgrade.initialise(database, now=0)
     with database.write() as unit:
-        history.append(unit, [record("a"), record("b")], now=NOW)
+        Transaction(unit).insert_events([record("a"), record("b")], now=NOW)
         unit.run(Statement("SET CONSTRAINTS events_placed IMMEDIATE"))
         assert [r.position for r in history.after(unit, 0, 9)] == [1, 2]
-        history.append(unit, [record("c")], now=NOW)
+        Transaction(unit).insert_events([record("c")], now=NOW)
     assert [(r.position, r.stream) for r in everything(database)] == [(1, "a"), (2, "b"), (3, "c")]
     database.close()
 
@@ -311,7 +312,7 @@ def test_a_host_that_sleeps_delays_nobody(postgresql_url: str) -> None:
     engine = create_engine(postgresql_url.replace("postgresql://", "postgresql+psycopg://"))
     with Session(engine) as session, session.begin():
         with database.write(session) as unit:
-            history.append(unit, [record("slow")], now=NOW)
+            Transaction(unit).insert_events([record("slow")], now=NOW)
         started = time.monotonic()
         for number in range(20):
             append(database, record(f"quick{number}"))

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from eventsourcing.persistence import StoredEvent as Record
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import StaticPool
@@ -13,7 +14,7 @@ from sqlalchemy.pool import StaticPool
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store import history, upgrade
 from permits_engine.store.database import Database
-from permits_engine.store.history import Record
+from permits_engine.store.recorder import Transaction
 
 NOW = 1_394_442_000_000_000
 INSERT = text("INSERT INTO rows VALUES ('host')")
@@ -32,7 +33,7 @@ def count(database: Database, host: Engine) -> tuple[int, int]:
 
 def append(database: Database, session: object, stream: str = "s") -> None:
     with database.write(session) as unit:  # type: ignore[arg-type]
-        history.append(unit, [record(stream)], now=NOW)
+        Transaction(unit).insert_events([record(stream)], now=NOW)
 
 
 class Stop(Exception):
@@ -104,7 +105,7 @@ def test_what_was_appended_is_read_in_the_same_transaction(database: Database, h
         append(database, session)
         with database.write(session) as unit:
             assert [r.version for r in history.stream(unit, "s")] == [1]
-            history.append(unit, [record("s", 2)], now=NOW)
+            Transaction(unit).insert_events([record("s", 2)], now=NOW)
     assert count(database, host) == (2, 0)
 
 

@@ -11,12 +11,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from eventsourcing.persistence import StoredEvent
 from sqlalchemy import create_engine, inspect
 
 import permits_engine.store
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store import history, schema, upgrade
 from permits_engine.store.database import Database, Statement
+from permits_engine.store.recorder import Transaction
 
 
 def test_the_migrations_make_what_the_description_says(database: Database, store_url: str) -> None:
@@ -59,7 +61,7 @@ def test_every_migration_is_known_to_the_program() -> None:
 def test_a_store_is_made_once(database: Database) -> None:
     """Initialising again changes nothing: neither the store's identity nor whether it is simulated."""
     with database.write() as unit:
-        history.append(unit, [history.Record("s", 1, "n@1", b"")], now=1)
+        Transaction(unit).insert_events([StoredEvent("s", 1, "n@1", b"")], now=1)
         before = history.head(unit)
     upgrade.initialise(database, simulated=True, now=5)
     with database.read() as unit:
@@ -99,7 +101,7 @@ def test_a_store_without_a_schema_is_not_initialised(store_url: str) -> None:
     with pytest.raises(PermitsError, match=r"store\.not_initialised.*run: permits init"):
         upgrade.require_current(database)
     with pytest.raises(PermitsError, match=r"store\.not_initialised"), database.write() as unit:
-        history.append(unit, [history.Record("s", 1, "n@1", b"")], now=1)
+        Transaction(unit).insert_events([StoredEvent("s", 1, "n@1", b"")], now=1)
     upgrade.initialise(database, now=0)
     upgrade.require_current(database)
     database.close()
