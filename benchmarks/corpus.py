@@ -71,4 +71,4 @@ def _copy(engine: Engine, copy: int, files: dict[str, Any], rows: dict[str, dict
             records += [Record(stream, r.version, r.name, r.payload) for r in past]
             new.append({**rows[permit], "permit_id": stream})
         writing.insert_rows(unit, new)
-        Transaction(unit).insert_events(records, now=engine.executor.now())
+        Transaction(unit).insert_events(records, now=engine.context.now())

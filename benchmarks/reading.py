@@ -94,7 +94,7 @@ def _loads(engine: Engine, raw: Raw, permits: int) -> Measure:
     def ours() -> None:
         for permit_id in wanted:
             with engine.database.read() as unit:
-                assert engine.executor.begin(unit).file(permit_id) is not None
+                assert engine.context.begin(unit).file(permit_id) is not None
 
     def least() -> None:
         for permit_id in wanted:

@@ -40,7 +40,7 @@ def measured(place: Place, permits: int, due: int) -> Iterator[Measure]:
     with place.engine() as engine:
         list(engine.execute_many(list(filings(due))))
         _fill(engine, permits, due)
-        engine.clock = engine.executor.clock = at(RECEIPTS_END)
+        engine.clock = engine.context.clock = at(RECEIPTS_END)
         least = min(_found(engine) for _ in range(5))
         with _watched() as finding:
             started, processor = time.perf_counter(), time.process_time()
@@ -60,7 +60,7 @@ def by_mail(place: Place, number: int) -> Iterator[Measure]:
     """Letters to a mail server of its own on the loopback interface, each recorded with its answer."""
     with place.engine() as engine, _server() as port:
         list(engine.execute_many(list(filings(number))))
-        engine.clock = engine.executor.clock = at(RECEIPTS_END)
+        engine.clock = engine.context.clock = at(RECEIPTS_END)
         channel = SmtpChannel("127.0.0.1", port, "office@example.org", security="none")
         started, processor = time.perf_counter(), time.process_time()
         report = run_pass(engine, Routes(channel, CounterChannel()))

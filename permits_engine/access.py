@@ -49,7 +49,7 @@ class Reader(Takeaway):
     ) -> None:
         """``everywhere``: what is the reader's own office is every office, as for a set-up of one person."""
         self._engine = engine
-        self._executor = engine.executor
+        self._context = engine.context
         self._everywhere = everywhere
         self.actor = valid_actor(actor)
         self.purpose = _valid_purpose(purpose)
@@ -63,7 +63,7 @@ class Reader(Takeaway):
 
         def read(unit: Unit, opened: bool) -> reading.PermitView:
             return reading.permit(
-                self._executor, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened
+                self._context, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened
             )
 
         return self._opened(permit_id, read, lambda view: bool(view.file_number or view.card_number))
@@ -74,7 +74,7 @@ class Reader(Takeaway):
         """What differs between two moments of knowledge; numbers for a reader who may see them."""
 
         def read(unit: Unit, opened: bool) -> dict[str, Any]:
-            return differing.diff(self._executor, unit, permit_id, first, second, as_of=as_of, opened=opened)
+            return differing.diff(self._context, unit, permit_id, first, second, as_of=as_of, opened=opened)
 
         numbers = {"file_number", "card_number"}
         return self._opened(permit_id, read, lambda x: any(y["field"] in numbers for y in x["fields"]))
@@ -83,13 +83,13 @@ class Reader(Takeaway):
         """Every legal clock of the permit that runs on a day, with its working in words."""
         with self._engine.database.read() as unit:
             self._file(unit, permit_id)
-            return reading.deadlines_of(self._executor, unit, permit_id, on, known_at)
+            return reading.deadlines_of(self._context, unit, permit_id, on, known_at)
 
     def rights(self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None) -> Rows:
         """What the permit opens on a day."""
         with self._engine.database.read() as unit:
             self._file(unit, permit_id)
-            return reading.rights_of(self._executor, unit, permit_id, on, known_at)
+            return reading.rights_of(self._context, unit, permit_id, on, known_at)
 
     def attestation(
         self,
@@ -106,12 +106,12 @@ class Reader(Takeaway):
         from permits_engine.attestation import made
 
         with self._engine.database.read() as unit:
-            s, _ = reading.situation(self._executor, unit, permit_id, None, None)
+            s, _ = reading.situation(self._context, unit, permit_id, None, None)
             for what in ("file", "person"):
                 problem = self._refusal(unit, what, s.prefecture, s.permit.jurisdiction)
                 if problem is not None:
                     raise problem
-            paper = made(self._executor, unit, permit_id, on=on, language=language, form=form)
+            paper = made(self._context, unit, permit_id, on=on, language=language, form=form)
         self._leave([s.permit.holder_id])
         return paper
 
@@ -120,7 +120,7 @@ class Reader(Takeaway):
 
         def read(unit: Unit, opened: bool) -> Rows:
             return reading.history_of(
-                self._executor, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened
+                self._context, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened
             )
 
         return self._opened(permit_id, read, lambda events: any(map(_shows, events)))
@@ -130,7 +130,7 @@ class Reader(Takeaway):
         say = saying(language)
 
         def read(unit: Unit, opened: bool) -> dict[str, Any]:
-            return explaining.explain(self._executor, unit, permit_id, version, say, opened=opened)
+            return explaining.explain(self._context, unit, permit_id, version, say, opened=opened)
 
         return self._opened(permit_id, read, _shows)
 
@@ -144,7 +144,7 @@ class Reader(Takeaway):
         """Every event of a message, with the channels' answers for a reader who may see them."""
 
         def read(unit: Unit, opened: bool) -> Rows:
-            return messages.history_of(self._executor, unit, notice_id, opened=opened)
+            return messages.history_of(self._context, unit, notice_id, opened=opened)
 
         return self._opened(self._permit_of(notice_id), read, lambda events: any(map(_shows, events)))
 
@@ -152,7 +152,7 @@ class Reader(Takeaway):
         """The letter of a message as the file stands now; it names nobody to a reader who may not see that."""
 
         def read(unit: Unit, opened: bool) -> Letter:
-            return messages.letter(self._executor, unit, notice_id, opened=opened)
+            return messages.letter(self._context, unit, notice_id, opened=opened)
 
         return self._opened(self._permit_of(notice_id), read, lambda letter: bool(letter.to_address))
 
@@ -165,7 +165,7 @@ class Reader(Takeaway):
     def holder(self, holder_id: str) -> Person:
         """What is known about a person; raises ``holder.not_found``, ``actor.not_competent``."""
         with self._engine.database.read() as unit:
-            person = self._executor.person(unit, holder_id)
+            person = self._context.person(unit, holder_id)
             self._about(unit, holder_id)
         if person.family_name is not None:
             self._leave([holder_id])
@@ -174,9 +174,9 @@ class Reader(Takeaway):
     def accesses(self, holder_id: str) -> Rows:
         """Who saw the person's data, as the person can be shown it: reader, day, purpose, latest first."""
         with self._engine.database.read() as unit:
-            self._executor.person(unit, holder_id)
+            self._context.person(unit, holder_id)
             self._about(unit, holder_id)
-            cipher = self._executor.keyring.load(unit, holder_id)
+            cipher = self._context.keyring.load(unit, holder_id)
             looks = [r for r in history.stream(unit, holder_id) if _is_look(r)]
             shown = [reading.shown(record, holder_id, cipher) for record in reversed(looks)]
         return [
@@ -196,7 +196,7 @@ class Reader(Takeaway):
 
         self.holder(holder_id)
         with self._engine.database.read() as unit:
-            return disclosure(self._executor, unit, holder_id)
+            return disclosure(self._context, unit, holder_id)
 
     def receipt(self, permit_id: str) -> Paper:
         """The holder's receipt of the latest filing with its signed proof; raises ``holder.erased``.
@@ -211,7 +211,7 @@ class Reader(Takeaway):
             holder_id, opened = self._file(unit, permit_id)
             if not opened:
                 self._about(unit, holder_id)
-            found = filed(self._executor, unit, permit_id)
+            found = filed(self._context, unit, permit_id)
         signer = engine.signing.signer(engine.origin)
         self._leave([holder_id])
         return paper.Paper(found, proof.issue(found.filing, engine.origin, signer.signature))
@@ -245,10 +245,10 @@ class Reader(Takeaway):
         with self._engine.database.read() as unit:
             _, today = self._rules(unit)
             if name is not None and birth_date is not None:
-                page = finding.people(self._executor, unit, name, birth_date, wanted, self._sees, today)
+                page = finding.people(self._context, unit, name, birth_date, wanted, self._sees, today)
             else:
                 kind, value = asked[0], file_number or card_number or ""
-                page = finding.numbered(self._executor, unit, kind, value, wanted, self._sees, today)
+                page = finding.numbered(self._context, unit, kind, value, wanted, self._sees, today)
         self._leave(dict.fromkeys(row["holder_id"] for row in page))
         return page
 
@@ -274,8 +274,8 @@ class Reader(Takeaway):
 
     def _rules(self, unit: Unit, jurisdiction: str | None = None) -> tuple[Rules, date]:
         code = jurisdiction or (self.actor.prefecture or registration.DEFAULT_JURISDICTION)[:2]
-        policy = self._engine.adopted.current(unit, code)
-        today = self._executor.today(policy)
+        policy = self._engine.context.policies.current(unit, code)
+        today = self._context.today(policy)
         return policy.at(today), today
 
     def _refusal(
@@ -287,7 +287,7 @@ class Reader(Takeaway):
 
     def _file(self, unit: Unit, permit_id: str) -> tuple[str, bool]:
         """The file's holder, and whether the reader may see what is sealed; raises where they may see nothing."""
-        s, _ = reading.situation(self._executor, unit, permit_id, None, None)
+        s, _ = reading.situation(self._context, unit, permit_id, None, None)
         code = s.permit.jurisdiction
         problem = self._refusal(unit, "file", s.prefecture, code)
         if problem is not None:
@@ -353,10 +353,10 @@ class Reader(Takeaway):
                 return
             try:
                 with self._engine.database.write() as unit:
-                    work = self._executor.begin(unit)
+                    work = self._context.begin(unit)
                     # The versions first: a look that is noted after them makes this one a conflict.
                     work.expect_holders(missing)
-                    stamp = self._executor.stamper(self.actor, None, today)
+                    stamp = self._context.stamper(self.actor, None, today)
                     for holder_id in self._unseen(unit, missing, today):
                         registration.note_access(work, holder_id, stamp, self.purpose)
                     work.write()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from permits_engine.adopted import Adopted
-from permits_engine.execution import Executor
+from permits_engine.application.context import Context
 from permits_engine.store import history
 from permits_engine.store.database import Database
 
@@ -20,7 +20,7 @@ class Accounts:
 
     database: Database
     adopted: Adopted
-    executor: Executor
+    context: Context
 
     def account(
         self, *, year: int | None = None, progress: Callable[[int, int], None] | None = None
@@ -31,7 +31,7 @@ class Accounts:
         """
         from permits_engine.audit.report.counting import account
 
-        return account(self.database, self.adopted, self.executor.today, year=year, progress=progress)
+        return account(self.database, self.adopted, self.context.today, year=year, progress=progress)
 
     def report(
         self,

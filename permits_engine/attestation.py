@@ -19,10 +19,10 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
 from permits_engine import reading
+from permits_engine.application.context import Context
 from permits_engine.domain import rights
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.situation import Situation
-from permits_engine.execution import Executor
 from permits_engine.scheduler.delivery.letters import harmless
 from permits_engine.store.database import Unit
 
@@ -88,7 +88,7 @@ def _layout(jurisdiction: str, form: str) -> Template:
 
 
 def made(
-    executor: Executor,
+    context: Context,
     unit: Unit,
     permit_id: str,
     *,
@@ -104,11 +104,11 @@ def made(
     """
     if form not in FORMATS:
         raise invalid("format", f"{form!r} is none of {', '.join(FORMATS)}")
-    s, records = reading.situation(executor, unit, permit_id, on, None)
-    today = executor.today(s.rules.policy)
+    s, records = reading.situation(context, unit, permit_id, on, None)
+    today = context.today(s.rules.policy)
     if s.day > today:
         raise invalid("on", f"{s.day} lies after today ({today}); what is to come cannot be attested")
-    person = executor.person(unit, s.permit.holder_id)
+    person = context.person(unit, s.permit.holder_id)
     if person.birth_date is None:
         raise error(
             "holder.erased",
@@ -116,7 +116,7 @@ def made(
             holder_id=person.holder_id,
         )
     shelf = _shelf(s.permit.jurisdiction, language, person.language)
-    cipher = executor.keyring.load(unit, s.permit.holder_id)
+    cipher = context.keyring.load(unit, s.permit.holder_id)
     values = {
         "holder_name": harmless(person.name),
         "birth_date": _day(person.birth_date, shelf.language),

@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 
 from permits_engine import commands as c
+from permits_engine.application.context import Context
 from permits_engine.audit.signing import SigningKeys, origin_of
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import error, invalid
-from permits_engine.execution import Executor
 from permits_engine.outcomes import Outcome
 from permits_engine.privacy.retention import Plan
 from permits_engine.store import history
@@ -25,7 +25,7 @@ class DataProtection:
     """What a data-protection officer asks of an open store."""
 
     database: Database
-    executor: Executor
+    context: Context
     keyring: Keyring
     execute: Callable[..., Outcome]
     signing: SigningKeys
@@ -51,7 +51,7 @@ class DataProtection:
         outcome = self.execute(command, actor=actor)
         removed = self.finish_erasures([command.holder_id], letters=letters)
         with self.database.read() as unit:
-            linked = self.executor.person(unit, command.holder_id).linked
+            linked = self.context.person(unit, command.holder_id).linked
         return {
             "holder_id": command.holder_id,
             "erased": True,
@@ -79,7 +79,7 @@ class DataProtection:
             self.keyring.forget()
             erasures.scrub(self.database)
             with self.database.write() as unit:
-                erasures.done(unit, waiting, self.executor.now())
+                erasures.done(unit, waiting, self.context.now())
         if letters is not None and waiting:
             # A pass that was under way meanwhile may have written one more.
             removed += spool.remove(Path(letters), messages)
@@ -98,13 +98,13 @@ class DataProtection:
         """The classes of data with the archives' floor and the privacy law's ceiling, country by country."""
         from permits_engine.privacy import retention
 
-        return retention.rules_of(self.executor, self.database)
+        return retention.rules_of(self.context, self.database)
 
     def retention_due(self, *, letters: str | Path | None = None) -> Plan:
         """The people and letters whose time is over today, with what stands in the way; changes nothing."""
         from permits_engine.privacy import retention
 
-        return retention.plan(self.executor, self.database, None if letters is None else Path(letters))
+        return retention.plan(self.context, self.database, None if letters is None else Path(letters))
 
     def apply_retention(
         self, plan: str, *, actor: e.Actor, letters: str | Path | None = None
@@ -151,7 +151,7 @@ class DataProtection:
             masters = masters.with_new()
             masters.save()
             self.keyring.use(masters)
-        done = rotation.rewrap(self.database, masters, now=self.executor.now(), progress=progress)
+        done = rotation.rewrap(self.database, masters, now=self.context.now(), progress=progress)
         return {"active": masters.active, "rewrapped": done, "kept": masters.ids[1:]}
 
     def drop_master_key(self, key_id: str) -> dict[str, Any]:
@@ -195,10 +195,10 @@ class DataProtection:
         from permits_engine.receipts import status
 
         with self.database.read() as unit:
-            today = self.executor.today(self.executor.adopted.current(unit, "MA"))
+            today = self.context.today(self.context.policies.current(unit, "MA"))
         with self.database.read() as unit:
             origin = origin_of(history.head(unit).store_id)
-        return status.make(self.database, self.executor, self.signing.signer(origin), origin, today)
+        return status.make(self.database, self.context, self.signing.signer(origin), origin, today)
 
     def erased(self, *, since: date | None = None) -> list[dict[str, Any]]:
         """Who was erased since a day: to be kept beside backups, and erased again in a store restored from one."""
@@ -213,7 +213,7 @@ class DataProtection:
         from permits_engine.privacy import asked
 
         with self.database.read() as unit:
-            day = on or self.executor.today(self.executor.adopted.current(unit, "MA"))
+            day = on or self.context.today(self.context.policies.current(unit, "MA"))
             found = asked.everybodys(unit)
         return [
             {**msgspec.to_builtins(each), "state": each.state(day)}
@@ -226,6 +226,6 @@ class DataProtection:
         from permits_engine.privacy import holds
 
         with self.database.read() as unit:
-            work = self.executor.begin(unit)
+            work = self.context.begin(unit)
             work.person(holder_id)
-            return holds.told(holds.standing(self.executor, work, holder_id).obstacles)
+            return holds.told(holds.standing(self.context, work, holder_id).obstacles)

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from permits_engine import reading
+from permits_engine.application.context import Context
 from permits_engine.domain import events as e
 from permits_engine.domain.departure import in_words
 from permits_engine.domain.policy import Policy
-from permits_engine.execution import Executor
 from permits_engine.store import codec
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.schema import events
@@ -35,7 +35,7 @@ _SIZE = 5000
 
 
 def listed(
-    executor: Executor,
+    context: Context,
     unit: Unit,
     *,
     first: date | None = None,
@@ -51,7 +51,7 @@ def listed(
             continue
         if office is not None and event.actor.prefecture != office:
             continue
-        policy = _policy(executor, unit, event)
+        policy = _policy(context, unit, event)
         rule = getattr(event, "departs_from", None)
         if policy is None or rule is None:
             continue
@@ -93,11 +93,11 @@ def _departing(unit: Unit) -> Iterator[tuple[str, int, e.Event]]:
         position = rows[-1][0]
 
 
-def _policy(executor: Executor, unit: Unit, event: e.Event) -> Policy | None:
+def _policy(context: Context, unit: Unit, event: e.Event) -> Policy | None:
     if event.basis is None:
         return None
-    for jurisdiction, *_ in executor.adopted.all(unit):
-        policy = executor.adopted.by_digest(unit, jurisdiction, event.basis.policy)
+    for jurisdiction, *_ in context.policies.all(unit):
+        policy = context.policies.by_digest(unit, jurisdiction, event.basis.policy)
         if policy is not None:
             return policy
     return None

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from permits_engine import reading
+from permits_engine.application.context import Context
 from permits_engine.domain import deadlines
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import invalid
@@ -17,7 +18,6 @@ from permits_engine.domain.facts import Fact
 from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
 from permits_engine.domain.view import view
-from permits_engine.execution import Executor
 from permits_engine.outcomes import micros, moment
 from permits_engine.store import codec, history
 from permits_engine.store.database import Unit
@@ -38,7 +38,7 @@ class _Step(NamedTuple):
 
 
 def diff(
-    executor: Executor,
+    context: Context,
     unit: Unit,
     permit_id: str,
     first: datetime,
@@ -53,12 +53,12 @@ def diff(
     """
     if as_of is not None and type(as_of) is not date:
         raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
-    low = reading.limit_of(unit, first, executor)
-    records, limit = reading.known_records(unit, permit_id, second, executor)
-    high = limit if limit is not None else max(executor.now(), records[-1].recorded_at)
+    low = reading.limit_of(unit, first, context)
+    records, limit = reading.known_records(unit, permit_id, second, context)
+    high = limit if limit is not None else max(context.now(), records[-1].recorded_at)
     if low > high:
         raise invalid("known_at", "the first moment lies after the second; give the earlier one first")
-    walk = _Walk(executor, unit, permit_id, records, as_of, opened)
+    walk = _Walk(context, unit, permit_id, records, as_of, opened)
     fields = walk.between(low, high)
     return {
         "permit_id": permit_id,
@@ -81,7 +81,7 @@ class _Walk:
 
     def __init__(
         self,
-        executor: Executor,
+        context: Context,
         unit: Unit,
         permit_id: str,
         records: list[StoredRecord],
@@ -93,12 +93,12 @@ class _Walk:
         self.permit_id = permit_id
         self.records = records
         self.holder_id = lodged.holder_id
-        self.cipher: Cipher | None = executor.keyring.load(unit, lodged.holder_id) if opened else None
-        self.texts = executor.adopted.every(unit, lodged.jurisdiction)
+        self.cipher: Cipher | None = context.keyring.load(unit, lodged.holder_id) if opened else None
+        self.texts = context.policies.every(unit, lodged.jurisdiction)
         self.people = history.stream(unit, lodged.holder_id)
-        current = executor.adopted.current(unit, lodged.jurisdiction)
+        current = context.policies.current(unit, lodged.jurisdiction)
         self.zone = ZoneInfo(current.calendar.time_zone)
-        self.as_of = as_of or executor.today(current)
+        self.as_of = as_of or context.today(current)
         self.versions = (0, 0)
 
     def between(self, low: int, high: int) -> list[dict[str, Any]]:

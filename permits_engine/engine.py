@@ -17,6 +17,7 @@ from permits_engine import reading
 from permits_engine.access import Reader
 from permits_engine.accounts import Accounts
 from permits_engine.adopted import Adopted
+from permits_engine.application.context import Context
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command, parse
 from permits_engine.data_protection import DataProtection
@@ -79,7 +80,17 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         self.adopted = Adopted()
         self.keyring = Keyring(keys)
         self.application = PermitsApplication(database=database, now=lambda: micros(clock()))
-        self.executor = Executor(self.application, self.keyring, self.adopted, clock, operator, random)
+        self.context = Context(
+            database,
+            self.application,
+            self.keyring,
+            self.adopted,
+            self.signing,
+            clock=clock,
+            operator=operator,
+            random=random,
+        )
+        self.executor = Executor(self.context)
 
     # --- opening ---
 
@@ -192,7 +203,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with self.database.write(session) as unit:
-                    work = self.executor.begin(unit)
+                    work = self.context.begin(unit)
                     outcome = self.executor.run(work, command, actor)
                     work.write()
                     return outcome
@@ -231,7 +242,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
 
         return import_register(
             self.database,
-            self.executor,
+            self.context,
             path,
             rejects=rejects,
             jurisdiction=jurisdiction,
@@ -243,7 +254,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
             return []
         try:
             with self.database.write() as unit:
-                work = self.executor.begin(unit)
+                work = self.context.begin(unit)
                 self.executor.expect(work, [command for command, _ in batch])
                 answers = [self._one_of(work, command, who) for command, who in batch]
                 work.write()
@@ -273,7 +284,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
     def check(self, command: Command, *, actor: e.Actor) -> tuple[str, ...]:
         """The events that a command would lead to, recording nothing; raises what it would."""
         with self.database.read() as unit:
-            work = self.executor.begin(unit)
+            work = self.context.begin(unit)
             outcome = self.executor.run(work, command, actor)
             work.rows()
             return outcome.events
@@ -281,11 +292,11 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
     def allowed(self, permit_id: str, *, actor: e.Actor, on: date | None = None) -> list[str]:
         """The commands that the file's state and the actor's role and office allow on a day."""
         with self.database.read() as unit:
-            permit = fold(permit_id, self.executor.load(unit, permit_id))
+            permit = fold(permit_id, self.context.load(unit, permit_id))
             if permit is None:
                 raise not_found(permit_id)
             policy = self.adopted.current(unit, permit.jurisdiction)
-        today = self.executor.today(policy)
+        today = self.context.today(policy)
         s = Situation(permit, on or today, policy.at(today))
         found = []
         for name in lifecycle.allowed_now(s):
@@ -311,12 +322,12 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
 
         ``actor`` is the administrator who adopts (default: the operator of the engine).
         """
-        actor = actor or e.Actor(self.executor.operator, "administrator")
+        actor = actor or e.Actor(self.context.operator, "administrator")
         done = []
         for text in texts:
             with self.database.write() as unit:
                 now = self.clock()
-                stamp = self.executor.stamper(actor, None, now.date())
+                stamp = self.context.stamper(actor, None, now.date())
                 done.append(
                     self.adopted.adopt(
                         unit,
@@ -334,17 +345,17 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
     def retry_notice(self, notice_id: str, *, by: str) -> dict[str, Any]:
         """Let the next pass try a parked or failed message again."""
         with self.database.write() as unit:
-            return messages.retry(self.executor, unit, notice_id, by)
+            return messages.retry(self.context, unit, notice_id, by)
 
     def notice_served(self, notice_id: str, *, by: str) -> dict[str, Any]:
         """Record that a parked or failed message was handed to the holder in person."""
         with self.database.write() as unit:
-            return messages.served(self.executor, unit, notice_id, by)
+            return messages.served(self.context, unit, notice_id, by)
 
     def notice_bounced(self, bounce: Bounce) -> dict[str, Any]:
         """Record that a sent message came back; the next pass tries its next channel."""
         with self.database.write() as unit:
-            return messages.bounced(self.executor, unit, bounce)
+            return messages.bounced(self.context, unit, bounce)
 
     def token_seal(self) -> Callable[[tokens.Token], str] | None:
         """What makes the tokens of reminders; nothing in a simulated store, or without a signing key."""
@@ -363,19 +374,19 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         verifiers = self.signing.verifiers(self.origin)
         token = tokens.read(text, self.origin, lambda said, by: any(v.signed(said, by) for v in verifiers))
         with self.database.read() as unit:
-            s, _ = reading.situation(self.executor, unit, token.permit_id, on, None)
+            s, _ = reading.situation(self.context, unit, token.permit_id, on, None)
         tokens.usable(token, s)
         return tokens.shown(token)
 
     def pause(self, office: str | None = None, *, by: str, reason: str) -> None:
         """Hold messages back, of one office or of all, until they are resumed; clocks go on."""
         with self.database.write() as unit:
-            pauses.pause(unit, office, by=by, reason=reason, now=self.executor.now())
+            pauses.pause(unit, office, by=by, reason=reason, now=self.context.now())
 
     def resume(self, office: str | None = None, *, by: str) -> None:
         """Let messages go out again."""
         with self.database.write() as unit:
-            pauses.resume(unit, office, by=by, now=self.executor.now())
+            pauses.resume(unit, office, by=by, now=self.context.now())
 
     def rebuild(
         self,
@@ -385,7 +396,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         progress: Callable[[int, int], None] | None = None,
     ) -> rebuilding.Report:
         """Compute the read models again from history; ``check`` compares and changes nothing."""
-        return rebuilding.rebuild(self.database, self.executor, name, check=check, progress=progress)
+        return rebuilding.rebuild(self.database, self.context, name, check=check, progress=progress)
 
 
 __all__ = ["Engine", "Outcome", "default_key_file", "parse"]

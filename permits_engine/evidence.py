@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from permits_engine.application.context import Context
 from permits_engine.audit import checkpoints, proofs, verification
 from permits_engine.audit.findings import Report, Restored
 from permits_engine.audit.notes import Verifier
 from permits_engine.audit.signing import SigningKeys, origin_of
-from permits_engine.execution import Executor
 from permits_engine.reading import iso
 from permits_engine.store import history
 from permits_engine.store.backup import Backup, restores
@@ -25,7 +25,7 @@ class Evidence:
     """The part of the façade that answers to outsiders."""
 
     database: Database
-    executor: Executor
+    context: Context
     signing: SigningKeys
 
     @property
@@ -62,7 +62,7 @@ class Evidence:
         A store that is restored from it says so when it is verified. The key files are not in it. Raises
         ``input.invalid``, ``store.unavailable``.
         """
-        return make_backup(self.database, Path(target), now=self.executor.now(), pg_dump=pg_dump)
+        return make_backup(self.database, Path(target), now=self.context.now(), pg_dump=pg_dump)
 
     def checkpoint(self, *, progress: Callable[[int, int], None] | None = None) -> checkpoints.Checkpoint:
         """Seal the history as it stands, and sign its size and Merkle root.
@@ -70,7 +70,7 @@ class Evidence:
         Raises ``integrity.broken`` where that would contradict the last checkpoint, ``store.unavailable`` and
         ``input.invalid`` without a key to sign with.
         """
-        return checkpoints.take(self.database, self.signing, now=self.executor.now(), progress=progress)
+        return checkpoints.take(self.database, self.signing, now=self.context.now(), progress=progress)
 
     def export(
         self,
@@ -96,4 +96,4 @@ class Evidence:
         Raises ``permit.not_found``, ``position.beyond_head``, ``integrity.broken`` where the event is not the
         one that was sealed.
         """
-        return proofs.prove(self.database, self.signing, stream, version, now=self.executor.now())
+        return proofs.prove(self.database, self.signing, stream, version, now=self.context.now())

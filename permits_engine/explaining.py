@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
+from permits_engine.application.context import Context
 from permits_engine.domain import competence, deadlines, gates, lifecycle, moves
 from permits_engine.domain import events as e
 from permits_engine.domain.case import Holder
@@ -19,7 +20,6 @@ from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
-from permits_engine.execution import Executor
 from permits_engine.outcomes import moment
 from permits_engine.reading import expanded, known_records, local_day, shown
 from permits_engine.replay.inputs import Decided, decisions
@@ -42,7 +42,7 @@ _SENT = frozenset({"sent", "served"})
 
 
 def explain(
-    executor: Executor,
+    context: Context,
     unit: Unit,
     permit_id: str,
     version: int | None,
@@ -54,7 +54,7 @@ def explain(
 
     ``say`` puts what is said in phrases (deadlines, quality, a warning) into another language than English.
     """
-    records, _ = known_records(unit, permit_id, None, executor)
+    records, _ = known_records(unit, permit_id, None, context)
     if version is not None and not 1 <= version <= len(records):
         raise error(
             "position.beyond_head",
@@ -67,12 +67,12 @@ def explain(
     event = history[record.version - 1][1]
     permit = fold(permit_id, history[: record.version])
     assert permit is not None
-    cipher = executor.keyring.load(unit, permit.holder_id) if opened else None
+    cipher = context.keyring.load(unit, permit.holder_id) if opened else None
     result = shown(record, permit.holder_id, cipher)
-    policy = executor.adopted.current(unit, permit.jurisdiction)
+    policy = context.policies.current(unit, permit.jurisdiction)
     known = local_day(policy, moment(record.recorded_at))
     if event.basis is not None:
-        adopted = executor.adopted.by_digest(unit, permit.jurisdiction, event.basis.policy)
+        adopted = context.policies.by_digest(unit, permit.jurisdiction, event.basis.policy)
         if adopted is None:
             raise error("integrity.broken", f"event {record.version} pins a policy that was never adopted")
         policy = adopted

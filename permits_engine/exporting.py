@@ -90,7 +90,7 @@ class Takeaway:
 
         engine = self._engine
         with engine.database.read() as unit:
-            s, _ = reading.situation(engine.executor, unit, permit_id, None, None)
+            s, _ = reading.situation(engine.context, unit, permit_id, None, None)
             for what in ("file", "person") if with_personal_data else ("file",):
                 problem = self._refusal(unit, what, s.prefecture, s.permit.jurisdiction)
                 if problem is not None:
@@ -116,8 +116,8 @@ def refusal(
     """Why a reader may not see the files (persons) of every office; none where they may in every country."""
     countries = [row[0] for row in unit.all(_COUNTRIES)] or [registration.DEFAULT_JURISDICTION]
     for code in countries:
-        policy = engine.adopted.current(unit, code)
-        rules, today = policy.at(engine.executor.today(policy)), engine.executor.today(policy)
+        policy = engine.context.policies.current(unit, code)
+        rules, today = policy.at(engine.context.today(policy)), engine.context.today(policy)
         problem = competence.reading_refusal(rules, today, what, actor, None, purpose)
         if problem is not None:
             return problem
@@ -149,9 +149,9 @@ def _note(engine: Engine, actor: e.Actor, holder_ids: Sequence[str], purpose: st
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with engine.database.write() as unit:
-                work = engine.executor.begin(unit)
+                work = engine.context.begin(unit)
                 work.expect_holders(holder_ids)
-                stamp = engine.executor.stamper(actor, None, _today(engine, unit, actor))
+                stamp = engine.context.stamper(actor, None, _today(engine, unit, actor))
                 for holder_id in holder_ids:
                     registration.note_access(work, holder_id, stamp, purpose)
                 work.write()
@@ -163,4 +163,4 @@ def _note(engine: Engine, actor: e.Actor, holder_ids: Sequence[str], purpose: st
 
 def _today(engine: Engine, unit: Unit, actor: e.Actor) -> date:
     code = (actor.prefecture or registration.DEFAULT_JURISDICTION)[:2]
-    return engine.executor.today(engine.adopted.current(unit, code))
+    return engine.context.today(engine.context.policies.current(unit, code))

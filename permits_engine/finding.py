@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from permits_engine import reading
+from permits_engine.application.context import Context
 from permits_engine.domain.errors import invalid
-from permits_engine.execution import Executor
 from permits_engine.person import Person
 from permits_engine.projections import queries
 from permits_engine.projections.queries import Page, Wanted
@@ -38,14 +38,14 @@ def offices_of(unit: Unit, holder_id: str) -> list[tuple[str, str]]:
 
 
 def people(
-    executor: Executor, unit: Unit, name: str, birth_date: date, wanted: Wanted, sees: Sees, today: date
+    context: Context, unit: Unit, name: str, birth_date: date, wanted: Wanted, sees: Sees, today: date
 ) -> Page:
     """The files of everybody of that name born on that day, and those of them who have no file."""
     asked = search.words(name)
     if not asked:
         raise invalid("name", "holds no letter; give at least one word of the name")
-    work = executor.begin(unit)
-    candidates = _few(search.persons(unit, executor.keyring, name, birth_date))
+    work = context.begin(unit)
+    candidates = _few(search.persons(unit, context.keyring, name, birth_date))
     work.expect_persons(candidates)
     found = {each: work.person(each) for each in candidates}
     matching = {each: p for each, p in found.items() if asked <= _words(p) and p.birth_date == birth_date}
@@ -59,20 +59,20 @@ def people(
 
 
 def numbered(
-    executor: Executor, unit: Unit, kind: str, value: str, wanted: Wanted, sees: Sees, today: date
+    context: Context, unit: Unit, kind: str, value: str, wanted: Wanted, sees: Sees, today: date
 ) -> Page:
     """The files that bear a file or card number, as corrected; an older card of a file counts as well."""
     asked = search.number(value)
     if not asked:
         raise invalid(kind, "holds no letter and no digit; give the number as it is printed")
-    candidates = _few(search.files(unit, executor.keyring, kind, value))
+    candidates = _few(search.files(unit, context.keyring, kind, value))
     bearing = {
         permit_id
         for _, permit_id in candidates
-        if asked in map(search.number, reading.numbers_of(executor, unit, permit_id, kind))
+        if asked in map(search.number, reading.numbers_of(context, unit, permit_id, kind))
     }
     rows = queries.rows(unit, today, wanted, permit_ids=sorted(bearing))
-    work = executor.begin(unit)
+    work = context.begin(unit)
     people = {row["holder_id"]: work.person(row["holder_id"]) for row in rows}
     return _page(unit, rows, people, wanted, sees)
 

@@ -17,17 +17,16 @@ from permits_engine.outcomes import Outcome, conflict
 from permits_engine.work import Work
 
 if TYPE_CHECKING:
-    from permits_engine.execution import Executor
+    from permits_engine.application import idempotency
+from permits_engine.application.context import Context
 
 MOST = 50
 """Records of one person that a decision looks at; more is a mistake that somebody should look at first."""
 
 
-def change(
-    executor: Executor, work: Work, command: c.LinkHolders | c.UnlinkHolders, actor: e.Actor
-) -> Outcome:
+def change(context: Context, work: Work, command: c.LinkHolders | c.UnlinkHolders, actor: e.Actor) -> Outcome:
     """Link two holders, or unlink them; raises ``holder.not_found``, ``holder.erased``."""
-    today = registration.competence(executor, work, command, actor)
+    today = registration.competence(context, work, command, actor)
     ids = (command.holder_id, command.other_id)
     if ids[0] == ids[1]:
         raise invalid("other_id", "is the holder's own id; name the other record")
@@ -47,14 +46,14 @@ def change(
         )
     if wanted and len(records_of(work, ids[0])) + len(records_of(work, ids[1])) > MOST:
         raise invalid("other_id", f"would make more than {MOST} records of one person; look at them first")
-    stamp = executor.stamper(actor, command, command.on or today)
+    stamp = context.stamper(actor, command, command.on or today)
     kind = e.HolderLinked if wanted else e.HolderUnlinked
     records = [
         (each, work.sealed(each, seen[each], [stamp(kind, other=other, reason=command.reason)], each))
         for each, other in (ids, ids[::-1])
     ]
     outcome = Outcome(None, ids[0], seen[ids[0]] + 1, (kind.NAME,))
-    executor.remember(work, command, outcome, ids[0], seen[ids[0]])
+    idempotency.remember(work, command, outcome, ids[0], seen[ids[0]])
     for each, new in records:
         work.move_holder(each, seen[each], seen[each] + 1)
         work.pass_gate(each)  # a card decided meanwhile did not know that they are one person

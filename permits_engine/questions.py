@@ -8,9 +8,9 @@ from typing import Any
 
 from permits_engine import differing, explaining, feed, reading
 from permits_engine.adopted import Adopted
+from permits_engine.application.context import Context
 from permits_engine.domain.competence import roles_for
 from permits_engine.domain.errors import invalid
-from permits_engine.execution import Executor
 from permits_engine.phrases.saying import saying
 from permits_engine.projections import queries
 from permits_engine.scheduler import health, messages
@@ -29,7 +29,7 @@ class Questions:
     database: Database
     application: PermitsApplication
     adopted: Adopted
-    executor: Executor
+    context: Context
 
     # --- one permit ---
 
@@ -38,7 +38,7 @@ class Questions:
     ) -> reading.PermitView:
         """The permit on a legal date (default: today), as known at a moment (default: now)."""
         with self.database.read() as unit:
-            return reading.permit(self.executor, unit, permit_id, as_of=as_of, known_at=known_at)
+            return reading.permit(self.context, unit, permit_id, as_of=as_of, known_at=known_at)
 
     def diff(
         self,
@@ -53,21 +53,21 @@ class Questions:
         ``second`` none is now. Raises ``permit.not_found``, ``position.beyond_head``.
         """
         with self.database.read() as unit:
-            return differing.diff(self.executor, unit, permit_id, first, second, as_of=as_of)
+            return differing.diff(self.context, unit, permit_id, first, second, as_of=as_of)
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:
         """Every legal clock of the permit that runs on a day, with its working in words."""
         with self.database.read() as unit:
-            return reading.deadlines_of(self.executor, unit, permit_id, on, known_at)
+            return reading.deadlines_of(self.context, unit, permit_id, on, known_at)
 
     def rights(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:
         """What the permit opens on a day: each right, open or not, by which rule and because of what."""
         with self.database.read() as unit:
-            return reading.rights_of(self.executor, unit, permit_id, on, known_at)
+            return reading.rights_of(self.context, unit, permit_id, on, known_at)
 
     def history(
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
@@ -77,7 +77,7 @@ class Questions:
         Those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
         """
         with self.database.read() as unit:
-            return reading.history_of(self.executor, unit, permit_id, as_of=as_of, known_at=known_at)
+            return reading.history_of(self.context, unit, permit_id, as_of=as_of, known_at=known_at)
 
     def explain(self, permit_id: str, version: int | None = None, *, language: str = "en") -> dict[str, Any]:
         """Why an event was allowed: who did it, and each rule as it then stood (default: the last one).
@@ -87,7 +87,7 @@ class Questions:
         """
         say = saying(language)
         with self.database.read() as unit:
-            return explaining.explain(self.executor, unit, permit_id, version, say)
+            return explaining.explain(self.context, unit, permit_id, version, say)
 
     def find(
         self,
@@ -147,15 +147,15 @@ class Questions:
     def notice_history(self, notice_id: str) -> list[dict[str, Any]]:
         """Every event of a message, in order, with its envelope."""
         with self.database.read() as unit:
-            return messages.history_of(self.executor, unit, notice_id)
+            return messages.history_of(self.context, unit, notice_id)
 
     def coverage(self, first: date, last: date) -> Report:
         """Whether everybody who should have been told in a period was told, or why not."""
-        return Coverage(self.database, self.executor).report(first, last)
+        return Coverage(self.database, self.context).report(first, last)
 
     def plan(self, first: date, last: date) -> list[dict[str, Any]]:
         """How many first reminders leave by day and prefecture, before and after spreading."""
-        return plan(self.database, self.executor, first, last)
+        return plan(self.database, self.context, first, last)
 
     def digest(
         self, prefecture: str | None = None, *, on: date | None = None, ahead: int = AHEAD
@@ -170,13 +170,13 @@ class Questions:
             return [
                 row
                 for office in wanted
-                for row in listed(digest(self.executor, unit, office, day, ahead=ahead))
+                for row in listed(digest(self.context, unit, office, day, ahead=ahead))
             ]
 
     def notice_letter(self, notice_id: str) -> Letter:
         """The letter of a message as the file stands now."""
         with self.database.read() as unit:
-            return messages.letter(self.executor, unit, notice_id, opened=True)
+            return messages.letter(self.context, unit, notice_id, opened=True)
 
     def departures(
         self, *, first: date | None = None, last: date | None = None, prefecture: str | None = None
@@ -188,7 +188,7 @@ class Questions:
         from permits_engine import departures
 
         with self.database.read() as unit:
-            return departures.listed(self.executor, unit, first=first, last=last, office=prefecture)
+            return departures.listed(self.context, unit, first=first, last=last, office=prefecture)
 
     # --- the store ---
 
@@ -212,16 +212,16 @@ class Questions:
     def today(self, jurisdiction: str = "MA") -> date:
         """The legal day in a jurisdiction's time zone."""
         with self.database.read() as unit:
-            return self.executor.today(self.adopted.current(unit, jurisdiction))
+            return self.context.today(self.adopted.current(unit, jurisdiction))
 
     def roles(self, jurisdiction: str, name: str, on: date, body: str | None = None) -> dict[str, str]:
         """The roles that may give a command on a day, each with its reach (own office, or any)."""
         with self.database.read() as unit:
             policy = self.adopted.current(unit, jurisdiction)
-        return roles_for(policy.at(self.executor.today(policy)), on, name, body)
+        return roles_for(policy.at(self.context.today(policy)), on, name, body)
 
     def pending_body(self, permit_id: str, on: date) -> str | None:
         """The body before which an appeal is pending on a day."""
         with self.database.read() as unit:
-            s, _ = reading.situation(self.executor, unit, permit_id, on, None)
+            s, _ = reading.situation(self.context, unit, permit_id, on, None)
         return s.pending_appeal.body if s.pending_appeal else None

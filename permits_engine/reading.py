@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from permits_engine.application.context import Context
 from permits_engine.domain import deadlines, rights
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import error, invalid
@@ -16,7 +17,6 @@ from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy, Silence
 from permits_engine.domain.situation import Situation
 from permits_engine.domain.view import View, view
-from permits_engine.execution import Executor
 from permits_engine.outcomes import micros, moment, not_found
 from permits_engine.person import facts_known
 from permits_engine.projections.searching import NUMBERS
@@ -43,12 +43,12 @@ class PermitView(View, frozen=True):
         return plain
 
 
-def limit_of(unit: Unit, known_at: datetime, executor: Executor) -> int:
+def limit_of(unit: Unit, known_at: datetime, context: Context) -> int:
     """A moment of knowledge in microseconds; raises ``position.beyond_head``, ``input.invalid``."""
     if known_at.tzinfo is None:
         raise invalid("known_at", "lacks its offset; write it as 2017-02-01T09:00:00Z")
     limit = micros(known_at)
-    latest = max(executor.now(), history.head(unit).recorded_at)
+    latest = max(context.now(), history.head(unit).recorded_at)
     if limit > latest:
         raise error(
             "position.beyond_head",
@@ -60,11 +60,11 @@ def limit_of(unit: Unit, known_at: datetime, executor: Executor) -> int:
 
 
 def known_records(
-    unit: Unit, permit_id: str, known_at: datetime | None, executor: Executor
+    unit: Unit, permit_id: str, known_at: datetime | None, context: Context
 ) -> tuple[list[StoredRecord], int | None]:
     """The events of a permit that are known at a moment; raises ``permit.not_found``, ``position.beyond_head``."""
     records = history.stream(unit, permit_id)
-    limit = None if known_at is None else limit_of(unit, known_at, executor)
+    limit = None if known_at is None else limit_of(unit, known_at, context)
     if limit is not None:
         records = [r for r in records if r.recorded_at <= limit]
     if not records or not records[0].name.startswith("permit."):
@@ -73,16 +73,16 @@ def known_records(
 
 
 def situation(
-    executor: Executor, unit: Unit, permit_id: str, as_of: date | None, known_at: datetime | None
+    context: Context, unit: Unit, permit_id: str, as_of: date | None, known_at: datetime | None
 ) -> tuple[Situation, list[StoredRecord]]:
     """The file on a date as known at a moment."""
     if as_of is not None and type(as_of) is not date:
         raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
-    records, limit = known_records(unit, permit_id, known_at, executor)
+    records, limit = known_records(unit, permit_id, known_at, context)
     permit = fold(permit_id, codec.numbered(records))
     assert permit is not None
-    policy = executor.adopted.at(unit, permit.jurisdiction, limit)
-    today = executor.today(policy)
+    policy = context.policies.at(unit, permit.jurisdiction, limit)
+    today = context.today(policy)
     known = today if known_at is None else local_day(policy, known_at)
     facts = _facts(unit, permit, limit)
     return Situation(permit, as_of or today, policy.at(known), facts), records
@@ -100,7 +100,7 @@ def local_day(policy: Policy, at: datetime) -> date:
 
 
 def permit(
-    executor: Executor,
+    context: Context,
     unit: Unit,
     permit_id: str,
     *,
@@ -109,8 +109,8 @@ def permit(
     opened: bool = True,
 ) -> PermitView:
     """The view, with the numbers that only the holder's key opens."""
-    s, records = situation(executor, unit, permit_id, as_of, known_at)
-    cipher = executor.keyring.load(unit, s.permit.holder_id) if opened else None
+    s, records = situation(context, unit, permit_id, as_of, known_at)
+    cipher = context.keyring.load(unit, s.permit.holder_id) if opened else None
     numbers = numbers_on(records, s.permit, s.day, cipher)
     plain = view(s)
     return PermitView(
@@ -157,16 +157,16 @@ def _all_numbers(
 
 
 def numbers_of(
-    executor: Executor, unit: Unit, permit_id: str, kind: str, *, as_first_written: bool = False
+    context: Context, unit: Unit, permit_id: str, kind: str, *, as_first_written: bool = False
 ) -> list[str]:
     """Every file or card number that a file has borne, as corrected; none once its holder was erased.
 
     ``as_first_written`` asks for those that were corrected later too, as they stood.
     """
-    records, _ = known_records(unit, permit_id, None, executor)
+    records, _ = known_records(unit, permit_id, None, context)
     permit = fold(permit_id, codec.numbered(records))
     assert permit is not None
-    cipher = executor.keyring.load(unit, permit.holder_id)
+    cipher = context.keyring.load(unit, permit.holder_id)
     if cipher is None:
         return []
     found = [value for name, value, _ in _all_numbers(records, permit.holder_id, cipher) if name == kind]
@@ -188,7 +188,7 @@ def _opened(event: e.Event, record: StoredRecord, holder_id: str, cipher: Cipher
 
 
 def deadlines_of(
-    executor: Executor,
+    context: Context,
     unit: Unit,
     permit_id: str,
     on: date | None,
@@ -196,20 +196,20 @@ def deadlines_of(
     say: Callable[[str], str] = str,
 ) -> list[dict[str, Any]]:
     """The deadlines that run on a day, with their working; ``say`` puts it into another language than English."""
-    s, _ = situation(executor, unit, permit_id, on, known_at)
+    s, _ = situation(context, unit, permit_id, on, known_at)
     return deadlines.explained(s, say)
 
 
 def rights_of(
-    executor: Executor, unit: Unit, permit_id: str, on: date | None, known_at: datetime | None = None
+    context: Context, unit: Unit, permit_id: str, on: date | None, known_at: datetime | None = None
 ) -> list[dict[str, Any]]:
     """What the permit opens on a day, right by right."""
-    s, _ = situation(executor, unit, permit_id, on, known_at)
+    s, _ = situation(context, unit, permit_id, on, known_at)
     return rights.explained(s)
 
 
 def history_of(
-    executor: Executor,
+    context: Context,
     unit: Unit,
     permit_id: str,
     *,
@@ -223,10 +223,10 @@ def history_of(
     """
     if as_of is not None and type(as_of) is not date:
         raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
-    records, _ = known_records(unit, permit_id, known_at, executor)
+    records, _ = known_records(unit, permit_id, known_at, context)
     first = codec.decode(records[0].name, records[0].payload)
     assert isinstance(first, e.ApplicationLodged)
-    cipher = executor.keyring.load(unit, first.holder_id) if opened else None
+    cipher = context.keyring.load(unit, first.holder_id) if opened else None
     told = [shown(record, first.holder_id, cipher) for record in records]
     return [each for each in told if as_of is None or each["effective_on"] <= as_of.isoformat()]
 

@@ -19,18 +19,19 @@ from permits_engine.store.keyring import NEW_KEY
 from permits_engine.work import Work
 
 if TYPE_CHECKING:
-    from permits_engine.execution import Executor
+    from permits_engine.application import idempotency
+from permits_engine.application.context import Context
 
 DEFAULT_JURISDICTION = "MA"
 _ENVELOPE = {"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"}
 
 
-def register(executor: Executor, work: Work, command: c.RegisterHolder, actor: e.Actor) -> Outcome:
+def register(context: Context, work: Work, command: c.RegisterHolder, actor: e.Actor) -> Outcome:
     """Make a person known; everything about them is sealed under a key of their own."""
-    today = competence(executor, work, command, actor)
+    today = competence(context, work, command, actor)
     if command.birth_date > today:
         raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
-    holder_id = command.holder_id or executor.new_id()
+    holder_id = command.holder_id or context.new_id()
     if command.holder_id is not None and work.holder(holder_id) is not None:
         work.cipher(holder_id)  # whoever was erased does not come back
         raise error(
@@ -39,21 +40,21 @@ def register(executor: Executor, work: Work, command: c.RegisterHolder, actor: e
             holder_id=holder_id,
         )
     fields = command.model_dump(mode="json", exclude=_ENVELOPE)
-    event = executor.stamper(actor, command, command.on or today)(e.HolderRegistered, **fields)
-    cipher, row = executor.keyring.make(holder_id)
+    event = context.stamper(actor, command, command.on or today)(e.HolderRegistered, **fields)
+    cipher, row = context.keyring.make(holder_id)
     person = grown(None, holder_id, 1, event)
     work.new_holder(person, cipher)
     work.later(NEW_KEY, row)
     work.append(work.sealed(holder_id, 0, [event], holder_id))
     outcome = Outcome(None, holder_id, 1, (event.NAME,))
-    executor.remember(work, command, outcome, holder_id, 0)
+    idempotency.remember(work, command, outcome, holder_id, 0)
     work.found_by(entries_of_person(person))
     return outcome
 
 
-def change(executor: Executor, work: Work, command: c.UpdateHolder, actor: e.Actor) -> Outcome:
+def change(context: Context, work: Work, command: c.UpdateHolder, actor: e.Actor) -> Outcome:
     """Change what is known about a person; raises ``holder.not_found``."""
-    today = competence(executor, work, command, actor)
+    today = competence(context, work, command, actor)
     gate = work.holder(command.holder_id)
     if gate is None:
         raise error(
@@ -71,7 +72,7 @@ def change(executor: Executor, work: Work, command: c.UpdateHolder, actor: e.Act
     if command.birth_date is not None and command.birth_date > today:
         raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
     work.cipher(command.holder_id)
-    stamp = executor.stamper(actor, command, command.on or today)
+    stamp = context.stamper(actor, command, command.on or today)
     event = stamp(e.HolderUpdated, changed=tuple(fields), **fields)
     records = work.sealed(command.holder_id, seen, [event], command.holder_id)
     outcome = Outcome(None, command.holder_id, seen + 1, (event.NAME,))
@@ -79,7 +80,7 @@ def change(executor: Executor, work: Work, command: c.UpdateHolder, actor: e.Act
     if fields.keys() & {"family_name", "given_names", "birth_date"}:
         known = copy(work.person(command.holder_id))
         entries = entries_of_person(grown(known, command.holder_id, seen + 1, event))
-    executor.remember(work, command, outcome, command.holder_id, seen)
+    idempotency.remember(work, command, outcome, command.holder_id, seen)
     work.found_by(entries)
     work.move_holder(command.holder_id, seen, seen + 1)
     work.append(records)
@@ -144,14 +145,14 @@ def note_fact_corrected(
     work.append(records)
 
 
-def competence(executor: Executor, work: Work, command: c.Command, actor: e.Actor) -> date:
+def competence(context: Context, work: Work, command: c.Command, actor: e.Actor) -> date:
     """Today, where the actor may give the command; raises ``actor.not_competent``.
 
     A person belongs to no country: the actor's own office says whose rules on competence apply.
     """
     jurisdiction = (actor.prefecture or DEFAULT_JURISDICTION)[:2]
     policy = work.policy(jurisdiction)
-    today = executor.today(policy)
+    today = context.today(policy)
     on = command.on or today
     if on > today:
         raise invalid("on", f"{on} lies after today ({today}); give the day on which it happened")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from permits_engine import commands as c
 from permits_engine.adopted import Adopted
+from permits_engine.application.context import Context
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.policy import Policy
-from permits_engine.execution import Executor
 from permits_engine.outcomes import Outcome
 from permits_engine.policy_files import PARTS, compile_text, completed, documents
 from permits_engine.replay import comparing, control, reexamining, replaying
@@ -32,7 +32,7 @@ class Reviews:
 
     database: Database
     adopted: Adopted
-    executor: Executor
+    context: Context
 
     if TYPE_CHECKING:
 
@@ -100,7 +100,7 @@ class Reviews:
             name,
             text,
             Where.parse(where or {}),
-            on or self.executor.today(other),
+            on or self.context.today(other),
             hands=Hands(workers),
             state=state,
             progress=progress,

@@ -25,7 +25,7 @@ def policy_of(settings: Any, jurisdiction: str) -> Policy:
             Engine.open(settings.store, keys=MasterKeys.in_memory()) as engine,
             engine.database.read() as unit,
         ):
-            return engine.adopted.current(unit, code)
+            return engine.context.policies.current(unit, code)
     except PermitsError as problem:
         if problem.code != "store.not_initialised" or "store" in settings.model_fields_set:
             raise

@@ -76,16 +76,16 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
     """Everything about a permit, ``opened`` or with what is sealed left out; the caller has seen to the rights."""
     with engine.database.read() as unit:
         head = history.head(unit)
-        executor = engine.executor
-        view = reading.permit(executor, unit, permit_id, as_of=None, known_at=None, opened=opened)
-        events = reading.history_of(executor, unit, permit_id, opened=opened)
+        context = engine.context
+        view = reading.permit(context, unit, permit_id, as_of=None, known_at=None, opened=opened)
+        events = reading.history_of(context, unit, permit_id, opened=opened)
         decisions = [
-            explain(executor, unit, permit_id, event["version"], kept, opened=opened)
+            explain(context, unit, permit_id, event["version"], kept, opened=opened)
             for event in events
             if event["name"] in DECISIONS
         ]
-        clocks = reading.deadlines_of(executor, unit, permit_id, None, say=kept)
-        person = msgspec.to_builtins(executor.person(unit, view.holder_id)) if opened else None
+        clocks = reading.deadlines_of(context, unit, permit_id, None, say=kept)
+        person = msgspec.to_builtins(context.person(unit, view.holder_id)) if opened else None
         notices = _notices(engine, unit, permit_id, opened)
     if not opened:
         events, decisions = ([_discreet(each) for each in found] for found in (events, decisions))
@@ -107,7 +107,7 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
 def _notices(engine: Engine, unit: Unit, permit_id: str, opened: bool) -> list[dict[str, Any]]:
     rows = queries.messages(unit, permit_id=permit_id, limit=None)
     found = [
-        {**row, "events": messages.history_of(engine.executor, unit, row["notice_id"], opened=opened)}
+        {**row, "events": messages.history_of(engine.context, unit, row["notice_id"], opened=opened)}
         for row in rows
     ]
     return sorted(found, key=lambda notice: int(notice["events"][0]["position"]))

@@ -12,7 +12,7 @@ from permits_engine.registration import competence
 from permits_engine.work import Work
 
 if TYPE_CHECKING:
-    from permits_engine.execution import Executor
+    from permits_engine.application.context import Context
 
 _APPENDED: dict[type[c.Command], Any] = {
     c.RecordDataRequest: asked.record,
@@ -22,9 +22,9 @@ _APPENDED: dict[type[c.Command], Any] = {
 }
 
 
-def change(executor: Executor, work: Work, command: Any, actor: e.Actor) -> Outcome:
+def change(context: Context, work: Work, command: Any, actor: e.Actor) -> Outcome:
     """Carry out a command about a person's data; raises ``actor.not_competent`` first of all."""
-    today = competence(executor, work, command, actor)
+    today = competence(context, work, command, actor)
     if isinstance(command, c.EraseHolder):
-        return erasing.erase(executor, work, command, actor, today)
-    return asked.carry_out(executor, work, command, actor, today, _APPENDED[type(command)])
+        return erasing.erase(context, work, command, actor, today)
+    return asked.carry_out(context, work, command, actor, today, _APPENDED[type(command)])

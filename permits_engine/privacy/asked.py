@@ -19,7 +19,8 @@ from permits_engine.store.history import StoredRecord
 from permits_engine.work import Work
 
 if TYPE_CHECKING:
-    from permits_engine.execution import Executor
+    from permits_engine.application import idempotency
+from permits_engine.application.context import Context
 
 
 class Request(msgspec.Struct):
@@ -50,60 +51,60 @@ class Hold(msgspec.Struct):
 
 
 def record(
-    executor: Executor, work: Work, command: c.RecordDataRequest, actor: e.Actor, today: date
+    context: Context, work: Work, command: c.RecordDataRequest, actor: e.Actor, today: date
 ) -> tuple[e.Event, ...]:
     """The event of a request, with the last day for its answer by the policy's own counting."""
     policy = work.policy((actor.prefecture or DEFAULT_JURISDICTION)[:2])
     rules, on = policy.at(today), command.on or today
     due = rules.due(on, rules.need("requests.answer", on, {}))
-    stamp = executor.stamper(actor, command, on)
+    stamp = context.stamper(actor, command, on)
     basis = e.Basis(policy.digest, tuple(rules.used))
     return (stamp(e.HolderRequestRecorded, right=command.right, due_on=due, basis=basis),)
 
 
 def answer(
-    executor: Executor, work: Work, command: c.AnswerDataRequest, actor: e.Actor, today: date
+    context: Context, work: Work, command: c.AnswerDataRequest, actor: e.Actor, today: date
 ) -> tuple[e.Event, ...]:
     """The event of an answer; raises ``transition.not_allowed`` where no such request is open."""
     open_ones = [each.version for each in requests_of(work, command.holder_id) if each.answered_on is None]
     if command.of_version not in open_ones:
         raise _nothing(command.name, "request", command.of_version, open_ones)
-    stamp = executor.stamper(actor, command, command.on or today)
+    stamp = context.stamper(actor, command, command.on or today)
     fields = {"of_version": command.of_version, "outcome": command.outcome, "reason": command.reason}
     return (stamp(e.HolderRequestAnswered, **fields),)
 
 
 def hold(
-    executor: Executor, work: Work, command: c.PlaceHold, actor: e.Actor, today: date
+    context: Context, work: Work, command: c.PlaceHold, actor: e.Actor, today: date
 ) -> tuple[e.Event, ...]:
     """The event of a duty to keep."""
-    stamp = executor.stamper(actor, command, command.on or today)
+    stamp = context.stamper(actor, command, command.on or today)
     return (stamp(e.HolderHoldPlaced, norm=command.norm, until=command.until, reason=command.reason),)
 
 
 def lift(
-    executor: Executor, work: Work, command: c.LiftHold, actor: e.Actor, today: date
+    context: Context, work: Work, command: c.LiftHold, actor: e.Actor, today: date
 ) -> tuple[e.Event, ...]:
     """The event of its end; raises ``transition.not_allowed`` where no such hold stands."""
     standing = [each.version for each in holds_of(work, command.holder_id) if not each.lifted]
     if command.of_version not in standing:
         raise _nothing(command.name, "hold", command.of_version, standing)
-    stamp = executor.stamper(actor, command, command.on or today)
+    stamp = context.stamper(actor, command, command.on or today)
     return (stamp(e.HolderHoldLifted, of_version=command.of_version, reason=command.reason),)
 
 
-def carry_out(executor: Executor, work: Work, command: Any, actor: e.Actor, today: date, new: Any) -> Outcome:
+def carry_out(context: Context, work: Work, command: Any, actor: e.Actor, today: date, new: Any) -> Outcome:
     """Append to a holder's stream; raises ``holder.not_found``, ``holder.erased``."""
     holder_id = command.holder_id
     gate = work.holder(holder_id)
     if gate is None:
         raise error("holder.not_found", f"there is no holder {holder_id}", holder_id=holder_id)
     work.cipher(holder_id)
-    events = new(executor, work, command, actor, today)
+    events = new(context, work, command, actor, today)
     seen = gate[0]
     records = work.sealed(holder_id, seen, events, holder_id)
     outcome = Outcome(None, holder_id, seen + len(events), tuple(each.NAME for each in events))
-    executor.remember(work, command, outcome, holder_id, seen)
+    idempotency.remember(work, command, outcome, holder_id, seen)
     work.move_holder(holder_id, seen, outcome.version)
     work.append(records)
     return outcome

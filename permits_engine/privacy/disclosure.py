@@ -18,35 +18,35 @@ from permits_engine.store.database import Unit
 from permits_engine.store.keyring import Cipher
 
 if TYPE_CHECKING:
-    from permits_engine.execution import Executor
+    from permits_engine.application.context import Context
 
 DATA = ("person", "file", "letter")
 """Classes of data, as the policy tells them apart."""
 
 
-def disclosure(executor: Executor, unit: Unit, holder_id: str) -> dict[str, Any]:
+def disclosure(context: Context, unit: Unit, holder_id: str) -> dict[str, Any]:
     """Everything about a person as plain values; raises ``holder.not_found``.
 
     Of a person who was erased it holds what is left: the events in clear.
     """
-    work = executor.begin(unit)
+    work = context.begin(unit)
     person = work.person(holder_id)
     cipher = work.key(holder_id)
     records = history.stream(unit, holder_id)
     said = [reading.shown(each, holder_id, cipher) for each in records]
-    standing = holds.standing(executor, work, holder_id)
+    standing = holds.standing(context, work, holder_id)
     files = [row[0] for row in unit.all(holds.FILES, {"holder_id": holder_id})]
     return {
         "holder_id": holder_id,
-        "made_at": reading.iso(executor.now()),
+        "made_at": reading.iso(context.now()),
         "erased": cipher is None,
         "person": {name: _plain(getattr(person, name)) for name in e.PERSONAL},
         "linked_to": list(person.linked),
-        "files": [_file(executor, unit, permit_id, holder_id, cipher) for permit_id in sorted(files)],
+        "files": [_file(context, unit, permit_id, holder_id, cipher) for permit_id in sorted(files)],
         "said_about_the_person": [each for each in said if each["name"] != e.HolderAccessed.NAME],
         "looks": [_look(each) for each in reversed(said) if each["name"] == e.HolderAccessed.NAME],
         "requests": [
-            {**msgspec.to_builtins(each), "state": each.state(executor.clock().date())}
+            {**msgspec.to_builtins(each), "state": each.state(context.clock().date())}
             for each in asked.requests_of(work, holder_id)
         ],
         "kept_because": holds.told(standing.obstacles),
@@ -72,15 +72,15 @@ def periods(rules: Rules, ended_on: date | None) -> Iterator[dict[str, Any]]:
 
 
 def _file(
-    executor: Executor, unit: Unit, permit_id: str, holder_id: str, cipher: Cipher | None
+    context: Context, unit: Unit, permit_id: str, holder_id: str, cipher: Cipher | None
 ) -> dict[str, Any]:
-    view = reading.permit(executor, unit, permit_id, as_of=None, known_at=None)
+    view = reading.permit(context, unit, permit_id, as_of=None, known_at=None)
     messages = sorted(
         row[0] for row in unit.all(erasing.LETTERS_OF_FILE, {"permit_id": permit_id, "holder_id": holder_id})
     )
     return {
         **view.as_dict(),
-        "history": reading.history_of(executor, unit, permit_id, opened=True),
+        "history": reading.history_of(context, unit, permit_id, opened=True),
         "messages": [
             {
                 "notice_id": notice_id,

@@ -28,7 +28,7 @@ from permits_engine.store.schema import notices, permits
 from permits_engine.work import Work
 
 if TYPE_CHECKING:
-    from permits_engine.execution import Executor
+    from permits_engine.application.context import Context
 
 UNSENT = ("due", "failed", "sending", "parked")
 _MESSAGES = Statement(
@@ -59,7 +59,7 @@ _SEVER = Statement(
 _SHORT = 3
 
 
-def erase(executor: Executor, work: Work, command: c.EraseHolder, actor: e.Actor, today: date) -> Outcome:
+def erase(context: Context, work: Work, command: c.EraseHolder, actor: e.Actor, today: date) -> Outcome:
     """Erase a person; of one who was erased already nothing more happens.
 
     Raises ``holder.not_found``, ``holder.held`` with what stands in the way, ``input.invalid`` where the
@@ -68,7 +68,7 @@ def erase(executor: Executor, work: Work, command: c.EraseHolder, actor: e.Actor
     holder_id = command.holder_id
     if work.unit.writing:
         work.write()  # what was decided before in this transaction comes first
-        executor.keyring.hold(work.unit, holder_id)
+        context.keyring.hold(work.unit, holder_id)
         work.forget(holder_id)
     gate = work.holder(holder_id)
     if gate is None:
@@ -81,7 +81,7 @@ def erase(executor: Executor, work: Work, command: c.EraseHolder, actor: e.Actor
         return Outcome(None, holder_id, seen, ())
     _names_nobody(work.person(holder_id), reason=command.reason, agreement=command.archive_agreement)
     jurisdiction = (actor.prefecture or DEFAULT_JURISDICTION)[:2]
-    standing = holds.standing(executor, work, holder_id, jurisdiction=jurisdiction)
+    standing = holds.standing(context, work, holder_id, jurisdiction=jurisdiction)
     obstacles = [
         each
         for each in standing.obstacles
@@ -89,10 +89,10 @@ def erase(executor: Executor, work: Work, command: c.EraseHolder, actor: e.Actor
     ]
     if obstacles:
         raise held(holder_id, obstacles)
-    events = _events(executor, work, command, actor, today)
+    events = _events(context, work, command, actor, today)
     outcome = Outcome(None, holder_id, seen + len(events), tuple(each.NAME for each in events))
-    _destroy(executor, work, holder_id, _commands(executor, work, holder_id))
-    _silence(executor, work, holder_id, actor, today)
+    _destroy(context, work, holder_id, _commands(context, work, holder_id))
+    _silence(context, work, holder_id, actor, today)
     work.append(work.sealed(holder_id, seen, events, None))
     work.move_holder(holder_id, seen, outcome.version)
     if work.unit.writing:
@@ -119,9 +119,9 @@ def held(holder_id: str, obstacles: list[holds.Obstacle]) -> Exception:
 
 
 def _events(
-    executor: Executor, work: Work, command: c.EraseHolder, actor: e.Actor, today: date
+    context: Context, work: Work, command: c.EraseHolder, actor: e.Actor, today: date
 ) -> list[e.Event]:
-    stamp = executor.stamper(actor, command, command.on or today)
+    stamp = context.stamper(actor, command, command.on or today)
     wanted = [
         each
         for each in asked.requests_of(work, command.holder_id)
@@ -133,37 +133,37 @@ def _events(
     ]
 
 
-def _destroy(executor: Executor, work: Work, holder_id: str, command_ids: set[str]) -> None:
+def _destroy(context: Context, work: Work, holder_id: str, command_ids: set[str]) -> None:
     if work.key(holder_id) is not None:
         work.later(DESTROY, {"holder_id": holder_id})
     work.last(search.FORGET, {"holder_id": holder_id})
     for command_id in sorted(command_ids):
         sever = _SEVER if command_id.startswith("register/") else _BLANK
         work.last(sever, {"command_id": command_id, "holder_id": holder_id, "nothing": b""})
-    work.last(erasures.BEGIN, {"holder_id": holder_id, "now": executor.now()})
+    work.last(erasures.BEGIN, {"holder_id": holder_id, "now": context.now()})
 
 
-def _commands(executor: Executor, work: Work, holder_id: str) -> set[str]:
+def _commands(context: Context, work: Work, holder_id: str) -> set[str]:
     """Under which ids commands about the person were carried out, and rows of a register taken over."""
     files = [row[0] for row in work.unit.all(holds.FILES, {"holder_id": holder_id})]
     found = set()
     for records in history.streams(work.unit, [holder_id, *files]).values():
         found |= {codec.decode(r.name, r.payload).command_id for r in records}
-    index = executor.keyring.load(work.unit, REGISTER_KEY)
+    index = context.keyring.load(work.unit, REGISTER_KEY)
     if index is not None:
         for permit_id in files:
-            numbers = numbers_of(executor, work.unit, permit_id, "file_number", as_first_written=True)
+            numbers = numbers_of(context, work.unit, permit_id, "file_number", as_first_written=True)
             found |= {register_id(index, number) for number in numbers}
     return {each for each in found if each is not None}
 
 
-def _silence(executor: Executor, work: Work, holder_id: str, actor: e.Actor, today: date) -> None:
+def _silence(context: Context, work: Work, holder_id: str, actor: e.Actor, today: date) -> None:
     """Nothing that waits to be said to the person, or about them, is said any more."""
     names = [column.name for column in notices.columns]
     for values in work.unit.all(_MESSAGES, {"holder_id": holder_id}):
         row = dict(zip(names, values, strict=True))
-        event = executor.stamper(actor, None, today)(e.NoticeSuppressed, reason="holder_erased")
-        after = notice_rows.after(row, event, row["version"] + 1, executor.now())
+        event = context.stamper(actor, None, today)(e.NoticeSuppressed, reason="holder_erased")
+        after = notice_rows.after(row, event, row["version"] + 1, context.now())
         work.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
         work.append(work.sealed(row["notice_id"], row["version"], [event], None))
 

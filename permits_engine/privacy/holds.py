@@ -22,7 +22,7 @@ from permits_engine.store.schema import permits
 from permits_engine.work import Work
 
 if TYPE_CHECKING:
-    from permits_engine.execution import Executor
+    from permits_engine.application.context import Context
 
 FILES = Statement(select(permits.c.permit_id).where(permits.c.holder_id == bindparam("holder_id")))
 PERSON = {"data": "person"}
@@ -50,7 +50,7 @@ class Standing(msgspec.Struct):
 
 
 def standing(
-    executor: Executor, work: Work, holder_id: str, *, jurisdiction: str = DEFAULT_JURISDICTION
+    context: Context, work: Work, holder_id: str, *, jurisdiction: str = DEFAULT_JURISDICTION
 ) -> Standing:
     """What stands in the way of erasing a person; ``jurisdiction`` is asked where they have no file."""
     obstacles: list[Obstacle] = []
@@ -60,7 +60,7 @@ def standing(
         permit = work.file(permit_id)
         assert permit is not None
         policy = work.policy(permit.jurisdiction)
-        today = executor.today(policy)
+        today = context.today(policy)
         of_file = rules.setdefault(permit.jurisdiction, policy.at(today))
         s = Situation(permit, today, of_file)
         open_ones = list(_open(s, view(s), of_file))
@@ -68,7 +68,7 @@ def standing(
         if not open_ones:
             ends.append(_end(s, view(s)))
     policy = work.policy(jurisdiction)
-    today = executor.today(policy)
+    today = context.today(policy)
     if not rules:
         rules[jurisdiction] = policy.at(today)
         ends += [_last_day(work, holder_id)]

@@ -24,7 +24,7 @@ from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.sql import among
 
 if TYPE_CHECKING:
-    from permits_engine.execution import Executor
+    from permits_engine.application.context import Context
 
 BATCH = 200
 # Nothing of theirs reaches past the day; what is exact is worked out from history, for these alone.
@@ -75,30 +75,30 @@ class Plan(msgspec.Struct):
         return [each for each in self.due if each.data == "letter"]
 
 
-def plan(executor: Executor, database: Database, letters: Path | None) -> Plan:
+def plan(context: Context, database: Database, letters: Path | None) -> Plan:
     """Everything whose time is over today."""
-    due = [*_people(executor, database), *(_letters(executor, database, letters) if letters else ())]
+    due = [*_people(context, database), *(_letters(context, database, letters) if letters else ())]
     what = sorted((each.data, each.notice_id or each.holder_id) for each in due if not each.held_by)
     return Plan(sha256(json.dumps(what).encode()).hexdigest()[:12], due)
 
 
-def rules_of(executor: Executor, database: Database) -> list[dict[str, Any]]:
+def rules_of(context: Context, database: Database) -> list[dict[str, Any]]:
     """The classes of data with floor and ceiling, country by country, each with its norm."""
     with database.read() as unit:
-        found = [executor.adopted.current(unit, code) for code in _countries(executor, unit)]
+        found = [context.policies.current(unit, code) for code in _countries(context, unit)]
         return [
             {name: value for name, value in line.items() if not name.endswith("_on")}
             for policy in found
-            for line in disclosure.periods(policy.at(executor.today(policy)), None)
+            for line in disclosure.periods(policy.at(context.today(policy)), None)
         ]
 
 
-def _people(executor: Executor, database: Database) -> Iterator[Due]:
+def _people(context: Context, database: Database) -> Iterator[Due]:
     with database.read() as unit:
-        policies = [executor.adopted.current(unit, code) for code in _countries(executor, unit)]
+        policies = [context.policies.current(unit, code) for code in _countries(context, unit)]
     shortest = []
     for policy in policies:
-        today = executor.today(policy)
+        today = context.today(policy)
         ceiling = _ceiling(policy.at(today), "person")
         if ceiling is not None:
             shortest.append(add(today, ceiling.value, -1))
@@ -107,9 +107,9 @@ def _people(executor: Executor, database: Database) -> Iterator[Due]:
         with database.read() as unit:
             given = {"after": after, "day": max(shortest).isoformat(), "size": BATCH}
             ids = [row[0] for row in unit.all(_CANDIDATES, given)]
-            work = executor.begin(unit)
+            work = context.begin(unit)
             for holder_id in ids:
-                found = _person(holder_id, holds.standing(executor, work, holder_id))
+                found = _person(holder_id, holds.standing(context, work, holder_id))
                 if found is not None:
                     yield found
         if len(ids) < BATCH:
@@ -140,15 +140,15 @@ def _person(holder_id: str, standing: holds.Standing) -> Due | None:
     )
 
 
-def _letters(executor: Executor, database: Database, folder: Path) -> Iterator[Due]:
+def _letters(context: Context, database: Database, folder: Path) -> Iterator[Due]:
     names = spool.messages(folder)
     for start in range(0, len(names), BATCH):
         ids = names[start : start + BATCH]
         with database.read() as unit:
             given: Any = json.dumps(ids) if unit.dialect == "sqlite" else ids
             for notice_id, holder_id, sent, jurisdiction in unit.all(_SENT, {"ids": given}):
-                policy = executor.adopted.current(unit, jurisdiction)
-                today = executor.today(policy)
+                policy = context.policies.current(unit, jurisdiction)
+                today = context.today(policy)
                 ceiling = _ceiling(policy.at(today), "letter")
                 went = moment(sent).date()
                 if ceiling is not None and add(went, ceiling.value) <= today:
@@ -156,8 +156,8 @@ def _letters(executor: Executor, database: Database, folder: Path) -> Iterator[D
                     yield Due("letter", holder_id, went, day, str(ceiling.source), notice_id)
 
 
-def _countries(executor: Executor, unit: Unit) -> list[str]:
-    return sorted(str(row[0]) for row in executor.adopted.all(unit))
+def _countries(context: Context, unit: Unit) -> list[str]:
+    return sorted(str(row[0]) for row in context.policies.all(unit))
 
 
 def _ceiling(rules: Rules, data: str) -> Value | None:

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, func, select, text
 
+from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.permit import fold
 from permits_engine.domain.policy import Policy
@@ -76,7 +77,7 @@ Today = Callable[[Policy], date]
 
 def rebuild(
     database: Database,
-    executor: Any,
+    context: Context,
     name: str | None = None,
     *,
     check: bool = False,
@@ -92,7 +93,7 @@ def rebuild(
         next_streams, work = _WORK[model]
         for batch in _batches(database, next_streams):
             with database.read() if check else database.write() as unit:
-                work(unit, executor, batch, report, check)
+                work(unit, context, batch, report, check)
             report.streams += len(batch)
             if progress is not None:
                 progress(report.streams, total)
@@ -122,25 +123,25 @@ def _live(unit: Unit, table: Any, key: Any, ids: list[str]) -> dict[str, dict[st
     return {row[names.index(key.name)]: dict(zip(names, row, strict=True)) for row in rows}
 
 
-def _permits(unit: Unit, executor: Any, ids: list[str], report: Report, check: bool) -> None:
+def _permits(unit: Unit, context: Context, ids: list[str], report: Report, check: bool) -> None:
     live = _live(unit, permits, permits.c.permit_id, ids) if check else {}
     rows = []
-    work = executor.begin(unit)
+    work = context.begin(unit)
     for stream, records in history.streams(unit, ids).items():
         try:
             permit = fold(stream, codec.numbered(records))
             assert permit is not None
             policy = work.policy(permit.jurisdiction)
-            row = row_of(permit, policy, executor.today(policy))
+            row = row_of(permit, policy, context.today(policy))
         except PermitsError as problem:
             report.parked += 1
             if check:
                 report.differences.append({"permit_id": stream, "error": problem.as_dict()})
             else:
-                park(unit, stream, problem.message, executor.now())
+                park(unit, stream, problem.message, context.now())
             continue
         if check:
-            _compare(live.get(stream), permit, policy, report, partial(_adoptions, unit, executor, policy))
+            _compare(live.get(stream), permit, policy, report, partial(_adoptions, unit, context, policy))
         else:
             rows.append(row)
     if rows:
@@ -181,11 +182,11 @@ def _compare(
         )
 
 
-def _adoptions(unit: Unit, executor: Any, policy: Policy) -> set[str]:
+def _adoptions(unit: Unit, context: Context, policy: Policy) -> set[str]:
     """The days on which policies were adopted, as an adoption writes them into rows."""
     return {
         datetime.fromtimestamp(record.recorded_at / 1_000_000, UTC).date().isoformat()
-        for record, _ in executor.adopted.every(unit, policy.jurisdiction)
+        for record, _ in context.policies.every(unit, policy.jurisdiction)
     }
 
 
@@ -205,7 +206,7 @@ def _earlier(live: dict[str, Any], fresh: dict[str, Any]) -> bool:
     )
 
 
-def _notices(unit: Unit, executor: Any, ids: list[str], report: Report, check: bool) -> None:
+def _notices(unit: Unit, context: Context, ids: list[str], report: Report, check: bool) -> None:
     live = _live(unit, notices, notices.c.notice_id, ids) if check else {}
     for stream, records in history.streams(unit, ids).items():
         row = notice_rows.row_of(stream, records)
@@ -222,12 +223,12 @@ def _notices(unit: Unit, executor: Any, ids: list[str], report: Report, check: b
                 report.differences.append({"notice_id": stream, "fields": changed})
 
 
-def _search(unit: Unit, executor: Any, ids: list[str], report: Report, check: bool) -> None:
+def _search(unit: Unit, context: Context, ids: list[str], report: Report, check: bool) -> None:
     """What each person and their files are found by; nothing of those whose key was destroyed."""
-    key = executor.keyring.load(unit, search.KEY_ID)
+    key = context.keyring.load(unit, search.KEY_ID)
     for holder_id in ids:
         try:
-            entries = searching.entries_of(unit, executor.keyring, holder_id)
+            entries = searching.entries_of(unit, context.keyring, holder_id)
         except PermitsError as problem:
             # What cannot be read keeps the entries that it has.
             report.parked += 1
@@ -236,7 +237,7 @@ def _search(unit: Unit, executor: Any, ids: list[str], report: Report, check: bo
             continue
         if not check:
             search.forget(unit, holder_id)
-            search.write(unit, executor.keyring, entries)
+            search.write(unit, context.keyring, entries)
             report.written += len(entries)
             continue
         wanted = {(row["token"], row["permit_id"]) for row in search.rows(key, entries)} if key else set()

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
+from permits_engine.application.context import Context
 from permits_engine.domain import deadlines
 from permits_engine.domain.errors import error
 from permits_engine.domain.situation import Situation
-from permits_engine.execution import Executor
 from permits_engine.person import Person
 from permits_engine.reading import numbers_on, situation
 from permits_engine.receipts.proof import Filing
@@ -38,10 +38,10 @@ class Filed(msgspec.Struct):
         return "<Filed>"
 
 
-def filed(executor: Executor, unit: Unit, permit_id: str) -> Filed:
+def filed(context: Context, unit: Unit, permit_id: str) -> Filed:
     """The latest filing of a file as it stands today; raises ``permit.not_found``, ``holder.erased``."""
-    s, records = situation(executor, unit, permit_id, None, None)
-    work = executor.begin(unit)
+    s, records = situation(context, unit, permit_id, None, None)
+    work = context.begin(unit)
     cipher, person = work.cipher(s.permit.holder_id), work.person(s.permit.holder_id)
     if s.request is None:
         raise error(

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, or_, select
 
+from permits_engine.application.context import Context
 from permits_engine.audit.notes import MOST_BYTES, Note, NoteError, Signer, Verifier, decoded
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.situation import Situation
-from permits_engine.execution import Executor
 from permits_engine.receipts.proof import Filing, mark_of
 from permits_engine.store.database import Database, Statement
 from permits_engine.store.schema import permits
@@ -57,9 +57,9 @@ class StatusList(NamedTuple):
         return filing.mark() in self.marks
 
 
-def make(database: Database, executor: Executor, signer: Signer, origin: str, today: date) -> str:
+def make(database: Database, context: Context, signer: Signer, origin: str, today: date) -> str:
     """The signed list as of today."""
-    marks = sorted(set(_superseded(database, executor, today)))
+    marks = sorted(set(_superseded(database, context, today)))
     coded = base64.b64encode(b"".join(marks)).decode()
     lines = [f"{origin} {HEAD}", today.isoformat(), str(len(marks)), *_wrapped(coded)]
     return signer.sign("\n".join(lines) + "\n")
@@ -83,12 +83,12 @@ def read(data: bytes, keys: list[Verifier]) -> StatusList:
         raise error("integrity.broken", f"the status list is not to be believed: {problem}") from None
 
 
-def _superseded(database: Database, executor: Executor, today: date) -> Iterator[bytes]:
+def _superseded(database: Database, context: Context, today: date) -> Iterator[bytes]:
     after, since = "", (today - LOOK_BACK).isoformat()
     while True:
         with database.read() as unit:
             rows = unit.all(_FILES, {"after": after, "since": since})
-            work = executor.begin(unit)
+            work = context.begin(unit)
             work.expect_files(row[0] for row in rows)
             for permit_id, jurisdiction in rows:
                 try:

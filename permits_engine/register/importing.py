@@ -16,10 +16,10 @@ from typing import Any
 
 import msgspec
 
+from permits_engine.application.context import Context
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
 from permits_engine.domain.policy import Policy
-from permits_engine.execution import Executor
 from permits_engine.projections import writing
 from permits_engine.projections.searching import entries_of_file
 from permits_engine.projections.upserts import insert_new
@@ -74,7 +74,7 @@ class Entry(msgspec.Struct):
 
 def import_register(
     database: Database,
-    executor: Executor,
+    context: Context,
     path: str | Path,
     *,
     rejects: str | Path | None = None,
@@ -95,7 +95,7 @@ def import_register(
         out = Rejects(place, file.own_columns, file.separator)
         stack.callback(out.discard)
         people = stack.enter_context(closing(LookAlikes()))
-        work = _Import(database, executor, jurisdiction, file, out, people)
+        work = _Import(database, context, jurisdiction, file, out, people)
         work.run(progress)
         done = out.finish()
         work.report.rejects = str(done) if done is not None else None
@@ -109,19 +109,19 @@ class _Import:
     def __init__(
         self,
         database: Database,
-        executor: Executor,
+        context: Context,
         jurisdiction: str,
         file: RegisterFile,
         out: Rejects,
         people: LookAlikes,
     ) -> None:
         self.database = database
-        self.executor = executor
+        self.context = context
         self.jurisdiction = jurisdiction
         self.file = file
         self.out = out
         self.people = people
-        self.run_id = executor.new_id()
+        self.run_id = context.new_id()
         self.report = Report(encoding=file.encoding, separator=file.separator, ignored_columns=file.ignored)
         self._checks: Checks | None = None
         self._plans: Planner | None = None
@@ -220,7 +220,7 @@ class _Import:
         ids = list({entry.key for entry in batch if entry.bad is None})
         given: Any = json.dumps(ids) if unit.dialect == "sqlite" else ids
         found = {row[0]: row for row in unit.all(_KNOWN, {"ids": given})} if ids else {}
-        keys = self.executor.keyring.load_many(unit, [row[2] for row in found.values()])
+        keys = self.context.keyring.load_many(unit, [row[2] for row in found.values()])
         people: list[tuple[Record, int, str]] = []
         for entry in batch:
             row = found.get(entry.key)
@@ -239,16 +239,16 @@ class _Import:
         return set(found), people
 
     def _write(self, plans: Sequence[tuple[Entry, Plan]], policy: Policy) -> None:
-        executor = self.executor
+        context = self.context
         with self.database.write() as unit:
-            if executor.adopted.current(unit, self.jurisdiction).digest != policy.digest:
+            if context.policies.current(unit, self.jurisdiction).digest != policy.digest:
                 raise error("concurrency.conflict", "another policy was adopted meanwhile")
             placed: list[Placed] = []
             keys: list[dict[str, Any]] = []
             remembered: list[dict[str, Any]] = []
             for entry, plan in plans:
                 assert entry.record is not None
-                cipher, key = executor.keyring.make(plan.holder_id)
+                cipher, key = context.keyring.make(plan.holder_id)
                 keys.append(key)
                 placed += _placed(plan, cipher)
                 remembered.append(
@@ -271,30 +271,30 @@ class _Import:
             messages = [row for _, plan in plans for row, _, _ in plan.notices]
             if messages:
                 _all_new(messages, unit.each(writing.INSERT_NOTICE, messages))
-            search.write(unit, executor.keyring, [each for _, plan in plans for each in _found_by(plan)])
-            executor.application.events.put(placed, unit=unit, now=executor.now())
+            search.write(unit, context.keyring, [each for _, plan in plans for each in _found_by(plan)])
+            context.application.events.put(placed, unit=unit, now=context.now())
 
     # --- what a run needs ---------------------------------------------------------------------------------
 
     def _current(self, unit: Unit) -> Checks:
-        policy = self.executor.adopted.current(unit, self.jurisdiction)
-        today = self.executor.today(policy)
+        policy = self.context.policies.current(unit, self.jurisdiction)
+        today = self.context.today(policy)
         old = self._checks
         if old is None or old.policy is not policy or old.today != today:
             self._checks = old = Checks(policy, today)
         return old
 
     def _planner(self, checks: Checks) -> Planner:
-        executor = self.executor
+        context = self.context
         if self._plans is None or self._plans.checks is not checks:
             self._plans = Planner(
-                checks, random=executor.random, operator=executor.operator, correlation_id=self.run_id
+                checks, random=context.random, operator=context.operator, correlation_id=self.run_id
             )
-        self._plans.now = executor.now()
+        self._plans.now = context.now()
         return self._plans
 
     def _index_key(self) -> Cipher:
-        keyring = self.executor.keyring
+        keyring = self.context.keyring
         with self.database.read() as unit:
             self._current(unit)  # a jurisdiction without a policy is refused before anything is written
             key = keyring.load(unit, REGISTER_KEY)

@@ -52,11 +52,11 @@ def check(reconciler: Reconciler, limits: Limits, on: date) -> bool:
 
     Gives whether its day does not follow from what is known, while nothing is due that could do harm.
     """
-    executor = reconciler.executor
+    context = reconciler.context
     with reconciler.database.read() as unit:
-        zone = ZoneInfo(executor.adopted.current(unit, "MA").calendar.time_zone)
+        zone = ZoneInfo(context.policies.current(unit, "MA").calendar.time_zone)
         known = _last_known(unit)
-        here = executor.now()
+        here = context.now()
         _compare(here, unit.one(_CLOCK))
         before, today = _day(known, zone), _day(here, zone)
         if today < before:
@@ -92,7 +92,7 @@ def too_many(found: int, most: int) -> PermitsError:
 
 def _count(reconciler: Reconciler, on: date, waiting: int, most: int) -> None:
     letters = waiting
-    for each in foreseen(reconciler.database, reconciler.executor, on):
+    for each in foreseen(reconciler.database, reconciler.context, on):
         letters += each["does"] == "notice"
         if letters > most:
             raise too_many(letters, most)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
+from permits_engine.application.context import Context
 from permits_engine.domain import deadlines, notice
 from permits_engine.domain.situation import GRANTS, Situation
-from permits_engine.execution import Executor
 from permits_engine.reading import numbers_on
 from permits_engine.scheduler.delivery.channel import Channel, Letter
 from permits_engine.scheduler.delivery.letters import Templates
@@ -25,8 +25,8 @@ Seal = Callable[[Token], str]
 class Composer:
     """Composes letters for channels."""
 
-    def __init__(self, executor: Executor, routes: Routes, seal: Seal | None = None) -> None:
-        self.executor = executor
+    def __init__(self, context: Context, routes: Routes, seal: Seal | None = None) -> None:
+        self.context = context
         self.routes = routes
         self.seal = seal
         self._templates: dict[str, Templates] = {}
@@ -43,7 +43,7 @@ class Composer:
 
     def letter(self, each: Waiting, channel: Channel, on: date, now: datetime) -> Letter:
         """The letter of a message as the file stands; raises ``NoticesError``."""
-        s = situation_of(self.executor, each, on)
+        s = situation_of(self.context, each, on)
         templates = self.templates(each.permit.jurisdiction)
         to_holder = each.event.to == notice.HOLDER
         office = each.policy.offices.get(each.event.office)

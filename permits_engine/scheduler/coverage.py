@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import bindparam, func, or_, select
 
+from permits_engine.application.context import Context
 from permits_engine.domain import events as e
 from permits_engine.domain import notice
 from permits_engine.domain.clocks import ONE_DAY
@@ -23,7 +24,6 @@ from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
-from permits_engine.execution import Executor
 from permits_engine.outcomes import micros, moment
 from permits_engine.scheduler import pauses
 from permits_engine.scheduler.limits import APART
@@ -105,9 +105,9 @@ Adoptions = list[tuple[int, Policy]]
 class Coverage:
     """Accounts for the messages of a period."""
 
-    def __init__(self, database: Database, executor: Executor) -> None:
+    def __init__(self, database: Database, context: Context) -> None:
         self.database = database
-        self.executor = executor
+        self.context = context
         self._adopted: dict[str, Adoptions] = {}
 
     def report(self, first: date, last: date) -> Report:
@@ -147,7 +147,7 @@ class Coverage:
         """The policies of a jurisdiction, each with the moment of its adoption."""
         found = self._adopted.get(jurisdiction)
         if found is None:
-            adopted = self.executor.adopted.every(unit, jurisdiction)
+            adopted = self.context.policies.every(unit, jurisdiction)
             found = self._adopted[jurisdiction] = [(record.recorded_at, policy) for record, policy in adopted]
         return found
 

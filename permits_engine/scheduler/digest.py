@@ -9,11 +9,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
+from permits_engine.application.context import Context
 from permits_engine.domain import notice
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
-from permits_engine.execution import Executor
 from permits_engine.outcomes import moment
 from permits_engine.store import codec, history
 from permits_engine.store.database import Statement, Unit
@@ -79,11 +79,11 @@ def offices(unit: Unit) -> list[str]:
     return sorted(row[0] for row in unit.all(_OFFICES, {}))
 
 
-def digest(executor: Executor, unit: Unit, office: str, day: date, *, ahead: int = AHEAD) -> Digest:
+def digest(context: Context, unit: Unit, office: str, day: date, *, ahead: int = AHEAD) -> Digest:
     """What waits in an office on a day, worst first; a file that cannot be folded is left to status."""
     last = day + timedelta(days=ahead)
-    policy = executor.adopted.current(unit, office[:2])
-    rules = policy.at(max(day, executor.today(policy)))
+    policy = context.policies.current(unit, office[:2])
+    rules = policy.at(max(day, context.today(policy)))
     items: list[Item] = []
     ids = [row[0] for row in unit.all(_OPEN, {"office": office})]
     for start in range(0, len(ids), BATCH):

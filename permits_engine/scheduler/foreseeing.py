@@ -11,13 +11,13 @@ from sqlalchemy import bindparam, func, select
 
 from permits_engine import commands as c
 from permits_engine import families
+from permits_engine.application.context import Context
 from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle, notice
 from permits_engine.domain.case import Holder
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit import apply, fold
 from permits_engine.domain.situation import Situation
-from permits_engine.execution import Executor
 from permits_engine.projections import writing
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
@@ -33,23 +33,23 @@ _ALL_DUE = Statement(
 )
 
 
-def foreseen(database: Database, executor: Executor, on: date) -> Iterator[dict[str, Any]]:
+def foreseen(database: Database, context: Context, on: date) -> Iterator[dict[str, Any]]:
     """Each thing that a pass would do, file by file, nearest expiry first."""
     with database.read() as unit:
         ids = [row[0] for row in unit.all(_ALL_DUE, {"today": on.isoformat()})]
         for start in range(0, len(ids), BATCH):
             for permit_id, records in history.streams(unit, ids[start : start + BATCH]).items():
-                yield from _of_file(executor, unit, permit_id, records, on)
+                yield from _of_file(context, unit, permit_id, records, on)
 
 
-def _of_file(executor: Executor, unit: Unit, permit_id: str, records: Any, on: date) -> list[dict[str, Any]]:
+def _of_file(context: Context, unit: Unit, permit_id: str, records: Any, on: date) -> list[dict[str, Any]]:
     try:
         permit = fold(permit_id, codec.numbered(records))
     except PermitsError as problem:
         return [{"permit_id": permit_id, "does": "park", "reason": problem.message}]
     assert permit is not None
-    policy = executor.adopted.current(unit, permit.jurisdiction)
-    known = max(on, executor.today(policy))
+    policy = context.policies.current(unit, permit.jurisdiction)
+    known = max(on, context.today(policy))
     command = c.RunClock(permit_id=permit_id, on=on)
     drafts = lifecycle.decide(
         "run_clock", command, permit, Holder(), policy, _SCHEDULER, today=known, known=known
@@ -57,12 +57,12 @@ def _of_file(executor: Executor, unit: Unit, permit_id: str, records: Any, on: d
     found: list[dict[str, Any]] = [
         {"permit_id": permit_id, "does": d.kind.NAME, "on": d.effective_on.isoformat()} for d in drafts
     ]
-    stamp = executor.stamper(_SCHEDULER, None, on)
+    stamp = context.stamper(_SCHEDULER, None, on)
     for number, draft in enumerate(drafts, permit.version + 1):
         apply(permit, number, stamp(draft.kind, draft.effective_on, **draft.fields))
     s = Situation(permit, on, policy.at(known))
     for dependent in {each.permit_id: None for each in permit.dependents}:
-        below = fold(dependent, executor.load(unit, dependent))
+        below = fold(dependent, context.load(unit, dependent))
         end = families.news(s, below) if below is not None else None
         if end is not None:
             name, day, _ = end

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from permits_engine.application.context import Context
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import NotFoundError, error, invalid
-from permits_engine.execution import Executor
 from permits_engine.person import Person
 from permits_engine.projections import notice_rows, writing
 from permits_engine.reading import shown
@@ -21,31 +21,29 @@ from permits_engine.store.database import Unit
 from permits_engine.store.history import StoredRecord
 
 
-def history_of(
-    executor: Executor, unit: Unit, notice_id: str, *, opened: bool = True
-) -> list[dict[str, Any]]:
+def history_of(context: Context, unit: Unit, notice_id: str, *, opened: bool = True) -> list[dict[str, Any]]:
     """Every event of a message with its envelope; the channels' answers while the holder's key exists."""
     records = _records(unit, notice_id)
     holder_id = _claim(records).holder_id
-    cipher = executor.keyring.load(unit, holder_id) if opened else None
+    cipher = context.keyring.load(unit, holder_id) if opened else None
     return [shown(record, holder_id, cipher) for record in records]
 
 
-def retry(executor: Executor, unit: Unit, notice_id: str, by: str) -> dict[str, Any]:
+def retry(context: Context, unit: Unit, notice_id: str, by: str) -> dict[str, Any]:
     """Append a fresh ``notice.due`` to a parked or failed message; gives its row."""
     records = _records(unit, notice_id)
     row = _row(
         notice_id, records, {"parked", "failed"}, "retry", "only a parked or failed one is tried again"
     )
     first = _claim(records)
-    stamp = executor.stamper(e.Actor(by, "administrator"), None, first.effective_on)
+    stamp = context.stamper(e.Actor(by, "administrator"), None, first.effective_on)
     fresh = msgspec.structs.replace(
         first, event_id=stamp(e.NoticeParked, reason="").event_id, actor=e.Actor(by, "administrator")
     )
-    return _appended(executor, unit, row, [fresh], None)
+    return _appended(context, unit, row, [fresh], None)
 
 
-def bounced(executor: Executor, unit: Unit, bounce: Bounce) -> dict[str, Any]:
+def bounced(context: Context, unit: Unit, bounce: Bounce) -> dict[str, Any]:
     """A sent message came back: its channel is given up, and the next pass tries the next one.
 
     Raises ``notice.not_found``, ``transition.not_allowed`` for a message that was not sent, ``input.invalid``
@@ -58,21 +56,21 @@ def bounced(executor: Executor, unit: Unit, bounce: Bounce) -> dict[str, Any]:
         raise invalid("standard input", "reports about another letter than the one that was sent")
     first = _claim(records)
     actor = e.Actor("mail-server", "scheduler")
-    stamp = executor.stamper(actor, None, first.effective_on)
-    sealed = executor.keyring.load(unit, first.holder_id) is not None
+    stamp = context.stamper(actor, None, first.effective_on)
+    sealed = context.keyring.load(unit, first.holder_id) is not None
     answer = bounce.answer if sealed else None
     event = stamp(e.NoticeBounced, channel=sent.channel, code=bounce.code, response=answer)
-    return _appended(executor, unit, row, [event], first.holder_id)
+    return _appended(context, unit, row, [event], first.holder_id)
 
 
-def served(executor: Executor, unit: Unit, notice_id: str, by: str) -> dict[str, Any]:
+def served(context: Context, unit: Unit, notice_id: str, by: str) -> dict[str, Any]:
     """A parked or failed message was handed to the holder in person: that is its delivery."""
     records = _records(unit, notice_id)
     row = _row(notice_id, records, {"parked", "failed"}, "served", "only a parked or failed one is served so")
     first = _claim(records)
-    today = executor.today(executor.adopted.current(unit, _jurisdiction(executor, unit, first)))
-    event = executor.stamper(e.Actor(by, "counter"), None, today)(e.NoticeSent, channel="counter")
-    return _appended(executor, unit, row, [event], first.holder_id)
+    today = context.today(context.policies.current(unit, _jurisdiction(context, unit, first)))
+    event = context.stamper(e.Actor(by, "counter"), None, today)(e.NoticeSent, channel="counter")
+    return _appended(context, unit, row, [event], first.holder_id)
 
 
 def permit_of(unit: Unit, notice_id: str) -> str:
@@ -80,7 +78,7 @@ def permit_of(unit: Unit, notice_id: str) -> str:
     return _claim(_records(unit, notice_id)).permit_id
 
 
-def letter(executor: Executor, unit: Unit, notice_id: str, *, opened: bool) -> Letter:
+def letter(context: Context, unit: Unit, notice_id: str, *, opened: bool) -> Letter:
     """The letter of a message as the file stands now; without ``opened`` it names nobody.
 
     Raises ``notice.not_found``, and ``policy.invalid`` where the jurisdiction's text does not fit the file.
@@ -92,24 +90,22 @@ def letter(executor: Executor, unit: Unit, notice_id: str, *, opened: bool) -> L
     from permits_engine.scheduler.routes import Routes
 
     row = notice_rows.row_of(notice_id, _records(unit, notice_id))
-    found = loaded(executor.begin(unit), [row])
+    found = loaded(context.begin(unit), [row])
     if not found:
         raise error("integrity.broken", f"the file of the notice {notice_id} cannot be read: permits status")
     waiting = found[0]
     if not opened:
         waiting.person, waiting.cipher = Person(waiting.person.holder_id), None
-    now = executor.clock()
+    now = context.clock()
     sink = SinkChannel()
     try:
-        return Composer(executor, Routes(sink, sink)).letter(
-            waiting, sink, executor.today(waiting.policy), now
-        )
+        return Composer(context, Routes(sink, sink)).letter(waiting, sink, context.today(waiting.policy), now)
     except NoticesError as problem:
         raise error("policy.invalid", f"the letter cannot be composed: {problem}") from None
 
 
-def _jurisdiction(executor: Executor, unit: Unit, claim: e.NoticeDue) -> str:
-    permit = executor.begin(unit).file(claim.permit_id)
+def _jurisdiction(context: Context, unit: Unit, claim: e.NoticeDue) -> str:
+    permit = context.begin(unit).file(claim.permit_id)
     assert permit is not None
     return permit.jurisdiction
 
@@ -143,12 +139,12 @@ def _row(
 
 
 def _appended(
-    executor: Executor, unit: Unit, row: dict[str, Any], new: Sequence[e.Event], holder_id: str | None
+    context: Context, unit: Unit, row: dict[str, Any], new: Sequence[e.Event], holder_id: str | None
 ) -> dict[str, Any]:
     after = row
     for event in new:
-        after = notice_rows.after(after, event, after["version"] + 1, executor.now())
-    work = executor.begin(unit)
+        after = notice_rows.after(after, event, after["version"] + 1, context.now())
+    work = context.begin(unit)
     work.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
     work.append(work.sealed(row["notice_id"], row["version"], new, holder_id))
     work.write()

@@ -48,10 +48,10 @@ def send_digests(outbox: Outbox, on: date, now: datetime) -> Mornings:
 
 def _one(outbox: Outbox, office: str, on: date, now: datetime) -> Evidence | DeliveryError | None:
     with outbox.database.read() as unit:
-        policy = outbox.executor.adopted.current(unit, office[:2])
+        policy = outbox.context.policies.current(unit, office[:2])
         if outbox.held(policy, office, now) or not policy.calendar.is_working(on, on):
             return None
-        found = digest(outbox.executor, unit, office, on)
+        found = digest(outbox.context, unit, office, on)
         if not found.items or history.stream(unit, found.notice_id):
             return None
     channel = outbox.routes.office
@@ -93,7 +93,7 @@ def _letter(outbox: Outbox, found: Digest, policy: Policy, now: datetime) -> Let
 
 
 def _record(outbox: Outbox, found: Digest, letter: Letter, answer: Evidence) -> None:
-    event = outbox.executor.stamper(_ACTOR, None, found.day)(
+    event = outbox.context.stamper(_ACTOR, None, found.day)(
         e.DigestSent,
         office=found.office,
         tasks=len(found.items),
@@ -104,7 +104,7 @@ def _record(outbox: Outbox, found: Digest, letter: Letter, answer: Evidence) -> 
     )
     try:
         with outbox.limits.write() as unit:
-            work = outbox.executor.begin(unit)
+            work = outbox.context.begin(unit)
             work.append(work.sealed(found.notice_id, 0, [event], None))
             work.write()
     except ConflictError:

@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
+from permits_engine.application.context import Context
 from permits_engine.domain import events as e
 from permits_engine.domain import notice
 from permits_engine.domain.errors import ConflictError
 from permits_engine.domain.policy import Policy
-from permits_engine.execution import Executor
 from permits_engine.projections import notice_rows, writing
 from permits_engine.scheduler import pauses
 from permits_engine.scheduler.backoff import ATTEMPTS, delay
@@ -46,19 +46,19 @@ class Outbox:
     def __init__(
         self,
         database: Database,
-        executor: Executor,
+        context: Context,
         routes: Routes,
         quiet: Callable[[Policy, datetime], bool],
         limits: Limits,
         seal: Seal | None = None,
     ) -> None:
         self.database = database
-        self.executor = executor
+        self.context = context
         self.routes = routes
         self._quiet = quiet
         self._asked: tuple[str, datetime, bool] | None = None
         self.limits = limits
-        self.composer = Composer(executor, routes, seal)
+        self.composer = Composer(context, routes, seal)
         self.paused = pauses.Paused(set())
         self.away: dict[str, str] = {}
         """Channels that are out of order in this pass, each with what it said."""
@@ -123,7 +123,7 @@ class Outbox:
         results: list[Result] = []
         ready: list[tuple[Waiting, Letter]] = []
         with self.database.read() as unit:
-            current = still_due(self.executor, unit, items, on)
+            current = still_due(self.context, unit, items, on)
         for each in items:
             if each.notice_id not in current:
                 continue
@@ -177,7 +177,7 @@ class Outbox:
         """Put down that messages go to a channel that must not get them twice."""
         rows = []
         with self.limits.write() as unit:
-            work = self.executor.begin(unit)
+            work = self.context.begin(unit)
             for each in items:
                 row = self.extended(
                     work, each, [self._event(e.NoticeAttempted, on, channel=channel.name)], {}
@@ -211,7 +211,7 @@ class Outbox:
             response=answer.reason,
             code=answer.code,
             gave_up=gave_up,
-            next_attempt_at=None if gave_up else self.executor.now() + wait,
+            next_attempt_at=None if gave_up else self.context.now() + wait,
         )
         if not gave_up:
             return [failed]
@@ -249,7 +249,7 @@ class Outbox:
         )
 
     def _event(self, kind: type[e.Event], on: date, **fields: Any) -> e.Event:
-        event: e.Event = self.executor.stamper(_ACTOR, None, on)(kind, **fields)
+        event: e.Event = self.context.stamper(_ACTOR, None, on)(kind, **fields)
         return event
 
     # --- recording ---
@@ -280,7 +280,7 @@ class Outbox:
             events = [msgspec.structs.replace(x, **dict.fromkeys(x.SEALED)) for x in events]
         work.append(work.sealed(each.notice_id, seen, events, each.event.holder_id))
         for version, event in enumerate(events, seen + 1):
-            row = notice_rows.after(row, event, version, self.executor.now())
+            row = notice_rows.after(row, event, version, self.context.now())
             name = event.NAME.removeprefix("notice.")
             tally[name] = tally.get(name, 0) + 1
         return row
@@ -291,7 +291,7 @@ class Outbox:
             done: Tally = {}
             try:
                 with self.limits.write() as unit:
-                    work = self.executor.begin(unit)
+                    work = self.context.begin(unit)
                     self.record(work, [r for r in results if r[0].notice_id == notice_id], done)
                     work.write()
             except ConflictError:
@@ -304,7 +304,7 @@ class Outbox:
         done: Tally = {}
         try:
             with self.limits.write() as unit:
-                work = self.executor.begin(unit)
+                work = self.context.begin(unit)
                 self.record(work, results, done)
                 work.write()
         except ConflictError:
@@ -316,17 +316,17 @@ class Outbox:
 
     def anything_open(self, unit: Unit) -> bool:
         """Whether a message of before still waits to go out."""
-        return bool(open_counts(unit, self.executor.now()))
+        return bool(open_counts(unit, self.context.now()))
 
     def flush(self, on: date, now: datetime, tally: Tally) -> int:
         """Try every message that is still open: held back, refused for a while, or left by a crash.
 
         Gives how many quiet hours or a pause hold back.
         """
-        moment = self.executor.now()
+        moment = self.context.now()
         with self.database.read() as unit:
             counts = open_counts(unit, moment)
-            policies = {code: self.executor.adopted.current(unit, code) for code, _, _ in counts}
+            policies = {code: self.context.policies.current(unit, code) for code, _, _ in counts}
         offices = {office for code, office, _ in counts if not self.held(policies[code], office, now)}
         held = sum(count for _, office, count in counts if office not in offices)
         self._moved_on = bool(offices)
@@ -341,7 +341,7 @@ class Outbox:
         while self.go_on():
             with self.database.read() as unit:
                 rows = open_page(unit, moment, offices, last)
-                waiting = loaded(self.executor.begin(unit), rows)
+                waiting = loaded(self.context.begin(unit), rows)
             if not rows:
                 return
             last = rows[-1]

@@ -67,8 +67,8 @@ def sink_routes() -> tuple[Routes, RecordingSink]:
 def reconciler(engine: Any, routes: Routes, limits: Limits | None = None) -> Reconciler:
     """The reconciler of an engine."""
     under = limits or unlimited(engine.database)
-    outbox = Outbox(engine.database, engine.executor, routes, is_quiet, under, engine.token_seal())
-    return Reconciler(engine.database, engine.executor, outbox, under)
+    outbox = Outbox(engine.database, engine.context, routes, is_quiet, under, engine.token_seal())
+    return Reconciler(engine.database, engine.context, outbox, under)
 
 
 def run_pass(
@@ -116,4 +116,4 @@ def _simulated(engine: Any) -> bool:
 
 def preview(engine: Any, on: date | None = None) -> list[dict[str, Any]]:
     """What a pass would do on a day (default: today), doing nothing."""
-    return list(foreseen(engine.database, engine.executor, on or engine.today()))
+    return list(foreseen(engine.database, engine.context, on or engine.today()))

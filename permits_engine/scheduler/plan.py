@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
+from permits_engine.application.context import Context
 from permits_engine.domain import notice
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
-from permits_engine.execution import Executor
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement
 from permits_engine.store.schema import permits
@@ -30,7 +30,7 @@ _ENDING = Statement(
 
 def plan(
     database: Database,
-    executor: Executor,
+    context: Context,
     first: date,
     last: date,
     progress: Callable[[int], None] | None = None,
@@ -54,7 +54,7 @@ def plan(
                 try:
                     permit = fold(permit_id, codec.numbered(records))
                     assert permit is not None
-                    rules = executor.adopted.current(unit, permit.jurisdiction).at(first)
+                    rules = context.policies.current(unit, permit.jurisdiction).at(first)
                     s = Situation(permit, first, rules)
                     days = notice.first_reminder(s)
                 except PermitsError:

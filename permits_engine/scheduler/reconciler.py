@@ -17,6 +17,7 @@ from sqlalchemy import bindparam, func, insert, select
 
 from permits_engine import commands as c
 from permits_engine import families
+from permits_engine.application.context import Context, events_of
 from permits_engine.domain import duties, lifecycle, notice
 from permits_engine.domain import events as e
 from permits_engine.domain.case import Holder
@@ -24,7 +25,6 @@ from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
-from permits_engine.execution import Executor, events_of
 from permits_engine.outcomes import moment
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.rebuilding import park
@@ -105,9 +105,9 @@ class _Found(NamedTuple):
 class Reconciler:
     """Brings the store up to the legal day: ``run`` is one pass."""
 
-    def __init__(self, database: Database, executor: Executor, outbox: Outbox, limits: Limits) -> None:
+    def __init__(self, database: Database, context: Context, outbox: Outbox, limits: Limits) -> None:
         self.database = database
-        self.executor = executor
+        self.context = context
         self.outbox = outbox
         self.limits = limits
         self._queue: deque[str] = deque()
@@ -127,7 +127,7 @@ class Reconciler:
         A transaction records what became of the last letters and claims the next ones; between two of them
         the letters go out.
         """
-        started = self.executor.now()
+        started = self.context.now()
         report = Pass(on, unproven=unproven)
         results: list[Result] = []
         self._queue, self._page = deque(), frozenset()
@@ -157,7 +157,7 @@ class Reconciler:
         ids: list[str] = []
         try:
             with self.limits.write() as unit:
-                work = self.executor.begin(unit)
+                work = self.context.begin(unit)
                 self.outbox.record(work, results, done.notices)
                 report.stopped = not self.outbox.go_on()
                 ids = [] if report.stopped else self._next(unit, on)
@@ -195,7 +195,7 @@ class Reconciler:
             done = Pass(on)
             try:
                 with self.limits.write() as unit:
-                    work = self.executor.begin(unit)
+                    work = self.context.begin(unit)
                     claimed = self._settle_all(work, [permit_id], on, now, done)
                     work.write()
             except ConflictError:
@@ -223,18 +223,18 @@ class Reconciler:
             except PermitsError as problem:
                 if problem.code in _NOBODYS_FAULT:
                     raise
-                park(work.unit, permit_id, problem.message, self.executor.now())
+                park(work.unit, permit_id, problem.message, self.context.now())
                 report.parked += 1
         waiting = self._claim(work, found, on, now, report)
         for permit in above:  # when every file of the batch is as it will be: one may hang on another
             try:
-                stamp = self.executor.stamper(SCHEDULER, None, on)
+                stamp = self.context.stamper(SCHEDULER, None, on)
                 for name in families.tell(work, permit, work.policy(permit.jurisdiction), on, stamp):
                     report.acts[name] = report.acts.get(name, 0) + 1
             except PermitsError as problem:
                 if problem.code in _NOBODYS_FAULT:
                     raise
-                park(work.unit, permit.permit_id, problem.message, self.executor.now())
+                park(work.unit, permit.permit_id, problem.message, self.context.now())
                 report.parked += 1
         return waiting
 
@@ -243,7 +243,7 @@ class Reconciler:
     ) -> list[_Found]:
         """Record what time alone has brought about, and the file's row; gives the messages due."""
         policy = work.policy(permit.jurisdiction)
-        known = max(on, self.executor.today(policy))
+        known = max(on, self.context.today(policy))
         seen, records = permit.version, []
         s = Situation(permit, on, policy.at(known))
         act = duties.next_act(s, s.rules)
@@ -252,7 +252,7 @@ class Reconciler:
             drafts = lifecycle.decide(
                 "run_clock", command, permit, Holder(), policy, SCHEDULER, today=known, known=known
             )
-            new = events_of(drafts, self.executor.stamper(SCHEDULER, command, on), policy.digest)
+            new = events_of(drafts, self.context.stamper(SCHEDULER, command, on), policy.digest)
             records = work.sealed(permit.permit_id, seen, new, permit.holder_id)
             for number, event in enumerate(new, seen + 1):
                 apply(permit, number, event)
@@ -282,7 +282,7 @@ class Reconciler:
                 if problem.code in _NOBODYS_FAULT:
                     raise
                 work.write()
-                park(work.unit, each.situation.permit.permit_id, problem.message, self.executor.now())
+                park(work.unit, each.situation.permit.permit_id, problem.message, self.context.now())
                 continue
             served = self.outbox.at_once(claimed, on, now)
             records = work.sealed(claimed.notice_id, 0, [claimed.event], None)
@@ -296,7 +296,7 @@ class Reconciler:
     def _claimed(self, work: Work, found: _Found, on: date) -> Waiting:
         notice_id, due, s, policy, past = found
         permit, person = s.permit, work.person(s.permit.holder_id)
-        event = self.executor.stamper(SCHEDULER, None, on)(
+        event = self.context.stamper(SCHEDULER, None, on)(
             e.NoticeDue,
             permit_id=permit.permit_id,
             holder_id=permit.holder_id,
@@ -311,7 +311,7 @@ class Reconciler:
             expedited=due.expedited,
         )
         assert isinstance(event, e.NoticeDue)
-        row = notice_rows.first_row(notice_id, event, self.executor.now())
+        row = notice_rows.first_row(notice_id, event, self.context.now())
         cipher = work.key(permit.holder_id)
         return Waiting(notice_id, row, event, permit, person, policy, past, cipher, s)
 
@@ -321,7 +321,7 @@ class Reconciler:
             {
                 "on_day": report.on.isoformat(),
                 "started_at": started,
-                "finished_at": self.executor.now(),
+                "finished_at": self.context.now(),
                 "summary": msgspec.json.encode(report).decode(),
             },
         )

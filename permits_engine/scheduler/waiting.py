@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, func, or_, select
 
+from permits_engine.application.context import Context
 from permits_engine.domain import events as e
 from permits_engine.domain import notice
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit import Permit
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
-from permits_engine.execution import Executor
 from permits_engine.person import Person
 from permits_engine.store import codec, history
 from permits_engine.store.database import Statement, Unit
@@ -119,7 +119,7 @@ def loaded(work: Work, rows: Sequence[dict[str, Any]]) -> list[Waiting]:
     return found
 
 
-def still_due(executor: Executor, unit: Unit, waiting: Sequence[Waiting], on: date) -> dict[str, bool]:
+def still_due(context: Context, unit: Unit, waiting: Sequence[Waiting], on: date) -> dict[str, bool]:
     """Whether each message is due on the file as it is at this moment.
 
     Person and file are read again where they have changed since. A message whose file or person cannot be
@@ -127,7 +127,7 @@ def still_due(executor: Executor, unit: Unit, waiting: Sequence[Waiting], on: da
     """
     if not waiting:
         return {}
-    work = executor.begin(unit)
+    work = context.begin(unit)
     files = _versions(unit, _VERSIONS, {each.permit.permit_id for each in waiting})
     persons = _versions(unit, _PERSONS, {each.person.holder_id for each in waiting})
     work.expect_keys(each.person.holder_id for each in waiting)
@@ -140,23 +140,23 @@ def still_due(executor: Executor, unit: Unit, waiting: Sequence[Waiting], on: da
             if persons.get(each.person.holder_id) != each.person.version:
                 each.person = work.person(each.person.holder_id)
             each.cipher = work.key(each.person.holder_id)
-            current[each.notice_id] = each.situation is not None or _is_due(executor, each, on)
+            current[each.notice_id] = each.situation is not None or _is_due(context, each, on)
         except PermitsError as problem:
             if problem.family == "store":
                 raise
     return current
 
 
-def situation_of(executor: Executor, each: Waiting, on: date) -> Situation:
+def situation_of(context: Context, each: Waiting, on: date) -> Situation:
     """The file on the day of the pass, by the rules known by then."""
     if each.situation is None:
-        known = max(on, executor.today(each.policy))
+        known = max(on, context.today(each.policy))
         each.situation = Situation(each.permit, on, each.policy.at(known))
     return each.situation
 
 
-def _is_due(executor: Executor, each: Waiting, on: date) -> bool:
-    found = notice.due(situation_of(executor, each, on))
+def _is_due(context: Context, each: Waiting, on: date) -> bool:
+    found = notice.due(situation_of(context, each, on))
     keys = {(n.kind, n.deadline, n.tier, n.anchor) for n in found}
     return (each.event.kind, each.event.deadline, each.event.tier, each.event.anchor) in keys
 

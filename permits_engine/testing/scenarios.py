@@ -84,9 +84,9 @@ class Runner:
         if code not in PACKAGED:
             raise invalid("jurisdiction", f"{code!r} has no rules here; there is: {', '.join(PACKAGED)}")
         with self.engine.database.read() as unit:
-            policy = self.engine.adopted.current(unit, code)
+            policy = self.engine.context.policies.current(unit, code)
         self.clock = FakeClock(self.clock.instant, policy.calendar.time_zone)
-        self.engine.clock = self.engine.executor.clock = self.clock
+        self.engine.clock = self.engine.context.clock = self.clock
 
     def _step(self, number: int, step: Step) -> None:
         before = self._permit_of(step)

@@ -124,7 +124,7 @@ class Invariants:
         report = rebuilding.Report(list(touched))
         with engine.database.read() as unit:
             for model, ids in touched.items():
-                rebuilding._WORK[model][1](unit, engine.executor, ids, report, True)
+                rebuilding._WORK[model][1](unit, engine.context, ids, report, True)
         require(not report.differences, f"rows differ from rebuilt ones: {report.differences[:2]}")
 
     def receipts(self) -> None:
@@ -159,7 +159,7 @@ class Invariants:
             past = [(r.version, codec.decode(r.name, r.payload)) for r in records]
             permit = fold(permit_id, past)
             require(permit is not None, f"{permit_id} cannot be folded")
-            policy = engine.adopted.current(unit, permit.jurisdiction)
+            policy = engine.context.policies.current(unit, permit.jurisdiction)
         require([r.version for r in records] == list(range(1, len(records) + 1)), "versions have a gap")
         for _, event in past:
             decision = isinstance(event, e.Refused | e.RenewalRefused | e.Revoked)

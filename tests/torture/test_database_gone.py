@@ -43,7 +43,7 @@ def test_a_database_killed_under_load_loses_nothing_acknowledged(
         assert all(done), "a writer got nothing through"
         for holder_id in (each for told in done for each in told):
             with engine.database.read() as unit:
-                assert engine.executor.begin(unit).person(holder_id).version == 1
+                assert engine.context.begin(unit).person(holder_id).version == 1
         assert engine.status()["head"]["position"] == 3 + sum(len(told) for told in done)
         sound(engine)
     print(f"\n{kills} crashes of the server: {sum(map(len, done)):,} acknowledged, lost 0, twice 0")
@@ -109,7 +109,7 @@ def test_a_connection_cut_at_any_step_leaves_all_or_nothing(server: Any, tmp_pat
                 again = engine.execute(person(0, step), actor=COUNTER)
             assert told is None or again.replayed
             with watching.database.read() as unit:
-                assert watching.executor.begin(unit).person(str(again.holder_id)).version == 1
+                assert watching.context.begin(unit).person(str(again.holder_id)).version == 1
             if not scissors.cut:
                 break
         assert cuts > 3

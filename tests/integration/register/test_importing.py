@@ -62,7 +62,7 @@ def test_the_person_is_sealed_and_can_be_read_with_their_key(today: Office, take
     take_over([GOOD])
     holder_id = today.engine.permit(only(today)).holder_id
     with today.engine.database.read() as unit:
-        person = today.engine.executor.person(unit, holder_id)
+        person = today.engine.context.person(unit, holder_id)
         payloads = b"".join(
             bytes(each[0]) for each in unit.all(importing.Statement("SELECT payload FROM events"))
         )

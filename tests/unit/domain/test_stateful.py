@@ -247,8 +247,8 @@ class Office(RuleBasedStateMachine):
     def _untold(self, above: str, below: str) -> Any:
         """What a file would still have to be told about another one."""
         with self.engine.database.read() as unit:
-            policy = self.engine.adopted.current(unit, "MA")
-            load = self.engine.executor.load
+            policy = self.engine.context.policies.current(unit, "MA")
+            load = self.engine.context.load
             upper, lower = fold(above, load(unit, above)), fold(below, load(unit, below))
         assert upper is not None
         assert lower is not None

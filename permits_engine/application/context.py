@@ -1,0 +1,116 @@
+"""What every handler and query needs: the open store, its keys and policies, the clock, and who runs the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from permits_engine.adopted import Adopted
+from permits_engine.audit.signing import SigningKeys
+from permits_engine.commands import Command
+from permits_engine.domain import events as e
+from permits_engine.domain.case import Draft
+from permits_engine.domain.policy import Policy
+from permits_engine.outcomes import micros
+from permits_engine.person import Person
+from permits_engine.store.application import PermitsApplication, numbered
+from permits_engine.store.database import Database, Unit
+from permits_engine.store.ids import uuid7
+from permits_engine.store.keyring import Keyring
+from permits_engine.work import Work
+
+
+class Context:
+    """The parts of an open store that are shared by all that reads and writes it. Thread-safe."""
+
+    def __init__(
+        self,
+        database: Database,
+        application: PermitsApplication,
+        keyring: Keyring,
+        policies: Adopted,
+        signing: SigningKeys,
+        *,
+        clock: Callable[[], datetime],
+        operator: str,
+        random: Callable[[int], bytes],
+    ) -> None:
+        self.database = database
+        self.application = application
+        self.keyring = keyring
+        self.policies = policies
+        self.signing = signing
+        self.clock = clock
+        self.operator = operator
+        self.random = random
+        self._zones: dict[str, ZoneInfo] = {}
+        self._days: dict[str, tuple[datetime, date]] = {}
+
+    # --- time and ids ---
+
+    def now(self) -> int:
+        """Return the moment, in microseconds since the epoch."""
+        return micros(self.clock())
+
+    def today(self, policy: Policy) -> date:
+        """Return the legal day in the policy's time zone."""
+        name, instant = policy.calendar.time_zone, self.clock()
+        before = self._days.get(name)
+        if before is not None and before[0] is instant:  # a fixed clock, as in the demo
+            return before[1]
+        zone = self._zones.get(name) or self._zones.setdefault(name, ZoneInfo(name))
+        day = instant.astimezone(zone).date()
+        self._days[name] = instant, day
+        return day
+
+    def new_id(self) -> str:
+        """Return a time-ordered identity (RFC 9562, version 7)."""
+        return uuid7(self.now(), self.random)
+
+    def stamper(self, actor: e.Actor, command: Command | None, on: date) -> Callable[..., e.Event]:
+        """Return a function that makes the events of one command, each with id, actor, operator and correlation.
+
+        Without a correlation id in the command, the id of its first event is used.
+        """
+        correlation = command.correlation_id if command else None
+
+        def stamp(kind: type[e.Event], effective_on: date | None = None, /, **fields: Any) -> e.Event:
+            nonlocal correlation
+            event_id = self.new_id()
+            correlation = correlation or event_id
+            return kind(
+                event_id=event_id,
+                effective_on=effective_on or on,
+                actor=actor,
+                operator=self.operator,
+                correlation_id=correlation,
+                causation_id=command.causation_id if command else None,
+                command_id=command.command_id if command else None,
+                **fields,
+            )
+
+        return stamp
+
+    # --- loading ---
+
+    def begin(self, unit: Unit) -> Work:
+        """Return a unit of work on an open transaction; its ``write`` records what was decided in it."""
+        return Work(self.application, unit, self.keyring, self.policies, self.now)
+
+    def load(self, unit: Unit, stream: str) -> list[tuple[int, e.Event]]:
+        """Return the events of a stream with their versions, personal fields still encrypted."""
+        return numbered(self.application.within(unit).get(stream))
+
+    def person(self, unit: Unit, holder_id: str) -> Person:
+        """Return what is known about a person now; raise ``holder.not_found``."""
+        return self.begin(unit).person(holder_id)
+
+
+def events_of(drafts: Sequence[Draft], stamp: Callable[..., e.Event], digest: str) -> list[e.Event]:
+    """Return the drafts of a decision as events with their legal basis."""
+    return [
+        stamp(d.kind, d.effective_on, basis=e.Basis(digest, d.rules) if d.rules else None, **d.fields)
+        for d in drafts
+    ]

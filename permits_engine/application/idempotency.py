@@ -1,0 +1,63 @@
+"""A repeated command gives the outcome that its first run had."""
+
+from __future__ import annotations
+
+import msgspec
+from sqlalchemy import bindparam, select
+
+from permits_engine.commands import Command
+from permits_engine.domain.errors import error
+from permits_engine.outcomes import Outcome
+from permits_engine.store.database import Statement
+from permits_engine.store.schema import events
+from permits_engine.work import Work
+
+_NAMES = Statement(
+    select(events.c.name)
+    .where(
+        events.c.stream == bindparam("stream"),
+        events.c.version >= bindparam("low"),
+        events.c.version <= bindparam("high"),
+    )
+    .order_by(events.c.version)
+)
+
+
+def replayed(work: Work, command: Command) -> Outcome | None:
+    """Return the first outcome of a command's id; raise ``command.id_reused`` for other content."""
+    row = work.known(command.command_id or "")
+    if row is None:
+        return None
+    digest, holder_id, permit_id, stream, first, last = row
+    cipher = work.key(holder_id) if holder_id else None
+    if cipher is None or cipher.hmac(content_of(command)) != bytes(digest):
+        raise error(
+            "command.id_reused",
+            f"command_id {command.command_id!r} was used for another content; give a new one",
+            command_id=command.command_id,
+        )
+    work.write()  # the first run may be part of this very transaction
+    names = work.unit.all(_NAMES, {"stream": stream, "low": first + 1, "high": last})
+    return Outcome(permit_id, holder_id, last, tuple(n[0].split("@")[0] for n in names), replayed=True)
+
+
+def remember(work: Work, command: Command, outcome: Outcome, stream: str, first: int) -> None:
+    """Keep a command's outcome under its id."""
+    if command.command_id is not None and outcome.holder_id is not None:
+        work.remember(
+            {
+                "command_id": command.command_id,
+                "digest": work.cipher(outcome.holder_id).hmac(content_of(command)),
+                "holder_id": outcome.holder_id,
+                "permit_id": outcome.permit_id,
+                "stream": stream,
+                "first_version": first,
+                "last_version": outcome.version,
+            }
+        )
+
+
+def content_of(command: Command) -> bytes:
+    """Return what makes two commands the same: name and fields as given, without the id itself."""
+    fields = command.model_dump(mode="json", exclude_unset=True, exclude={"command_id"})
+    return msgspec.json.encode([command.name, sorted(fields.items())])
