@@ -6,19 +6,15 @@ the law asks about a person: a title in force under one record is a title of the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from permits_engine import commands as c
 from permits_engine import registration
+from permits_engine.application import idempotency
+from permits_engine.application.context import Context
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import error, invalid
 from permits_engine.fields import is_blank
 from permits_engine.outcomes import Outcome, conflict
 from permits_engine.work import Work
-
-if TYPE_CHECKING:
-    from permits_engine.application import idempotency
-from permits_engine.application.context import Context
 
 MOST = 50
 """Records of one person that a decision looks at; more is a mistake that somebody should look at first."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 from datetime import date, timedelta
-from typing import TYPE_CHECKING
 
 from permits_engine import commands as c
+from permits_engine.application import idempotency
+from permits_engine.application.context import Context
 from permits_engine.domain import events as e
 from permits_engine.domain.competence import refusal
 from permits_engine.domain.errors import error, invalid
@@ -17,10 +18,6 @@ from permits_engine.projections.searching import entries_of_person
 from permits_engine.store import history
 from permits_engine.store.keyring import NEW_KEY
 from permits_engine.work import Work
-
-if TYPE_CHECKING:
-    from permits_engine.application import idempotency
-from permits_engine.application.context import Context
 
 DEFAULT_JURISDICTION = "MA"
 _ENVELOPE = {"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"}

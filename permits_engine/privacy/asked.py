@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from permits_engine import commands as c
+from permits_engine.application import idempotency
+from permits_engine.application.context import Context
 from permits_engine.domain import events as e
 from permits_engine.domain.errors import error
 from permits_engine.outcomes import Outcome
@@ -17,10 +19,6 @@ from permits_engine.store import codec, history
 from permits_engine.store.database import Unit
 from permits_engine.store.history import StoredRecord
 from permits_engine.work import Work
-
-if TYPE_CHECKING:
-    from permits_engine.application import idempotency
-from permits_engine.application.context import Context
 
 
 class Request(msgspec.Struct):
