@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from permits_engine import differing, explaining, finding, reading, registration
 from permits_engine.commands import Command
 from permits_engine.domain import competence
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import ConflictError, PermitsError, StoreError, invalid
+from permits_engine.domain.events import EVENTS, Actor, HolderAccessed
 from permits_engine.domain.policy import Rules
 from permits_engine.exporting import Takeaway
 from permits_engine.outcomes import Outcome, valid_actor
@@ -45,7 +45,7 @@ class Reader(Takeaway):
     """The façade for one reader; a command that it gives is given in their name."""
 
     def __init__(
-        self, engine: Engine, actor: e.Actor, purpose: str | None = None, *, everywhere: bool = False
+        self, engine: Engine, actor: Actor, purpose: str | None = None, *, everywhere: bool = False
     ) -> None:
         """``everywhere``: what is the reader's own office is every office, as for a set-up of one person."""
         self._engine = engine
@@ -379,12 +379,12 @@ class Reader(Takeaway):
 
 
 def _is_look(record: StoredRecord) -> bool:
-    return record.name.startswith(f"{e.HolderAccessed.NAME}@")
+    return record.name.startswith(f"{HolderAccessed.NAME}@")
 
 
 def _shows(event: dict[str, Any]) -> bool:
     """Whether an event that was opened shows anything that had been sealed."""
-    return any(event.get(field) is not None for field in e.EVENTS[event["type"]].SEALED)
+    return any(event.get(field) is not None for field in EVENTS[event["type"]].SEALED)
 
 
 def _numbers(file_number: str | None, card_number: str | None) -> list[tuple[str, str | None]]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from sqlalchemy import bindparam, insert, or_, select, update
 
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import error
+from permits_engine.domain.events import Event, PolicyAdopted
 from permits_engine.domain.policy import Policy
 from permits_engine.policy_files import PARTS, compile_text, completed, digest_of, documents
 from permits_engine.store import codec, history
@@ -16,7 +16,7 @@ from permits_engine.store.database import Statement, Unit
 from permits_engine.store.ids import derived
 from permits_engine.store.schema import permits, policies
 
-Stamp = Callable[..., e.Event]
+Stamp = Callable[..., Event]
 
 _CURRENT = Statement(
     select(policies.c.stream, policies.c.version, policies.c.digest).where(
@@ -121,7 +121,7 @@ class Adopted:
             return jurisdiction, digest, False
         stream = row[0] if row else derived(f"policy/{jurisdiction}")
         version = (row[1] if row else 0) + 1
-        event = stamp(e.PolicyAdopted, jurisdiction=jurisdiction, digest=digest, text=whole)
+        event = stamp(PolicyAdopted, jurisdiction=jurisdiction, digest=digest, text=whole)
         fields = {"version": version, "digest": digest, "adopted_at": now}
         if row is None:
             unit.run(_FIRST, {"jurisdiction": jurisdiction, "stream": stream, **fields})
@@ -143,15 +143,15 @@ class Adopted:
             raise error("policy.invalid", f"line 1: the text lacks: {', '.join(missing)}")
         last = history.stream(unit, row[0])[-1]
         present = codec.decode(last.name, last.payload)
-        assert isinstance(present, e.PolicyAdopted)
+        assert isinstance(present, PolicyAdopted)
         return completed(text, present.text), code
 
     def _load(self, unit: Unit, stream: str, version: int) -> Policy:
         record = history.stream(unit, stream)[version - 1]
         return self._compiled(codec.decode(record.name, record.payload))
 
-    def _compiled(self, event: e.Event) -> Policy:
-        assert isinstance(event, e.PolicyAdopted)
+    def _compiled(self, event: Event) -> Policy:
+        assert isinstance(event, PolicyAdopted)
         policy = self._by_digest.get(event.digest)
         if policy is None:
             policy = compile_text(event.text)

@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from permits_engine import commands as c
 from permits_engine.application.context import Context
 from permits_engine.audit.signing import SigningKeys, origin_of
-from permits_engine.domain import events as e
+from permits_engine.commands import EraseHolder
 from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.events import Actor
 from permits_engine.outcomes import Outcome
 from permits_engine.privacy.retention import Plan
 from permits_engine.store import history
@@ -35,7 +35,7 @@ class DataProtection:
         holder_id: str,
         *,
         reason: str,
-        actor: e.Actor,
+        actor: Actor,
         on: date | None = None,
         archive_agreement: str | None = None,
         letters: str | Path | None = None,
@@ -45,9 +45,7 @@ class DataProtection:
         Safe to do again: of a person who was erased it finishes what was left. Raises ``holder.held`` with what
         stands in the way, ``holder.not_found``, ``store.unavailable`` where the files cannot be cleaned now.
         """
-        command = c.EraseHolder(
-            holder_id=holder_id, reason=reason, on=on, archive_agreement=archive_agreement
-        )
+        command = EraseHolder(holder_id=holder_id, reason=reason, on=on, archive_agreement=archive_agreement)
         outcome = self.execute(command, actor=actor)
         removed = self.finish_erasures([command.holder_id], letters=letters)
         with self.database.read() as unit:
@@ -107,7 +105,7 @@ class DataProtection:
         return retention.plan(self.context, self.database, None if letters is None else Path(letters))
 
     def apply_retention(
-        self, plan: str, *, actor: e.Actor, letters: str | Path | None = None
+        self, plan: str, *, actor: Actor, letters: str | Path | None = None
     ) -> dict[str, Any]:
         """Erase the people and delete the letters of a plan that was looked at: what ``retention_due`` gave.
 
@@ -125,7 +123,7 @@ class DataProtection:
             )
         erased = []
         for each in found.people:
-            command = c.EraseHolder(holder_id=each.holder_id, reason=f"retention: {each.norm}")
+            command = EraseHolder(holder_id=each.holder_id, reason=f"retention: {each.norm}")
             self.execute(command, actor=actor)
             erased.append(each.holder_id)
         removed = self.finish_erasures(erased, letters=letters)

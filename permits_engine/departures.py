@@ -11,14 +11,14 @@ from sqlalchemy import bindparam, select
 
 from permits_engine import reading
 from permits_engine.application.context import Context
-from permits_engine.domain import events as e
 from permits_engine.domain.departure import in_words
+from permits_engine.domain.events import AppealDecided, Event, Issued, Refused, Renewed, stored_name
 from permits_engine.domain.policy import Policy
 from permits_engine.store import codec
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.schema import events
 
-DECISIONS = (e.Issued, e.Renewed, e.Refused, e.AppealDecided)
+DECISIONS = (Issued, Renewed, Refused, AppealDecided)
 """The events that may say what they depart from."""
 MARK = b'"departs_from"'
 
@@ -26,7 +26,7 @@ _PAGE = Statement(
     select(events.c.position, events.c.stream, events.c.version, events.c.name, events.c.payload)
     .where(
         events.c.position > bindparam("after"),
-        events.c.name.in_([e.stored_name(kind) for kind in DECISIONS]),
+        events.c.name.in_([stored_name(kind) for kind in DECISIONS]),
     )
     .order_by(events.c.position)
     .limit(bindparam("size"))
@@ -81,7 +81,7 @@ def counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _departing(unit: Unit) -> Iterator[tuple[str, int, e.Event]]:
+def _departing(unit: Unit) -> Iterator[tuple[str, int, Event]]:
     position = 0
     while True:
         rows = unit.all(_PAGE, {"after": position, "size": _SIZE})
@@ -93,7 +93,7 @@ def _departing(unit: Unit) -> Iterator[tuple[str, int, e.Event]]:
         position = rows[-1][0]
 
 
-def _policy(context: Context, unit: Unit, event: e.Event) -> Policy | None:
+def _policy(context: Context, unit: Unit, event: Event) -> Policy | None:
     if event.basis is None:
         return None
     for jurisdiction, *_ in context.policies.all(unit):

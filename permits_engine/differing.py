@@ -12,8 +12,8 @@ import msgspec
 from permits_engine import reading
 from permits_engine.application.context import Context
 from permits_engine.domain import deadlines
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import invalid
+from permits_engine.domain.events import ApplicationLodged, Corrected, FactRecorded, PolicyAdopted
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
@@ -89,7 +89,7 @@ class _Walk:
         opened: bool,
     ) -> None:
         lodged = codec.decode(records[0].name, records[0].payload)
-        assert isinstance(lodged, e.ApplicationLodged)
+        assert isinstance(lodged, ApplicationLodged)
         self.permit_id = permit_id
         self.records = records
         self.holder_id = lodged.holder_id
@@ -165,7 +165,7 @@ class _Walk:
         for record in self.people:
             if _is_fact(record) and known(record):
                 event = codec.decode(record.name, record.payload)
-                assert isinstance(event, e.FactRecorded)
+                assert isinstance(event, FactRecorded)
                 yield Fact(event.kind, event.since, event.until, record.version, event.of)
 
     def _day(self, at: int) -> date:
@@ -192,14 +192,14 @@ def _cause(step: _Step, before: _State, after: _State) -> dict[str, Any]:
         "effective_on": event.effective_on.isoformat(),
         "actor": msgspec.to_builtins(event.actor),
     }
-    if isinstance(event, e.Corrected):
+    if isinstance(event, Corrected):
         told |= {"of_version": event.of_version, "corrects": event.field}
     return (
         {"event": told, "policy": event.digest, **rules}
-        if isinstance(event, e.PolicyAdopted)
+        if isinstance(event, PolicyAdopted)
         else {"event": told}
     )
 
 
 def _is_fact(record: StoredRecord) -> bool:
-    return record.name.startswith(f"{e.FactRecorded.NAME}@")
+    return record.name.startswith(f"{FactRecorded.NAME}@")

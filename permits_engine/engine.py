@@ -21,10 +21,10 @@ from permits_engine.application.context import Context
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command, parse
 from permits_engine.data_protection import DataProtection
-from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle
 from permits_engine.domain.competence import refusal
 from permits_engine.domain.errors import ConflictError, PermitsError
+from permits_engine.domain.events import Actor
 from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
 from permits_engine.evidence import Evidence
@@ -47,7 +47,7 @@ from permits_engine.work import Work
 if TYPE_CHECKING:
     from permits_engine.register.importing import Report
 
-INSTALLER = e.Actor("installer", "administrator")
+INSTALLER = Actor("installer", "administrator")
 """Who adopts the packaged policies."""
 ATTEMPTS = 3
 """How often a command without ``expected_version`` is decided again after somebody else was first."""
@@ -191,7 +191,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
     # --- deciding ---
 
     def execute(
-        self, command: Command, *, actor: e.Actor, session: Session | Connection | None = None
+        self, command: Command, *, actor: Actor, session: Session | Connection | None = None
     ) -> Outcome:
         """Decide a command and record what follows, in one transaction.
 
@@ -213,14 +213,14 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         raise AssertionError("unreachable")
 
     def execute_many(
-        self, commands: Iterable[Command | tuple[Command, e.Actor]], *, actor: e.Actor | None = None
+        self, commands: Iterable[Command | tuple[Command, Actor]], *, actor: Actor | None = None
     ) -> Iterator[Outcome | PermitsError]:
         """Carry out many commands, several to a transaction; each gives its outcome or its error, in order.
 
         An item may bring its own actor. A refused command stops nothing. Outcomes are given only after
         their transaction has been committed.
         """
-        batch: list[tuple[Command, e.Actor]] = []
+        batch: list[tuple[Command, Actor]] = []
         for item in commands:
             command, who = item if isinstance(item, tuple) else (item, actor)
             batch.append((command, valid_actor(who)))
@@ -249,7 +249,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
             progress=progress,
         )
 
-    def _batch(self, batch: Sequence[tuple[Command, e.Actor]]) -> list[Outcome | PermitsError]:
+    def _batch(self, batch: Sequence[tuple[Command, Actor]]) -> list[Outcome | PermitsError]:
         if not batch:
             return []
         try:
@@ -265,7 +265,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
             # Somebody else was first, or one of them cannot be written: then each by itself.
             return [self._alone(command, who) for command, who in batch]
 
-    def _one_of(self, work: Work, command: Command, actor: e.Actor) -> Outcome | PermitsError:
+    def _one_of(self, work: Work, command: Command, actor: Actor) -> Outcome | PermitsError:
         try:
             return self.executor.run(work, command, actor)
         except PermitsError as problem:
@@ -273,7 +273,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
                 raise
             return problem
 
-    def _alone(self, command: Command, actor: e.Actor) -> Outcome | PermitsError:
+    def _alone(self, command: Command, actor: Actor) -> Outcome | PermitsError:
         try:
             return self.execute(command, actor=actor)
         except PermitsError as problem:
@@ -281,7 +281,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
                 raise
             return problem
 
-    def check(self, command: Command, *, actor: e.Actor) -> tuple[str, ...]:
+    def check(self, command: Command, *, actor: Actor) -> tuple[str, ...]:
         """The events that a command would lead to, recording nothing; raises what it would."""
         with self.database.read() as unit:
             work = self.context.begin(unit)
@@ -289,7 +289,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
             work.rows()
             return outcome.events
 
-    def allowed(self, permit_id: str, *, actor: e.Actor, on: date | None = None) -> list[str]:
+    def allowed(self, permit_id: str, *, actor: Actor, on: date | None = None) -> list[str]:
         """The commands that the file's state and the actor's role and office allow on a day."""
         with self.database.read() as unit:
             permit = fold(permit_id, self.context.load(unit, permit_id))
@@ -305,7 +305,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
                 found.append(name)
         return found
 
-    def as_(self, actor: e.Actor, purpose: str | None = None) -> Reader:
+    def as_(self, actor: Actor, purpose: str | None = None) -> Reader:
         """The façade for a reader: what they may see by the policy, and personal data with their trace.
 
         ``purpose`` says what the look is for, where the policy asks for it.
@@ -317,12 +317,12 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
             own = [code for code in PACKAGED if self.adopted.adopted_by(unit, code) in {None, INSTALLER.id}]
         self.adopt(*(packaged(code) for code in own), actor=INSTALLER)
 
-    def adopt(self, *texts: str, actor: e.Actor | None = None) -> list[tuple[str, str, bool]]:
+    def adopt(self, *texts: str, actor: Actor | None = None) -> list[tuple[str, str, bool]]:
         """Make policy texts part of the history; gives jurisdiction, digest and whether it is new.
 
         ``actor`` is the administrator who adopts (default: the operator of the engine).
         """
-        actor = actor or e.Actor(self.context.operator, "administrator")
+        actor = actor or Actor(self.context.operator, "administrator")
         done = []
         for text in texts:
             with self.database.write() as unit:

@@ -8,23 +8,38 @@ from typing import Any
 
 import msgspec
 
-from permits_engine import commands as c
 from permits_engine import families, linking, registration
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context, events_of
-from permits_engine.domain import events as e
+from permits_engine.commands import (
+    AnswerDataRequest,
+    Command,
+    CorrectRecord,
+    EraseHolder,
+    LiftHold,
+    LinkHolders,
+    LodgeApplication,
+    PlaceHold,
+    RecordDataRequest,
+    RecordFact,
+    RegisterHolder,
+    UnlinkHolders,
+    UpdateHolder,
+    ages,
+)
 from permits_engine.domain import lifecycle, titles
 from permits_engine.domain.case import Holder
 from permits_engine.domain.errors import invalid
+from permits_engine.domain.events import Actor, Event, FactNoted
 from permits_engine.domain.permit import Permit, apply, corrected, fold, with_fields
 from permits_engine.outcomes import Outcome, conflict, not_found
 from permits_engine.projections.searching import entries_of_file
 from permits_engine.work import Work, taken
 
-DATA_PROTECTION = (c.EraseHolder, c.RecordDataRequest, c.AnswerDataRequest, c.PlaceHold, c.LiftHold)
+DATA_PROTECTION = (EraseHolder, RecordDataRequest, AnswerDataRequest, PlaceHold, LiftHold)
 
 
-def data_protection(context: Context, work: Work, command: c.Command, actor: e.Actor) -> Outcome:
+def data_protection(context: Context, work: Work, command: Command, actor: Actor) -> Outcome:
     """The commands about a person's data; loaded when one is given."""
     from permits_engine.privacy.acts import change
 
@@ -39,38 +54,38 @@ class Executor:
 
     # --- the road ---
 
-    def run(self, work: Work, command: c.Command, actor: e.Actor) -> Outcome:
+    def run(self, work: Work, command: Command, actor: Actor) -> Outcome:
         """Decide a command, or give the outcome that it had before under the same id; writes nothing yet."""
         if command.command_id is not None:
             before = idempotency.replayed(work, command)
             if before is not None:
                 return before
-        if isinstance(command, c.RegisterHolder):
+        if isinstance(command, RegisterHolder):
             return registration.register(self.context, work, command, actor)
-        if isinstance(command, c.UpdateHolder):
+        if isinstance(command, UpdateHolder):
             return registration.change(self.context, work, command, actor)
-        if isinstance(command, c.LinkHolders | c.UnlinkHolders):
+        if isinstance(command, LinkHolders | UnlinkHolders):
             return linking.change(self.context, work, command, actor)
         if isinstance(command, DATA_PROTECTION):
             return data_protection(self.context, work, command, actor)
-        if isinstance(command, c.LodgeApplication):
+        if isinstance(command, LodgeApplication):
             return self._lodge(work, command, actor)
         return self._on_permit(work, command, actor)
 
-    def expect(self, work: Work, commands: Sequence[c.Command]) -> None:
+    def expect(self, work: Work, commands: Sequence[Command]) -> None:
         """Read at once what many commands will ask for one after the other."""
         given = [(command, getattr(command, "permit_id", None)) for command in commands]
         work.expect_files(permit_id for _, permit_id in given if permit_id is not None)
-        persons = [x for x in commands if isinstance(x, c.RegisterHolder | c.UpdateHolder)]
+        persons = [x for x in commands if isinstance(x, RegisterHolder | UpdateHolder)]
         work.expect_holders(x.holder_id for x in persons if x.holder_id is not None)
         work.expect_commands(x.command_id for x in commands if x.command_id is not None)
         made = {x.holder_id for x in persons}
-        filing = [x.holder_id for x in commands if isinstance(x, c.LodgeApplication)]
+        filing = [x.holder_id for x in commands if isinstance(x, LodgeApplication)]
         work.expect_persons(each for each in filing if each not in made)
         files = [work.seen(permit_id) for _, permit_id in given if permit_id is not None]
         work.expect_keys(file.holder_id for file in files if file is not None)
 
-    def _on_permit(self, work: Work, command: Any, actor: e.Actor) -> Outcome:
+    def _on_permit(self, work: Work, command: Any, actor: Actor) -> Outcome:
         permit = work.file(command.permit_id)
         if permit is None:
             raise not_found(command.permit_id)
@@ -86,11 +101,11 @@ class Executor:
             holder = Holder(permit.holder_id, titles=work.titles(permit, same_person))
         if titles.personal(policy, permit, command.name):
             holder = _known_person(work, permit, command.on or today, holder)
-        past: list[tuple[int, e.Event]] = []
-        if isinstance(command, c.CorrectRecord):
+        past: list[tuple[int, Event]] = []
+        if isinstance(command, CorrectRecord):
             past = work.past(permit.permit_id)
         target = dict(corrected(past)).get(command.of_version) if past else None
-        above = families.principal(work, command, permit) if isinstance(command, c.RecordFact) else None
+        above = families.principal(work, command, permit) if isinstance(command, RecordFact) else None
         drafts = lifecycle.decide(
             command.name, command, permit, holder, policy, actor, today=today, target=target
         )
@@ -99,11 +114,11 @@ class Executor:
         stamp = self.context.stamper(actor, command, command.on or today)
         new = events_of(drafts, stamp, policy.digest)
         records = work.sealed(permit.permit_id, seen, new, permit.holder_id)
-        if isinstance(command, c.RecordFact):
+        if isinstance(command, RecordFact):
             registration.note_fact(work, command, permit.holder_id, stamp)
-        if isinstance(command, c.CorrectRecord) and isinstance(target, e.FactNoted):
+        if isinstance(command, CorrectRecord) and isinstance(target, FactNoted):
             right = with_fields(target, {command.field: command.value})
-            assert isinstance(right, e.FactNoted)
+            assert isinstance(right, FactNoted)
             registration.note_fact_corrected(work, target, right, permit.holder_id, stamp)
         outcome = Outcome(permit.permit_id, permit.holder_id, seen + len(new), tuple(x.NAME for x in new))
         idempotency.remember(work, command, outcome, permit.permit_id, seen)
@@ -121,7 +136,7 @@ class Executor:
         if command.name in titles.PERSONAL:
             for record in linking.records_of(work, permit.holder_id):
                 work.hold(record)
-        if isinstance(command, c.RecordFact) and above is not None:
+        if isinstance(command, RecordFact) and above is not None:
             families.link(work, command, above, policy, today, stamp)
         elif permit.dependents:
             families.tell(work, permit, policy, today, stamp)
@@ -129,7 +144,7 @@ class Executor:
 
     # --- filing ---
 
-    def _lodge(self, work: Work, command: c.LodgeApplication, actor: e.Actor) -> Outcome:
+    def _lodge(self, work: Work, command: LodgeApplication, actor: Actor) -> Outcome:
         policy = work.policy(command.jurisdiction)
         today = self.context.today(policy)
         on = command.on or today
@@ -140,7 +155,7 @@ class Executor:
             command.holder_id,
             nationality=person.nationality,
             sex=person.sex,
-            age=c.ages(person.birth_date, on) if person.birth_date else None,
+            age=ages(person.birth_date, on) if person.birth_date else None,
         )
         if person.birth_date is not None and person.birth_date > on:
             raise invalid("on", "lies before the holder's birth; correct the day or the birth date")
@@ -163,7 +178,7 @@ class Executor:
 def _known_person(work: Work, permit: Permit, on: date, holder: Holder) -> Holder:
     """What decisions on a person need: facts recorded through any of their files, and the age on the day."""
     person = work.person(permit.holder_id)
-    age = c.ages(person.birth_date, on) if person.birth_date else None
+    age = ages(person.birth_date, on) if person.birth_date else None
     # Who was registered twice is one person still, where somebody has said so.
     facts = [fact for each in linking.records_of(work, permit.holder_id) for fact in work.person(each).facts]
     return msgspec.structs.replace(holder, sex=permit.sex, age=age, facts=tuple(facts))

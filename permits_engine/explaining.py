@@ -12,10 +12,10 @@ from sqlalchemy import bindparam, select
 
 from permits_engine.application.context import Context
 from permits_engine.domain import competence, deadlines, gates, lifecycle, moves
-from permits_engine.domain import events as e
 from permits_engine.domain.case import Holder
 from permits_engine.domain.departure import in_words
 from permits_engine.domain.errors import PermitsError, error
+from permits_engine.domain.events import REGISTER, Actor, Event, NoticeDue, Revoked
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.policy import Policy
@@ -79,9 +79,7 @@ def explain(
         result["basis"] = {
             "policy": event.basis.policy,
             "rules": [
-                _taken_over(event, known)
-                if rule == e.REGISTER
-                else _concerning(event, expanded(policy, rule))
+                _taken_over(event, known) if rule == REGISTER else _concerning(event, expanded(policy, rule))
                 for rule in event.basis.rules
             ],
         }
@@ -106,12 +104,12 @@ def _holds(made: Decided, version: int) -> bool:
     return any(number == version for number, _ in made.events)
 
 
-def _departure(event: e.Event, policy: Policy, known: date, s: Situation, say: Say) -> dict[str, Any]:
+def _departure(event: Event, policy: Policy, known: date, s: Situation, say: Say) -> dict[str, Any]:
     departs = getattr(event, "departs_from", None)
     if departs is not None:
         rule = expanded(policy, departs)
         return {"departs_from": rule, "warning": say(in_words(event, rule))}
-    if isinstance(event, e.Revoked) and event.ground == "public-order":
+    if isinstance(event, Revoked) and event.ground == "public-order":
         grounds = policy.at(known).get("revocation.grounds", s.day, {}) or {}
         return {"warning": say(Phrase("departs.ground", ground=str(grounds.get(event.ground))))}
     return {}
@@ -221,9 +219,9 @@ def _stood_against(
 ) -> str | None:
     """The error that the command would have met; none where nothing stood against it."""
     command = SimpleNamespace(name=name, on=s.day, term=None, card_number=None, exclusion=None, missing=())
-    actor = e.Actor(made.first.actor.id, made.first.actor.role, s.prefecture)
+    actor = Actor(made.first.actor.id, made.first.actor.role, s.prefecture)
     if actor.role not in roles and roles:
-        actor = e.Actor(actor.id, roles[0], s.prefecture)
+        actor = Actor(actor.id, roles[0], s.prefecture)
     try:
         lifecycle.decide(
             name, command, s.permit, Holder(s.permit.holder_id), policy, actor,
@@ -239,7 +237,7 @@ def _stood_against(
 
 def _quality(
     unit: Unit,
-    event: e.Event,
+    event: Event,
     record: StoredRecord,
     opened: dict[str, Any] | None,
     before: Situation,
@@ -264,7 +262,7 @@ def letters_of(unit: Unit, permit_id: str) -> list[gates.Letter]:
     for notice_id, kind, language, state in unit.all(_LETTERS, {"permit_id": permit_id}):
         row = unit.one(_NOTICE, {"stream": notice_id})
         event = codec.decode(row[0], row[1]) if row is not None else None
-        if isinstance(event, e.NoticeDue):
+        if isinstance(event, NoticeDue):
             found.append(gates.Letter(kind, event.anchor, language, state in _SENT))
     return found
 
@@ -272,7 +270,7 @@ def letters_of(unit: Unit, permit_id: str) -> list[gates.Letter]:
 # --- rules --------------------------------------------------------------------------------------------------
 
 
-def _concerning(event: e.Event, rule: dict[str, Any]) -> dict[str, Any]:
+def _concerning(event: Event, rule: dict[str, Any]) -> dict[str, Any]:
     """Of the table of competences only what it says of the commands that lead to the event."""
     if rule["parameter"] != "competence":
         return rule
@@ -281,12 +279,12 @@ def _concerning(event: e.Event, rule: dict[str, Any]) -> dict[str, Any]:
     return {**rule, "value": value}
 
 
-def _taken_over(event: e.Event, known: date) -> dict[str, Any]:
+def _taken_over(event: Event, known: date) -> dict[str, Any]:
     """What stands in place of a rule for what came in with an old register: a fact, decided elsewhere."""
     return {
-        "rule": e.REGISTER,
-        "parameter": e.REGISTER,
-        "value": "taken over as it stood" if event.actor.id == e.REGISTER else "fell due before the import",
+        "rule": REGISTER,
+        "parameter": REGISTER,
+        "value": "taken over as it stood" if event.actor.id == REGISTER else "fell due before the import",
         "norm": "the old register",
         "rank": "fact",
         "in_force_since": event.effective_on.isoformat(),

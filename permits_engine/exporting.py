@@ -11,8 +11,8 @@ from permits_engine import reading, registration
 from permits_engine.audit import exports
 from permits_engine.audit.exports.source import holders
 from permits_engine.domain import competence
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
+from permits_engine.domain.events import Actor
 from permits_engine.store import history
 from permits_engine.store.database import Statement, Unit
 
@@ -33,7 +33,7 @@ class Takeaway:
 
     _engine: Engine
     _everywhere: bool
-    actor: e.Actor
+    actor: Actor
     purpose: str | None
 
     if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Takeaway:
 
 
 def refusal(
-    engine: Engine, unit: Unit, actor: e.Actor, what: str, *, purpose: str | None, everywhere: bool
+    engine: Engine, unit: Unit, actor: Actor, what: str, *, purpose: str | None, everywhere: bool
 ) -> PermitsError | None:
     """Why a reader may not see the files (persons) of every office; none where they may in every country."""
     countries = [row[0] for row in unit.all(_COUNTRIES)] or [registration.DEFAULT_JURISDICTION]
@@ -133,7 +133,7 @@ def refusal(
     return None
 
 
-def note_everybody(engine: Engine, actor: e.Actor, purpose: str) -> int:
+def note_everybody(engine: Engine, actor: Actor, purpose: str) -> int:
     """Leave the trace of a look with every holder whose data can be opened; gives how many were looked at."""
     after, count = "", 0
     while True:
@@ -145,7 +145,7 @@ def note_everybody(engine: Engine, actor: e.Actor, purpose: str) -> int:
         after, count = found[-1], count + len(found)
 
 
-def _note(engine: Engine, actor: e.Actor, holder_ids: Sequence[str], purpose: str) -> None:
+def _note(engine: Engine, actor: Actor, holder_ids: Sequence[str], purpose: str) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with engine.database.write() as unit:
@@ -161,6 +161,6 @@ def _note(engine: Engine, actor: e.Actor, holder_ids: Sequence[str], purpose: st
                 raise
 
 
-def _today(engine: Engine, unit: Unit, actor: e.Actor) -> date:
+def _today(engine: Engine, unit: Unit, actor: Actor) -> date:
     code = (actor.prefecture or registration.DEFAULT_JURISDICTION)[:2]
     return engine.context.today(engine.context.policies.current(unit, code))

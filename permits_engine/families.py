@@ -10,16 +10,16 @@ from collections.abc import Callable
 from datetime import date
 
 from permits_engine.commands import RecordFact
-from permits_engine.domain import events as e
 from permits_engine.domain import family
 from permits_engine.domain.errors import invalid
+from permits_engine.domain.events import DependentLinked, Event, PrincipalEnded, PrincipalRestored
 from permits_engine.domain.permit import Permit, apply
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
 from permits_engine.outcomes import not_found
 from permits_engine.work import Work
 
-Stamp = Callable[..., e.Event]
+Stamp = Callable[..., Event]
 
 
 def principal(work: Work, command: RecordFact, permit: Permit) -> Permit | None:
@@ -37,7 +37,7 @@ def principal(work: Work, command: RecordFact, permit: Permit) -> Permit | None:
 def link(work: Work, command: RecordFact, above: Permit, policy: Policy, today: date, stamp: Stamp) -> None:
     """Note on a principal's file that another one hangs on it, and tell that one where its title has ended."""
     event = stamp(
-        e.DependentLinked,
+        DependentLinked,
         dependent=command.permit_id,
         kind=command.kind,
         since=command.since,
@@ -65,20 +65,20 @@ def tell(work: Work, permit: Permit, policy: Policy, today: date, stamp: Stamp) 
     return names
 
 
-def news(s: Situation, below: Permit) -> tuple[type[e.Event], date, dict[str, str]] | None:
+def news(s: Situation, below: Permit) -> tuple[type[Event], date, dict[str, str]] | None:
     """What a file that hangs on another one has yet to be told about it: the event, its day and its field."""
     end = family.ended(s)
     known = next((x for x in reversed(below.principals) if x.principal == s.permit.permit_id), None)
     if known is not None and known.restored:
         known = None
     if end is None:
-        return (e.PrincipalRestored, known.on, {}) if known is not None else None
+        return (PrincipalRestored, known.on, {}) if known is not None else None
     if known is not None and (known.how, known.on) == end:
         return None
-    return e.PrincipalEnded, end[1], {"how": end[0]}
+    return PrincipalEnded, end[1], {"how": end[0]}
 
 
-def _append(work: Work, permit: Permit, event: e.Event, policy: Policy, today: date) -> None:
+def _append(work: Work, permit: Permit, event: Event, policy: Policy, today: date) -> None:
     seen = permit.version
     records = work.sealed(permit.permit_id, seen, [event], permit.holder_id)
     apply(permit, seen + 1, event)

@@ -6,12 +6,12 @@ the law asks about a person: a title in force under one record is a title of the
 
 from __future__ import annotations
 
-from permits_engine import commands as c
 from permits_engine import registration
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context
-from permits_engine.domain import events as e
+from permits_engine.commands import LinkHolders, UnlinkHolders
 from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.events import Actor, HolderLinked, HolderUnlinked
 from permits_engine.fields import is_blank
 from permits_engine.outcomes import Outcome, conflict
 from permits_engine.work import Work
@@ -20,7 +20,7 @@ MOST = 50
 """Records of one person that a decision looks at; more is a mistake that somebody should look at first."""
 
 
-def change(context: Context, work: Work, command: c.LinkHolders | c.UnlinkHolders, actor: e.Actor) -> Outcome:
+def change(context: Context, work: Work, command: LinkHolders | UnlinkHolders, actor: Actor) -> Outcome:
     """Link two holders, or unlink them; raises ``holder.not_found``, ``holder.erased``."""
     today = registration.competence(context, work, command, actor)
     ids = (command.holder_id, command.other_id)
@@ -31,7 +31,7 @@ def change(context: Context, work: Work, command: c.LinkHolders | c.UnlinkHolder
     seen = {each: _version(work, each) for each in ids}
     if command.expected_version is not None and command.expected_version != seen[ids[0]]:
         raise conflict(ids[0], seen[ids[0]], command.expected_version)
-    wanted = isinstance(command, c.LinkHolders)
+    wanted = isinstance(command, LinkHolders)
     if (ids[1] in work.person(ids[0]).linked) == wanted:
         raise error(
             "transition.not_allowed",
@@ -43,7 +43,7 @@ def change(context: Context, work: Work, command: c.LinkHolders | c.UnlinkHolder
     if wanted and len(records_of(work, ids[0])) + len(records_of(work, ids[1])) > MOST:
         raise invalid("other_id", f"would make more than {MOST} records of one person; look at them first")
     stamp = context.stamper(actor, command, command.on or today)
-    kind = e.HolderLinked if wanted else e.HolderUnlinked
+    kind = HolderLinked if wanted else HolderUnlinked
     records = [
         (each, work.sealed(each, seen[each], [stamp(kind, other=other, reason=command.reason)], each))
         for each, other in (ids, ids[::-1])

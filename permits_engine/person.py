@@ -7,7 +7,15 @@ from datetime import date
 
 import msgspec
 
-from permits_engine.domain import events as e
+from permits_engine.domain.events import (
+    PERSONAL,
+    Event,
+    FactRecorded,
+    HolderLinked,
+    HolderRegistered,
+    HolderUnlinked,
+    HolderUpdated,
+)
 from permits_engine.domain.facts import Fact
 from permits_engine.store import codec
 from permits_engine.store.application import Placed
@@ -49,24 +57,24 @@ def person_of(holder_id: str, placed: Iterable[Placed], cipher: Cipher | None) -
     person = Person(holder_id)
     for each in placed:
         event, version = each.event, each.originator_version
-        if cipher is not None and isinstance(event, e.HolderRegistered | e.HolderUpdated):
+        if cipher is not None and isinstance(event, HolderRegistered | HolderUpdated):
             event = each.opened(holder_id, cipher)
             person = grown(person, holder_id, version, event)
-        if isinstance(event, e.FactRecorded):
+        if isinstance(event, FactRecorded):
             person.facts += (Fact(event.kind, event.since, event.until, version, event.of),)
-        if isinstance(event, e.HolderLinked):
+        if isinstance(event, HolderLinked):
             person.linked += (event.other,)
-        if isinstance(event, e.HolderUnlinked):
+        if isinstance(event, HolderUnlinked):
             person.linked = tuple(other for other in person.linked if other != event.other)
         person.version = version
     return person
 
 
-def grown(person: Person | None, holder_id: str, version: int, event: e.Event) -> Person:
+def grown(person: Person | None, holder_id: str, version: int, event: Event) -> Person:
     """The person after one more event, which is opened."""
     person = person or Person(holder_id)
     person.version = version
-    changed = event.changed if isinstance(event, e.HolderUpdated) else e.PERSONAL
+    changed = event.changed if isinstance(event, HolderUpdated) else PERSONAL
     for field in changed:
         value = getattr(event, field)
         if field == "birth_date" and value is not None:
@@ -90,15 +98,15 @@ def facts_known(
             if (before is not None and record.recorded_at > before) or not record.name.startswith(TELLING):
                 continue
             event = codec.decode(record.name, record.payload)
-            if isinstance(event, e.FactRecorded):
+            if isinstance(event, FactRecorded):
                 found.append(Fact(event.kind, event.since, event.until, record.version, event.of))
-            if isinstance(event, e.HolderLinked):
+            if isinstance(event, HolderLinked):
                 linked[event.other] = None
-            if isinstance(event, e.HolderUnlinked):
+            if isinstance(event, HolderUnlinked):
                 linked.pop(event.other, None)
         records += [other for other in linked if other not in records]
     return tuple(found)
 
 
-TELLING = tuple(f"{kind.NAME}@" for kind in (e.FactRecorded, e.HolderLinked, e.HolderUnlinked))
+TELLING = tuple(f"{kind.NAME}@" for kind in (FactRecorded, HolderLinked, HolderUnlinked))
 """How the names of the events begin that tell of facts, and under which records."""

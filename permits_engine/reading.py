@@ -10,8 +10,8 @@ import msgspec
 
 from permits_engine.application.context import Context
 from permits_engine.domain import deadlines, rights
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.events import ApplicationLodged, Corrected, Event
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy, Silence
@@ -147,7 +147,7 @@ def _all_numbers(
     right = {
         (event.of_version, event.field): event.sealed_value
         for _, event in opened
-        if isinstance(event, e.Corrected) and event.field in NUMBERS
+        if isinstance(event, Corrected) and event.field in NUMBERS
     }
     for version, event in opened:
         for name in NUMBERS:
@@ -176,7 +176,7 @@ def numbers_of(
     return found
 
 
-def _opened(event: e.Event, record: StoredRecord, holder_id: str, cipher: Cipher | None) -> e.Event:
+def _opened(event: Event, record: StoredRecord, holder_id: str, cipher: Cipher | None) -> Event:
     return codec.reveal(
         event,
         stream=record.stream,
@@ -225,7 +225,7 @@ def history_of(
         raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
     records, _ = known_records(unit, permit_id, known_at, context)
     first = codec.decode(records[0].name, records[0].payload)
-    assert isinstance(first, e.ApplicationLodged)
+    assert isinstance(first, ApplicationLodged)
     cipher = context.keyring.load(unit, first.holder_id) if opened else None
     told = [shown(record, first.holder_id, cipher) for record in records]
     return [each for each in told if as_of is None or each["effective_on"] <= as_of.isoformat()]

@@ -6,12 +6,20 @@ from collections.abc import Callable
 from copy import copy
 from datetime import date, timedelta
 
-from permits_engine import commands as c
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context
-from permits_engine.domain import events as e
+from permits_engine.commands import Command, RecordFact, RegisterHolder, UpdateHolder
 from permits_engine.domain.competence import refusal
 from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.events import (
+    Actor,
+    Event,
+    FactNoted,
+    FactRecorded,
+    HolderAccessed,
+    HolderRegistered,
+    HolderUpdated,
+)
 from permits_engine.outcomes import Outcome, conflict
 from permits_engine.person import grown
 from permits_engine.projections.searching import entries_of_person
@@ -23,7 +31,7 @@ DEFAULT_JURISDICTION = "MA"
 _ENVELOPE = {"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"}
 
 
-def register(context: Context, work: Work, command: c.RegisterHolder, actor: e.Actor) -> Outcome:
+def register(context: Context, work: Work, command: RegisterHolder, actor: Actor) -> Outcome:
     """Make a person known; everything about them is sealed under a key of their own."""
     today = competence(context, work, command, actor)
     if command.birth_date > today:
@@ -37,7 +45,7 @@ def register(context: Context, work: Work, command: c.RegisterHolder, actor: e.A
             holder_id=holder_id,
         )
     fields = command.model_dump(mode="json", exclude=_ENVELOPE)
-    event = context.stamper(actor, command, command.on or today)(e.HolderRegistered, **fields)
+    event = context.stamper(actor, command, command.on or today)(HolderRegistered, **fields)
     cipher, row = context.keyring.make(holder_id)
     person = grown(None, holder_id, 1, event)
     work.new_holder(person, cipher)
@@ -49,7 +57,7 @@ def register(context: Context, work: Work, command: c.RegisterHolder, actor: e.A
     return outcome
 
 
-def change(context: Context, work: Work, command: c.UpdateHolder, actor: e.Actor) -> Outcome:
+def change(context: Context, work: Work, command: UpdateHolder, actor: Actor) -> Outcome:
     """Change what is known about a person; raises ``holder.not_found``."""
     today = competence(context, work, command, actor)
     gate = work.holder(command.holder_id)
@@ -70,7 +78,7 @@ def change(context: Context, work: Work, command: c.UpdateHolder, actor: e.Actor
         raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
     work.cipher(command.holder_id)
     stamp = context.stamper(actor, command, command.on or today)
-    event = stamp(e.HolderUpdated, changed=tuple(fields), **fields)
+    event = stamp(HolderUpdated, changed=tuple(fields), **fields)
     records = work.sealed(command.holder_id, seen, [event], command.holder_id)
     outcome = Outcome(None, command.holder_id, seen + 1, (event.NAME,))
     entries = []
@@ -84,33 +92,33 @@ def change(context: Context, work: Work, command: c.UpdateHolder, actor: e.Actor
     return outcome
 
 
-def _unchanged(work: Work, holder_id: str, command: c.UpdateHolder, version: int) -> bool:
+def _unchanged(work: Work, holder_id: str, command: UpdateHolder, version: int) -> bool:
     """Whether nothing but looks at the person lies between the version that was expected and the present one."""
     expected = command.expected_version
     if expected is None or expected == version:
         return True
     since = history.stream(work.unit, holder_id, after=expected)
-    looks = [each for each in since if each.name.startswith(f"{e.HolderAccessed.NAME}@")]
+    looks = [each for each in since if each.name.startswith(f"{HolderAccessed.NAME}@")]
     return expected < version and len(looks) == version - expected
 
 
-def note_access(work: Work, holder_id: str, stamp: Callable[..., e.Event], purpose: str | None) -> None:
+def note_access(work: Work, holder_id: str, stamp: Callable[..., Event], purpose: str | None) -> None:
     """Somebody has seen a person's data; nothing is noted of one whose data were erased."""
     gate = work.holder(holder_id)
     if gate is None or work.key(holder_id) is None:
         return
-    event = stamp(e.HolderAccessed, purpose=purpose)
+    event = stamp(HolderAccessed, purpose=purpose)
     records = work.sealed(holder_id, gate[0], [event], holder_id)
     work.move_holder(holder_id, gate[0], gate[0] + 1)
     work.append(records)
 
 
-def note_fact(work: Work, command: c.RecordFact, holder_id: str, stamp: Callable[..., e.Event]) -> None:
+def note_fact(work: Work, command: RecordFact, holder_id: str, stamp: Callable[..., Event]) -> None:
     """A fact recorded through a file, in the holder's own stream, with its evidence sealed."""
     gate = work.holder(holder_id)
     seen = gate[0] if gate is not None else 0
     event = stamp(
-        e.FactRecorded,
+        FactRecorded,
         kind=command.kind,
         since=command.since,
         until=command.until,
@@ -123,7 +131,7 @@ def note_fact(work: Work, command: c.RecordFact, holder_id: str, stamp: Callable
 
 
 def note_fact_corrected(
-    work: Work, before: e.FactNoted, after: e.FactNoted, holder_id: str, stamp: Callable[..., e.Event]
+    work: Work, before: FactNoted, after: FactNoted, holder_id: str, stamp: Callable[..., Event]
 ) -> None:
     """A fact was put right through the file that recorded it: the person's own stream says so too.
 
@@ -131,18 +139,16 @@ def note_fact_corrected(
     """
     gate = work.holder(holder_id)
     seen = gate[0] if gate is not None else 0
-    right = [stamp(e.FactRecorded, kind=after.kind, since=after.since, until=after.until, of=after.of)]
+    right = [stamp(FactRecorded, kind=after.kind, since=after.since, until=after.until, of=after.of)]
     if after.since != before.since:
         never = before.since - timedelta(days=1)
-        right.insert(
-            0, stamp(e.FactRecorded, kind=before.kind, since=before.since, until=never, of=before.of)
-        )
+        right.insert(0, stamp(FactRecorded, kind=before.kind, since=before.since, until=never, of=before.of))
     records = work.sealed(holder_id, seen, right, holder_id)
     work.move_holder(holder_id, seen, seen + len(right))
     work.append(records)
 
 
-def competence(context: Context, work: Work, command: c.Command, actor: e.Actor) -> date:
+def competence(context: Context, work: Work, command: Command, actor: Actor) -> date:
     """Today, where the actor may give the command; raises ``actor.not_competent``.
 
     A person belongs to no country: the actor's own office says whose rules on competence apply.

@@ -7,11 +7,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from permits_engine import commands as c
 from permits_engine.adopted import Adopted
 from permits_engine.application.context import Context
-from permits_engine.domain import events as e
+from permits_engine.commands import Command, ReopenExamination
 from permits_engine.domain.errors import PermitsError, error
+from permits_engine.domain.events import Actor, HolderAccessed
 from permits_engine.domain.policy import Policy
 from permits_engine.outcomes import Outcome
 from permits_engine.policy_files import PARTS, compile_text, completed, documents
@@ -37,7 +37,7 @@ class Reviews:
     if TYPE_CHECKING:
 
         def execute_many(
-            self, commands: Iterable[c.Command], *, actor: e.Actor | None = None
+            self, commands: Iterable[Command], *, actor: Actor | None = None
         ) -> Iterator[Outcome | PermitsError]:
             """Of the deciding half of the façade."""
 
@@ -111,7 +111,7 @@ class Reviews:
         found: Reexamined,
         policy: str,
         *,
-        actor: e.Actor,
+        actor: Actor,
         on: date | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> dict[str, int]:
@@ -132,7 +132,7 @@ class Reviews:
             )
         del text
         commands = (
-            c.ReopenExamination(
+            ReopenExamination(
                 permit_id=each.permit_id,
                 on=on,
                 command_id=f"reexamine/{other.digest[:16]}/{each.permit_id}/{each.decision_version}",
@@ -189,7 +189,7 @@ class Reviews:
     ) -> Iterator[dict[str, Any]]:
         """Who looked at whose personal data, and when; what for is told to the person (``accesses``)."""
         period = control.Period(actor, first, last)
-        found = control.acts(self.database, period, self._zone(jurisdiction), e.HolderAccessed.NAME)
+        found = control.acts(self.database, period, self._zone(jurisdiction), HolderAccessed.NAME)
         for act in found:
             if holder_id is None or act.record.stream == holder_id:
                 row = control.told(act)

@@ -16,9 +16,9 @@ from eventsourcing.application import ProcessingEvent
 from sqlalchemy import bindparam, select, update
 
 from permits_engine.adopted import Adopted
-from permits_engine.domain import events as e
 from permits_engine.domain.case import OtherTitle
 from permits_engine.domain.errors import PermitsError, error
+from permits_engine.domain.events import Event
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.outcomes import conflict
@@ -149,7 +149,7 @@ class Work(ProcessingEvent[str]):
         """The file if it was read already and is there."""
         return self._files.get(permit_id)
 
-    def past(self, permit_id: str) -> list[tuple[int, e.Event]]:
+    def past(self, permit_id: str) -> list[tuple[int, Event]]:
         """Every event of a file with its version, those of this transaction included."""
         if permit_id in self._changed:
             self.write()
@@ -268,7 +268,7 @@ class Work(ProcessingEvent[str]):
         self._files[permit.permit_id] = permit
         self.events += new
 
-    def sealed(self, stream: str, seen: int, new: Sequence[e.Event], holder_id: str | None) -> list[Placed]:
+    def sealed(self, stream: str, seen: int, new: Sequence[Event], holder_id: str | None) -> list[Placed]:
         """New events at their places in a stream; raises ``holder.erased`` where one is personal."""
         cipher = None
         if holder_id is not None and any(

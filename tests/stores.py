@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from permits_engine import Engine
-from permits_engine.domain import events as e
+from permits_engine.domain.events import ApplicationLodged
 from permits_engine.store import codec, history
 from permits_engine.store.database import Statement
 
@@ -39,7 +39,7 @@ def canonical(engine: Engine) -> dict[str, Any]:
                 cipher=keys[holder_id],
                 name=record.name,
             )
-            if isinstance(event, e.ApplicationLodged):
+            if isinstance(event, ApplicationLodged):
                 assert event.file_number is not None
                 numbers[permit_id] = event.file_number
             plain = msgspec.to_builtins(event)

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from permits_engine.adopted import Adopted
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command
-from permits_engine.domain import events as e
 from permits_engine.domain.case import Draft
+from permits_engine.domain.events import Actor, Basis, Event
 from permits_engine.domain.policy import Policy
 from permits_engine.outcomes import micros
 from permits_engine.person import Person
@@ -69,14 +69,14 @@ class Context:
         """Return a time-ordered identity (RFC 9562, version 7)."""
         return uuid7(self.now(), self.random)
 
-    def stamper(self, actor: e.Actor, command: Command | None, on: date) -> Callable[..., e.Event]:
+    def stamper(self, actor: Actor, command: Command | None, on: date) -> Callable[..., Event]:
         """Return a function that makes the events of one command, each with id, actor, operator and correlation.
 
         Without a correlation id in the command, the id of its first event is used.
         """
         correlation = command.correlation_id if command else None
 
-        def stamp(kind: type[e.Event], effective_on: date | None = None, /, **fields: Any) -> e.Event:
+        def stamp(kind: type[Event], effective_on: date | None = None, /, **fields: Any) -> Event:
             nonlocal correlation
             event_id = self.new_id()
             correlation = correlation or event_id
@@ -99,7 +99,7 @@ class Context:
         """Return a unit of work on an open transaction; its ``write`` records what was decided in it."""
         return Work(self.application, unit, self.keyring, self.policies, self.now)
 
-    def load(self, unit: Unit, stream: str) -> list[tuple[int, e.Event]]:
+    def load(self, unit: Unit, stream: str) -> list[tuple[int, Event]]:
         """Return the events of a stream with their versions, personal fields still encrypted."""
         return numbered(self.application.within(unit).get(stream))
 
@@ -108,9 +108,9 @@ class Context:
         return self.begin(unit).person(holder_id)
 
 
-def events_of(drafts: Sequence[Draft], stamp: Callable[..., e.Event], digest: str) -> list[e.Event]:
+def events_of(drafts: Sequence[Draft], stamp: Callable[..., Event], digest: str) -> list[Event]:
     """Return the drafts of a decision as events with their legal basis."""
     return [
-        stamp(d.kind, d.effective_on, basis=e.Basis(digest, d.rules) if d.rules else None, **d.fields)
+        stamp(d.kind, d.effective_on, basis=Basis(digest, d.rules) if d.rules else None, **d.fields)
         for d in drafts
     ]

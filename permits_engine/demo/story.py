@@ -6,13 +6,25 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from random import Random
 
-from permits_engine import commands as c
+from permits_engine.commands import (
+    Command,
+    DecideAppeal,
+    IssuePermit,
+    LodgeAppeal,
+    LodgeApplication,
+    NotifyDecision,
+    RecordOpinion,
+    RefuseApplication,
+    RegisterHolder,
+    RenewPermit,
+    RequestRenewal,
+)
 from permits_engine.demo.people import Applicant
 from permits_engine.domain.clocks import ONE_DAY, Calendar
 from permits_engine.domain.events import Actor
 from permits_engine.store.ids import derived
 
-Act = tuple[c.Command, Actor]
+Act = tuple[Command, Actor]
 COMMISSION = date(2014, 6, 26)
 """The national commission sits from that day on."""
 RULINGS = {
@@ -104,7 +116,7 @@ class Diary:
         if what == REGISTER:
             return _filing(who, self.holder_id(who.number), permit_id, counter)
         if what == HEAR:
-            opinion = c.RecordOpinion(
+            opinion = RecordOpinion(
                 permit_id=permit_id,
                 body="local_commission",
                 favourable=who.course == "granted",
@@ -113,17 +125,17 @@ class Diary:
             )
             return [(opinion, Actor(f"commission-{who.office}", "local_commission", who.office))]
         if what == ISSUE:
-            return [(c.IssuePermit(permit_id=permit_id, on=day), decider)]
+            return [(IssuePermit(permit_id=permit_id, on=day), decider)]
         if what == REFUSE:
-            return [(c.RefuseApplication(permit_id=permit_id, on=day, **_REFUSAL), decider)]
+            return [(RefuseApplication(permit_id=permit_id, on=day, **_REFUSAL), decider)]
         if what == NOTIFY:
-            notify = c.NotifyDecision(permit_id=permit_id, mode="written", proof="signed receipt", on=day)
+            notify = NotifyDecision(permit_id=permit_id, mode="written", proof="signed receipt", on=day)
             return [(notify, counter)]
         if what == APPEAL:
-            return [(c.LodgeAppeal(permit_id=permit_id, body="national_commission", on=day), counter)]
+            return [(LodgeAppeal(permit_id=permit_id, body="national_commission", on=day), counter)]
         if what == RULE:
             upheld = who.course != "dismissed"
-            rule = c.DecideAppeal(
+            rule = DecideAppeal(
                 permit_id=permit_id,
                 outcome="upheld" if upheld else "dismissed",
                 reasons=_RULING[upheld],
@@ -131,8 +143,8 @@ class Diary:
             )
             return [(rule, Actor("national-commission", "national_commission"))]
         if what == REQUEST:
-            return [(c.RequestRenewal(permit_id=permit_id, on=day), counter)]
-        return [(c.RenewPermit(permit_id=permit_id, on=day), decider)]
+            return [(RequestRenewal(permit_id=permit_id, on=day), counter)]
+        return [(RenewPermit(permit_id=permit_id, on=day), decider)]
 
 
 _OPINION = {True: "conditions of the circular met", False: "conditions of the circular not shown"}
@@ -144,7 +156,7 @@ _REFUSAL = {
 
 
 def _filing(who: Applicant, holder_id: str, permit_id: str, counter: Actor) -> list[Act]:
-    register = c.RegisterHolder(
+    register = RegisterHolder(
         holder_id=holder_id,
         family_name=who.family_name,
         given_names=who.given_names,
@@ -155,7 +167,7 @@ def _filing(who: Applicant, holder_id: str, permit_id: str, counter: Actor) -> l
         email=f"holder-{who.number}@example.org",
         on=who.filed_on,
     )
-    lodge = c.LodgeApplication(
+    lodge = LodgeApplication(
         permit_id=permit_id,
         holder_id=holder_id,
         jurisdiction="MA",

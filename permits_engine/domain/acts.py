@@ -8,10 +8,34 @@ from typing import Any
 import msgspec
 
 from permits_engine.domain import duties, majority, relaxation, removing, titles
-from permits_engine.domain import events as e
 from permits_engine.domain.case import Case, Draft
 from permits_engine.domain.clocks import Period, add, term_end
 from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.events import (
+    AppealDecided,
+    Appealed,
+    ApplicationLodged,
+    CardReplaced,
+    Closed,
+    Corrected,
+    DecisionExtended,
+    DecisionNotified,
+    DocumentsRequested,
+    DocumentsSupplied,
+    Event,
+    ExitRecorded,
+    Issued,
+    OpinionRecorded,
+    ReceiptIssued,
+    Refused,
+    Reinstated,
+    RenewalRefused,
+    RenewalRequested,
+    Renewed,
+    ReturnRecorded,
+    Revoked,
+    Transferred,
+)
 from permits_engine.domain.guards import refuse
 from permits_engine.domain.permit import Decision, with_fields
 
@@ -22,7 +46,7 @@ def lodge_application(case: Case) -> list[Draft]:
     kind = case.rules.need("title.kind", case.on, case.scope())
     given = receipt(case, complete=not c.missing, timely=True, stage="application")
     lodged = case.draft(
-        e.ApplicationLodged,
+        ApplicationLodged,
         holder_id=c.holder_id,
         jurisdiction=c.jurisdiction,
         category=c.category,
@@ -45,7 +69,7 @@ def receipt(case: Case, *, complete: bool, timely: bool, stage: str) -> list[Dra
     if given == "complete_and_timely" and not (complete and timely):
         return []
     term = case.rules.need("receipt.term", case.on, scope)
-    return [case.draft(e.ReceiptIssued, until=add(case.on, term))]
+    return [case.draft(ReceiptIssued, until=add(case.on, term))]
 
 
 def request_renewal(case: Case) -> list[Draft]:
@@ -57,7 +81,7 @@ def request_renewal(case: Case) -> list[Draft]:
     expedited = expedited and bool(case.rules.get("renewal.expedited", case.on, case.scope(stage="renewal")))
     given = receipt(case, complete=not c.missing, timely=timely, stage="renewal")
     requested = case.draft(
-        e.RenewalRequested,
+        RenewalRequested,
         missing=tuple(c.missing),
         track="expedited" if expedited else "standard",
         timely=timely,
@@ -69,7 +93,7 @@ def supply_documents(case: Case) -> list[Draft]:
     """Documents came in; a file that this completes may now get its receipt."""
     s, request = case.situation, case.situation.request
     assert request is not None
-    supplied = case.draft(e.DocumentsSupplied, documents=tuple(case.command.documents))
+    supplied = case.draft(DocumentsSupplied, documents=tuple(case.command.documents))
     completes = bool(request.missing) and not (s.outstanding(request) - set(case.command.documents))
     if completes and not any(r.request == request.version for r in s.permit.receipts):
         return [supplied, *receipt(case, complete=True, timely=s.is_timely(request), stage=request.kind)]
@@ -79,19 +103,19 @@ def supply_documents(case: Case) -> list[Draft]:
 def request_documents(case: Case) -> list[Draft]:
     """The office asks for documents, which suspends its time to decide."""
     c = case.command
-    return [case.draft(e.DocumentsRequested, documents=tuple(c.documents), reason=c.reason)]
+    return [case.draft(DocumentsRequested, documents=tuple(c.documents), reason=c.reason)]
 
 
 def extend_decision(case: Case) -> list[Draft]:
     """The time to decide gets a new end."""
-    return [case.draft(e.DecisionExtended, reason=case.command.reason, until=case.command.until)]
+    return [case.draft(DecisionExtended, reason=case.command.reason, until=case.command.until)]
 
 
 def record_opinion(case: Case) -> list[Draft]:
     """A commission's reasoned opinion, on the criteria as they then were."""
     c = case.command
     case.rules.find("campaign.shown", case.on, case.scope())
-    return [case.draft(e.OpinionRecorded, body=c.body, favourable=c.favourable, reasons=c.reasons)]
+    return [case.draft(OpinionRecorded, body=c.body, favourable=c.favourable, reasons=c.reasons)]
 
 
 def issue_permit(case: Case) -> list[Draft]:
@@ -103,7 +127,7 @@ def issue_permit(case: Case) -> list[Draft]:
     departs = _departure(case, "term.first", case.on, term) or granted["departs_from"]
     return [
         case.draft(
-            e.Issued,
+            Issued,
             term_number=1,
             valid_from=case.on,
             valid_until=_last_day(case, "term.first", term_end(case.on, term)),
@@ -186,7 +210,7 @@ def renew_permit(case: Case) -> list[Draft]:
         )
     return [
         case.draft(
-            e.Renewed,
+            Renewed,
             term_number=last.number + 1,
             valid_from=valid_from,
             valid_until=_last_day(case, "term.renewal", term_end(valid_from, term)),
@@ -207,12 +231,12 @@ def refuse_request(case: Case) -> list[Draft]:
     assert request is not None
     reasons = {"reasons_in_fact": c.reasons_in_fact, "reasons_in_law": c.reasons_in_law}
     if request.kind != "application":
-        return [case.draft(e.RenewalRefused, request=request.version, **reasons)]
+        return [case.draft(RenewalRefused, request=request.version, **reasons)]
     rule, relaxed, unknown = relaxation.covering(case)
     due, asks = titles.refusing(case)
     return [
         case.draft(
-            e.Refused,
+            Refused,
             request=request.version,
             relaxed=tuple(relaxed),
             asks=(*asks, *unknown),
@@ -227,7 +251,7 @@ def revoke_permit(case: Case) -> list[Draft]:
     c = case.command
     return [
         case.draft(
-            e.Revoked, ground=c.ground, reasons_in_fact=c.reasons_in_fact, reasons_in_law=c.reasons_in_law
+            Revoked, ground=c.ground, reasons_in_fact=c.reasons_in_fact, reasons_in_law=c.reasons_in_law
         )
     ]
 
@@ -259,7 +283,7 @@ def notify_decision(case: Case) -> list[Draft]:
     regular = _is_regular(case, c.mode, proven)
     return [
         case.draft(
-            e.DecisionNotified,
+            DecisionNotified,
             decision_version=decision.version,
             mode=c.mode,
             regular=regular,
@@ -281,7 +305,7 @@ def lodge_appeal(case: Case) -> list[Draft]:
     adverse = case.situation.adverse
     assert adverse is not None
     version = adverse[1].version if adverse[1] is not None else 0
-    return [case.draft(e.Appealed, body=case.command.body, decision_version=version)]
+    return [case.draft(Appealed, body=case.command.body, decision_version=version)]
 
 
 def decide_appeal(case: Case) -> list[Draft]:
@@ -295,7 +319,7 @@ def decide_appeal(case: Case) -> list[Draft]:
         rule, relaxed, _ = relaxation.covering(case, ruling=True)
     departs = rule.id if rule is not None and relaxed and c.outcome == "dismissed" else None
     ruled = case.draft(
-        e.AppealDecided,
+        AppealDecided,
         body=appeal.body,
         outcome=c.outcome,
         decision_version=appeal.against,
@@ -305,34 +329,34 @@ def decide_appeal(case: Case) -> list[Draft]:
     )
     decision = case.situation.permit.decision(appeal.against)
     if c.outcome == "upheld" and decision is not None and decision.kind == "revoked":
-        return [ruled, case.draft(e.Reinstated, decision_version=decision.version)]
+        return [ruled, case.draft(Reinstated, decision_version=decision.version)]
     return [ruled]
 
 
 def record_exit(case: Case) -> list[Draft]:
     """The holder left."""
-    return [case.draft(e.ExitRecorded)]
+    return [case.draft(ExitRecorded)]
 
 
 def record_return(case: Case) -> list[Draft]:
     """The holder came back."""
-    return [case.draft(e.ReturnRecorded)]
+    return [case.draft(ReturnRecorded)]
 
 
 def transfer_file(case: Case) -> list[Draft]:
     """The sending office hands the file over."""
-    return [case.draft(e.Transferred, prefecture=case.command.prefecture)]
+    return [case.draft(Transferred, prefecture=case.command.prefecture)]
 
 
 def replace_card(case: Case) -> list[Draft]:
     """Another card for the same term."""
     c = case.command
-    return [case.draft(e.CardReplaced, reason=c.reason, card_number=c.card_number)]
+    return [case.draft(CardReplaced, reason=c.reason, card_number=c.card_number)]
 
 
 def close_permit(case: Case) -> list[Draft]:
     """The end of the permit."""
-    return [case.draft(e.Closed, reason=case.command.reason)]
+    return [case.draft(Closed, reason=case.command.reason)]
 
 
 def correct_record(case: Case) -> list[Draft]:
@@ -341,7 +365,7 @@ def correct_record(case: Case) -> list[Draft]:
     assert target is not None
     fixed = with_fields(target, {c.field: c.value})
     drafts = [_correction(case, target, c.field, msgspec.to_builtins(getattr(fixed, c.field)))]
-    if isinstance(fixed, e.DecisionNotified) and c.field in {"mode", "proof"}:
+    if isinstance(fixed, DecisionNotified) and c.field in {"mode", "proof"}:
         proven = bool(c.value.strip()) if c.field == "proof" else fixed.proven
         regular = _is_regular(case, fixed.mode, proven)
         if regular != fixed.regular:
@@ -349,10 +373,10 @@ def correct_record(case: Case) -> list[Draft]:
     return drafts
 
 
-def _correction(case: Case, target: e.Event, field: str, value: Any) -> Draft:
+def _correction(case: Case, target: Event, field: str, value: Any) -> Draft:
     sealed = field in target.SEALED
     return case.draft(
-        e.Corrected,
+        Corrected,
         of_version=case.command.of_version,
         field=field,
         value=None if sealed else value,

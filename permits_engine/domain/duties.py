@@ -10,10 +10,20 @@ from datetime import date
 
 import msgspec
 
-from permits_engine.domain import events as e
 from permits_engine.domain import titles
 from permits_engine.domain.case import Case, Draft
 from permits_engine.domain.clocks import ONE_DAY, add, before, term_end
+from permits_engine.domain.events import (
+    Actor,
+    ApplicationReturned,
+    Event,
+    ImplicitlyGranted,
+    ImplicitlyRefused,
+    Lapsed,
+    LostByAbsence,
+    ReceiptExtended,
+    Renewed,
+)
 from permits_engine.domain.permit import Permit, apply
 from permits_engine.domain.policy import Rules
 from permits_engine.domain.situation import Situation
@@ -21,7 +31,7 @@ from permits_engine.domain.situation import Situation
 MOST = 2000
 """More acts than this in one pass on one file means that the rules make it run in circles."""
 
-_NOBODY = e.Actor("", "scheduler")
+_NOBODY = Actor("", "scheduler")
 
 
 def due(case: Case) -> list[Draft]:
@@ -57,7 +67,7 @@ def _afresh(rules: Rules) -> Rules:
     return rules.policy.at(rules.known)
 
 
-def _draft(rules: Rules, kind: type[e.Event], on: date, **fields: object) -> Draft:
+def _draft(rules: Rules, kind: type[Event], on: date, **fields: object) -> Draft:
     return Draft(kind, on, dict(fields), tuple(rules.used))
 
 
@@ -69,7 +79,7 @@ def _returned(s: Situation, rules: Rules) -> Draft | None:
         return None
     rules = _afresh(rules)
     rules.find("documents.completion", request.filed_on, s.scope())
-    return _draft(rules, e.ApplicationReturned, on, request=request.version)
+    return _draft(rules, ApplicationReturned, on, request=request.version)
 
 
 def _silence(s: Situation, rules: Rules) -> Draft | None:
@@ -88,7 +98,7 @@ def _silence(s: Situation, rules: Rules) -> Draft | None:
     rules.find("decision.silence", request.filed_on, s.scope())
     on = last + ONE_DAY
     if effect == "refusal":
-        return _draft(rules, e.ImplicitlyRefused, on, request=request.version)
+        return _draft(rules, ImplicitlyRefused, on, request=request.version)
     return _acceptance(s, rules, on)
 
 
@@ -109,7 +119,7 @@ def _acceptance(s: Situation, rules: Rules, on: date) -> Draft | None:
         start, number = titles.next_begins(s, request, term, on), term.number + 1
     return _draft(
         rules,
-        e.ImplicitlyGranted,
+        ImplicitlyGranted,
         on,
         request=request.version,
         term_number=number,
@@ -131,7 +141,7 @@ def _receipt(s: Situation, rules: Rules) -> Draft | None:
     term = rules.get("receipt.extension", receipt.until, s.scope())
     if term is None:
         return None
-    return _draft(rules, e.ReceiptExtended, min(s.day, receipt.until), until=add(receipt.until, term))
+    return _draft(rules, ReceiptExtended, min(s.day, receipt.until), until=add(receipt.until, term))
 
 
 def _title(s: Situation, rules: Rules) -> Draft | None:
@@ -147,7 +157,7 @@ def _title(s: Situation, rules: Rules) -> Draft | None:
         return None
     rules = _afresh(rules)
     rules.find("renewal.closes", term.valid_until, s.renewal_scope)
-    return _draft(rules, e.Lapsed, closes + ONE_DAY, term_number=term.number)
+    return _draft(rules, Lapsed, closes + ONE_DAY, term_number=term.number)
 
 
 def _lapsed(s: Situation) -> bool:
@@ -186,7 +196,7 @@ def _lost(s: Situation, rules: Rules) -> Draft | None:
     absence = next(a for a in s.permit.absences if (s.absence_limit(a) or date.max) + ONE_DAY == s.lost_on)
     rules = _afresh(rules)
     rules.find("absence.limit", absence.out, s.scope())
-    return _draft(rules, e.LostByAbsence, s.lost_on, exit_version=absence.version)
+    return _draft(rules, LostByAbsence, s.lost_on, exit_version=absence.version)
 
 
 def _automatic(s: Situation, rules: Rules) -> Draft | None:
@@ -200,7 +210,7 @@ def _automatic(s: Situation, rules: Rules) -> Draft | None:
     start = term.valid_until + ONE_DAY
     return _draft(
         rules,
-        e.Renewed,
+        Renewed,
         term.valid_until,
         term_number=term.number + 1,
         valid_from=start,
@@ -255,7 +265,7 @@ def _fork(permit: Permit) -> Permit:
     )
 
 
-def _as_event(draft: Draft) -> e.Event:
+def _as_event(draft: Draft) -> Event:
     return draft.kind(
         event_id="",
         effective_on=draft.effective_on,

@@ -12,20 +12,28 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from permits_engine.domain import competence
-from permits_engine.domain import events as e
+from permits_engine.domain.events import (
+    Event,
+    Issued,
+    Refused,
+    RemovalOrdered,
+    RenewalRefused,
+    Renewed,
+    Revoked,
+)
 from permits_engine.domain.parts import Permit
 from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.policy import RANKS, Value
 from permits_engine.domain.situation import Situation
 
 PASSED, FAILED, OPEN, IDLE = "passed", "failed", "open", "not_applicable"
-DECISIONS: dict[type[e.Event], str] = {
-    e.Issued: "issue_permit",
-    e.Refused: "refuse_application",
-    e.Renewed: "renew_permit",
-    e.RenewalRefused: "refuse_renewal",
-    e.Revoked: "revoke_permit",
-    e.RemovalOrdered: "order_removal",
+DECISIONS: dict[type[Event], str] = {
+    Issued: "issue_permit",
+    Refused: "refuse_application",
+    Renewed: "renew_permit",
+    RenewalRefused: "refuse_renewal",
+    Revoked: "revoke_permit",
+    RemovalOrdered: "order_removal",
 }
 """The events that are decisions on somebody's stay, and the commands that lead to them."""
 _LAW = frozenset(RANKS[: RANKS.index("communique") + 1])
@@ -56,7 +64,7 @@ class Decision(msgspec.Struct, frozen=True):
     now; ``words`` holds the reasons as written, by their field (none: they were not opened).
     """
 
-    event: e.Event
+    event: Event
     version: int
     before: Situation
     after: Permit
@@ -67,9 +75,7 @@ class Decision(msgspec.Struct, frozen=True):
     def adverse(self) -> bool:
         """Whether it takes something from the holder, or gives less than the rules do."""
         event = self.event
-        return not isinstance(event, e.Issued | e.Renewed) or (
-            isinstance(event, e.Renewed) and event.excluded
-        )
+        return not isinstance(event, Issued | Renewed) or (isinstance(event, Renewed) and event.excluded)
 
 
 def judged(decision: Decision) -> list[Gate]:
@@ -130,9 +136,9 @@ def _reason(name: str) -> Callable[[Decision], _Verdict]:
             return IDLE, Phrase("reasons.needless")
         event = d.event
         field = name if name in type(event).SEALED else None
-        if field is None and not isinstance(event, e.Renewed):
+        if field is None and not isinstance(event, Renewed):
             field = "reasons"
-        if not _reasons(d, None if isinstance(event, e.Renewed) else field):
+        if not _reasons(d, None if isinstance(event, Renewed) else field):
             return FAILED, Phrase("reasons.missing")
         return PASSED, Phrase("reasons.recorded" if d.words is not None else "reasons.sealed")
 
@@ -145,7 +151,7 @@ def _based(d: Decision) -> _Verdict:
     for value in sorted(found, key=lambda each: RANKS.index(each.rank)):
         if value.source.article or not d.adverse:
             return PASSED, _source(value)
-    if isinstance(event, e.Revoked):
+    if isinstance(event, Revoked):
         grounds = d.before.rules.get("revocation.grounds", d.before.day, d.before.scope()) or {}
         if event.ground in grounds:
             return PASSED, Phrase("basis.ground", ground=event.ground)
@@ -187,7 +193,7 @@ def _asked(d: Decision) -> _Verdict:
 
 def _notified(d: Decision) -> _Verdict:
     found = d.after.decision(d.version)
-    if isinstance(d.event, e.RemovalOrdered):
+    if isinstance(d.event, RemovalOrdered):
         return PASSED, Phrase("notified.at", at=d.event.notified_at)
     if found is None or not found.notifications:
         return (OPEN, Phrase("notified.missing")) if not d.adverse else _unnotified(d)
@@ -231,14 +237,14 @@ def _language(d: Decision) -> _Verdict:
 
 def _human(d: Decision) -> _Verdict:
     if d.event.actor.role == "scheduler":
-        if isinstance(d.event, e.Renewed) and d.event.track == "automatic":
+        if isinstance(d.event, Renewed) and d.event.track == "automatic":
             return IDLE, Phrase("human.law")
         return FAILED, Phrase("human.program")
     return PASSED, Phrase("human.person", actor=d.event.actor.id)
 
 
 def _protected(d: Decision) -> _Verdict:
-    if not isinstance(d.event, e.RemovalOrdered):
+    if not isinstance(d.event, RemovalOrdered):
         return IDLE, Phrase("protection.needless")
     if d.event.asks:
         return FAILED, Phrase("protection.skipped", facts=tuple(d.event.asks))

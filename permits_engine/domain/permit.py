@@ -11,8 +11,48 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import error
+from permits_engine.domain.events import (
+    AppealDecided,
+    Appealed,
+    ApplicationLodged,
+    ApplicationReturned,
+    CardReplaced,
+    Closed,
+    Corrected,
+    DecisionExtended,
+    DecisionNotified,
+    DependentLinked,
+    DocumentsRequested,
+    DocumentsSupplied,
+    EntryBanLifted,
+    EntryBanned,
+    Event,
+    ExaminationReopened,
+    ExitRecorded,
+    FactNoted,
+    ImplicitlyGranted,
+    ImplicitlyRefused,
+    Issued,
+    Lapsed,
+    LostByAbsence,
+    OpinionRecorded,
+    PrincipalEnded,
+    PrincipalRestored,
+    ReceiptExtended,
+    ReceiptIssued,
+    Refused,
+    Reinstated,
+    RemovalAnnulled,
+    RemovalCarriedOut,
+    RemovalOrdered,
+    RenewalRefused,
+    RenewalRequested,
+    Renewed,
+    ReturnRecorded,
+    Revoked,
+    Transferred,
+)
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.parts import (
     REFUSED,
@@ -37,7 +77,7 @@ from permits_engine.domain.parts import (
 Step = Callable[[Permit, int, Any], None]
 
 
-def _lodged(permit_id: str, version: int, event: e.ApplicationLodged) -> Permit:
+def _lodged(permit_id: str, version: int, event: ApplicationLodged) -> Permit:
     return Permit(
         permit_id=permit_id,
         holder_id=event.holder_id,
@@ -55,23 +95,23 @@ def _lodged(permit_id: str, version: int, event: e.ApplicationLodged) -> Permit:
     )
 
 
-def _renewal_requested(p: Permit, version: int, x: e.RenewalRequested) -> None:
+def _renewal_requested(p: Permit, version: int, x: RenewalRequested) -> None:
     p.requests.append(Request("renewal", version, x.effective_on, frozenset(x.missing), x.track))
 
 
-def _receipt(p: Permit, version: int, x: e.ReceiptIssued) -> None:
+def _receipt(p: Permit, version: int, x: ReceiptIssued) -> None:
     p.receipts.append(Receipt(x.effective_on, x.until, p.requests[-1].version, version))
 
 
-def _receipt_extended(p: Permit, version: int, x: e.ReceiptExtended) -> None:
+def _receipt_extended(p: Permit, version: int, x: ReceiptExtended) -> None:
     p.receipts.append(Receipt(x.effective_on, x.until, p.requests[-1].version, version, extension=True))
 
 
-def _asked(p: Permit, version: int, x: e.DocumentsRequested) -> None:
+def _asked(p: Permit, version: int, x: DocumentsRequested) -> None:
     p.requests[-1].asks.append(Ask(x.effective_on, frozenset(x.documents), version))
 
 
-def _supplied(p: Permit, version: int, x: e.DocumentsSupplied) -> None:
+def _supplied(p: Permit, version: int, x: DocumentsSupplied) -> None:
     request = p.requests[-1]
     if (
         len(p.requests) > 1 and x.effective_on < request.filed_on
@@ -80,21 +120,21 @@ def _supplied(p: Permit, version: int, x: e.DocumentsSupplied) -> None:
     request.supplies.append(Supply(x.effective_on, frozenset(x.documents)))
 
 
-def _returned(p: Permit, version: int, x: e.ApplicationReturned) -> None:
+def _returned(p: Permit, version: int, x: ApplicationReturned) -> None:
     request = p.request(x.request)
     if request is not None:
         request.returned_on = x.effective_on
 
 
-def _extended(p: Permit, version: int, x: e.DecisionExtended) -> None:
+def _extended(p: Permit, version: int, x: DecisionExtended) -> None:
     p.requests[-1].extended = (x.effective_on, x.until)
 
 
-def _opinion(p: Permit, version: int, x: e.OpinionRecorded) -> None:
+def _opinion(p: Permit, version: int, x: OpinionRecorded) -> None:
     p.requests[-1].opinions.append(Opinion(x.effective_on, x.body, x.favourable, version))
 
 
-def _grant(p: Permit, version: int, x: e.Issued | e.Renewed | e.ImplicitlyGranted) -> None:
+def _grant(p: Permit, version: int, x: Issued | Renewed | ImplicitlyGranted) -> None:
     track = getattr(x, "track", "standard")
     title = getattr(x, "title_kind", p.title_kind)
     p.terms.append(Term(x.term_number, x.valid_from, x.valid_until, x.effective_on, version, track, title))
@@ -105,21 +145,21 @@ def _grant(p: Permit, version: int, x: e.Issued | e.Renewed | e.ImplicitlyGrante
     )
 
 
-def _refused(p: Permit, version: int, x: e.Refused | e.RenewalRefused | e.ImplicitlyRefused) -> None:
+def _refused(p: Permit, version: int, x: Refused | RenewalRefused | ImplicitlyRefused) -> None:
     p.decisions.append(Decision(x.NAME.removeprefix("permit."), version, x.effective_on, x.request))
 
 
-def _revoked(p: Permit, version: int, x: e.Revoked) -> None:
+def _revoked(p: Permit, version: int, x: Revoked) -> None:
     p.decisions.append(Decision("revoked", version, x.effective_on))
 
 
-def _notified(p: Permit, version: int, x: e.DecisionNotified) -> None:
+def _notified(p: Permit, version: int, x: DecisionNotified) -> None:
     decision = p.decision(x.decision_version)
     if decision is not None:
         decision.notifications.append(Notification(x.effective_on, x.regular, version))
 
 
-def _appealed(p: Permit, version: int, x: e.Appealed) -> None:
+def _appealed(p: Permit, version: int, x: Appealed) -> None:
     if x.against == "removal":
         p.removals[-1].appeals.append(RemovalAppeal(version, x.effective_on, x.at))
         return
@@ -128,7 +168,7 @@ def _appealed(p: Permit, version: int, x: e.Appealed) -> None:
     p.appeals.append(Appeal(version, x.body, x.effective_on, x.decision_version, request))
 
 
-def _appeal_decided(p: Permit, version: int, x: e.AppealDecided) -> None:
+def _appeal_decided(p: Permit, version: int, x: AppealDecided) -> None:
     if x.against == "removal":
         lodged = p.removals[-1].appeals[-1]
         lodged.decided_on, lodged.outcome = x.effective_on, x.outcome
@@ -150,74 +190,74 @@ def _appeal_decided(p: Permit, version: int, x: e.AppealDecided) -> None:
                 each.annulled_on = each.annulled_on or x.effective_on
 
 
-def _exit(p: Permit, version: int, x: e.ExitRecorded) -> None:
+def _exit(p: Permit, version: int, x: ExitRecorded) -> None:
     p.absences.append(Absence(x.effective_on, version))
 
 
-def _return(p: Permit, version: int, x: e.ReturnRecorded) -> None:
+def _return(p: Permit, version: int, x: ReturnRecorded) -> None:
     for absence in reversed(p.absences):
         if absence.back is None and absence.out <= x.effective_on:
             absence.back = x.effective_on
             return
 
 
-def _lapsed(p: Permit, version: int, x: e.Lapsed) -> None:
+def _lapsed(p: Permit, version: int, x: Lapsed) -> None:
     p.lapses.append((x.effective_on, x.term_number, version))
 
 
-def _lost(p: Permit, version: int, x: e.LostByAbsence) -> None:
+def _lost(p: Permit, version: int, x: LostByAbsence) -> None:
     p.losses.append(x.effective_on)
 
 
-def _transferred(p: Permit, version: int, x: e.Transferred) -> None:
+def _transferred(p: Permit, version: int, x: Transferred) -> None:
     p.offices.append((x.effective_on, x.prefecture))
 
 
-def _closed(p: Permit, version: int, x: e.Closed) -> None:
+def _closed(p: Permit, version: int, x: Closed) -> None:
     p.closed = (x.effective_on, x.reason)
 
 
-def _fact(p: Permit, version: int, x: e.FactNoted) -> None:
+def _fact(p: Permit, version: int, x: FactNoted) -> None:
     p.facts.append(Fact(x.kind, x.since, x.until, version, x.of))
 
 
-def _dependent(p: Permit, version: int, x: e.DependentLinked) -> None:
+def _dependent(p: Permit, version: int, x: DependentLinked) -> None:
     known = (x.dependent, x.kind, x.since)
     p.dependents = [d for d in p.dependents if (d.permit_id, d.kind, d.since) != known]
     p.dependents.append(Dependent(x.dependent, x.kind, x.since, x.until))
 
 
-def _principal_ended(p: Permit, version: int, x: e.PrincipalEnded) -> None:
+def _principal_ended(p: Permit, version: int, x: PrincipalEnded) -> None:
     p.principals.append(PrincipalEnd(x.principal, x.how, x.effective_on, version))
 
 
-def _principal_restored(p: Permit, version: int, x: e.PrincipalRestored) -> None:
+def _principal_restored(p: Permit, version: int, x: PrincipalRestored) -> None:
     for end in p.principals:
         if end.principal == x.principal:
             end.restored = True
 
 
-def _banned(p: Permit, version: int, x: e.EntryBanned) -> None:
+def _banned(p: Permit, version: int, x: EntryBanned) -> None:
     p.bans.append(EntryBan(version, x.effective_on, x.until, x.order_version))
 
 
-def _ban_lifted(p: Permit, version: int, x: e.EntryBanLifted) -> None:
+def _ban_lifted(p: Permit, version: int, x: EntryBanLifted) -> None:
     for ban in p.bans:
         if ban.version == x.ban_version:
             ban.lifted_on = x.effective_on
 
 
-def _removal(p: Permit, version: int, x: e.RemovalOrdered) -> None:
+def _removal(p: Permit, version: int, x: RemovalOrdered) -> None:
     p.removals.append(Removal(version, x.effective_on, x.ground, x.notified_at))
 
 
-def _removal_carried_out(p: Permit, version: int, x: e.RemovalCarriedOut) -> None:
+def _removal_carried_out(p: Permit, version: int, x: RemovalCarriedOut) -> None:
     for removal in p.removals:
         if removal.version == x.order_version:
             removal.carried_out_on = x.effective_on
 
 
-def _removal_annulled(p: Permit, version: int, x: e.RemovalAnnulled) -> None:
+def _removal_annulled(p: Permit, version: int, x: RemovalAnnulled) -> None:
     for removal in p.removals:
         if removal.version == x.order_version:
             removal.annulled_on = x.effective_on
@@ -226,58 +266,58 @@ def _removal_annulled(p: Permit, version: int, x: e.RemovalAnnulled) -> None:
         request.reexamined_on = x.effective_on
 
 
-def _reopened(p: Permit, version: int, x: e.ExaminationReopened) -> None:
+def _reopened(p: Permit, version: int, x: ExaminationReopened) -> None:
     request = p.request(x.request)
     if request is not None:
         request.reexamined_on = x.effective_on
 
 
-def _nothing(p: Permit, version: int, x: e.Event) -> None:
+def _nothing(p: Permit, version: int, x: Event) -> None:
     """The event is kept for the record and changes nothing that the fold needs."""
 
 
-STEPS: dict[type[e.Event], Step] = {
-    e.RenewalRequested: _renewal_requested,
-    e.ReceiptIssued: _receipt,
-    e.ReceiptExtended: _receipt_extended,
-    e.DocumentsRequested: _asked,
-    e.DocumentsSupplied: _supplied,
-    e.ApplicationReturned: _returned,
-    e.DecisionExtended: _extended,
-    e.OpinionRecorded: _opinion,
-    e.Issued: _grant,
-    e.Renewed: _grant,
-    e.ImplicitlyGranted: _grant,
-    e.Refused: _refused,
-    e.RenewalRefused: _refused,
-    e.ImplicitlyRefused: _refused,
-    e.Revoked: _revoked,
-    e.Reinstated: _nothing,
-    e.DecisionNotified: _notified,
-    e.Appealed: _appealed,
-    e.AppealDecided: _appeal_decided,
-    e.Lapsed: _lapsed,
-    e.ExitRecorded: _exit,
-    e.ReturnRecorded: _return,
-    e.LostByAbsence: _lost,
-    e.Transferred: _transferred,
-    e.CardReplaced: _nothing,
-    e.Closed: _closed,
-    e.Corrected: _nothing,
-    e.FactNoted: _fact,
-    e.RemovalOrdered: _removal,
-    e.RemovalAnnulled: _removal_annulled,
-    e.RemovalCarriedOut: _removal_carried_out,
-    e.ExaminationReopened: _reopened,
-    e.EntryBanned: _banned,
-    e.EntryBanLifted: _ban_lifted,
-    e.DependentLinked: _dependent,
-    e.PrincipalEnded: _principal_ended,
-    e.PrincipalRestored: _principal_restored,
+STEPS: dict[type[Event], Step] = {
+    RenewalRequested: _renewal_requested,
+    ReceiptIssued: _receipt,
+    ReceiptExtended: _receipt_extended,
+    DocumentsRequested: _asked,
+    DocumentsSupplied: _supplied,
+    ApplicationReturned: _returned,
+    DecisionExtended: _extended,
+    OpinionRecorded: _opinion,
+    Issued: _grant,
+    Renewed: _grant,
+    ImplicitlyGranted: _grant,
+    Refused: _refused,
+    RenewalRefused: _refused,
+    ImplicitlyRefused: _refused,
+    Revoked: _revoked,
+    Reinstated: _nothing,
+    DecisionNotified: _notified,
+    Appealed: _appealed,
+    AppealDecided: _appeal_decided,
+    Lapsed: _lapsed,
+    ExitRecorded: _exit,
+    ReturnRecorded: _return,
+    LostByAbsence: _lost,
+    Transferred: _transferred,
+    CardReplaced: _nothing,
+    Closed: _closed,
+    Corrected: _nothing,
+    FactNoted: _fact,
+    RemovalOrdered: _removal,
+    RemovalAnnulled: _removal_annulled,
+    RemovalCarriedOut: _removal_carried_out,
+    ExaminationReopened: _reopened,
+    EntryBanned: _banned,
+    EntryBanLifted: _ban_lifted,
+    DependentLinked: _dependent,
+    PrincipalEnded: _principal_ended,
+    PrincipalRestored: _principal_restored,
 }
 
 
-def apply(permit: Permit, version: int, event: e.Event) -> Permit:
+def apply(permit: Permit, version: int, event: Event) -> Permit:
     """Fold one more event into the file, in place."""
     STEPS[type(event)](permit, version, event)
     permit.version = version
@@ -285,7 +325,7 @@ def apply(permit: Permit, version: int, event: e.Event) -> Permit:
     return permit
 
 
-def fold(permit_id: str, history: Iterable[tuple[int, e.Event]]) -> Permit | None:
+def fold(permit_id: str, history: Iterable[tuple[int, Event]]) -> Permit | None:
     """The file that a stream of (version, event) tells; none for an empty stream.
 
     Raises ``integrity.broken`` where the stream does not begin with a filing or has a gap.
@@ -294,7 +334,7 @@ def fold(permit_id: str, history: Iterable[tuple[int, e.Event]]) -> Permit | Non
     if not told:
         return None
     version, event = told[0]
-    if not isinstance(event, e.ApplicationLodged):
+    if not isinstance(event, ApplicationLodged):
         raise error("integrity.broken", f"the history of {permit_id} begins with {event.NAME}")
     permit = _lodged(permit_id, version, event)
     for number, event in told[1:]:
@@ -307,10 +347,10 @@ def fold(permit_id: str, history: Iterable[tuple[int, e.Event]]) -> Permit | Non
     return permit
 
 
-def corrected(history: Sequence[tuple[int, e.Event]]) -> Sequence[tuple[int, e.Event]]:
+def corrected(history: Sequence[tuple[int, Event]]) -> Sequence[tuple[int, Event]]:
     """The history as it would read had each corrected field been recorded rightly."""
     fixes: dict[int, dict[str, Any]] = {}
-    correction = e.Corrected
+    correction = Corrected
     for _, event in history:
         if type(event) is correction and event.value is not None:
             fixes.setdefault(event.of_version, {})[event.field] = event.value
@@ -319,7 +359,7 @@ def corrected(history: Sequence[tuple[int, e.Event]]) -> Sequence[tuple[int, e.E
     return [(v, with_fields(event, fixes[v]) if v in fixes else event) for v, event in history]
 
 
-def with_fields(event: e.Event, fields: dict[str, Any]) -> e.Event:
+def with_fields(event: Event, fields: dict[str, Any]) -> Event:
     """The event with other values in some fields; raises ``msgspec.ValidationError`` for a wrong type."""
     raw = {name: getattr(event, name) for name in event.__struct_fields__} | fields
     return msgspec.convert(msgspec.to_builtins(raw), type(event))

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from permits_engine.domain import events as e
 from permits_engine.domain import removal
 from permits_engine.domain.case import Case, Draft
+from permits_engine.domain.events import (
+    AppealDecided,
+    Appealed,
+    EntryBanLifted,
+    EntryBanned,
+    FactNoted,
+    RemovalAnnulled,
+    RemovalCarriedOut,
+    RemovalOrdered,
+)
 
 
 def record_fact(case: Case) -> list[Draft]:
     """A fact about the holder, as this file knows it."""
     c = case.command
-    return [case.draft(e.FactNoted, kind=c.kind, since=c.since, until=c.until, of=c.of)]
+    return [case.draft(FactNoted, kind=c.kind, since=c.since, until=c.until, of=c.of)]
 
 
 def order_removal(case: Case) -> list[Draft]:
@@ -20,7 +29,7 @@ def order_removal(case: Case) -> list[Draft]:
     case.rules.find("removal.grounds", case.on, case.scope())
     return [
         case.draft(
-            e.RemovalOrdered,
+            RemovalOrdered,
             ground=c.ground,
             notified_at=c.notified_at,
             age=age,
@@ -37,7 +46,7 @@ def carry_out(case: Case) -> list[Draft]:
     questions = tuple(removal.asks(case.situation, case.rules, age))
     return [
         case.draft(
-            e.RemovalCarriedOut, order_version=order.version, at=case.command.at, age=age, asks=questions
+            RemovalCarriedOut, order_version=order.version, at=case.command.at, age=age, asks=questions
         )
     ]
 
@@ -48,7 +57,7 @@ def annul_removal(case: Case) -> list[Draft]:
     assert order is not None
     case.rules.find("removal.annulment", case.on, case.scope())
     reasons = getattr(case.command, "reasons", None)
-    return [case.draft(e.RemovalAnnulled, order_version=order.version, reasons=reasons)]
+    return [case.draft(RemovalAnnulled, order_version=order.version, reasons=reasons)]
 
 
 def contest(case: Case) -> list[Draft]:
@@ -56,7 +65,7 @@ def contest(case: Case) -> list[Draft]:
     order = removal.in_force(case.situation)
     assert order is not None
     c = case.command
-    return [case.draft(e.Appealed, body=c.body, decision_version=order.version, against="removal", at=c.at)]
+    return [case.draft(Appealed, body=c.body, decision_version=order.version, against="removal", at=c.at)]
 
 
 def rule(case: Case) -> list[Draft]:
@@ -64,7 +73,7 @@ def rule(case: Case) -> list[Draft]:
     order, c = removal.in_force(case.situation), case.command
     assert order is not None
     ruled = case.draft(
-        e.AppealDecided,
+        AppealDecided,
         body=removal.BODY,
         outcome=c.outcome,
         decision_version=order.version,
@@ -75,7 +84,7 @@ def rule(case: Case) -> list[Draft]:
     if c.outcome != "upheld":
         return [ruled]
     case.rules.find("removal.annulment", case.on, case.scope())
-    return [ruled, case.draft(e.RemovalAnnulled, order_version=order.version)]
+    return [ruled, case.draft(RemovalAnnulled, order_version=order.version)]
 
 
 def ban(case: Case) -> list[Draft]:
@@ -84,7 +93,7 @@ def ban(case: Case) -> list[Draft]:
     assert order is not None
     return [
         case.draft(
-            e.EntryBanned,
+            EntryBanned,
             order_version=order.version,
             until=c.until,
             observations=c.observations,
@@ -98,4 +107,4 @@ def lift_ban(case: Case) -> list[Draft]:
     """The ban ends before its day."""
     standing = removal.banned(case.situation)
     assert standing is not None
-    return [case.draft(e.EntryBanLifted, ban_version=standing.version, reasons=case.command.reasons)]
+    return [case.draft(EntryBanLifted, ban_version=standing.version, reasons=case.command.reasons)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from permits_engine.domain import events as e
 from permits_engine.domain.acts import receipt
 from permits_engine.domain.case import Case, Draft
 from permits_engine.domain.errors import error
+from permits_engine.domain.events import ExaminationReopened
 from permits_engine.domain.guards import refuse
 
 GROUNDS = ("opinion.required", "campaign.criteria", "title.requires")
@@ -40,5 +40,5 @@ def reopen_examination(case: Case) -> list[Draft]:
     assert request is not None and outcome is not None
     for name in GROUNDS:
         case.rules.find(name, request.filed_on, case.scope())
-    opened = case.draft(e.ExaminationReopened, request=request.version, decision_version=outcome.version)
+    opened = case.draft(ExaminationReopened, request=request.version, decision_version=outcome.version)
     return [opened, *receipt(case, complete=True, timely=True, stage="application")]

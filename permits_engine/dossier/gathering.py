@@ -9,8 +9,25 @@ import msgspec
 from permits_engine import reading
 from permits_engine.audit.exports.columns import DISCREET
 from permits_engine.audit.signing import origin_of
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import IntegrityError, PermitsError
+from permits_engine.domain.events import (
+    PERSONAL,
+    AppealDecided,
+    ApplicationReturned,
+    DecisionExtended,
+    ImplicitlyGranted,
+    ImplicitlyRefused,
+    Issued,
+    Lapsed,
+    LostByAbsence,
+    Refused,
+    Reinstated,
+    RemovalAnnulled,
+    RemovalOrdered,
+    RenewalRefused,
+    Renewed,
+    Revoked,
+)
 from permits_engine.domain.phrases import Phrase
 from permits_engine.explaining import explain
 from permits_engine.phrases.saying import kept
@@ -25,9 +42,9 @@ if TYPE_CHECKING:
 DECISIONS = frozenset(
     kind.NAME
     for kind in (
-        *(e.Issued, e.Renewed, e.ImplicitlyGranted, e.Refused, e.RenewalRefused, e.ImplicitlyRefused),
-        *(e.Revoked, e.Reinstated, e.ApplicationReturned, e.DecisionExtended, e.AppealDecided),
-        *(e.Lapsed, e.LostByAbsence, e.RemovalOrdered, e.RemovalAnnulled),
+        *(Issued, Renewed, ImplicitlyGranted, Refused, RenewalRefused, ImplicitlyRefused),
+        *(Revoked, Reinstated, ApplicationReturned, DecisionExtended, AppealDecided),
+        *(Lapsed, LostByAbsence, RemovalOrdered, RemovalAnnulled),
     )
 )
 """What is explained at length: whatever gave, took or refused something, also by the clock."""
@@ -96,7 +113,7 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
         reader=reader,
         purpose=purpose,
         permit={**view.as_dict(), "deadlines": clocks},
-        person={name: person[name] for name in e.PERSONAL} if person else None,
+        person={name: person[name] for name in PERSONAL} if person else None,
         events=events,
         decisions=decisions,
         notices=notices,

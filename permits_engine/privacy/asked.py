@@ -8,11 +8,20 @@ from typing import Any
 
 import msgspec
 
-from permits_engine import commands as c
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context
-from permits_engine.domain import events as e
+from permits_engine.commands import AnswerDataRequest, LiftHold, PlaceHold, RecordDataRequest
 from permits_engine.domain.errors import error
+from permits_engine.domain.events import (
+    Actor,
+    Basis,
+    Event,
+    HolderErased,
+    HolderHoldLifted,
+    HolderHoldPlaced,
+    HolderRequestAnswered,
+    HolderRequestRecorded,
+)
 from permits_engine.outcomes import Outcome
 from permits_engine.registration import DEFAULT_JURISDICTION
 from permits_engine.store import codec, history
@@ -49,49 +58,45 @@ class Hold(msgspec.Struct):
 
 
 def record(
-    context: Context, work: Work, command: c.RecordDataRequest, actor: e.Actor, today: date
-) -> tuple[e.Event, ...]:
+    context: Context, work: Work, command: RecordDataRequest, actor: Actor, today: date
+) -> tuple[Event, ...]:
     """The event of a request, with the last day for its answer by the policy's own counting."""
     policy = work.policy((actor.prefecture or DEFAULT_JURISDICTION)[:2])
     rules, on = policy.at(today), command.on or today
     due = rules.due(on, rules.need("requests.answer", on, {}))
     stamp = context.stamper(actor, command, on)
-    basis = e.Basis(policy.digest, tuple(rules.used))
-    return (stamp(e.HolderRequestRecorded, right=command.right, due_on=due, basis=basis),)
+    basis = Basis(policy.digest, tuple(rules.used))
+    return (stamp(HolderRequestRecorded, right=command.right, due_on=due, basis=basis),)
 
 
 def answer(
-    context: Context, work: Work, command: c.AnswerDataRequest, actor: e.Actor, today: date
-) -> tuple[e.Event, ...]:
+    context: Context, work: Work, command: AnswerDataRequest, actor: Actor, today: date
+) -> tuple[Event, ...]:
     """The event of an answer; raises ``transition.not_allowed`` where no such request is open."""
     open_ones = [each.version for each in requests_of(work, command.holder_id) if each.answered_on is None]
     if command.of_version not in open_ones:
         raise _nothing(command.name, "request", command.of_version, open_ones)
     stamp = context.stamper(actor, command, command.on or today)
     fields = {"of_version": command.of_version, "outcome": command.outcome, "reason": command.reason}
-    return (stamp(e.HolderRequestAnswered, **fields),)
+    return (stamp(HolderRequestAnswered, **fields),)
 
 
-def hold(
-    context: Context, work: Work, command: c.PlaceHold, actor: e.Actor, today: date
-) -> tuple[e.Event, ...]:
+def hold(context: Context, work: Work, command: PlaceHold, actor: Actor, today: date) -> tuple[Event, ...]:
     """The event of a duty to keep."""
     stamp = context.stamper(actor, command, command.on or today)
-    return (stamp(e.HolderHoldPlaced, norm=command.norm, until=command.until, reason=command.reason),)
+    return (stamp(HolderHoldPlaced, norm=command.norm, until=command.until, reason=command.reason),)
 
 
-def lift(
-    context: Context, work: Work, command: c.LiftHold, actor: e.Actor, today: date
-) -> tuple[e.Event, ...]:
+def lift(context: Context, work: Work, command: LiftHold, actor: Actor, today: date) -> tuple[Event, ...]:
     """The event of its end; raises ``transition.not_allowed`` where no such hold stands."""
     standing = [each.version for each in holds_of(work, command.holder_id) if not each.lifted]
     if command.of_version not in standing:
         raise _nothing(command.name, "hold", command.of_version, standing)
     stamp = context.stamper(actor, command, command.on or today)
-    return (stamp(e.HolderHoldLifted, of_version=command.of_version, reason=command.reason),)
+    return (stamp(HolderHoldLifted, of_version=command.of_version, reason=command.reason),)
 
 
-def carry_out(context: Context, work: Work, command: Any, actor: e.Actor, today: date, new: Any) -> Outcome:
+def carry_out(context: Context, work: Work, command: Any, actor: Actor, today: date, new: Any) -> Outcome:
     """Append to a holder's stream; raises ``holder.not_found``, ``holder.erased``."""
     holder_id = command.holder_id
     gate = work.holder(holder_id)
@@ -120,9 +125,9 @@ def holds_of(work: Work, holder_id: str) -> list[Hold]:
     """Every hold that was placed on a person's data."""
     found: dict[int, Hold] = {}
     for version, event in ((version, event) for _, version, event in _events(work.unit, holder_id)):
-        if isinstance(event, e.HolderHoldPlaced):
+        if isinstance(event, HolderHoldPlaced):
             found[version] = Hold(version, event.norm, event.until)
-        if isinstance(event, e.HolderHoldLifted) and event.of_version in found:
+        if isinstance(event, HolderHoldLifted) and event.of_version in found:
             found[event.of_version].lifted = True
     return list(found.values())
 
@@ -138,26 +143,26 @@ def erased(unit: Unit) -> list[dict[str, Any]]:
     found = []
     for record in history.asked(unit):
         event = codec.decode(record.name, record.payload)
-        if isinstance(event, e.HolderErased):
+        if isinstance(event, HolderErased):
             on = event.effective_on.isoformat()
             found.append({"holder_id": record.stream, "on": on, "reason": event.reason})
     return found
 
 
-def _events(unit: Unit, holder_id: str) -> list[tuple[str, int, e.Event]]:
-    def decoded(record: StoredRecord) -> tuple[str, int, e.Event]:
+def _events(unit: Unit, holder_id: str) -> list[tuple[str, int, Event]]:
+    def decoded(record: StoredRecord) -> tuple[str, int, Event]:
         return record.stream, record.version, codec.decode(record.name, record.payload)
 
     return [decoded(each) for each in history.stream(unit, holder_id)]
 
 
-def _requests(events: Iterable[tuple[str, int, e.Event]]) -> list[Request]:
+def _requests(events: Iterable[tuple[str, int, Event]]) -> list[Request]:
     found: dict[tuple[str, int], Request] = {}
     for stream, version, event in events:
-        if isinstance(event, e.HolderRequestRecorded):
+        if isinstance(event, HolderRequestRecorded):
             made = Request(stream, version, event.right, event.effective_on, event.due_on)
             found[stream, version] = made
-        if isinstance(event, e.HolderRequestAnswered) and (stream, event.of_version) in found:
+        if isinstance(event, HolderRequestAnswered) and (stream, event.of_version) in found:
             answered = found[stream, event.of_version]
             answered.answered_on, answered.outcome = event.effective_on, event.outcome
     return list(found.values())

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from permits_engine import reading
-from permits_engine.domain import events as e
 from permits_engine.domain.clocks import Period, add
+from permits_engine.domain.events import PERSONAL, HolderAccessed
 from permits_engine.domain.policy import Rules
 from permits_engine.privacy import asked, erasing, holds
 from permits_engine.store import history
@@ -40,11 +40,11 @@ def disclosure(context: Context, unit: Unit, holder_id: str) -> dict[str, Any]:
         "holder_id": holder_id,
         "made_at": reading.iso(context.now()),
         "erased": cipher is None,
-        "person": {name: _plain(getattr(person, name)) for name in e.PERSONAL},
+        "person": {name: _plain(getattr(person, name)) for name in PERSONAL},
         "linked_to": list(person.linked),
         "files": [_file(context, unit, permit_id, holder_id, cipher) for permit_id in sorted(files)],
-        "said_about_the_person": [each for each in said if each["name"] != e.HolderAccessed.NAME],
-        "looks": [_look(each) for each in reversed(said) if each["name"] == e.HolderAccessed.NAME],
+        "said_about_the_person": [each for each in said if each["name"] != HolderAccessed.NAME],
+        "looks": [_look(each) for each in reversed(said) if each["name"] == HolderAccessed.NAME],
         "requests": [
             {**msgspec.to_builtins(each), "state": each.state(context.clock().date())}
             for each in asked.requests_of(work, holder_id)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from permits_engine import commands as c
-from permits_engine.domain import events as e
+from permits_engine.commands import EraseHolder
 from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.events import Actor, Event, HolderErased, HolderRequestAnswered, NoticeSuppressed
 from permits_engine.outcomes import Outcome, conflict
 from permits_engine.person import Person
 from permits_engine.privacy import asked, holds
@@ -59,7 +59,7 @@ _SEVER = Statement(
 _SHORT = 3
 
 
-def erase(context: Context, work: Work, command: c.EraseHolder, actor: e.Actor, today: date) -> Outcome:
+def erase(context: Context, work: Work, command: EraseHolder, actor: Actor, today: date) -> Outcome:
     """Erase a person; of one who was erased already nothing more happens.
 
     Raises ``holder.not_found``, ``holder.held`` with what stands in the way, ``input.invalid`` where the
@@ -77,7 +77,7 @@ def erase(context: Context, work: Work, command: c.EraseHolder, actor: e.Actor, 
     if command.expected_version not in (None, seen):
         raise conflict(holder_id, seen, command.expected_version or 0)
     records = history.stream(work.unit, holder_id)
-    if work.key(holder_id) is None and any(r.name.startswith(f"{e.HolderErased.NAME}@") for r in records):
+    if work.key(holder_id) is None and any(r.name.startswith(f"{HolderErased.NAME}@") for r in records):
         return Outcome(None, holder_id, seen, ())
     _names_nobody(work.person(holder_id), reason=command.reason, agreement=command.archive_agreement)
     jurisdiction = (actor.prefecture or DEFAULT_JURISDICTION)[:2]
@@ -118,9 +118,7 @@ def held(holder_id: str, obstacles: list[holds.Obstacle]) -> Exception:
     )
 
 
-def _events(
-    context: Context, work: Work, command: c.EraseHolder, actor: e.Actor, today: date
-) -> list[e.Event]:
+def _events(context: Context, work: Work, command: EraseHolder, actor: Actor, today: date) -> list[Event]:
     stamp = context.stamper(actor, command, command.on or today)
     wanted = [
         each
@@ -128,8 +126,8 @@ def _events(
         if each.right == "erasure" and each.answered_on is None
     ]
     return [
-        *(stamp(e.HolderRequestAnswered, of_version=each.version, outcome="granted") for each in wanted),
-        stamp(e.HolderErased, reason=command.reason, archive_agreement=command.archive_agreement),
+        *(stamp(HolderRequestAnswered, of_version=each.version, outcome="granted") for each in wanted),
+        stamp(HolderErased, reason=command.reason, archive_agreement=command.archive_agreement),
     ]
 
 
@@ -157,12 +155,12 @@ def _commands(context: Context, work: Work, holder_id: str) -> set[str]:
     return {each for each in found if each is not None}
 
 
-def _silence(context: Context, work: Work, holder_id: str, actor: e.Actor, today: date) -> None:
+def _silence(context: Context, work: Work, holder_id: str, actor: Actor, today: date) -> None:
     """Nothing that waits to be said to the person, or about them, is said any more."""
     names = [column.name for column in notices.columns]
     for values in work.unit.all(_MESSAGES, {"holder_id": holder_id}):
         row = dict(zip(names, values, strict=True))
-        event = context.stamper(actor, None, today)(e.NoticeSuppressed, reason="holder_erased")
+        event = context.stamper(actor, None, today)(NoticeSuppressed, reason="holder_erased")
         after = notice_rows.after(row, event, row["version"] + 1, context.now())
         work.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
         work.append(work.sealed(row["notice_id"], row["version"], [event], None))

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import error
+from permits_engine.domain.events import (
+    Event,
+    NoticeAttempted,
+    NoticeBounced,
+    NoticeDue,
+    NoticeFailed,
+    NoticeParked,
+    NoticeSent,
+    NoticeSuppressed,
+)
 from permits_engine.projections import upserts
 from permits_engine.store import codec
 from permits_engine.store.database import Unit
@@ -16,7 +25,7 @@ from permits_engine.store.schema import notices
 _REPLACE = upserts.replace(notices)
 
 
-def first_row(notice_id: str, event: e.NoticeDue, updated_at: int) -> dict[str, Any]:
+def first_row(notice_id: str, event: NoticeDue, updated_at: int) -> dict[str, Any]:
     """The row of a message that has just become due."""
     return {
         "notice_id": notice_id,
@@ -41,29 +50,29 @@ def first_row(notice_id: str, event: e.NoticeDue, updated_at: int) -> dict[str, 
     }
 
 
-def after(row: dict[str, Any], event: e.Event, version: int, updated_at: int) -> dict[str, Any]:
+def after(row: dict[str, Any], event: Event, version: int, updated_at: int) -> dict[str, Any]:
     """The row once one more thing has happened to the message.
 
     ``attempts`` are those on the present channel; ``refused_by`` names the channels that are not tried again.
     """
     changed = {**row, "version": version, "updated_at": updated_at, "next_attempt_at": None}
-    if isinstance(event, e.NoticeSent):
+    if isinstance(event, NoticeSent):
         changed |= {"state": "sent", "reason": None, **_tried(row, event.channel)}
-    elif isinstance(event, e.NoticeAttempted):
+    elif isinstance(event, NoticeAttempted):
         changed |= {"state": "sending", "reason": event.channel}
-    elif isinstance(event, e.NoticeFailed):
+    elif isinstance(event, NoticeFailed):
         changed |= {"state": "failed", "reason": event.channel, **_tried(row, event.channel)}
         changed["next_attempt_at"] = event.next_attempt_at
         if event.gave_up:
             changed["refused_by"] = _with(row["refused_by"], event.channel)
-    elif isinstance(event, e.NoticeBounced):
+    elif isinstance(event, NoticeBounced):
         changed |= {"state": "failed", "reason": "bounced", "channel": event.channel}
         changed["refused_by"] = _with(row["refused_by"], event.channel)
-    elif isinstance(event, e.NoticeParked):
+    elif isinstance(event, NoticeParked):
         changed |= {"state": "parked", "reason": event.reason}
-    elif isinstance(event, e.NoticeSuppressed):
+    elif isinstance(event, NoticeSuppressed):
         changed |= {"state": "suppressed", "reason": event.reason}
-    elif isinstance(event, e.NoticeDue):
+    elif isinstance(event, NoticeDue):
         changed |= {"state": "due", "reason": None, "attempts": 0, "channel": None, "refused_by": None}
     return changed
 
@@ -83,7 +92,7 @@ def row_of(notice_id: str, records: Sequence[StoredRecord]) -> dict[str, Any]:
     for record in records:
         event = codec.decode(record.name, record.payload)
         if row is None:
-            if not isinstance(event, e.NoticeDue):
+            if not isinstance(event, NoticeDue):
                 raise error("integrity.broken", f"the history of notice {notice_id} begins with {event.NAME}")
             row = first_row(notice_id, event, record.recorded_at)
         else:

@@ -7,7 +7,7 @@ from copy import copy
 
 from sqlalchemy import bindparam, select
 
-from permits_engine.domain import events as e
+from permits_engine.domain.events import Corrected, Event, HolderRegistered, HolderUpdated
 from permits_engine.person import Person, grown
 from permits_engine.store import codec, history
 from permits_engine.store.database import Statement, Unit
@@ -25,15 +25,15 @@ def entries_of_person(person: Person) -> list[Entry]:
     return of_person(person.holder_id, (person.family_name, person.given_names), person.birth_date)
 
 
-def entries_of_file(holder_id: str, permit_id: str, events: Iterable[e.Event]) -> list[Entry]:
+def entries_of_file(holder_id: str, permit_id: str, events: Iterable[Event]) -> list[Entry]:
     """Every file and card number that the events, opened, gave the file."""
     return [of_file(holder_id, permit_id, kind, value) for kind, value in _numbers(events)]
 
 
-def _numbers(events: Iterable[e.Event]) -> list[tuple[str, str]]:
+def _numbers(events: Iterable[Event]) -> list[tuple[str, str]]:
     found = []
     for event in events:
-        if isinstance(event, e.Corrected):
+        if isinstance(event, Corrected):
             if event.field in NUMBERS and event.sealed_value:
                 found.append((event.field, event.sealed_value))
             continue
@@ -49,7 +49,7 @@ def entries_of(unit: Unit, keyring: Keyring, holder_id: str) -> list[Entry]:
     if cipher is None:
         return []
 
-    def opened(stream: str) -> list[e.Event]:
+    def opened(stream: str) -> list[Event]:
         return [
             codec.reveal(
                 codec.decode(record.name, record.payload),
@@ -65,7 +65,7 @@ def entries_of(unit: Unit, keyring: Keyring, holder_id: str) -> list[Entry]:
     entries: list[Entry] = []
     person: Person | None = None
     for event in opened(holder_id):
-        if isinstance(event, e.HolderRegistered | e.HolderUpdated):
+        if isinstance(event, HolderRegistered | HolderUpdated):
             person = grown(copy(person) if person else None, holder_id, 0, event)
             entries += entries_of_person(person)
     for (permit_id,) in unit.all(_FILES, {"holder_id": holder_id}):

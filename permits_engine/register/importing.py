@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
+from permits_engine.domain.events import HolderRegistered
 from permits_engine.domain.policy import Policy
 from permits_engine.projections import writing
 from permits_engine.projections.searching import entries_of_file
@@ -313,7 +313,7 @@ class _Import:
 def _found_by(plan: Plan) -> list[search.Entry]:
     """What a counter will find the person and their file by."""
     person = plan.person
-    assert isinstance(person, e.HolderRegistered)
+    assert isinstance(person, HolderRegistered)
     names = (person.family_name, person.given_names)
     return [
         *search.of_person(plan.holder_id, names, person.birth_date),

@@ -14,11 +14,23 @@ from typing import Any
 
 import msgspec
 
-from permits_engine import commands as c
+from permits_engine.commands import ages
 from permits_engine.domain import duties, notice
-from permits_engine.domain import events as e
 from permits_engine.domain.case import Case, Draft, Holder
 from permits_engine.domain.clocks import ONE_DAY, Period, add, term_end
+from permits_engine.domain.events import (
+    REGISTER,
+    Actor,
+    ApplicationLodged,
+    Basis,
+    Event,
+    HolderRegistered,
+    Issued,
+    NoticeDue,
+    NoticeSuppressed,
+    ReceiptIssued,
+    Refused,
+)
 from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.policy import Rules
 from permits_engine.domain.situation import Situation
@@ -27,9 +39,9 @@ from permits_engine.projections.rows import evaluated
 from permits_engine.register.rows import Checks, Record
 from permits_engine.store.ids import derived, uuid7
 
-REGISTER = e.Actor("register", "administrator")
+REGISTRAR = Actor("register", "administrator")
 """For whom an imported fact is recorded: the old register itself."""
-CLOCK = e.Actor("scheduler", "scheduler")
+CLOCK = Actor("scheduler", "scheduler")
 BEFORE = "before_import"
 """Why a message about a deadline that had passed before the import is not sent."""
 
@@ -44,10 +56,10 @@ class Plan(msgspec.Struct):
 
     holder_id: str
     permit_id: str
-    person: e.Event
-    events: list[e.Event]
+    person: Event
+    events: list[Event]
     row: dict[str, Any]
-    notices: list[tuple[dict[str, Any], e.Event, e.Event]]
+    notices: list[tuple[dict[str, Any], Event, Event]]
 
     def __repr__(self) -> str:
         return f"<Plan of {self.permit_id}>"
@@ -79,16 +91,16 @@ class Planner:
         self.random = random
         self.operator = operator
         self.correlation_id = correlation_id
-        self._outside = e.Basis(self.policy.digest, (e.REGISTER,))
+        self._outside = Basis(self.policy.digest, (REGISTER,))
         self._courses: dict[str | None, dict[Any, _Course]] = {}
 
     def plan(self, record: Record) -> Plan:
         """The events and rows of a record."""
         holder_id, permit_id = self.new_id(), self.new_id()
         person = self._stamp(
-            e.HolderRegistered,
+            HolderRegistered,
             record.lodged_on,
-            REGISTER,
+            REGISTRAR,
             self._outside,
             family_name=record.family_name,
             given_names=record.given_names,
@@ -100,7 +112,7 @@ class Planner:
             phone=record.phone,
         )
         events = [
-            self._stamp(d.kind, d.effective_on, REGISTER, self._outside, **d.fields)
+            self._stamp(d.kind, d.effective_on, REGISTRAR, self._outside, **d.fields)
             for d in self._facts(record, holder_id)
         ]
         course = self._course(record, permit_id, events)
@@ -109,7 +121,7 @@ class Planner:
                 act.kind,
                 act.effective_on,
                 CLOCK,
-                e.Basis(self.policy.digest, (e.REGISTER, *act.rules)),
+                Basis(self.policy.digest, (REGISTER, *act.rules)),
                 **act.fields,
             )
             for act in course.acts
@@ -121,7 +133,7 @@ class Planner:
             "criterion": record.criterion,
             "nationality": record.nationality,
             "sex": record.sex,
-            "age": c.ages(record.birth_date, record.lodged_on),
+            "age": ages(record.birth_date, record.lodged_on),
         }
         past = [each for each in course.due if is_past(each, self.today)]
         notices = [self._suppressed(each, record, own) for each in past]
@@ -131,7 +143,7 @@ class Planner:
         """A time-ordered identity of this batch."""
         return uuid7(self.now, self.random)
 
-    def _course(self, r: Record, permit_id: str, facts: list[e.Event]) -> _Course:
+    def _course(self, r: Record, permit_id: str, facts: list[Event]) -> _Course:
         """What has become of a file: of nothing but its category and its dates, whoever and wherever it is."""
         known = self._courses.setdefault(r.decision, {})
         key = (r.category, r.lodged_on, r.decided_on, r.valid_from, r.valid_until)
@@ -159,7 +171,7 @@ class Planner:
         scope = {"category": r.category, "stage": "application"}
         kind = self.checks.title_kind(r.category, r.lodged_on)
         lodged = Draft(
-            e.ApplicationLodged,
+            ApplicationLodged,
             r.lodged_on,
             {
                 "holder_id": holder_id,
@@ -170,7 +182,7 @@ class Planner:
                 "criterion": r.criterion,
                 "nationality": r.nationality,
                 "sex": r.sex,
-                "age": c.ages(r.birth_date, r.lodged_on),
+                "age": ages(r.birth_date, r.lodged_on),
                 "file_number": r.file_number,
             },
         )
@@ -178,7 +190,7 @@ class Planner:
             return [lodged, *self._receipt(r, {**scope, "title_kind": kind})]
         assert r.decided_on is not None
         if r.decision == "refused":
-            return [lodged, Draft(e.Refused, r.decided_on, {"request": 1})]
+            return [lodged, Draft(Refused, r.decided_on, {"request": 1})]
         assert r.valid_from is not None
         assert r.valid_until is not None
         term = {
@@ -188,7 +200,7 @@ class Planner:
             "term": str(length(r.valid_from, r.valid_until)),
             "title_kind": kind,
         }
-        return [lodged, Draft(e.Issued, r.decided_on, term)]
+        return [lodged, Draft(Issued, r.decided_on, term)]
 
     def _receipt(self, r: Record, scope: dict[str, str]) -> list[Draft]:
         """The receipt that the law gives on filing, where the file is still open.
@@ -200,7 +212,7 @@ class Planner:
         term = self.rules.get("receipt.term", r.lodged_on, scope)
         if given is None or term is None:
             return []
-        return [Draft(e.ReceiptIssued, r.lodged_on, {"until": add(r.lodged_on, term)})]
+        return [Draft(ReceiptIssued, r.lodged_on, {"until": add(r.lodged_on, term)})]
 
     # --- what time alone has brought about ----------------------------------------------------------------
 
@@ -212,11 +224,11 @@ class Planner:
 
     def _suppressed(
         self, due: notice.Notice, record: Record, own: dict[str, Any]
-    ) -> tuple[dict[str, Any], e.Event, e.Event]:
+    ) -> tuple[dict[str, Any], Event, Event]:
         """A message that will never be sent: its row, and the two events of its stream."""
         permit_id = own["permit_id"]
         fell_due = self._stamp(
-            e.NoticeDue,
+            NoticeDue,
             self.today,
             CLOCK,
             None,
@@ -232,20 +244,20 @@ class Planner:
             deadline=due.deadline,
             expedited=due.expedited,
         )
-        assert isinstance(fell_due, e.NoticeDue)
-        dropped = self._stamp(e.NoticeSuppressed, self.today, CLOCK, None, reason=BEFORE)
+        assert isinstance(fell_due, NoticeDue)
+        dropped = self._stamp(NoticeSuppressed, self.today, CLOCK, None, reason=BEFORE)
         row = notice_rows.first_row(derived(f"notice/{due.key(permit_id)}"), fell_due, self.now)
         return notice_rows.after(row, dropped, 2, self.now), fell_due, dropped
 
     def _stamp(
         self,
-        kind: type[e.Event],
+        kind: type[Event],
         effective_on: date,
-        actor: e.Actor,
-        basis: e.Basis | None,
+        actor: Actor,
+        basis: Basis | None,
         /,
         **fields: Any,
-    ) -> e.Event:
+    ) -> Event:
         return kind(
             event_id=self.new_id(),
             effective_on=effective_on,

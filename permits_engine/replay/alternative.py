@@ -12,10 +12,10 @@ from datetime import date
 import msgspec
 
 from permits_engine.domain import duties, lifecycle, notice
-from permits_engine.domain import events as e
 from permits_engine.domain.case import Draft
 from permits_engine.domain.clocks import ONE_DAY, Period, before
 from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.events import Actor, DecisionNotified, Event, Issued, Lapsed, Refused, Renewed
 from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
@@ -63,7 +63,7 @@ class Letter(msgspec.Struct, frozen=True):
 class Life(msgspec.Struct):
     """What became of a file: its events, its letters, the acts that were spared or would have been refused."""
 
-    events: list[e.Event] = msgspec.field(default_factory=list)
+    events: list[Event] = msgspec.field(default_factory=list)
     letters: list[Letter] = msgspec.field(default_factory=list)
     spared: list[tuple[date, str]] = msgspec.field(default_factory=list)
     refused: list[tuple[date, str]] = msgspec.field(default_factory=list)
@@ -182,7 +182,7 @@ class Alternative:
     def _still_judged_so(self, fact: Fact) -> None:
         """A refusal stands as long as nothing that it may have turned on is otherwise."""
         first, permit = fact.made.first, self.permit
-        if not isinstance(first, e.Refused) or permit is None or first.basis is None:
+        if not isinstance(first, Refused) or permit is None or first.basis is None:
             return
         own = self.policy_of(permit.jurisdiction, first.basis.policy)
         filed = permit.requests[0].filed_on
@@ -200,11 +200,11 @@ class Alternative:
         made, first, permit = fact.made, fact.made.first, self.permit
         today = max(made.day(self.policy.calendar.time_zone), fact.on)
         [command, *_] = commands(made)
-        if isinstance(first, e.Issued | e.Renewed):
+        if isinstance(first, Issued | Renewed):
             command.term = None if self._usual(fact, first.term) else first.term
-            if command.term is None and isinstance(first, e.Renewed):
+            if command.term is None and isinstance(first, Renewed):
                 command.exclusion = None
-        if isinstance(first, e.DecisionNotified):
+        if isinstance(first, DecisionNotified):
             command.decision_version = self._versions[first.decision_version]
         holder = holder_of(made, permit, self.policy, self.facts_of)
         return lifecycle.decide(
@@ -218,7 +218,7 @@ class Alternative:
             return False
         own = self.policy_of(permit.jurisdiction, first.basis.policy)
         name, stage = (
-            ("term.first", "application") if isinstance(first, e.Issued) else ("term.renewal", "renewal")
+            ("term.first", "application") if isinstance(first, Issued) else ("term.renewal", "renewal")
         )
         scope = own.scope(permit.category, permit.title_kind, stage)
         return str(own.at(self._known).get(name, fact.on, scope)) == term
@@ -262,7 +262,7 @@ class Alternative:
     def _looked_at(self, s: Situation, act: Draft) -> None:
         term = s.term
         if (
-            act.kind is e.Lapsed
+            act.kind is Lapsed
             and term is not None
             and not self.held.settles(term.valid_until, act.effective_on)
         ):
@@ -274,7 +274,7 @@ class Alternative:
         assert self.permit is not None
         return Situation(self.permit, day, self.policy.at(max(day, self._known)))
 
-    def _apply(self, events: list[e.Event]) -> None:
+    def _apply(self, events: list[Event]) -> None:
         for event in events:
             if self.permit is None:
                 self.permit = fold(self.permit_id, [(1, event)])
@@ -283,16 +283,16 @@ class Alternative:
             self.life.events.append(event)
 
 
-def _rightly(event: e.Event, fact: Fact) -> e.Event:
+def _rightly(event: Event, fact: Fact) -> Event:
     """A date that was put right later is right here too, where it would have been recorded as it was."""
     right = {name: after for name, before_, after in fact.corrected if getattr(event, name, None) == before_}
     return msgspec.structs.replace(event, **right) if right else event
 
 
-_CLOCK = e.Actor("scheduler", "scheduler")
+_CLOCK = Actor("scheduler", "scheduler")
 
 
-def unrecorded(draft: Draft, like: e.Event | None = None) -> e.Event:
+def unrecorded(draft: Draft, like: Event | None = None) -> Event:
     """A draft as an event that nobody stores."""
     fields = {name: value for name, value in draft.fields.items() if name not in draft.kind.SEALED}
     return draft.kind(

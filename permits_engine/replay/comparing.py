@@ -11,7 +11,21 @@ from typing import Any
 import msgspec
 
 from permits_engine.domain import duties, notice
-from permits_engine.domain import events as e
+from permits_engine.domain.events import (
+    Appealed,
+    ApplicationLodged,
+    DocumentsSupplied,
+    Event,
+    ImplicitlyGranted,
+    Issued,
+    Lapsed,
+    LostByAbsence,
+    Refused,
+    RenewalRefused,
+    RenewalRequested,
+    Renewed,
+    Transferred,
+)
 from permits_engine.domain.permit import Permit, apply, corrected, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
@@ -35,16 +49,16 @@ FIGURES = (
 """What is compared: titles first granted; requests refused; renewals by an office, and by time alone; lapses; titles
 lost by absence; what a holder comes to the counter for; messages to the holder."""
 
-_FIGURE: dict[type[e.Event], str] = {
-    e.Issued: "permits",
-    e.ImplicitlyGranted: "permits",
-    e.Refused: "refusals",
-    e.RenewalRefused: "refusals",
-    e.Lapsed: "lapses",
-    e.LostByAbsence: "losses",
+_FIGURE: dict[type[Event], str] = {
+    Issued: "permits",
+    ImplicitlyGranted: "permits",
+    Refused: "refusals",
+    RenewalRefused: "refusals",
+    Lapsed: "lapses",
+    LostByAbsence: "losses",
 }
-_COUNTED: tuple[type[e.Event], ...] = (*_FIGURE, e.Renewed)
-_VISITS = (e.ApplicationLodged, e.RenewalRequested, e.DocumentsSupplied, e.Appealed)
+_COUNTED: tuple[type[Event], ...] = (*_FIGURE, Renewed)
+_VISITS = (ApplicationLodged, RenewalRequested, DocumentsSupplied, Appealed)
 
 
 class Cell(msgspec.Struct):
@@ -146,7 +160,7 @@ def _outline(life: Life, until: date) -> list[tuple[str, date, date | None]]:
     )
 
 
-def _standing(events: list[e.Event], permit: Permit | None, policy: Policy) -> list[e.Event]:
+def _standing(events: list[Event], permit: Permit | None, policy: Policy) -> list[Event]:
     """What happened, without lapses and losses that something recorded later has made void."""
     if permit is None or not (permit.lapses or permit.losses):
         return events
@@ -155,8 +169,8 @@ def _standing(events: list[e.Event], permit: Permit | None, policy: Policy) -> l
     return [
         x
         for x in events
-        if (not isinstance(x, e.Lapsed) or (x.effective_on, x.term_number) in lapses)
-        and (not isinstance(x, e.LostByAbsence) or x.effective_on in losses)
+        if (not isinstance(x, Lapsed) or (x.effective_on, x.term_number) in lapses)
+        and (not isinstance(x, LostByAbsence) or x.effective_on in losses)
     ]
 
 
@@ -182,7 +196,7 @@ def _counted(life: Life, offices: list[tuple[date, str]]) -> Iterable[tuple[str,
     for event in life.events:
         on = event.effective_on
         figure = _FIGURE.get(type(event))
-        if isinstance(event, e.Renewed):
+        if isinstance(event, Renewed):
             figure = "automatic_renewals" if of_clock(event) else "renewals"
         if figure is not None:
             yield figure, on, _office(offices, on)
@@ -194,9 +208,7 @@ def _counted(life: Life, offices: list[tuple[date, str]]) -> Iterable[tuple[str,
 
 def _offices(history: list[Numbered]) -> list[tuple[date, str]]:
     return [
-        (x.effective_on, x.prefecture)
-        for _, x in history
-        if isinstance(x, e.ApplicationLodged | e.Transferred)
+        (x.effective_on, x.prefecture) for _, x in history if isinstance(x, ApplicationLodged | Transferred)
     ]
 
 
@@ -217,7 +229,7 @@ def part_compared(source: Source, part: Part, *, text: str, until: date) -> What
     own = source.policy(policy.jurisdiction, digest_of(source.text(policy.jurisdiction)))
     for file in source.files(part, notices=True):
         first = file.history[0][1]
-        if not isinstance(first, e.ApplicationLodged) or first.jurisdiction != policy.jurisdiction:
+        if not isinstance(first, ApplicationLodged) or first.jurisdiction != policy.jurisdiction:
             told.elsewhere += 1
             continue
         compare(file, policy, own, source, until, told)

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from permits_engine.domain import events as e
 from permits_engine.domain import gates
 from permits_engine.domain.errors import invalid
+from permits_engine.domain.events import Actor
 from permits_engine.domain.permit import fold
 from permits_engine.domain.situation import Situation
 from permits_engine.outcomes import moment
@@ -57,7 +57,7 @@ class _Envelope(msgspec.Struct):
     """What is read of every event to find those meant; the rest is not decoded."""
 
     effective_on: date
-    actor: e.Actor
+    actor: Actor
     operator: str
 
 

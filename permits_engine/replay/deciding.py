@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain import events as e
 from permits_engine.domain import lifecycle, titles
 from permits_engine.domain.case import Draft, Holder, OtherTitle
 from permits_engine.domain.errors import PermitsError, error
+from permits_engine.domain.events import ApplicationLodged, Basis, Corrected, Event
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.permit import Permit, apply, corrected, fold
 from permits_engine.domain.policy import Policy
@@ -92,7 +92,7 @@ def again(
 
 
 def _grown(permit_id: str, permit: Permit | None, made: Decided, past: list[Numbered]) -> Permit | None:
-    if permit is None or any(isinstance(event, e.Corrected) for _, event in made.events):
+    if permit is None or any(isinstance(event, Corrected) for _, event in made.events):
         return fold(permit_id, past)
     for version, event in made.events:
         if version != permit.version + 1:
@@ -156,7 +156,7 @@ def _attempts(made: Decided, policy: Policy) -> Iterator[tuple[Any, date, date]]
 def holder_of(made: Decided, permit: Permit | None, policy: Policy, facts_of: FactsOf) -> Holder:
     """What was known of the person when it was decided."""
     first = made.first
-    if isinstance(first, e.ApplicationLodged):
+    if isinstance(first, ApplicationLodged):
         return Holder(first.holder_id, first.nationality, first.sex, first.age)
     assert permit is not None
     # What was in force beside the title is pinned by kind; of which file it was makes no difference.
@@ -174,12 +174,12 @@ def holder_of(made: Decided, permit: Permit | None, policy: Policy, facts_of: Fa
 
 
 @cache
-def clear_fields(kind: type[e.Event]) -> tuple[str, ...]:
+def clear_fields(kind: type[Event]) -> tuple[str, ...]:
     """What an event says of its own that is not sealed."""
     return tuple(
         name
         for name in kind.__struct_fields__
-        if name not in e.Event.__struct_fields__ and name not in kind.SEALED
+        if name not in Event.__struct_fields__ and name not in kind.SEALED
     )
 
 
@@ -190,7 +190,7 @@ def same(made: Decided, drafts: Sequence[Draft], policy: Policy) -> bool:
     for draft, (_, event) in zip(drafts, made.events, strict=True):
         if draft.kind is not type(event) or draft.effective_on != event.effective_on:
             return False
-        if event.basis != e.Basis(policy.digest, draft.rules):
+        if event.basis != Basis(policy.digest, draft.rules):
             return False
         fields, usual = draft.fields, _defaults(draft.kind)
         for name in clear_fields(draft.kind):
@@ -205,7 +205,7 @@ def _alike(came: Any, recorded: Any) -> bool:
 
 
 @cache
-def _defaults(kind: type[e.Event]) -> dict[str, Any]:
+def _defaults(kind: type[Event]) -> dict[str, Any]:
     return {
         field.name: field.default for field in msgspec.structs.fields(kind) if field.default is not msgspec.NODEFAULT
     }  # fmt: skip
@@ -224,7 +224,7 @@ def _difference(
     )
 
 
-def _said(event: e.Event, rules: Sequence[str]) -> dict[str, Any]:
+def _said(event: Event, rules: Sequence[str]) -> dict[str, Any]:
     fields = {name: getattr(event, name) for name in clear_fields(type(event))}
     return _plain(event.NAME, event.effective_on, fields, rules)
 

@@ -13,24 +13,64 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from permits_engine.domain import events as e
+from permits_engine.domain.events import (
+    AppealDecided,
+    Appealed,
+    ApplicationLodged,
+    ApplicationReturned,
+    CardReplaced,
+    Closed,
+    Corrected,
+    DecisionExtended,
+    DecisionNotified,
+    DependentLinked,
+    DocumentsRequested,
+    DocumentsSupplied,
+    EntryBanLifted,
+    EntryBanned,
+    Event,
+    ExaminationReopened,
+    ExitRecorded,
+    FactNoted,
+    ImplicitlyGranted,
+    ImplicitlyRefused,
+    Issued,
+    Lapsed,
+    LostByAbsence,
+    OpinionRecorded,
+    PrincipalEnded,
+    PrincipalRestored,
+    ReceiptExtended,
+    ReceiptIssued,
+    Refused,
+    Reinstated,
+    RemovalAnnulled,
+    RemovalCarriedOut,
+    RemovalOrdered,
+    RenewalRefused,
+    RenewalRequested,
+    Renewed,
+    ReturnRecorded,
+    Revoked,
+    Transferred,
+)
 
 SEALED = "(sealed)"
 """Stands for words that only the holder's key opens."""
 
 CLOCK = "run_clock"
 _CLOCKS = (
-    e.ReceiptExtended,
-    e.ApplicationReturned,
-    e.ImplicitlyRefused,
-    e.ImplicitlyGranted,
-    e.Lapsed,
-    e.LostByAbsence,
+    ReceiptExtended,
+    ApplicationReturned,
+    ImplicitlyRefused,
+    ImplicitlyGranted,
+    Lapsed,
+    LostByAbsence,
 )
 
-_TOLD = (e.DependentLinked, e.PrincipalEnded, e.PrincipalRestored)
+_TOLD = (DependentLinked, PrincipalEnded, PrincipalRestored)
 
-Numbered = tuple[int, e.Event]
+Numbered = tuple[int, Event]
 
 
 class Decided(NamedTuple):
@@ -44,7 +84,7 @@ class Decided(NamedTuple):
     decided_at: int
 
     @property
-    def first(self) -> e.Event:
+    def first(self) -> Event:
         """The event that tells what was asked."""
         return self.events[0][1]
 
@@ -96,23 +136,23 @@ def decisions(history: Sequence[Numbered], recorded: Sequence[int]) -> Iterator[
         start = at
 
 
-def _belongs(first: e.Event, before: e.Event, event: e.Event) -> bool:
+def _belongs(first: Event, before: Event, event: Event) -> bool:
     if event.correlation_id != first.correlation_id:
         return False
-    if isinstance(event, e.ReceiptIssued):
+    if isinstance(event, ReceiptIssued):
         return isinstance(
-            before, e.ApplicationLodged | e.RenewalRequested | e.DocumentsSupplied | e.ExaminationReopened
+            before, ApplicationLodged | RenewalRequested | DocumentsSupplied | ExaminationReopened
         )
-    if isinstance(event, e.Reinstated | e.RemovalAnnulled):
-        return isinstance(before, e.AppealDecided) and before.effective_on == event.effective_on
-    if isinstance(event, e.Corrected):
-        return event.field == "regular" and isinstance(before, e.Corrected)
+    if isinstance(event, Reinstated | RemovalAnnulled):
+        return isinstance(before, AppealDecided) and before.effective_on == event.effective_on
+    if isinstance(event, Corrected):
+        return event.field == "regular" and isinstance(before, Corrected)
     return of_clock(event) and of_clock(first) and event.command_id == first.command_id
 
 
-def of_clock(event: e.Event) -> bool:
+def of_clock(event: Event) -> bool:
     """Whether time alone brought the event about."""
-    return isinstance(event, _CLOCKS) or (isinstance(event, e.Renewed) and event.track == "automatic")
+    return isinstance(event, _CLOCKS) or (isinstance(event, Renewed) and event.track == "automatic")
 
 
 def _moment(event_id: str, recorded_at: int) -> int:
@@ -124,38 +164,38 @@ def _moment(event_id: str, recorded_at: int) -> int:
     return (identity.int >> 80) * 1000 if identity.version == 7 else recorded_at
 
 
-def _name_of(first: e.Event) -> str:
+def _name_of(first: Event) -> str:
     return CLOCK if of_clock(first) else _COMMANDS.get(type(first), "")
 
 
-_COMMANDS: dict[type[e.Event], str] = {
-    e.ApplicationLodged: "lodge_application",
-    e.RenewalRequested: "request_renewal",
-    e.DocumentsSupplied: "supply_documents",
-    e.DocumentsRequested: "request_documents",
-    e.DecisionExtended: "extend_decision",
-    e.OpinionRecorded: "record_opinion",
-    e.Issued: "issue_permit",
-    e.Refused: "refuse_application",
-    e.ExaminationReopened: "reopen_examination",
-    e.Renewed: "renew_permit",
-    e.RenewalRefused: "refuse_renewal",
-    e.Revoked: "revoke_permit",
-    e.DecisionNotified: "notify_decision",
-    e.Appealed: "lodge_appeal",
-    e.AppealDecided: "decide_appeal",
-    e.ExitRecorded: "record_exit",
-    e.ReturnRecorded: "record_return",
-    e.Transferred: "transfer_file",
-    e.CardReplaced: "replace_card",
-    e.Closed: "close_permit",
-    e.Corrected: "correct_record",
-    e.FactNoted: "record_fact",
-    e.RemovalOrdered: "order_removal",
-    e.RemovalAnnulled: "annul_removal",
-    e.RemovalCarriedOut: "carry_out_removal",
-    e.EntryBanned: "order_entry_ban",
-    e.EntryBanLifted: "lift_entry_ban",
+_COMMANDS: dict[type[Event], str] = {
+    ApplicationLodged: "lodge_application",
+    RenewalRequested: "request_renewal",
+    DocumentsSupplied: "supply_documents",
+    DocumentsRequested: "request_documents",
+    DecisionExtended: "extend_decision",
+    OpinionRecorded: "record_opinion",
+    Issued: "issue_permit",
+    Refused: "refuse_application",
+    ExaminationReopened: "reopen_examination",
+    Renewed: "renew_permit",
+    RenewalRefused: "refuse_renewal",
+    Revoked: "revoke_permit",
+    DecisionNotified: "notify_decision",
+    Appealed: "lodge_appeal",
+    AppealDecided: "decide_appeal",
+    ExitRecorded: "record_exit",
+    ReturnRecorded: "record_return",
+    Transferred: "transfer_file",
+    CardReplaced: "replace_card",
+    Closed: "close_permit",
+    Corrected: "correct_record",
+    FactNoted: "record_fact",
+    RemovalOrdered: "order_removal",
+    RemovalAnnulled: "annul_removal",
+    RemovalCarriedOut: "carry_out_removal",
+    EntryBanned: "order_entry_ban",
+    EntryBanLifted: "lift_entry_ban",
 }
 
 
@@ -177,14 +217,14 @@ def commands(made: Decided) -> list[Any]:
     if made.name == CLOCK:
         return [SimpleNamespace(name=CLOCK, on=first.effective_on)]
     fields = [_FIELDS[type(first)](first)] if type(first) in _FIELDS else [{}]
-    if isinstance(first, e.Issued | e.Renewed):
+    if isinstance(first, Issued | Renewed):
         fields = [{**fields[0], "term": term} for term in (None, first.term)]
-    if isinstance(first, e.Corrected) and first.value is None and first.field == "proof":
+    if isinstance(first, Corrected) and first.value is None and first.field == "proof":
         fields = [{**fields[0], "value": value} for value in (SEALED, " ")]
     return [SimpleNamespace(name=made.name, on=first.effective_on, **each) for each in fields]
 
 
-def _words(event: e.Event) -> str:
+def _words(event: Event) -> str:
     return SEALED if event.sealed is not None else ""
 
 
@@ -192,8 +232,8 @@ def _reasons(x: Any) -> dict[str, Any]:
     return {"reasons_in_fact": _words(x), "reasons_in_law": _words(x)}
 
 
-_FIELDS: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
-    e.ApplicationLodged: lambda x: {
+_FIELDS: dict[type[Event], Callable[[Any], dict[str, Any]]] = {
+    ApplicationLodged: lambda x: {
         "permit_id": None,
         "holder_id": x.holder_id,
         "jurisdiction": x.jurisdiction,
@@ -203,56 +243,56 @@ _FIELDS: dict[type[e.Event], Callable[[Any], dict[str, Any]]] = {
         "file_number": _words(x) or None,
         "missing": x.missing,
     },
-    e.RenewalRequested: lambda x: {"missing": x.missing},
-    e.DocumentsSupplied: lambda x: {"documents": x.documents},
-    e.DocumentsRequested: lambda x: {"documents": x.documents, "reason": _words(x)},
-    e.DecisionExtended: lambda x: {"reason": x.reason, "until": x.until},
-    e.OpinionRecorded: lambda x: {"body": x.body, "favourable": x.favourable, "reasons": _words(x)},
-    e.Issued: lambda x: {"card_number": _words(x) or None},
-    e.Renewed: lambda x: {
+    RenewalRequested: lambda x: {"missing": x.missing},
+    DocumentsSupplied: lambda x: {"documents": x.documents},
+    DocumentsRequested: lambda x: {"documents": x.documents, "reason": _words(x)},
+    DecisionExtended: lambda x: {"reason": x.reason, "until": x.until},
+    OpinionRecorded: lambda x: {"body": x.body, "favourable": x.favourable, "reasons": _words(x)},
+    Issued: lambda x: {"card_number": _words(x) or None},
+    Renewed: lambda x: {
         "card_number": _words(x) or None,
         "exclusion": _Exclusion() if x.excluded else None,
     },
-    e.Refused: _reasons,
-    e.RenewalRefused: _reasons,
-    e.Revoked: lambda x: {"ground": x.ground, **_reasons(x)},
-    e.DecisionNotified: lambda x: {
+    Refused: _reasons,
+    RenewalRefused: _reasons,
+    Revoked: lambda x: {"ground": x.ground, **_reasons(x)},
+    DecisionNotified: lambda x: {
         "mode": x.mode,
         "proof": SEALED if x.proven else None,
         "decision_version": x.decision_version,
     },
-    e.Appealed: lambda x: {"body": x.body, "against": x.against, "at": x.at},
-    e.AppealDecided: lambda x: {
+    Appealed: lambda x: {"body": x.body, "against": x.against, "at": x.at},
+    AppealDecided: lambda x: {
         "outcome": x.outcome,
         "reasons": _words(x),
         "against": x.against,
         "at": x.at,
     },
-    e.Transferred: lambda x: {"prefecture": x.prefecture},
-    e.CardReplaced: lambda x: {"reason": x.reason, "card_number": _words(x) or None},
-    e.Closed: lambda x: {"reason": x.reason},
-    e.Corrected: lambda x: {
+    Transferred: lambda x: {"prefecture": x.prefecture},
+    CardReplaced: lambda x: {"reason": x.reason, "card_number": _words(x) or None},
+    Closed: lambda x: {"reason": x.reason},
+    Corrected: lambda x: {
         "of_version": x.of_version,
         "field": x.field,
         "value": SEALED if x.value is None else x.value,
         "reason": _words(x),
     },
-    e.FactNoted: lambda x: {
+    FactNoted: lambda x: {
         "kind": x.kind,
         "since": x.since,
         "until": x.until,
         "of": x.of,
         "evidence": SEALED,
     },
-    e.RemovalOrdered: lambda x: {
+    RemovalOrdered: lambda x: {
         "ground": x.ground,
         "notified_at": x.notified_at,
         "reasons": _words(x) or None,
     },
-    e.RemovalCarriedOut: lambda x: {"at": x.at},
-    e.RemovalAnnulled: lambda x: {"reasons": _words(x) or None},
-    e.EntryBanned: lambda x: {"until": x.until, "observations": _words(x), **_reasons(x)},
-    e.EntryBanLifted: lambda x: {"reasons": _words(x)},
+    RemovalCarriedOut: lambda x: {"at": x.at},
+    RemovalAnnulled: lambda x: {"reasons": _words(x) or None},
+    EntryBanned: lambda x: {"until": x.until, "observations": _words(x), **_reasons(x)},
+    EntryBanLifted: lambda x: {"reasons": _words(x)},
 }
 
 

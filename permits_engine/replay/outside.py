@@ -10,7 +10,18 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from permits_engine.domain import events as e
+from permits_engine.domain.events import (
+    AppealDecided,
+    Appealed,
+    ApplicationLodged,
+    DecisionNotified,
+    Event,
+    ImplicitlyGranted,
+    Issued,
+    Lapsed,
+    RenewalRequested,
+    Renewed,
+)
 from permits_engine.domain.permit import corrected
 from permits_engine.replay.inputs import CLOCK, Decided, Numbered, decisions, of_clock
 
@@ -59,9 +70,9 @@ def facts_of(history: Sequence[Numbered], recorded: Sequence[int]) -> tuple[list
         first = made.first
         if made.name == "correct_record":
             continue
-        if isinstance(first, e.ApplicationLodged | e.RenewalRequested):
+        if isinstance(first, ApplicationLodged | RenewalRequested):
             request = made.version
-        if isinstance(first, e.RenewalRequested):
+        if isinstance(first, RenewalRequested):
             requests.append((first.effective_on, term_end))
         last = max(event.effective_on for _, event in made.events)
         on = last if made.name == CLOCK else first.effective_on
@@ -77,9 +88,9 @@ def facts_of(history: Sequence[Numbered], recorded: Sequence[int]) -> tuple[list
             )
         )
         for _, event in made.events:
-            if isinstance(event, e.Issued | e.Renewed | e.ImplicitlyGranted):
+            if isinstance(event, Issued | Renewed | ImplicitlyGranted):
                 term_end = ends[event.term_number] = event.valid_until
-            if isinstance(event, e.Lapsed):
+            if isinstance(event, Lapsed):
                 lapses.append((event.effective_on, ends.get(event.term_number, term_end)))
     return found, Held(tuple(requests), tuple(lapses))
 
@@ -89,15 +100,15 @@ def _request(event: Any, latest: int | None) -> int | None:
     return getattr(event, "request", None) or latest
 
 
-def _decision(event: e.Event, history: dict[int, e.Event]) -> int | None:
+def _decision(event: Event, history: dict[int, Event]) -> int | None:
     """The decision that an act was about, if it was about one that somebody took: silence is nobody's."""
-    if not isinstance(event, e.DecisionNotified | e.Appealed | e.AppealDecided) or not event.decision_version:
+    if not isinstance(event, DecisionNotified | Appealed | AppealDecided) or not event.decision_version:
         return None
     about = history.get(event.decision_version)
     return None if about is None or of_clock(about) else event.decision_version
 
 
-def _corrected(made: Decided, raw: dict[int, e.Event]) -> tuple[tuple[str, date, date], ...]:
+def _corrected(made: Decided, raw: dict[int, Event]) -> tuple[tuple[str, date, date], ...]:
     found = []
     for version, event in made.events:
         for name in ("valid_from", "valid_until", "until"):

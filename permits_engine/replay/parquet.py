@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.events import PolicyAdopted
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.policy import Policy
 from permits_engine.person import TELLING, facts_known
@@ -112,7 +112,7 @@ class ParquetSource:
         found = {}
         for record in self._adopted:
             event = codec.decode(record.name, record.payload)
-            assert isinstance(event, e.PolicyAdopted)
+            assert isinstance(event, PolicyAdopted)
             found[event.jurisdiction, event.digest] = event.text
         return found
 

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import msgspec
 
 from permits_engine.domain import competence, lifecycle
-from permits_engine.domain import events as e
 from permits_engine.domain.case import Holder
 from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.domain.events import Actor
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
@@ -116,7 +116,7 @@ def _look(permit: Permit, policy: Policy, where: Where, on: date, found: Reexami
         return
     found.looked_at += 1
     roles = competence.roles_for(s.rules, on, COMMAND, None, s.prefecture)
-    actor = e.Actor("", next(iter(roles), "decider"), s.prefecture)
+    actor = Actor("", next(iter(roles), "decider"), s.prefecture)
     command = SimpleNamespace(name=COMMAND, on=on)
     try:
         opened, *_ = lifecycle.decide(

@@ -15,8 +15,8 @@ import msgspec
 from sqlalchemy import bindparam, func, select, text
 
 from permits_engine.adopted import Adopted
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import error
+from permits_engine.domain.events import Event, NoticeDue, PolicyAdopted
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.policy import Policy
 from permits_engine.person import facts_known
@@ -81,9 +81,9 @@ class File(NamedTuple):
     """One permit's events in order with their recorded times, and the messages that became due about it."""
 
     permit_id: str
-    history: list[tuple[int, e.Event]]
+    history: list[tuple[int, Event]]
     recorded: list[int]
-    notices: list[e.NoticeDue]
+    notices: list[NoticeDue]
 
 
 class Source(Protocol):
@@ -187,10 +187,10 @@ def _stream(unit: Unit, stream: str, until: int) -> list[StoredRecord]:
 
 def together(rows: Sequence[codec.Stored], notices: Sequence[StoredRecord]) -> Iterator[File]:
     """Events ordered by stream and version as files, each with its messages."""
-    letters: dict[str, list[e.NoticeDue]] = {}
+    letters: dict[str, list[NoticeDue]] = {}
     for record in notices:
         event = codec.decode(record.name, record.payload)
-        if isinstance(event, e.NoticeDue):
+        if isinstance(event, NoticeDue):
             letters.setdefault(event.permit_id, []).append(event)
     for permit_id, group in groupby(rows, itemgetter(1)):
         found = list(group)
@@ -202,7 +202,7 @@ def text_in(records: Sequence[StoredRecord], jurisdiction: str) -> str:
     """The words of a jurisdiction's last adopted text; raises ``policy.none_in_force``."""
     for record in reversed(records):
         event = codec.decode(record.name, record.payload)
-        if isinstance(event, e.PolicyAdopted) and event.jurisdiction == jurisdiction:
+        if isinstance(event, PolicyAdopted) and event.jurisdiction == jurisdiction:
             return event.text
     raise error(
         "policy.none_in_force",

@@ -17,10 +17,17 @@ import msgspec
 from sqlalchemy import bindparam, func, or_, select
 
 from permits_engine.application.context import Context
-from permits_engine.domain import events as e
 from permits_engine.domain import notice
 from permits_engine.domain.clocks import ONE_DAY
 from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.domain.events import (
+    ApplicationLodged,
+    Event,
+    NoticeFailed,
+    NoticeParked,
+    NoticeSent,
+    NoticeSuppressed,
+)
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
@@ -239,7 +246,7 @@ def _folded(permit_id: str, records: Sequence[StoredRecord]) -> Any:
 
 def _jurisdiction(records: Sequence[StoredRecord]) -> str:
     first = codec.decode(records[0].name, records[0].payload)
-    assert isinstance(first, e.ApplicationLodged)
+    assert isinstance(first, ApplicationLodged)
     return first.jurisdiction
 
 
@@ -251,7 +258,7 @@ def _account(
     held: list[dict[str, Any]],
 ) -> None:
     events = [(record, codec.decode(record.name, record.payload)) for record in records]
-    sent = next((event for _, event in events if isinstance(event, e.NoticeSent)), None)
+    sent = next((event for _, event in events if isinstance(event, NoticeSent)), None)
     if sent is not None:
         report.told += 1
         report.late += sent.effective_on > each.since + LATE
@@ -278,13 +285,13 @@ UNEXPLAINED = frozenset({"never_claimed"})
 """Reasons that are none."""
 
 
-def _reason(each: Due, events: Sequence[e.Event], ran: dict[date, int], held: list[dict[str, Any]]) -> str:
+def _reason(each: Due, events: Sequence[Event], ran: dict[date, int], held: list[dict[str, Any]]) -> str:
     """Why a message that was due has not left."""
     if events:
         last = events[-1]
-        if isinstance(last, e.NoticeSuppressed | e.NoticeParked):
+        if isinstance(last, NoticeSuppressed | NoticeParked):
             return last.reason
-        if isinstance(last, e.NoticeFailed):
+        if isinstance(last, NoticeFailed):
             return "refused_for_now"
         return "paused" if _paused(each, held) else "waiting"
     # Otherwise a later tier of the same deadline, or the end of what it was about, came before any pass.

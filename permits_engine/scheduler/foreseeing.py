@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, func, select
 
-from permits_engine import commands as c
 from permits_engine import families
 from permits_engine.application.context import Context
-from permits_engine.domain import events as e
+from permits_engine.commands import RunClock
 from permits_engine.domain import lifecycle, notice
 from permits_engine.domain.case import Holder
 from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.events import Actor
 from permits_engine.domain.permit import apply, fold
 from permits_engine.domain.situation import Situation
 from permits_engine.projections import writing
@@ -25,7 +25,7 @@ from permits_engine.store.ids import derived
 from permits_engine.store.schema import permits
 
 BATCH = 200
-_SCHEDULER = e.Actor("scheduler", "scheduler")
+_SCHEDULER = Actor("scheduler", "scheduler")
 _ALL_DUE = Statement(
     select(permits.c.permit_id)
     .where(permits.c.next_due <= bindparam("today"), permits.c.parked.is_(None))
@@ -50,7 +50,7 @@ def _of_file(context: Context, unit: Unit, permit_id: str, records: Any, on: dat
     assert permit is not None
     policy = context.policies.current(unit, permit.jurisdiction)
     known = max(on, context.today(policy))
-    command = c.RunClock(permit_id=permit_id, on=on)
+    command = RunClock(permit_id=permit_id, on=on)
     drafts = lifecycle.decide(
         "run_clock", command, permit, Holder(), policy, _SCHEDULER, today=known, known=known
     )

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import NotFoundError, error, invalid
+from permits_engine.domain.events import Actor, Event, NoticeBounced, NoticeDue, NoticeParked, NoticeSent
 from permits_engine.person import Person
 from permits_engine.projections import notice_rows, writing
 from permits_engine.reading import shown
@@ -36,9 +36,9 @@ def retry(context: Context, unit: Unit, notice_id: str, by: str) -> dict[str, An
         notice_id, records, {"parked", "failed"}, "retry", "only a parked or failed one is tried again"
     )
     first = _claim(records)
-    stamp = context.stamper(e.Actor(by, "administrator"), None, first.effective_on)
+    stamp = context.stamper(Actor(by, "administrator"), None, first.effective_on)
     fresh = msgspec.structs.replace(
-        first, event_id=stamp(e.NoticeParked, reason="").event_id, actor=e.Actor(by, "administrator")
+        first, event_id=stamp(NoticeParked, reason="").event_id, actor=Actor(by, "administrator")
     )
     return _appended(context, unit, row, [fresh], None)
 
@@ -52,14 +52,14 @@ def bounced(context: Context, unit: Unit, bounce: Bounce) -> dict[str, Any]:
     records = _records(unit, bounce.notice_id)
     row = _row(bounce.notice_id, records, {"sent"}, "bounced", "only a sent one can come back")
     sent = codec.decode(records[-1].name, records[-1].payload)
-    if not isinstance(sent, e.NoticeSent) or sent.message_id != bounce.message_id:
+    if not isinstance(sent, NoticeSent) or sent.message_id != bounce.message_id:
         raise invalid("standard input", "reports about another letter than the one that was sent")
     first = _claim(records)
-    actor = e.Actor("mail-server", "scheduler")
+    actor = Actor("mail-server", "scheduler")
     stamp = context.stamper(actor, None, first.effective_on)
     sealed = context.keyring.load(unit, first.holder_id) is not None
     answer = bounce.answer if sealed else None
-    event = stamp(e.NoticeBounced, channel=sent.channel, code=bounce.code, response=answer)
+    event = stamp(NoticeBounced, channel=sent.channel, code=bounce.code, response=answer)
     return _appended(context, unit, row, [event], first.holder_id)
 
 
@@ -69,7 +69,7 @@ def served(context: Context, unit: Unit, notice_id: str, by: str) -> dict[str, A
     row = _row(notice_id, records, {"parked", "failed"}, "served", "only a parked or failed one is served so")
     first = _claim(records)
     today = context.today(context.policies.current(unit, _jurisdiction(context, unit, first)))
-    event = context.stamper(e.Actor(by, "counter"), None, today)(e.NoticeSent, channel="counter")
+    event = context.stamper(Actor(by, "counter"), None, today)(NoticeSent, channel="counter")
     return _appended(context, unit, row, [event], first.holder_id)
 
 
@@ -104,7 +104,7 @@ def letter(context: Context, unit: Unit, notice_id: str, *, opened: bool) -> Let
         raise error("policy.invalid", f"the letter cannot be composed: {problem}") from None
 
 
-def _jurisdiction(context: Context, unit: Unit, claim: e.NoticeDue) -> str:
+def _jurisdiction(context: Context, unit: Unit, claim: NoticeDue) -> str:
     permit = context.begin(unit).file(claim.permit_id)
     assert permit is not None
     return permit.jurisdiction
@@ -117,9 +117,9 @@ def _records(unit: Unit, notice_id: str) -> Sequence[StoredRecord]:
     return records
 
 
-def _claim(records: Sequence[StoredRecord]) -> e.NoticeDue:
+def _claim(records: Sequence[StoredRecord]) -> NoticeDue:
     event = codec.decode(records[0].name, records[0].payload)
-    assert isinstance(event, e.NoticeDue)
+    assert isinstance(event, NoticeDue)
     return event
 
 
@@ -139,7 +139,7 @@ def _row(
 
 
 def _appended(
-    context: Context, unit: Unit, row: dict[str, Any], new: Sequence[e.Event], holder_id: str | None
+    context: Context, unit: Unit, row: dict[str, Any], new: Sequence[Event], holder_id: str | None
 ) -> dict[str, Any]:
     after = row
     for event in new:

@@ -6,15 +6,15 @@ from datetime import date, datetime
 
 import msgspec
 
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import ConflictError, PermitsError
+from permits_engine.domain.events import Actor, DigestSent
 from permits_engine.domain.policy import Policy
 from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter
 from permits_engine.scheduler.digest import SHOWN, Digest, digest
 from permits_engine.scheduler.outbox import Outbox
 from permits_engine.store import history
 
-_ACTOR = e.Actor("scheduler", "scheduler")
+_ACTOR = Actor("scheduler", "scheduler")
 
 
 class Mornings(msgspec.Struct):
@@ -94,7 +94,7 @@ def _letter(outbox: Outbox, found: Digest, policy: Policy, now: datetime) -> Let
 
 def _record(outbox: Outbox, found: Digest, letter: Letter, answer: Evidence) -> None:
     event = outbox.context.stamper(_ACTOR, None, found.day)(
-        e.DigestSent,
+        DigestSent,
         office=found.office,
         tasks=len(found.items),
         channel=answer.channel,

@@ -10,9 +10,17 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
-from permits_engine.domain import events as e
 from permits_engine.domain import notice
 from permits_engine.domain.errors import ConflictError
+from permits_engine.domain.events import (
+    Actor,
+    Event,
+    NoticeAttempted,
+    NoticeFailed,
+    NoticeParked,
+    NoticeSent,
+    NoticeSuppressed,
+)
 from permits_engine.domain.policy import Policy
 from permits_engine.projections import notice_rows, writing
 from permits_engine.scheduler import pauses
@@ -32,10 +40,10 @@ __all__ = ["Outbox", "Result", "Routes", "Waiting"]
 RECORDED = 20
 """Letters to a server go out one by one; after so many at most their outcomes are recorded, so that a crash
 repeats no more."""
-_ACTOR = e.Actor("scheduler", "scheduler")
+_ACTOR = Actor("scheduler", "scheduler")
 _MICROS = 1_000_000
 
-Result = tuple[Waiting, e.Event]
+Result = tuple[Waiting, Event]
 """What became of a message, not yet recorded."""
 Tally = dict[str, int]
 
@@ -128,16 +136,16 @@ class Outbox:
             if each.notice_id not in current:
                 continue
             if not current[each.notice_id]:
-                results.append((each, self._event(e.NoticeSuppressed, on, reason="no_longer_due")))
+                results.append((each, self._event(NoticeSuppressed, on, reason="no_longer_due")))
             elif each.cipher is None and each.event.to == notice.HOLDER:
-                results.append((each, self._event(e.NoticeSuppressed, on, reason="holder_erased")))
+                results.append((each, self._event(NoticeSuppressed, on, reason="holder_erased")))
             elif not self.routes.reaches(each.row, channel, each.person):
                 results.append((each, self._parked(each, on, "no_address")))
             else:
                 try:
                     ready.append((each, self.composer.letter(each, channel, on, now)))
                 except NoticesError:
-                    results.append((each, self._event(e.NoticeParked, on, reason="not_composed")))
+                    results.append((each, self._event(NoticeParked, on, reason="not_composed")))
         for pairs, answers in self._handed(channel, ready, on):
             for (each, letter), answer in zip(pairs, answers, strict=True):
                 results += [(each, event) for event in self._outcome(channel, each, letter, answer, on)]
@@ -179,9 +187,7 @@ class Outbox:
         with self.limits.write() as unit:
             work = self.context.begin(unit)
             for each in items:
-                row = self.extended(
-                    work, each, [self._event(e.NoticeAttempted, on, channel=channel.name)], {}
-                )
+                row = self.extended(work, each, [self._event(NoticeAttempted, on, channel=channel.name)], {})
                 work.later(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
                 rows.append(row)
             work.write()
@@ -192,7 +198,7 @@ class Outbox:
 
     def _outcome(
         self, channel: Channel, each: Waiting, letter: Letter, answer: Evidence | DeliveryError, on: date
-    ) -> list[e.Event]:
+    ) -> list[Event]:
         if isinstance(answer, Evidence):
             return [self._sent(answer, letter.template, on)]
         if answer.away:
@@ -204,7 +210,7 @@ class Outbox:
         gave_up = answer.permanent or attempt >= ATTEMPTS or not (channel.recognises or answer.away)
         wait = int(delay(each.notice_id, attempt) * _MICROS)
         failed = self._event(
-            e.NoticeFailed,
+            NoticeFailed,
             on,
             channel=channel.name,
             permanent=answer.permanent,
@@ -216,12 +222,12 @@ class Outbox:
         if not gave_up:
             return [failed]
         if not channel.recognises and not answer.permanent:
-            return [failed, self._event(e.NoticeParked, on, reason="unknown_outcome")]
+            return [failed, self._event(NoticeParked, on, reason="unknown_outcome")]
         if self._channel(each, [*each.refused, channel.name]) is not None:
             self._moved_on = True
             return [failed]
         reason = "refused" if answer.permanent else "too_many_attempts"
-        return [failed, self._event(e.NoticeParked, on, reason=reason)]
+        return [failed, self._event(NoticeParked, on, reason=reason)]
 
     def _channel(self, each: Waiting, refused: Sequence[str] | None = None) -> Channel | None:
         """The channel whose turn it is."""
@@ -231,16 +237,16 @@ class Outbox:
                 return channel
         return None
 
-    def _parked(self, each: Waiting, on: date, reason: str) -> e.Event:
+    def _parked(self, each: Waiting, on: date, reason: str) -> Event:
         if each.row["reason"] == "bounced":
             reason = "bounced"
         elif each.refused:
             reason = "refused"
-        return self._event(e.NoticeParked, on, reason=reason)
+        return self._event(NoticeParked, on, reason=reason)
 
-    def _sent(self, answer: Evidence, template: str | None, on: date) -> e.Event:
+    def _sent(self, answer: Evidence, template: str | None, on: date) -> Event:
         return self._event(
-            e.NoticeSent,
+            NoticeSent,
             on,
             channel=answer.channel,
             message_id=answer.message_id,
@@ -248,13 +254,13 @@ class Outbox:
             template=template,
         )
 
-    def _event(self, kind: type[e.Event], on: date, **fields: Any) -> e.Event:
-        event: e.Event = self.context.stamper(_ACTOR, None, on)(kind, **fields)
+    def _event(self, kind: type[Event], on: date, **fields: Any) -> Event:
+        event: Event = self.context.stamper(_ACTOR, None, on)(kind, **fields)
         return event
 
     # --- recording ---
 
-    def at_once(self, each: Waiting, on: date, now: datetime) -> list[e.Event]:
+    def at_once(self, each: Waiting, on: date, now: datetime) -> list[Event]:
         """What becomes of a message whose record is its delivery, as at a counter; nothing yet of any other."""
         channel = self.routes.planned(each.row)
         if not isinstance(channel, CounterChannel) or self.held(each.policy, each.event.office, now):
@@ -264,14 +270,14 @@ class Outbox:
     def record(self, work: Work, results: Sequence[Result], tally: Tally) -> None:
         """Put into a transaction what became of messages."""
         work.expect_keys(each.event.holder_id for each, _ in results)
-        by_notice: dict[str, tuple[Waiting, list[e.Event]]] = {}
+        by_notice: dict[str, tuple[Waiting, list[Event]]] = {}
         for each, event in results:
             by_notice.setdefault(each.notice_id, (each, []))[1].append(event)
         for each, events in by_notice.values():
             row = self.extended(work, each, events, tally)
             work.later(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
 
-    def extended(self, work: Work, each: Waiting, events: Sequence[e.Event], tally: Tally) -> dict[str, Any]:
+    def extended(self, work: Work, each: Waiting, events: Sequence[Event], tally: Tally) -> dict[str, Any]:
         """Append what became of a message; gives its row after that."""
         seen, row = each.row["version"], each.row
         if not events:
@@ -346,7 +352,7 @@ class Outbox:
                 return
             last = rows[-1]
             lost = [each for each in waiting if each.row["state"] == "sending"]
-            unknown = [(each, self._event(e.NoticeParked, on, reason="unknown_outcome")) for each in lost]
+            unknown = [(each, self._event(NoticeParked, on, reason="unknown_outcome")) for each in lost]
             self._record_apart(unknown, tally)
             others = [each for each in waiting if each.row["state"] != "sending"]
             self._record_apart(self.deliver(others, on, now, tally), tally)

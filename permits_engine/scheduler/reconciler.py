@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import bindparam, func, insert, select
 
-from permits_engine import commands as c
 from permits_engine import families
 from permits_engine.application.context import Context, events_of
+from permits_engine.commands import RunClock
 from permits_engine.domain import duties, lifecycle, notice
-from permits_engine.domain import events as e
 from permits_engine.domain.case import Holder
 from permits_engine.domain.errors import ConflictError, PermitsError
+from permits_engine.domain.events import Actor, Event, NoticeDue
 from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
@@ -41,7 +41,7 @@ from permits_engine.work import Work
 BATCH = 200
 PAGE = 20_000
 """Files found due by one question: asking for each batch would sort what is left again and again."""
-SCHEDULER = e.Actor("scheduler", "scheduler")
+SCHEDULER = Actor("scheduler", "scheduler")
 _NOBODYS_FAULT = frozenset({"store.unavailable", "store.not_initialised", "concurrency.conflict"})
 """Errors that say nothing about the file: it is not parked for them."""
 
@@ -248,7 +248,7 @@ class Reconciler:
         s = Situation(permit, on, policy.at(known))
         act = duties.next_act(s, s.rules)
         if act is not None:
-            command = c.RunClock(permit_id=permit.permit_id, on=on)
+            command = RunClock(permit_id=permit.permit_id, on=on)
             drafts = lifecycle.decide(
                 "run_clock", command, permit, Holder(), policy, SCHEDULER, today=known, known=known
             )
@@ -297,7 +297,7 @@ class Reconciler:
         notice_id, due, s, policy, past = found
         permit, person = s.permit, work.person(s.permit.holder_id)
         event = self.context.stamper(SCHEDULER, None, on)(
-            e.NoticeDue,
+            NoticeDue,
             permit_id=permit.permit_id,
             holder_id=permit.holder_id,
             kind=due.kind,
@@ -310,7 +310,7 @@ class Reconciler:
             deadline=due.deadline,
             expedited=due.expedited,
         )
-        assert isinstance(event, e.NoticeDue)
+        assert isinstance(event, NoticeDue)
         row = notice_rows.first_row(notice_id, event, self.context.now())
         cipher = work.key(permit.holder_id)
         return Waiting(notice_id, row, event, permit, person, policy, past, cipher, s)
@@ -334,7 +334,7 @@ def _sum(first: Pass, second: Pass) -> Pass:
     return whole
 
 
-def _imported_after(on: date, first: e.Event, record: StoredRecord, policy: Policy) -> bool:
+def _imported_after(on: date, first: Event, record: StoredRecord, policy: Policy) -> bool:
     """Whether a file came in with an old register after that day, on which nobody was to be told anything."""
     if first.basis is None or not first.basis.imported:
         return False

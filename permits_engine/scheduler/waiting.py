@@ -11,9 +11,9 @@ import msgspec
 from sqlalchemy import bindparam, func, or_, select
 
 from permits_engine.application.context import Context
-from permits_engine.domain import events as e
 from permits_engine.domain import notice
 from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.events import NoticeDue
 from permits_engine.domain.permit import Permit
 from permits_engine.domain.policy import Policy
 from permits_engine.domain.situation import Situation
@@ -64,7 +64,7 @@ class Waiting(msgspec.Struct):
 
     notice_id: str
     row: dict[str, Any]
-    event: e.NoticeDue
+    event: NoticeDue
     permit: Permit
     person: Person
     policy: Policy
@@ -107,7 +107,7 @@ def loaded(work: Work, rows: Sequence[dict[str, Any]]) -> list[Waiting]:
     for row in rows:
         first = streams[row["notice_id"]][0]
         event = codec.decode(first.name, first.payload)
-        assert isinstance(event, e.NoticeDue)
+        assert isinstance(event, NoticeDue)
         try:
             permit, person = work.file(event.permit_id), work.person(event.holder_id)
         except PermitsError:

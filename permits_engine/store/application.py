@@ -16,8 +16,8 @@ from eventsourcing.application import AggregateNotFoundError, Application, Proce
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.utils import Environment
 
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.events import EVENTS, Event, stored_name
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.store import codec
 from permits_engine.store.database import Database, Unit
@@ -37,7 +37,7 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
 
     originator_id: str
     originator_version: int
-    event: e.Event
+    event: Event
     holder_id: str | None = None
     cipher: Cipher | None = None
     stored: StoredRecord | None = None
@@ -48,7 +48,7 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
         """In microseconds since the epoch; 0 for what is new."""
         return 0 if self.stored is None else self.stored.recorded_at
 
-    def opened(self, holder_id: str, cipher: Cipher | None) -> e.Event:
+    def opened(self, holder_id: str, cipher: Cipher | None) -> Event:
         """The event with its personal fields; without a key it stays as it is."""
         if self.stored is None:
             return self.event
@@ -81,8 +81,8 @@ class EventMapper(library.Mapper[str]):
             domain_event.event,
         )
         holder_id, cipher = domain_event.holder_id, domain_event.cipher
-        name = e.stored_name(event)
-        if e.EVENTS.get(name) is not type(event):
+        name = stored_name(event)
+        if EVENTS.get(name) is not type(event):
             raise invalid("event", f"{name} is not an event of this program")
         payload = codec.encode(event, version=version, stream=stream, holder_id=holder_id, cipher=cipher)
         if cipher is None or holder_id is None:
@@ -243,7 +243,7 @@ class PermitsApplication(Application[str]):
         return found
 
 
-def numbered(placed: Iterable[Any]) -> list[tuple[int, e.Event]]:
+def numbered(placed: Iterable[Any]) -> list[tuple[int, Event]]:
     """Versions and events, as a fold takes them."""
     return [(each.originator_version, each.event) for each in placed]
 

@@ -11,8 +11,8 @@ from typing import Any, get_type_hints
 
 import msgspec
 
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import PermitsError, error
+from permits_engine.domain.events import EVENTS, Event, stored_name
 from permits_engine.store.framing import framed
 from permits_engine.store.keyring import Cipher
 
@@ -29,12 +29,12 @@ UPCASTERS: dict[str, Upcaster] = {}
 _encode = msgspec.json.Encoder().encode
 
 
-class _Readers(dict[str, Callable[[bytes], e.Event]]):
+class _Readers(dict[str, Callable[[bytes], Event]]):
     """Stored type to what reads it, made when it is first met; a ``KeyError`` for one that is unknown."""
 
-    def __missing__(self, name: str) -> Callable[[bytes], e.Event]:
-        if name in e.EVENTS:
-            reader = self[name] = msgspec.json.Decoder(e.EVENTS[name]).decode
+    def __missing__(self, name: str) -> Callable[[bytes], Event]:
+        if name in EVENTS:
+            reader = self[name] = msgspec.json.Decoder(EVENTS[name]).decode
             return reader
         if name in UPCASTERS:
             return lambda payload: _upcast(name, msgspec.json.decode(payload, type=dict[str, Any]))
@@ -45,7 +45,7 @@ readers = _Readers()
 
 
 def encode(
-    event: e.Event, *, version: int, stream: str, holder_id: str | None = None, cipher: Cipher | None = None
+    event: Event, *, version: int, stream: str, holder_id: str | None = None, cipher: Cipher | None = None
 ) -> bytes:
     """The stored bytes of an event; its personal fields are encrypted for this holder, stream and version.
 
@@ -56,14 +56,14 @@ def encode(
     if personal:
         if cipher is None or holder_id is None:
             raise ValueError(f"{event.NAME} holds personal data: give the holder and their key")
-        bound = _associated(holder_id, stream, version, e.stored_name(event))
+        bound = _associated(holder_id, stream, version, stored_name(event))
         hidden: dict[str, Any] = dict.fromkeys(personal)
         hidden["sealed"] = cipher.seal(_encode(personal), bound)
         event = msgspec.structs.replace(event, **hidden)
     return _encode(event)
 
 
-def decode(name: str, payload: bytes) -> e.Event:
+def decode(name: str, payload: bytes) -> Event:
     """The event of stored bytes, its personal fields still sealed; raises ``integrity.broken``."""
     try:
         reader = readers[name]
@@ -75,7 +75,7 @@ def decode(name: str, payload: bytes) -> e.Event:
         raise _broken(name, f"its content does not fit its type: {problem}") from problem
 
 
-def numbered(records: Sequence[Stored]) -> list[tuple[int, e.Event]]:
+def numbered(records: Sequence[Stored]) -> list[tuple[int, Event]]:
     """The events of stored records with their versions, sealed fields unopened; raises ``integrity.broken``."""
     try:
         return [(version, readers[name](payload)) for _, _, version, name, _, payload in records]
@@ -84,8 +84,8 @@ def numbered(records: Sequence[Stored]) -> list[tuple[int, e.Event]]:
 
 
 def reveal(
-    event: e.Event, *, stream: str, version: int, holder_id: str, cipher: Cipher | None, name: str
-) -> e.Event:
+    event: Event, *, stream: str, version: int, holder_id: str, cipher: Cipher | None, name: str
+) -> Event:
     """The event with its personal fields opened; without a cipher it stays as it is.
 
     ``name`` is the type under which it is stored. Raises ``integrity.broken`` where key or place are not
@@ -101,7 +101,7 @@ def reveal(
     return msgspec.structs.replace(event, sealed=None, **msgspec.structs.asdict(opened))
 
 
-def check_chain(events: Mapping[str, type[e.Event]], upcasters: Mapping[str, Upcaster]) -> None:
+def check_chain(events: Mapping[str, type[Event]], upcasters: Mapping[str, Upcaster]) -> None:
     """See that every older version of every event can be read; a gap is a ``RuntimeError`` that names it."""
     needed = {f"{kind.NAME}@{older}" for kind in events.values() for older in range(1, kind.SCHEMA)}
     if missing := sorted(needed - upcasters.keys()):
@@ -110,12 +110,12 @@ def check_chain(events: Mapping[str, type[e.Event]], upcasters: Mapping[str, Upc
         raise RuntimeError(f"upcasters lead nowhere: {', '.join(unused)}")
 
 
-def _upcast(name: str, fields: dict[str, Any]) -> e.Event:
+def _upcast(name: str, fields: dict[str, Any]) -> Event:
     while (upcaster := UPCASTERS.get(name)) is not None:
         fields = upcaster(fields)
         kind, _, number = name.rpartition("@")
         name = f"{kind}@{int(number) + 1}"
-    return msgspec.convert(fields, e.EVENTS[name])
+    return msgspec.convert(fields, EVENTS[name])
 
 
 def _associated(holder_id: str, stream: str, version: int, name: str) -> bytes:
@@ -123,7 +123,7 @@ def _associated(holder_id: str, stream: str, version: int, name: str) -> bytes:
 
 
 @cache
-def _personal(kind: type[e.Event]) -> type[msgspec.Struct]:
+def _personal(kind: type[Event]) -> type[msgspec.Struct]:
     hints = get_type_hints(kind)
     fields = [(name, hints[name], None) for name in sorted(kind.SEALED)]
     return msgspec.defstruct(f"{kind.__name__}Personal", fields, forbid_unknown_fields=True)
@@ -133,4 +133,4 @@ def _broken(name: str, reason: str) -> PermitsError:
     return error("integrity.broken", f"a stored event of type {name} cannot be read: {reason}", type=name)
 
 
-check_chain(e.EVENTS, UPCASTERS)
+check_chain(EVENTS, UPCASTERS)

@@ -13,7 +13,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Engine
-from permits_engine.domain import events as e
+from permits_engine.domain.events import EVENTS
 from permits_engine.store import codec
 from permits_engine.store.recorder import Transaction
 from permits_engine.testing import FakeClock
@@ -78,4 +78,4 @@ def test_events_of_the_corpus_are_read_by_their_own_version() -> None:
     for path in CORPORA:
         for line in read(path):
             if "name" in line:
-                assert line["name"] in e.EVENTS or line["name"] in codec.UPCASTERS, line["name"]
+                assert line["name"] in EVENTS or line["name"] in codec.UPCASTERS, line["name"]

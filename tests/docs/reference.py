@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from permits_engine import commands as c
 from permits_engine.cli.output import exit_code
+from permits_engine.commands import COMMANDS, PUBLIC
 from permits_engine.domain import errors
-from permits_engine.domain import events as e
+from permits_engine.domain.events import EVENTS, Event
 from permits_engine.domain.policy import KINDS
 from permits_engine.policy_files import compile_text, packaged
 from permits_engine.policy_values import WANTED
@@ -33,8 +33,8 @@ def _first(kind: Any) -> str:
 def commands() -> str:
     """Every command: what it does and its fields, the optional ones with a question mark."""
     rows = []
-    for name in c.PUBLIC:
-        kind = c.COMMANDS[name]
+    for name in PUBLIC:
+        kind = COMMANDS[name]
         fields = [
             f"{field}{'' if info.is_required() else '?'}{_said(info.annotation)}"
             for field, info in kind.model_fields.items()
@@ -65,9 +65,9 @@ def _said(annotation: Any) -> str:
 def events() -> str:
     """Every event: what it says in clear, what is sealed under the holder's key, what may be corrected."""
     rows = []
-    for name in sorted(e.EVENTS):
-        kind = e.EVENTS[name]
-        own = [field for field in get_type_hints(kind) if field not in get_type_hints(e.Event)]
+    for name in sorted(EVENTS):
+        kind = EVENTS[name]
+        own = [field for field in get_type_hints(kind) if field not in get_type_hints(Event)]
         rows.append(
             [
                 f"`{name}`",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import pairwise
 
-from permits_engine.domain import events as e
 from permits_engine.domain import removal
 from permits_engine.domain.deadlines import Deadline, deadlines
+from permits_engine.domain.events import ApplicationLodged, RenewalRequested
 from permits_engine.domain.facts import holding
 from permits_engine.domain.permit import fold
 from permits_engine.domain.view import View, view
@@ -116,11 +116,11 @@ def _answers(state: State, looks: Looks, clocks: Clocks) -> Found:
 def _gap(state: State, looks: Looks, clocks: Clocks) -> Found:
     """Whoever filed in time has no day without lawful stay before a decision takes effect."""
     annulled = {d.version for d in state.permit.decisions if d.annulled_on is not None}
-    requests = [(v, x) for v, x in state.history if isinstance(x, e.ApplicationLodged | e.RenewalRequested)]
+    requests = [(v, x) for v, x in state.history if isinstance(x, ApplicationLodged | RenewalRequested)]
     if not requests or state.permit.closed is not None:
         return
     version, request = requests[-1]
-    if isinstance(request, e.RenewalRequested) and not request.timely:
+    if isinstance(request, RenewalRequested) and not request.timely:
         return
     ends = [
         d

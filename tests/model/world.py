@@ -14,11 +14,11 @@ from typing import Any
 from msgspec.structs import replace
 
 from permits_engine.commands import Command, RunClock, parse
-from permits_engine.domain import events as e
 from permits_engine.domain.case import Draft, Holder
 from permits_engine.domain.competence import roles_for
 from permits_engine.domain.deadlines import Deadline, deadlines
 from permits_engine.domain.duties import next_day
+from permits_engine.domain.events import Actor, Basis, Corrected, DecisionNotified, Event
 from permits_engine.domain.lifecycle import decide
 from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.situation import Situation
@@ -31,7 +31,7 @@ OFFICES = {"MA": "MA-RAB", "FR": "FR-69", "ES": "ES-M"}
 DAY = timedelta(days=1)
 REASONS = {"reasons_in_fact": "a finding", "reasons_in_law": "an article"}
 BLANK = {"reasons_in_fact": "a finding", "reasons_in_law": " "}
-WHO = e.Actor("somebody", "counter")
+WHO = Actor("somebody", "counter")
 BODIES = ("administrative_tribunal", "gracious", "hierarchical", "national_commission")
 
 
@@ -51,7 +51,7 @@ class State:
     permit: Permit
     today: date
     jurisdiction: str
-    history: tuple[tuple[int, e.Event], ...]
+    history: tuple[tuple[int, Event], ...]
     before: State | None = None
     act: Act | None = None
     depth: int = 0
@@ -139,7 +139,7 @@ def lodged(jurisdiction: str, category: str, day: date, missing: tuple[str, ...]
             ("missing", missing),
         ),
     )
-    actor = e.Actor("somebody", "counter", OFFICES[jurisdiction])
+    actor = Actor("somebody", "counter", OFFICES[jurisdiction])
     command = _command("lodge_application", day, act.fields)
     drafts = decide("lodge_application", command, None, Holder(), POLICIES[jurisdiction], actor, today=day)
     history = tuple((n, _event(draft)) for n, draft in enumerate(drafts, 1))
@@ -148,10 +148,10 @@ def lodged(jurisdiction: str, category: str, day: date, missing: tuple[str, ...]
     return State(permit, day, jurisdiction, history, act=act)
 
 
-def _event(draft: Draft) -> e.Event:
+def _event(draft: Draft) -> Event:
     return draft.kind(
         event_id="", effective_on=draft.effective_on, actor=WHO, operator="model", correlation_id="",
-        basis=e.Basis("", draft.rules), **draft.fields,
+        basis=Basis("", draft.rules), **draft.fields,
     )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def decided(state: State, act: Act) -> list[Draft]:
     if act.command == "correct_record":
         target = state.history[fields["of_version"] - 1][1]
     command = _command(act.command, act.on, act.fields)
-    actor = e.Actor("somebody", role, office)
+    actor = Actor("somebody", role, office)
     return decide(
         act.command, command, state.permit, Holder(), POLICIES[state.jurisdiction], actor,
         today=state.today, target=target,
@@ -182,7 +182,7 @@ def after(state: State, act: Act, drafts: list[Draft]) -> State:
     history, version = list(state.history), state.permit.version
     new = [(version + n, _event(draft)) for n, draft in enumerate(drafts, 1)]
     history += new
-    if any(isinstance(event, e.Corrected) for _, event in new):
+    if any(isinstance(event, Corrected) for _, event in new):
         permit = fold(PERMIT, history)
         assert permit is not None
     else:
@@ -307,6 +307,6 @@ def _late(state: State, act: Any) -> Iterator[Act]:
     if p.absences and p.absences[-1].out < today:
         yield act("record_return", p.absences[-1].out + DAY)
     for version, event in reversed(state.history):
-        if isinstance(event, e.DecisionNotified) and event.mode == "written":
+        if isinstance(event, DecisionNotified) and event.mode == "written":
             yield act("correct_record", of_version=version, field="mode", value="oral", reason="it was said")
             return

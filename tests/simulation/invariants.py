@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from permits_engine.domain import events as e
+from permits_engine.domain.events import Refused, RenewalRefused, Revoked
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.situation import Situation
 from permits_engine.domain.standing import standing
@@ -162,7 +162,7 @@ class Invariants:
             policy = engine.context.policies.current(unit, permit.jurisdiction)
         require([r.version for r in records] == list(range(1, len(records) + 1)), "versions have a gap")
         for _, event in past:
-            decision = isinstance(event, e.Refused | e.RenewalRefused | e.Revoked)
+            decision = isinstance(event, Refused | RenewalRefused | Revoked)
             require(not decision or event.basis is not None, f"{event.NAME} of {permit_id} has no basis")
         file = self.world.society.files.get(permit_id)
         if file is None:

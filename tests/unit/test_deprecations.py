@@ -8,6 +8,7 @@ import pytest
 
 import permits_engine
 from permits_engine import commands, deprecations
+from permits_engine.commands import COMMANDS
 from permits_engine.deprecations import Deprecation
 from permits_engine.testing import __all__ as kit
 
@@ -38,7 +39,7 @@ def test_what_was_promised_is_there() -> None:
 
 def test_every_command_is_public() -> None:
     """Whoever imports from the package finds each by the name of the contract."""
-    classes = {commands.COMMANDS[name].__name__ for name in commands.PUBLIC}
+    classes = {COMMANDS[name].__name__ for name in commands.PUBLIC}
     assert classes - set(permits_engine.__all__) == set()
 
 

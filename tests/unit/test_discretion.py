@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine import commands as c
-from permits_engine.domain import events as e
+from permits_engine.commands import COMMANDS, PUBLIC, parse
 from permits_engine.domain.case import Draft
 from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.events import EVENTS
 from permits_engine.person import Person
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.store.keyring import Cipher, Keyring, MasterKeys
@@ -34,14 +34,14 @@ _SPOILT = st.one_of(
 
 
 @given(st.data())
-@pytest.mark.parametrize("name", c.PUBLIC)
+@pytest.mark.parametrize("name", PUBLIC)
 def test_no_refused_command_tells_what_it_was_given(name: str, data: st.DataObject) -> None:
     """Whatever is wrong with a field, message, details and traceback say which field and why, and not its value."""
-    fields = [each for each in c.COMMANDS[name].model_fields if each != "command_id"]
+    fields = [each for each in COMMANDS[name].model_fields if each != "command_id"]
     chosen = data.draw(st.lists(st.sampled_from(fields), min_size=1, max_size=4, unique=True))
     given_fields: dict[str, Any] = {each: data.draw(_SPOILT) for each in chosen}
     try:
-        made = c.parse(name, given_fields)
+        made = parse(name, given_fields)
     except PermitsError as problem:
         told = [str(problem), repr(problem), json.dumps(problem.as_dict())]
         told += traceback.format_exception(problem)
@@ -51,10 +51,10 @@ def test_no_refused_command_tells_what_it_was_given(name: str, data: st.DataObje
         assert MARK not in each
 
 
-@pytest.mark.parametrize("name", e.EVENTS)
+@pytest.mark.parametrize("name", EVENTS)
 def test_no_event_shows_what_is_sealed(name: str) -> None:
     """Its short form names the event and its id, whatever it holds: in a log, a traceback, a failed assertion."""
-    kind = e.EVENTS[name]
+    kind = EVENTS[name]
     hints = get_type_hints(kind)
     fields: dict[str, Any] = {
         field.name: MARK if hints[field.name] in (str, str | None) else None

@@ -10,7 +10,15 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 
 from permits_engine.audit.exports.source import Told
-from permits_engine.domain import events as e
+from permits_engine.domain.events import (
+    AppealDecided,
+    Event,
+    FactNoted,
+    FactRecorded,
+    OpinionRecorded,
+    RemovalOrdered,
+    Revoked,
+)
 
 Kind = Literal["long", "int", "text", "code", "date", "instant", "bool", "bytes"]
 """A ``code`` is a text of few values; an ``instant`` is in microseconds since the epoch."""
@@ -59,15 +67,15 @@ def _rules(told: Told) -> str | None:
 
 
 def _ground(told: Told) -> str | None:
-    return told.event.ground if isinstance(told.event, e.Revoked | e.RemovalOrdered) else None
+    return told.event.ground if isinstance(told.event, Revoked | RemovalOrdered) else None
 
 
 def _outcome(told: Told) -> str | None:
-    return told.event.outcome if isinstance(told.event, e.AppealDecided) else None
+    return told.event.outcome if isinstance(told.event, AppealDecided) else None
 
 
 def _favourable(told: Told) -> bool | None:
-    return told.event.favourable if isinstance(told.event, e.OpinionRecorded) else None
+    return told.event.favourable if isinstance(told.event, OpinionRecorded) else None
 
 
 def _notice(name: str, says: str, field: str) -> Column:
@@ -135,11 +143,11 @@ PERSONAL = Column(
     lambda told: None if told.personal is None else msgspec.json.encode(told.personal).decode(),
 )
 
-_ENVELOPE = frozenset(e.Event.__struct_fields__)
+_ENVELOPE = frozenset(Event.__struct_fields__)
 DISCREET = {
-    e.FactNoted.NAME: frozenset({"kind", "since", "until"}),
-    e.FactRecorded.NAME: frozenset({"kind", "since", "until"}),
-    e.RemovalOrdered.NAME: frozenset({"asks", "age"}),
+    FactNoted.NAME: frozenset({"kind", "since", "until"}),
+    FactRecorded.NAME: frozenset({"kind", "since", "until"}),
+    RemovalOrdered.NAME: frozenset({"asks", "age"}),
 }
 """What is clear in the store because rules need it, and yet tells of health, family or protection."""
 

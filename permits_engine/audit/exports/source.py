@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from permits_engine.domain import events as e
+from permits_engine.domain.events import (
+    ApplicationLodged,
+    Corrected,
+    Event,
+    NoticeDue,
+    PolicyAdopted,
+    Transferred,
+)
 from permits_engine.store import codec
 from permits_engine.store.database import Database, Statement, Unit
 from permits_engine.store.history import StoredRecord
@@ -45,7 +52,7 @@ class Told(NamedTuple):
     """
 
     record: StoredRecord
-    event: e.Event
+    event: Event
     context: Context
     office: str | None
     personal: dict[str, Any] | None
@@ -107,24 +114,24 @@ def told(records: Sequence[StoredRecord]) -> Stream:
     office = context.office
     found = []
     for record, event in zip(records, events, strict=True):
-        if isinstance(event, e.Transferred):
+        if isinstance(event, Transferred):
             office = event.prefecture
         found.append(Told(record, event, context, office, None))
     return found
 
 
-def _context(stream: str, events: Sequence[e.Event]) -> Context:
+def _context(stream: str, events: Sequence[Event]) -> Context:
     first = events[0]
     family = first.NAME.partition(".")[0]
-    if isinstance(first, e.ApplicationLodged):
-        right = {each.field: each.value for each in events if isinstance(each, e.Corrected)}
+    if isinstance(first, ApplicationLodged):
+        right = {each.field: each.value for each in events if isinstance(each, Corrected)}
         told = {name: right.get(name, getattr(first, name)) for name in _COARSE}
         return Context(
             family, stream, first.holder_id, first.jurisdiction, first.prefecture, first.category, **told
         )
-    if isinstance(first, e.NoticeDue):
+    if isinstance(first, NoticeDue):
         return Context(family, first.permit_id, first.holder_id, first.office[:2], first.office)
-    if isinstance(first, e.PolicyAdopted):
+    if isinstance(first, PolicyAdopted):
         return Context(family, jurisdiction=first.jurisdiction)
     return Context(family, holder_id=stream if family == "holder" else None)
 

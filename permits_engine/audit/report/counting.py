@@ -12,9 +12,9 @@ from permits_engine.adopted import Adopted
 from permits_engine.audit.exports.source import Stream, streams
 from permits_engine.audit.report.tallies import Account, Delays, count
 from permits_engine.audit.signing import origin_of
-from permits_engine.domain import events as e
 from permits_engine.domain.departure import kind_of
 from permits_engine.domain.duties import lapses_standing
+from permits_engine.domain.events import Event
 from permits_engine.domain.parts import Appeal, Decision, Request, Term
 from permits_engine.domain.permit import Permit, fold
 from permits_engine.domain.policy import Policy, count_of
@@ -211,7 +211,7 @@ def _renewals(account: Account, within: _Within, permit: Permit) -> None:
 
 
 def _delays(
-    account: Account, within: _Within, s: Situation, request: Request, events: list[tuple[int, e.Event]]
+    account: Account, within: _Within, s: Situation, request: Request, events: list[tuple[int, Event]]
 ) -> None:
     """The clocks of one request: what was done and when, or that it is overdue."""
     permit, rules = s.permit, s.rules
@@ -245,7 +245,7 @@ def _by_office(decision: Decision) -> bool:
 
 
 def _decision_clock(
-    s: Situation, request: Request, decision: Decision | None, events: list[tuple[int, e.Event]]
+    s: Situation, request: Request, decision: Decision | None, events: list[tuple[int, Event]]
 ) -> tuple[date, date | None]:
     """From when the office had to decide, and by when: as the file stood just before it decided."""
     if s.decision_limit(request) is None:

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from permits_engine import Actor, PermitsError
-from permits_engine.domain import events as e
+from permits_engine.domain.events import EVENTS, PERSONAL
 from permits_engine.privacy import page
 from permits_engine.testing import Office
 from tests.integration.privacy.conftest import ADMINISTRATOR, MARKED, SECRETS, ended, holder_of
@@ -118,11 +118,11 @@ def test_the_page_is_in_the_holders_language(
 
 def test_every_language_has_a_word_for_every_event() -> None:
     """No event of the registry, and no field of a person, is shown by its bare name."""
-    names = {each.NAME for each in e.EVENTS.values()} - {"policy.adopted"}
+    names = {each.NAME for each in EVENTS.values()} - {"policy.adopted"}
     for language in page.languages():
         words = page._words()[language]
         assert set(words["events"]) == names, language
-        assert set(words["fields"]) == set(page._words()["en"]["fields"]) >= set(e.PERSONAL)
+        assert set(words["fields"]) == set(page._words()["en"]["fields"]) >= set(PERSONAL)
         assert set(words) == set(page._words()["en"])
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from permits_engine import Engine, EraseHolder, PermitsError, UpdateHolder
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import error
+from permits_engine.domain.events import HolderErased
 from permits_engine.store import connections, erasures
 from permits_engine.store.database import Statement
 from permits_engine.store.keyring import NEW_KEY
@@ -143,7 +143,7 @@ def test_the_erasure_is_recorded_without_the_data(office: Office) -> None:
         )
         assert "arker" not in str(problem).casefold()
     erase(office, holder_id)
-    [event] = [x for x in office.engine.subscribe(timeout=0) if x["name"] == e.HolderErased.NAME]
+    [event] = [x for x in office.engine.subscribe(timeout=0) if x["name"] == HolderErased.NAME]
     assert event["reason"] == "asked for by the person"
     assert event["actor"]["id"] == ADMINISTRATOR.id
     assert "sealed" not in event

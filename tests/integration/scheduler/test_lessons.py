@@ -84,7 +84,7 @@ def test_renewed_between_claim_and_sending_there_is_no_letter(office: Office) ->
             )
 
     post.answer = renew_the_other
-    import permits_engine.scheduler.outbox as outbox
+    from permits_engine.scheduler import outbox
 
     size, outbox.RECORDED = outbox.RECORDED, 1
     try:

@@ -10,8 +10,14 @@ from eventsourcing.persistence import IntegrityError, StoredEvent
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.events import (
+    Actor,
+    ApplicationLodged,
+    ApplicationReturned,
+    Event,
+    HolderRegistered,
+)
 from permits_engine.store.application import PermitsApplication, Placed
 from permits_engine.store.database import Database
 from permits_engine.store.keyring import DESTROY, Cipher, Keyring, MasterKeys
@@ -21,14 +27,14 @@ HOLDER = "0197a1a0-0000-7000-8000-0000000000aa"
 COMMON: dict[str, Any] = {
     "event_id": "e1",
     "effective_on": date(2014, 3, 10),
-    "actor": e.Actor("o1", "counter"),
+    "actor": Actor("o1", "counter"),
     "operator": "test",
     "correlation_id": "c1",
 }
-LODGED = e.ApplicationLodged(
+LODGED = ApplicationLodged(
     **COMMON, holder_id=HOLDER, jurisdiction="MA", category="regularisation-2014", prefecture="MA-RAB"
 )
-SEALED = e.ApplicationReturned(**COMMON, request=1)
+SEALED = ApplicationReturned(**COMMON, request=1)
 
 
 def test_events_saved_are_a_permit(database: Database) -> None:
@@ -93,14 +99,14 @@ def test_only_events_of_the_registry_pass(database: Database) -> None:
     with PermitsApplication(database=database) as app:
         with pytest.raises(PermitsError, match=r"integrity\.broken"):
             app.mapper.to_domain_event(StoredEvent(PERMIT, 1, "os:system", b"{}"))
-        for odd in (Placed(PERMIT, 0, LODGED), LODGED, Placed(PERMIT, 1, e.Event(**COMMON))):
+        for odd in (Placed(PERMIT, 0, LODGED), LODGED, Placed(PERMIT, 1, Event(**COMMON))):
             with pytest.raises(PermitsError, match=r"input\.invalid"):
                 app.mapper.to_stored_event(odd)  # type: ignore[arg-type]
 
 
 def test_personal_data_need_their_key(database: Database) -> None:
     """With the holder and a key of the store personal fields are sealed; without, nothing is stored."""
-    personal = e.HolderRegistered(**COMMON, family_name="Diallo")
+    personal = HolderRegistered(**COMMON, family_name="Diallo")
     with PermitsApplication(database=database) as app:
         with pytest.raises(ValueError, match="personal data"):
             app.save(Placed(HOLDER, 1, personal))
@@ -113,7 +119,7 @@ def test_personal_data_need_their_key(database: Database) -> None:
         assert b"Diallo" not in stored.state
         [placed] = app.events.get(HOLDER)
         assert isinstance(placed, Placed)
-        assert isinstance(placed.event, e.HolderRegistered)
+        assert isinstance(placed.event, HolderRegistered)
         assert placed.event.family_name is None
         assert placed.recorded_at > 0
 
@@ -123,7 +129,7 @@ def test_a_key_that_was_destroyed_meanwhile_seals_nothing_more(database: Databas
     with database.write() as unit:
         cipher = Keyring(MasterKeys.in_memory()).mint(unit, HOLDER)
     with PermitsApplication(database=database) as app:
-        first = e.HolderRegistered(**COMMON, family_name="Diallo")
+        first = HolderRegistered(**COMMON, family_name="Diallo")
         app.save(Placed(HOLDER, 1, first, holder_id=HOLDER, cipher=cipher))
         with database.write() as unit:
             unit.run(DESTROY, {"holder_id": HOLDER})

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.domain import events as e
 from permits_engine.domain import family
 from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.events import Actor, Event, PrincipalEnded, PrincipalRestored
 from permits_engine.domain.permit import apply
 from tests.unit.domain.test_properties import POLICIES, File
 
@@ -30,12 +30,12 @@ def a_spouses_file() -> File:
     return file
 
 
-def tell(file: File, kind: type[e.Event], on: date, **fields: Any) -> None:
+def tell(file: File, kind: type[Event], on: date, **fields: Any) -> None:
     """What happened on the file above, as an event of this one."""
     event = kind(
         event_id="",
         effective_on=on,
-        actor=e.Actor("somebody", "decider"),
+        actor=Actor("somebody", "decider"),
         operator="test",
         correlation_id="",
         principal=ABOVE,
@@ -63,7 +63,7 @@ def test_no_title_ends_because_another_one_does(how: str, after: int) -> None:
     """Whatever ended the title above, the one below is in force and lawful on every day of its own term."""
     file = a_spouses_file()
     on = START + timedelta(days=after)
-    tell(file, e.PrincipalEnded, on, how=how)
+    tell(file, PrincipalEnded, on, how=how)
     for day in (on, on + timedelta(days=1), date(2020, 9, 30)):
         s = file.situation(day)
         assert s.title_status == "active"
@@ -78,9 +78,9 @@ def test_a_renewal_needs_a_ground_of_ones_own_where_the_policy_says_so(
 ) -> None:
     """Refused only after an end that asks for one, that was not taken back, and with no ground on record."""
     file = a_spouses_file()
-    tell(file, e.PrincipalEnded, date(2019, 5, 6), how=how)
+    tell(file, PrincipalEnded, date(2019, 5, 6), how=how)
     if restored:
-        tell(file, e.PrincipalRestored, date(2019, 5, 6))
+        tell(file, PrincipalRestored, date(2019, 5, 6))
     if own:
         file.do("record_fact", kind="own_ground", since=date(2019, 6, 3), evidence="a contract")
     assert renewed(file) is (own or restored or ENDS[how] != "renewal")
@@ -92,9 +92,9 @@ def test_the_last_word_about_the_title_above_counts(told: list[tuple[str, bool]]
     file = a_spouses_file()
     for number, (how, restored) in enumerate(told):
         on = date(2019, 1, 7) + timedelta(days=30 * number)
-        tell(file, e.PrincipalEnded, on, how=how)
+        tell(file, PrincipalEnded, on, how=how)
         if restored:
-            tell(file, e.PrincipalRestored, on)
+            tell(file, PrincipalRestored, on)
     [tie] = family.ties(file.situation(date(2020, 6, 1)))
     open_ends = [how for at, (how, back) in enumerate(told) if not any(b for _, b in told[at:])]
     assert tie.how == (open_ends[-1] if open_ends else None)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from permits_engine.commands import RegisterHolder, UpdateHolder
-from permits_engine.domain import events as e
 from permits_engine.domain.event import Event
+from permits_engine.domain.events import PERSONAL, HolderRegistered, HolderUpdated
 from permits_engine.person import Person
 
 
@@ -17,10 +17,10 @@ def _own(kind: type[msgspec.Struct], base: type[msgspec.Struct] | None = None) -
 
 def test_what_is_known_of_a_person_is_the_same_wherever_it_is_asked_told_or_shown() -> None:
     """A field that one of the commands, events or views had beyond the list would not be sealed, or not be shown."""
-    listed = set(e.PERSONAL)
-    assert len(listed) == len(e.PERSONAL)
-    assert _own(e.HolderRegistered, Event) == listed == e.HolderRegistered.SEALED
-    assert _own(e.HolderUpdated, Event) - {"changed"} == listed == e.HolderUpdated.SEALED
+    listed = set(PERSONAL)
+    assert len(listed) == len(PERSONAL)
+    assert _own(HolderRegistered, Event) == listed == HolderRegistered.SEALED
+    assert _own(HolderUpdated, Event) - {"changed"} == listed == HolderUpdated.SEALED
     assert _own(Person) - {"holder_id", "version", "facts", "linked"} == listed
     for command in (RegisterHolder, UpdateHolder):
         envelope = {"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"}

@@ -15,11 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine.commands import parse
-from permits_engine.domain import events as e
 from permits_engine.domain.case import Draft, Holder
 from permits_engine.domain.competence import roles_for
 from permits_engine.domain.deadlines import deadlines
 from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.events import (
+    Actor,
+    AppealDecided,
+    ApplicationLodged,
+    Corrected,
+    DecisionNotified,
+    Event,
+    Issued,
+    RenewalRequested,
+    Renewed,
+)
 from permits_engine.domain.lifecycle import MOVES, allowed_now, decide
 from permits_engine.domain.permit import Permit, apply, fold
 from permits_engine.domain.situation import Situation
@@ -53,7 +63,7 @@ class File:
     def __init__(self, jurisdiction: str, category: str, start: date) -> None:
         self.policy = POLICIES[jurisdiction]
         self.jurisdiction, self.category, self.today = jurisdiction, category, start
-        self.history: list[tuple[int, e.Event]] = []
+        self.history: list[tuple[int, Event]] = []
         self.permit: Permit | None = None
         self.passed_on: date | None = None
 
@@ -90,7 +100,7 @@ class File:
             self._fold(draft)
         return drafts
 
-    def _actor(self, name: str, fields: dict[str, Any], on: date) -> e.Actor:
+    def _actor(self, name: str, fields: dict[str, Any], on: date) -> Actor:
         body = fields.get("body") if name == "record_opinion" else None
         office = OFFICES[self.jurisdiction]
         if self.permit is not None:
@@ -99,19 +109,19 @@ class File:
             if name == "decide_appeal" and s.pending_appeal is not None:
                 body = s.pending_appeal.body
         roles = roles_for(self.policy.at(self.today), on, name, body)
-        return e.Actor("somebody", next(iter(roles), "counter"), office)
+        return Actor("somebody", next(iter(roles), "counter"), office)
 
     def _fold(self, draft: Draft) -> None:
         event = draft.kind(
             event_id="",
             effective_on=draft.effective_on,
-            actor=e.Actor("somebody", "counter"),
+            actor=Actor("somebody", "counter"),
             operator="test",
             correlation_id="",
             **draft.fields,
         )
         self.history.append((len(self.history) + 1, event))
-        if self.permit is None or isinstance(event, e.Corrected):
+        if self.permit is None or isinstance(event, Corrected):
             self.permit = fold(PERMIT, self.history)
         else:
             apply(self.permit, len(self.history), event)
@@ -273,9 +283,7 @@ def _days_of(file: File) -> list[date]:
 
 def _annulled(file: File) -> set[int]:
     return {
-        x.decision_version
-        for _, x in file.history
-        if isinstance(x, e.AppealDecided) and x.outcome == "upheld"
+        x.decision_version for _, x in file.history if isinstance(x, AppealDecided) and x.outcome == "upheld"
     }
 
 
@@ -283,7 +291,7 @@ def _regularly_notified(file: File, version: int) -> date | None:
     days = [
         x.effective_on
         for _, x in file.history
-        if isinstance(x, e.DecisionNotified)
+        if isinstance(x, DecisionNotified)
         and x.decision_version == version
         and x.mode in {"written", "electronic"}
         and x.proven
@@ -302,10 +310,10 @@ def _promised(file: File, day: date) -> str | None:
     requests = [
         (version, x)
         for version, x in file.history
-        if isinstance(x, e.ApplicationLodged | e.RenewalRequested) and x.effective_on <= day
+        if isinstance(x, ApplicationLodged | RenewalRequested) and x.effective_on <= day
     ]
     for number, (version, request) in enumerate(requests):
-        if isinstance(request, e.RenewalRequested) and not request.timely:
+        if isinstance(request, RenewalRequested) and not request.timely:
             continue
         later = requests[number + 1][0] if number + 1 < len(requests) else len(file.history) + 1
         if later <= len(file.history):
@@ -345,18 +353,18 @@ def _groundless(file: File, day: date) -> bool:
     """Whether, by the events alone, nothing can make the stay of a day lawful (Morocco, nothing annulled)."""
     told = {version: _regularly_notified(file, version) for version, _ in file.history}
     over = {v: on is not None and on + timedelta(days=15) < day for v, on in told.items()}
-    terms = [x for _, x in file.history if isinstance(x, e.Issued | e.Renewed) and x.effective_on <= day]
+    terms = [x for _, x in file.history if isinstance(x, Issued | Renewed) and x.effective_on <= day]
     ended = all(x.valid_until + timedelta(days=15) < day for x in terms)
     for version, x in file.history:
         taken = x.NAME == "permit.revoked" and over[version]
         lost = x.NAME == "permit.lost_by_absence" and x.effective_on <= day
         ended = ended or taken or lost
     for version, x in file.history:
-        if isinstance(x, e.ApplicationLodged | e.RenewalRequested):
+        if isinstance(x, ApplicationLodged | RenewalRequested):
             answers = [
                 (v, y) for v, y in file.history if v > version and y.NAME in EXPRESS and y.effective_on <= day
             ]
-            granted = any(isinstance(y, e.Issued | e.Renewed) for _, y in answers)
+            granted = any(isinstance(y, Issued | Renewed) for _, y in answers)
             if not granted and not any(over[v] for v, y in answers):
                 return False
     notified = [on for v, x in file.history if x.NAME in EXPRESS | {"permit.revoked"} if (on := told[v])]
@@ -473,7 +481,7 @@ def test_the_same_history_gives_the_same_file(file: File) -> None:
 def test_no_clock_starts_from_an_irregular_notification(file: File) -> None:
     """Without a regular notification no departure runs, and no appeal closes but after a silence."""
     regular = any(
-        isinstance(x, e.DecisionNotified) and x.proven and x.mode in {"written", "electronic"}
+        isinstance(x, DecisionNotified) and x.proven and x.mode in {"written", "electronic"}
         for _, x in file.history
     )
     if regular:

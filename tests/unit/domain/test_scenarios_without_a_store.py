@@ -16,11 +16,11 @@ import msgspec
 import pytest
 
 from permits_engine.commands import RunClock, parse
-from permits_engine.domain import events as e
 from permits_engine.domain.case import Draft, Holder, OtherTitle
 from permits_engine.domain.competence import roles_for
 from permits_engine.domain.deadlines import explained
 from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.events import Actor, Basis, Event
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.lifecycle import decide
 from permits_engine.domain.permit import Permit, fold
@@ -43,7 +43,7 @@ class Pure:
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
         self.policy = POLICIES[scenario.jurisdiction]
-        self.files: dict[str, list[tuple[int, e.Event]]] = {}
+        self.files: dict[str, list[tuple[int, Event]]] = {}
         self.holders: dict[str, str | None] = {}
         self.latest = ""
 
@@ -102,7 +102,7 @@ class Pure:
                 body = "administrative_tribunal" if fields.get("against") == "removal" else body
         role = step.as_ or next(iter(roles_for(self.policy.at(step.day), on, do, body)), "counter")
         target = dict(self.files.get(name, [])).get(fields.get("of_version", 0))
-        actor = e.Actor("scenario", role, office)
+        actor = Actor("scenario", role, office)
         return decide(
             do,
             command,
@@ -138,8 +138,8 @@ class Pure:
     def _record(self, name: str, drafts: list[Draft], step: Step) -> None:
         for draft in drafts:
             event = draft.kind(
-                event_id="", effective_on=draft.effective_on, actor=e.Actor("scenario", "counter"), operator="",
-                correlation_id="", basis=e.Basis("", draft.rules), **draft.fields,
+                event_id="", effective_on=draft.effective_on, actor=Actor("scenario", "counter"), operator="",
+                correlation_id="", basis=Basis("", draft.rules), **draft.fields,
             )  # fmt: skip
             self.files[name].append((len(self.files[name]) + 1, event))
 

@@ -12,7 +12,7 @@ import apscheduler.schedulers.base
 import apscheduler.triggers.interval
 import pytest
 
-import permits_engine.scheduler.ticker as room
+from permits_engine.scheduler import ticker as room
 from permits_engine.scheduler.ticker import Ticker
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.domain import events as e
 from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.events import EVENTS, Actor, Basis, Event, HolderRegistered, stored_name
 from permits_engine.store import codec
 from permits_engine.store.keyring import Cipher
 
@@ -33,8 +33,8 @@ _SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     Any: st.one_of(st.none(), _text, st.integers(0, 9), st.lists(_text, max_size=2)),
     tuple[str, ...]: st.lists(_text, max_size=3).map(tuple),
     dict[str, str]: st.dictionaries(_text, _text, max_size=3),
-    e.Actor: st.builds(e.Actor, id=_text, role=_text, prefecture=st.none() | _text),
-    e.Basis: st.builds(e.Basis, policy=_text, rules=st.lists(_text, max_size=2).map(tuple)),
+    Actor: st.builds(Actor, id=_text, role=_text, prefecture=st.none() | _text),
+    Basis: st.builds(Basis, policy=_text, rules=st.lists(_text, max_size=2).map(tuple)),
 }
 
 
@@ -44,27 +44,27 @@ def _strategy(hint: Any) -> st.SearchStrategy[Any]:
     return st.one_of(*[_strategy(each) for each in get_args(hint)])
 
 
-def _events(kind: type[e.Event]) -> st.SearchStrategy[e.Event]:
+def _events(kind: type[Event]) -> st.SearchStrategy[Event]:
     fields = {f: _strategy(h) for f, h in get_type_hints(kind).items() if not f.isupper() and f != "sealed"}
     return st.builds(kind, **fields)
 
 
-any_event = st.sampled_from(sorted(e.EVENTS)).flatmap(lambda name: _events(e.EVENTS[name]))
+any_event = st.sampled_from(sorted(EVENTS)).flatmap(lambda name: _events(EVENTS[name]))
 
 
-def registered(**fields: Any) -> e.HolderRegistered:
+def registered(**fields: Any) -> HolderRegistered:
     given_fields = {"family_name": "Diallo", "email": "a@example.org", **fields}
-    return e.HolderRegistered(
+    return HolderRegistered(
         event_id="e1",
         effective_on=date(2014, 3, 10),
-        actor=e.Actor("o1", "counter"),
+        actor=Actor("o1", "counter"),
         operator="test",
         correlation_id="c1",
         **given_fields,
     )
 
 
-def reveal(event: e.Event, **other: Any) -> e.Event:
+def reveal(event: Event, **other: Any) -> Event:
     place: dict[str, Any] = {
         "stream": STREAM,
         "version": 1,
@@ -77,19 +77,19 @@ def reveal(event: e.Event, **other: Any) -> e.Event:
 
 
 @given(event=any_event, version=st.integers(1, 2**31 - 1))
-def test_every_event_comes_back_as_it_went_in(event: e.Event, version: int) -> None:
+def test_every_event_comes_back_as_it_went_in(event: Event, version: int) -> None:
     """Encoded, decoded and revealed, an event of any type with any values is the same event."""
-    name = e.stored_name(event)
+    name = stored_name(event)
     payload = codec.encode(event, version=version, stream=STREAM, holder_id=HOLDER, cipher=KEY)
     decoded = codec.decode(name, payload)
     assert reveal(decoded, version=version, name=name) == event
 
 
 @given(event=any_event)
-def test_nothing_personal_is_in_the_stored_bytes(event: e.Event) -> None:
+def test_nothing_personal_is_in_the_stored_bytes(event: Event) -> None:
     """Every personal field of a decoded event is none until it is revealed."""
     payload = codec.encode(event, version=1, stream=STREAM, holder_id=HOLDER, cipher=KEY)
-    decoded = codec.decode(e.stored_name(event), payload)
+    decoded = codec.decode(stored_name(event), payload)
     assert [getattr(decoded, name) for name in event.SEALED] == [None] * len(event.SEALED)
     assert (decoded.sealed is None) == all(getattr(event, name) is None for name in event.SEALED)
 
@@ -175,10 +175,10 @@ def test_stored_events_of_earlier_releases_still_read() -> None:
 
 def test_every_type_of_event_has_a_stored_example() -> None:
     """A new type of event, or a new version of one, comes with a line of golden_events.jsonl."""
-    assert set(e.EVENTS) - {golden["name"] for golden in GOLDEN_EVENTS} == set()
+    assert set(EVENTS) - {golden["name"] for golden in GOLDEN_EVENTS} == set()
 
 
-class Third(e.Event, frozen=True, kw_only=True, omit_defaults=True):
+class Third(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An event at its third version."""
 
     NAME: ClassVar[str] = ""
@@ -200,7 +200,7 @@ def test_a_gap_between_versions_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_an_old_event_is_read_as_the_newest_version(monkeypatch: pytest.MonkeyPatch) -> None:
     """Upcasters are applied one after another until the version of this program."""
     monkeypatch.setattr(Third, "NAME", "permit.third")
-    monkeypatch.setitem(e.EVENTS, "permit.third@3", Third)
+    monkeypatch.setitem(EVENTS, "permit.third@3", Third)
     monkeypatch.setitem(codec.UPCASTERS, "permit.third@1", lambda old: {**old, "weeks": old["week"]})
     monkeypatch.setitem(codec.UPCASTERS, "permit.third@2", lambda old: {**old, "days": 7 * old["weeks"]})
     common = {
