@@ -95,18 +95,20 @@ def policy_diagram(json: Json = False) -> None:
         output.out(diagram())
 
 
-@scenario_app.command("run", epilog=examples("permits scenario run tests/scenarios/*.yaml"))
+@scenario_app.command("run", epilog=examples("permits scenario run tests/scenarios"))
 def scenario_run(
-    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="Scenario files (YAML).")],
+    paths: Annotated[
+        list[str], typer.Argument(metavar="PATH…", help="Scenario files (YAML) or folders of them.")
+    ],
     json: Json = False,
 ) -> int:
-    """Run scenario files.
+    """Run scenario files, and every .yaml file below a folder.
 
     Each difference is told with the clock's working; exit 1 where there is one.
     """
     from permits_engine.cli.scenarios import run_files
 
-    return run_files(files, machine=json)
+    return run_files(paths, machine=json)
 
 
 def add_to(app: typer.Typer) -> None:

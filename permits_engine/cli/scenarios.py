@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from permits_engine.cli.output import as_json, out, say
-from permits_engine.domain.errors import PermitsError
-from permits_engine.testing.scenarios import plain, run_file
+from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.testing.scenarios import Result, plain, run_file
 
 
-def run_files(files: list[str], *, machine: bool) -> int:
-    """Run each file; 1 where an expectation fails, 2 where a file cannot be read."""
+def run_files(paths: list[str], *, machine: bool) -> int:
+    """Run each file and each ``.yaml`` below a folder.
+
+    Return 1 where an expectation fails, 2 where a file cannot be read or a folder holds none.
+    """
     worst = 0
     told: list[dict[str, Any]] = []
-    for path in files:
+    for path in (file for each in paths for file in _files(each)):
         try:
-            result = run_file(path)
+            result = _run(path)
         except PermitsError as problem:
             worst = 2
             told.append({"file": path, "error": problem.as_dict()})
@@ -53,3 +57,21 @@ def run_files(files: list[str], *, machine: bool) -> int:
         passed = sum(bool(each.get("passed")) for each in told)
         out(f"{passed} of {len(told)} passed")
     return worst
+
+
+def _files(path: str) -> list[str]:
+    below = sorted(Path(path).rglob("*.yaml")) if _is_folder(path) else []
+    return [str(file) for file in below if file.is_file()] or [path]
+
+
+def _run(path: str) -> Result:
+    if _is_folder(path):
+        raise invalid(path, "holds no .yaml file; name a scenario file or a folder of them")
+    return run_file(path)
+
+
+def _is_folder(path: str) -> bool:
+    try:
+        return Path(path).is_dir()
+    except OSError:  # such as a name that is too long, which reading it as a file reports
+        return False

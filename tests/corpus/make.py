@@ -20,7 +20,7 @@ from permits_engine.testing.scenario_files import load
 from permits_engine.testing.scenarios import Runner
 
 HERE = Path(__file__).parent
-SCENARIOS = sorted((HERE.parent / "scenarios").glob("*.yaml"))
+SCENARIOS = sorted((HERE.parent / "scenarios").rglob("*.yaml"))
 FIELDS = ("title_status", "application_status", "term_number", "valid_from", "valid_until", "version")
 """What is held of each file: what its card and its application are, on the last day of its story."""
 

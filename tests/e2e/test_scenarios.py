@@ -11,12 +11,13 @@ import pytest
 
 from tests.e2e.command_line import Cli, Done
 
-SCENARIOS = sorted((Path(__file__).parents[1] / "scenarios").glob("*.yaml"))
+FOLDER = Path(__file__).parents[1] / "scenarios"
+SCENARIOS = sorted(FOLDER.rglob("*.yaml"))
 
 
 def test_every_scenario_of_the_checkout_is_collected() -> None:
     """As many tests as there are files: none of them is passed over in silence."""
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *SCENARIOS]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", FOLDER]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("::scenario") == len(SCENARIOS) > 60
@@ -24,11 +25,8 @@ def test_every_scenario_of_the_checkout_is_collected() -> None:
 
 def test_a_failing_expectation_is_told_with_the_working(tmp_path: Path) -> None:
     """The command line says the step, what was expected, what came and how the day was counted; exit 1."""
-    text = (
-        (SCENARIOS[0])
-        .read_text(encoding="utf-8")
-        .replace("valid_until: 2018-01-31", "valid_until: 2018-02-28")
-    )
+    scenario = FOLDER / "campaigns/one-year-card-renewed-for-three-years.yaml"
+    text = scenario.read_text(encoding="utf-8").replace("valid_until: 2018-01-31", "valid_until: 2018-02-28")
     broken = tmp_path / "broken.yaml"
     broken.write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "permits_engine.cli", "scenario", "run", "--json", str(broken)]
@@ -139,6 +137,28 @@ def test_one_of_several_files_does_not_hide_the_others(bare: Cli) -> None:
     assert done.out.rstrip().endswith("1 of 3 passed")
     assert bare("scenario", "run", "good.yaml", "bad.yaml").code == 1
     assert list(bare.folder.glob("*.db")) == []
+
+
+def test_a_folder_runs_every_scenario_below_it(bare: Cli) -> None:
+    """Every .yaml file at any depth is run, in the order of their paths, beside files named one by one."""
+    below = ["laws/a.yaml", "laws/rights/c.yaml", "laws/terms/b.yaml"]
+    for name in (*below, "one.yaml", "laws/notes.txt"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(STEPS, encoding="utf-8")
+    done = bare("scenario", "run", "laws", "one.yaml", "--json")
+    assert done.code == 0, done.err
+    assert [Path(each["file"]).as_posix() for each in done.json] == [*below, "one.yaml"]
+
+
+def test_a_folder_without_a_scenario_is_refused_with_the_remedy(bare: Cli) -> None:
+    """It is exit 2, so that a wrong path does not pass as kept; what else is named is run."""
+    Path("empty").mkdir()
+    Path("empty/notes.txt").touch()
+    Path("good.yaml").write_text(STEPS, encoding="utf-8")
+    done = bare("scenario", "run", "empty", "good.yaml")
+    assert done.code == 2
+    assert "empty: input.invalid: holds no .yaml file; name a scenario file or a folder of them" in done.err
+    assert "1 of 2 passed" in done.out
 
 
 def test_a_look_back_sees_what_is_known_now(bare: Cli) -> None:

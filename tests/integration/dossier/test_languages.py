@@ -19,15 +19,15 @@ from permits_engine.testing.scenarios import Runner
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 TOLD = {
-    "06": "revoked and reinstated",
-    "35": "an extension of the time to decide",
-    "101": "France: windows, silence, an incomplete file",
-    "115": "an absence",
-    "118": "a refusal, an appeal, an examination reopened, an expedited renewal",
-    "123": "a renewal after the blanket extension",
-    "126": "coming of age",
-    "127": "a decision that departs from the law",
-    "135": "a removal with its hours",
+    "revocation-and-loss/annulled-revocation-restores-title": "revoked and reinstated",
+    "decisions/one-extension-for-expertise-or-inquiry": "an extension of the time to decide",
+    "france/incomplete-file-has-no-receipt": "France: windows, silence, an incomplete file",
+    "revocation-and-loss/term-ends-before-absence-limit": "an absence",
+    "appeals/two-refusals-annulled-then-renewed": "a refusal, an appeal, an examination reopened, an expedited renewal",
+    "renewals/titles-ended-in-2020-lockdown": "a renewal after the blanket extension",
+    "families-and-minors/six-months-after-majority": "coming of age",
+    "families-and-minors/card-for-non-working-minor": "a decision that departs from the law",
+    "removal/not-before-48-hours-and-ruling": "a removal with its hours",
 }
 """Scenarios which together meet every kind of deadline, and what they are about."""
 LATIN = re.compile(r"[A-Za-z]{2}")
@@ -48,9 +48,8 @@ class Gathered(Runner):
 def dossiers() -> list[Dossier]:
     """Those of every scenario, as they stood after each step."""
     found: list[Dossier] = []
-    for number in TOLD:
-        (file,) = SCENARIOS.glob(f"{number}-*.yaml")
-        run = Gathered(load(file))
+    for name in TOLD:
+        run = Gathered(load(SCENARIOS / f"{name}.yaml"))
         run.dossiers = found
         run.engine.signing = SigningKeys(None, in_memory=True)
         run.run()

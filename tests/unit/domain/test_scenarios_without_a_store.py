@@ -31,7 +31,7 @@ from permits_engine.testing.scenario_files import Scenario, Step, load
 from permits_engine.testing.scenarios import _matches, plain
 
 POLICIES = {code: compile_text(packaged(code)) for code in ("MA", "FR", "ES")}
-FILES = sorted(Path(__file__).parents[2].joinpath("scenarios").glob("*.yaml"))
+FILES = sorted(Path(__file__).parents[2].joinpath("scenarios").rglob("*.yaml"))
 ELSEWHERE = {"notices", "no_notices", "rights", "principal", "file_number", "card_number"}
 """What is expected of the letters, and what reads more than one file: the real runner looks at it."""
 BETWEEN_FILES = {"of", "update_holder", "register_holder"}
@@ -194,7 +194,7 @@ def within_one_file(scenario: Scenario) -> bool:
     return not any(s.keys & BETWEEN_FILES for s in steps)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_the_domain_alone_decides_the_example_as_the_engine_does(path: Path) -> None:
     """Every step gives the events, refusals, statuses and deadlines that the jurist wrote down."""
     scenario = loaded(path)
