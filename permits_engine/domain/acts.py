@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from permits_engine.domain import duties, majority, relaxation, removing, titles
-from permits_engine.domain.case import Case, Draft
+from permits_engine.domain.case import Case, Draft, refuse
 from permits_engine.domain.clocks import Period, add, term_end
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import (
@@ -36,7 +36,6 @@ from permits_engine.domain.events import (
     Revoked,
     Transferred,
 )
-from permits_engine.domain.guards import refuse
 from permits_engine.domain.permit import Decision, with_fields
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from permits_engine.domain import deadlines, protection
-from permits_engine.domain.case import Case
+from permits_engine.domain.case import Case, refuse
 from permits_engine.domain.errors import error
-from permits_engine.domain.guards import refuse
 from permits_engine.domain.phrases import together
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import Actor, Event
 from permits_engine.domain.facts import Fact
 from permits_engine.domain.policy import Rules
@@ -95,3 +96,22 @@ class Case:
     def draft(self, kind: type[Event], on: date | None = None, /, **fields: Any) -> Draft:
         """A draft with the rules consulted so far as its basis."""
         return Draft(kind, on or self.on, fields, tuple(self.rules.used))
+
+
+Later = tuple[str, date]
+"""A recorded event that blocks what is dated before it: its name and legal date."""
+
+
+def refuse(case: Case, why: str | None = None, later: Later | None = None) -> PermitsError:
+    """Return ``transition.not_allowed`` with the state and the blocking event; ``decide`` adds what is allowed."""
+    s = case.situation
+    state = {"title_status": s.title_status, "application_status": s.application_status}
+    reason = why or f"the title is {s.title_status} and the application {s.application_status} on {case.on}"
+    blocking = {} if later is None else {"later_event": {"name": later[0], "on": later[1].isoformat()}}
+    return error(
+        "transition.not_allowed",
+        f"{case.name} is not possible: {reason}",
+        state=state,
+        command=case.name,
+        **blocking,
+    )

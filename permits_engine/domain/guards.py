@@ -2,45 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from permits_engine.domain.case import Case
+from permits_engine.domain.case import Case, refuse
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.permit import with_fields
 from permits_engine.domain.situation import half
-
-Later = tuple[str, date]
-"""An event that stands in the way of what is dated before it: its name and legal date."""
-
-
-def not_allowed(
-    case: Case, allowed: list[str], why: str | None = None, later: Later | None = None
-) -> PermitsError:
-    """``transition.not_allowed`` with the state, the command, what is allowed now and the event in the way."""
-    s = case.situation
-    state = {"title_status": s.title_status, "application_status": s.application_status}
-    reason = why or (f"the title is {s.title_status} and the application {s.application_status} on {case.on}")
-    in_the_way = {} if later is None else {"later_event": {"name": later[0], "on": later[1].isoformat()}}
-    return error(
-        "transition.not_allowed",
-        f"{case.name} is not possible: {reason}",
-        state=state,
-        command=case.name,
-        allowed=allowed,
-        **in_the_way,
-    )
-
-
-def refuse(case: Case, why: str, later: Later | None = None) -> PermitsError:
-    """``transition.not_allowed`` for a reason of its own."""
-    from permits_engine.domain.lifecycle import allowed_now
-
-    allowed = [each for each in allowed_now(case.situation) if each != case.name]
-    return not_allowed(case, allowed, why, later)
-
 
 # --- filing -----------------------------------------------------------------------------------------------
 

@@ -10,9 +10,9 @@ from datetime import date
 from typing import Any
 
 from permits_engine.domain import acts, guards
-from permits_engine.domain.case import Case, Draft, Holder
+from permits_engine.domain.case import Case, Draft, Holder, refuse
 from permits_engine.domain.competence import check_competence
-from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.errors import RuleError, error, invalid
 from permits_engine.domain.events import Actor, Event
 from permits_engine.domain.moves import DECISION, MOVES, TABLE, Move
 from permits_engine.domain.permit import Permit
@@ -62,19 +62,25 @@ def decide(
     situation = Situation(permit, on, policy.at(known or today), holder.facts)
     case = Case(name, command, situation, holder, rules, actor, on, today, target)
     move = MOVES[name]
-    for check in move.checks:
-        check(case)
-    check_competence(case)
-    _check_state(case, move)
-    for guard in move.guards:
-        guard(case)
-    return move.act(case)
+    try:
+        for check in move.checks:
+            check(case)
+        check_competence(case)
+        _check_state(case, move)
+        for guard in move.guards:
+            guard(case)
+        return move.act(case)
+    except RuleError as problem:
+        if problem.code == "transition.not_allowed":
+            allowed = [each for each in allowed_now(situation) if each != name]
+            problem.details.setdefault("allowed", allowed)
+        raise
 
 
 def _check_state(case: Case, move: Move) -> None:
     s = case.situation
     if not possible(s, move):
-        raise guards.not_allowed(case, allowed_now(s))
+        raise refuse(case)
     if move.nature == DECISION:
         last = last_decision(s.permit)
         if last is not None and case.on < last[0]:
@@ -85,7 +91,6 @@ def _check_state(case: Case, move: Move) -> None:
                 state=state_of(s),
                 command=move.command,
                 later_event={"name": last[1], "on": last[0].isoformat()},
-                allowed=allowed_now(s),
             )
 
 

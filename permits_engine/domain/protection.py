@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from permits_engine.domain import removal
-from permits_engine.domain.case import Case
+from permits_engine.domain.case import Case, refuse
 from permits_engine.domain.clocks import add
 from permits_engine.domain.errors import PermitsError, error, invalid
-from permits_engine.domain.guards import refuse
 from permits_engine.domain.standing import standing
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from permits_engine.domain.case import Case
-from permits_engine.domain.guards import Later, refuse
+from permits_engine.domain.case import Case, Later, refuse
 from permits_engine.domain.permit import Term
 
 

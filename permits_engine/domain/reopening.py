@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from permits_engine.domain.acts import receipt
-from permits_engine.domain.case import Case, Draft
+from permits_engine.domain.case import Case, Draft, refuse
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import ExaminationReopened
-from permits_engine.domain.guards import refuse
 
 GROUNDS = ("opinion.required", "campaign.criteria", "title.requires")
 """On what an application may have been refused, and what may have widened."""
