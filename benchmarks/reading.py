@@ -10,7 +10,7 @@ from benchmarks.measure import Measure, Took, best, compared, timed
 from benchmarks.raw import Raw
 from benchmarks.stores import Place
 from permits_engine import Engine
-from permits_engine.domain.permit import fold
+from permits_engine.domain.permit.fold import fold
 from permits_engine.policy_files import packaged
 from permits_engine.replay.sources import StoreSource
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from permits_engine import differing, explaining, finding, reading, registration
 from permits_engine.commands import Command
-from permits_engine.domain import competence
 from permits_engine.domain.errors import ConflictError, PermitsError, StoreError, invalid
 from permits_engine.domain.events import EVENTS, Actor, HolderAccessed
-from permits_engine.domain.policy import Rules
+from permits_engine.domain.rules import competence
+from permits_engine.domain.rules.policy import Rules
 from permits_engine.exporting import Takeaway
 from permits_engine.outcomes import Outcome, valid_actor
 from permits_engine.person import Person

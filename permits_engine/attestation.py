@@ -20,9 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from permits_engine import reading
 from permits_engine.application.context import Context
-from permits_engine.domain import rights
 from permits_engine.domain.errors import error, invalid
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit import rights
+from permits_engine.domain.permit.situation import Situation
 from permits_engine.scheduler.delivery.letters import harmless
 from permits_engine.store.database import Unit
 

@@ -6,7 +6,6 @@ The class is ``LodgeApplication``, the name ``lodge_application``. ``on`` is the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from functools import cache
 from typing import Any, Literal
 
@@ -320,11 +319,6 @@ def _unknown(reason: str) -> InputError:
     return refusal([{"path": "command", "reason": reason}])
 
 
-def ages(birth: date, on: date) -> int:
-    """Full years between two days."""
-    return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))
-
-
 __all__ = [
     "COMMANDS",
     "PUBLIC",
@@ -366,6 +360,5 @@ __all__ = [
     "TransferFile",
     "UnlinkHolders",
     "UpdateHolder",
-    "ages",
     "parse",
 ]

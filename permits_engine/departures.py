@@ -11,9 +11,9 @@ from sqlalchemy import bindparam, select
 
 from permits_engine import reading
 from permits_engine.application.context import Context
-from permits_engine.domain.departure import in_words
+from permits_engine.domain.decisions.departures import in_words
 from permits_engine.domain.events import AppealDecided, Event, Issued, Refused, Renewed, stored_name
-from permits_engine.domain.policy import Policy
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.store import codec
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.schema import events

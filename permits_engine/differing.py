@@ -11,13 +11,13 @@ import msgspec
 
 from permits_engine import reading
 from permits_engine.application.context import Context
-from permits_engine.domain import deadlines
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import ApplicationLodged, Corrected, FactRecorded, PolicyAdopted
-from permits_engine.domain.facts import Fact
-from permits_engine.domain.permit import fold
-from permits_engine.domain.situation import Situation
-from permits_engine.domain.view import view
+from permits_engine.domain.permit import explanations
+from permits_engine.domain.permit.facts import Fact
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.view import view
 from permits_engine.outcomes import micros, moment
 from permits_engine.store import codec, history
 from permits_engine.store.database import Unit
@@ -157,7 +157,7 @@ class _Walk:
         policy = policies[-1]
         s = Situation(permit, self.as_of, policy.at(self._day(at)), facts or None)
         fields: dict[str, Any] = msgspec.to_builtins(view(s))
-        fields["deadlines"] = msgspec.to_builtins(deadlines.explained(s))
+        fields["deadlines"] = msgspec.to_builtins(explanations.explained(s))
         fields |= reading.numbers_on(records, permit, self.as_of, self.cipher)
         return _State(fields, {rule: reading.expanded(policy, rule) for rule in s.rules.used})
 

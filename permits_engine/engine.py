@@ -21,12 +21,12 @@ from permits_engine.application.context import Context
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command, parse
 from permits_engine.data_protection import DataProtection
-from permits_engine.domain import lifecycle
-from permits_engine.domain.competence import refusal
+from permits_engine.domain.decisions import lifecycle
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.events import Actor
-from permits_engine.domain.permit import fold
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.competence import refusal
 from permits_engine.evidence import Evidence
 from permits_engine.execution import Executor
 from permits_engine.key_files import default_key_file, in_memory, made_keys, master_keys

@@ -25,13 +25,13 @@ from permits_engine.commands import (
     RegisterHolder,
     UnlinkHolders,
     UpdateHolder,
-    ages,
 )
-from permits_engine.domain import lifecycle, titles
-from permits_engine.domain.case import Holder
+from permits_engine.domain.decisions import decide, titles
+from permits_engine.domain.decisions.case import Holder
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor, Event, FactNoted
-from permits_engine.domain.permit import Permit, apply, corrected, fold, with_fields
+from permits_engine.domain.periods import ages
+from permits_engine.domain.permit.fold import Permit, apply, corrected, fold, with_fields
 from permits_engine.outcomes import Outcome, conflict, not_found
 from permits_engine.projections.searching import entries_of_file
 from permits_engine.work import Work, taken
@@ -106,7 +106,7 @@ class Executor:
             past = work.past(permit.permit_id)
         target = dict(corrected(past)).get(command.of_version) if past else None
         above = families.principal(work, command, permit) if isinstance(command, RecordFact) else None
-        drafts = lifecycle.decide(
+        drafts = decide.decide(
             command.name, command, permit, holder, policy, actor, today=today, target=target
         )
         if not drafts:
@@ -159,7 +159,7 @@ class Executor:
         )
         if person.birth_date is not None and person.birth_date > on:
             raise invalid("on", "lies before the holder's birth; correct the day or the birth date")
-        drafts = lifecycle.decide("lodge_application", command, None, holder, policy, actor, today=today)
+        drafts = decide.decide("lodge_application", command, None, holder, policy, actor, today=today)
         if command.permit_id is not None and work.file(command.permit_id) is not None:
             raise taken(command.permit_id)
         permit_id = command.permit_id or self.context.new_id()

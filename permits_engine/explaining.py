@@ -11,18 +11,21 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from permits_engine.application.context import Context
-from permits_engine.domain import competence, deadlines, gates, lifecycle, moves
-from permits_engine.domain.case import Holder
-from permits_engine.domain.departure import in_words
+from permits_engine.domain.decisions import decide, lifecycle, quality
+from permits_engine.domain.decisions import lifecycle as moves
+from permits_engine.domain.decisions.case import Holder
+from permits_engine.domain.decisions.departures import in_words
+from permits_engine.domain.decisions.recorded import Decided, decisions
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import REGISTER, Actor, Event, NoticeDue, Revoked
-from permits_engine.domain.permit import Permit, fold
+from permits_engine.domain.permit import explanations
+from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.phrases import Phrase
-from permits_engine.domain.policy import Policy
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.rules import competence
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.outcomes import moment
 from permits_engine.reading import expanded, known_records, local_day, shown
-from permits_engine.replay.inputs import Decided, decisions
 from permits_engine.store import codec
 from permits_engine.store.database import Statement, Unit
 from permits_engine.store.history import StoredRecord
@@ -84,7 +87,7 @@ def explain(
             ],
         }
     s = Situation(permit, event.effective_on, policy.at(known))
-    result["deadlines"] = deadlines.explained(s, say)
+    result["deadlines"] = explanations.explained(s, say)
     result |= _departure(event, policy, known, s, say)
     made = next(m for m in decisions(history, [r.recorded_at for r in records]) if _holds(m, record.version))
     past = history[: made.version - 1]
@@ -122,7 +125,7 @@ def _decided(
     made: Decided, before: Permit | None, policy: Policy, known: date, after: Situation
 ) -> dict[str, Any]:
     first, on = made.first, made.first.effective_on
-    state = lifecycle.state_of(Situation(before, on, policy.at(known))) if before is not None else None
+    state = decide.state_of(Situation(before, on, policy.at(known))) if before is not None else None
     office = policy.offices.get(after.prefecture)
     return {
         "command": made.name or None,
@@ -223,7 +226,7 @@ def _stood_against(
     if actor.role not in roles and roles:
         actor = Actor(actor.id, roles[0], s.prefecture)
     try:
-        lifecycle.decide(
+        decide.decide(
             name, command, s.permit, Holder(s.permit.holder_id), policy, actor,
             today=max(known, s.day), known=known,
         )  # fmt: skip
@@ -249,21 +252,23 @@ def _quality(
         exclusion = opened.get("exclusion") or {}
         fields = ("reasons_in_fact", "reasons_in_law", "reasons")
         words = {name: str(opened.get(name) or exclusion.get(name) or "") for name in fields}
-    decision = gates.Decision(event, record.version, before, after, letters_of(unit, after.permit_id), words)
+    decision = quality.Decision(
+        event, record.version, before, after, letters_of(unit, after.permit_id), words
+    )
     return [
         {"gate": each.gate, "status": each.status, "because": say(each.because)}
-        for each in gates.judged(decision)
+        for each in quality.judged(decision)
     ]
 
 
-def letters_of(unit: Unit, permit_id: str) -> list[gates.Letter]:
+def letters_of(unit: Unit, permit_id: str) -> list[quality.Letter]:
     """The messages to the holder of a file, with what became of them."""
     found = []
     for notice_id, kind, language, state in unit.all(_LETTERS, {"permit_id": permit_id}):
         row = unit.one(_NOTICE, {"stream": notice_id})
         event = codec.decode(row[0], row[1]) if row is not None else None
         if isinstance(event, NoticeDue):
-            found.append(gates.Letter(kind, event.anchor, language, state in _SENT))
+            found.append(quality.Letter(kind, event.anchor, language, state in _SENT))
     return found
 
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from permits_engine import reading, registration
 from permits_engine.audit import exports
 from permits_engine.audit.exports.source import holders
-from permits_engine.domain import competence
 from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
 from permits_engine.domain.events import Actor
+from permits_engine.domain.rules import competence
 from permits_engine.store import history
 from permits_engine.store.database import Statement, Unit
 

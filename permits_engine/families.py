@@ -10,12 +10,12 @@ from collections.abc import Callable
 from datetime import date
 
 from permits_engine.commands import RecordFact
-from permits_engine.domain import family
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import DependentLinked, Event, PrincipalEnded, PrincipalRestored
-from permits_engine.domain.permit import Permit, apply
-from permits_engine.domain.policy import Policy
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit import family
+from permits_engine.domain.permit.fold import Permit, apply
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.outcomes import not_found
 from permits_engine.work import Work
 

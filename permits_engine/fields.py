@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from permits_engine.domain.clocks import Period
+from permits_engine.domain.periods import Period
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 """No legal date lies outside these."""

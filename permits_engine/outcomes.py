@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from permits_engine.domain.errors import error, invalid
-from permits_engine.domain.event import Actor
+from permits_engine.domain.events.base import Actor
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -16,7 +16,7 @@ from permits_engine.domain.events import (
     HolderUnlinked,
     HolderUpdated,
 )
-from permits_engine.domain.facts import Fact
+from permits_engine.domain.permit.facts import Fact
 from permits_engine.store import codec
 from permits_engine.store.application import Placed
 from permits_engine.store.history import StoredRecord

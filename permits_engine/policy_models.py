@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from permits_engine.domain.policy import RANKS, SCOPES
+from permits_engine.domain.rules.parameters import SCOPES
+from permits_engine.domain.rules.policy import RANKS
 from permits_engine.fields import Country, Day, Line, Office, Text, clean
 
 Rank = Literal[RANKS]  # type: ignore[valid-type]

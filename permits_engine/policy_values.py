@@ -6,8 +6,10 @@ from collections.abc import Callable
 from datetime import date, time
 from typing import Any
 
-from permits_engine.domain.clocks import Count, Period
-from permits_engine.domain.policy import KINDS, Silence
+from permits_engine.domain.calendars import Count
+from permits_engine.domain.periods import Period
+from permits_engine.domain.rules.parameters import KINDS
+from permits_engine.domain.rules.policy import Silence
 from permits_engine.policy_models import Row
 
 ROLES = frozenset(

@@ -9,8 +9,8 @@ from typing import Any
 from permits_engine import differing, explaining, feed, reading
 from permits_engine.adopted import Adopted
 from permits_engine.application.context import Context
-from permits_engine.domain.competence import roles_for
 from permits_engine.domain.errors import invalid
+from permits_engine.domain.rules.competence import roles_for
 from permits_engine.phrases.saying import saying
 from permits_engine.projections import queries
 from permits_engine.scheduler import health, messages

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
-from permits_engine.domain import deadlines, rights
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import ApplicationLodged, Corrected, Event
-from permits_engine.domain.facts import Fact
-from permits_engine.domain.permit import Permit, fold
-from permits_engine.domain.policy import Policy, Silence
-from permits_engine.domain.situation import Situation
-from permits_engine.domain.view import View, view
+from permits_engine.domain.permit import explanations, rights
+from permits_engine.domain.permit.facts import Fact
+from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.view import View, view
+from permits_engine.domain.rules.policy import Policy, Silence
 from permits_engine.outcomes import micros, moment, not_found
 from permits_engine.person import facts_known
 from permits_engine.projections.searching import NUMBERS
@@ -116,7 +116,7 @@ def permit(
     return PermitView(
         **{name: getattr(plain, name) for name in View.__struct_fields__},
         known_at=known_at.isoformat().replace("+00:00", "Z") if known_at else None,
-        deadlines=deadlines.explained(s),
+        deadlines=explanations.explained(s),
         **numbers,
     )
 
@@ -197,7 +197,7 @@ def deadlines_of(
 ) -> list[dict[str, Any]]:
     """The deadlines that run on a day, with their working; ``say`` puts it into another language than English."""
     s, _ = situation(context, unit, permit_id, on, known_at)
-    return deadlines.explained(s, say)
+    return explanations.explained(s, say)
 
 
 def rights_of(

@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context
 from permits_engine.commands import Command, RecordFact, RegisterHolder, UpdateHolder
-from permits_engine.domain.competence import refusal
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import (
     Actor,
@@ -20,6 +19,7 @@ from permits_engine.domain.events import (
     HolderRegistered,
     HolderUpdated,
 )
+from permits_engine.domain.rules.competence import refusal
 from permits_engine.outcomes import Outcome, conflict
 from permits_engine.person import grown
 from permits_engine.projections.searching import entries_of_person

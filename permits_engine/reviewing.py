@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 from permits_engine.adopted import Adopted
 from permits_engine.application.context import Context
 from permits_engine.commands import Command, ReopenExamination
+from permits_engine.domain.decisions.recorded import day_of
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import Actor, HolderAccessed
-from permits_engine.domain.policy import Policy
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.outcomes import Outcome
 from permits_engine.policy_files import PARTS, compile_text, completed, documents
 from permits_engine.replay import comparing, control, reexamining, replaying
 from permits_engine.replay.comparing import WhatIf
 from permits_engine.replay.deciding import Again
-from permits_engine.replay.inputs import day_of
 from permits_engine.replay.parquet import ParquetSource
 from permits_engine.replay.reexamining import Reexamined, Where
 from permits_engine.replay.running import Hands

@@ -16,11 +16,11 @@ from eventsourcing.application import ProcessingEvent
 from sqlalchemy import bindparam, select, update
 
 from permits_engine.adopted import Adopted
-from permits_engine.domain.case import OtherTitle
+from permits_engine.domain.decisions.case import OtherTitle
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import Event
-from permits_engine.domain.permit import Permit, fold
-from permits_engine.domain.policy import Policy
+from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.outcomes import conflict
 from permits_engine.person import Person, person_of
 from permits_engine.projections import writing

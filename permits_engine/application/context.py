@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 from permits_engine.adopted import Adopted
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command
-from permits_engine.domain.case import Draft
+from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.events import Actor, Basis, Event
-from permits_engine.domain.policy import Policy
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.outcomes import micros
 from permits_engine.person import Person
 from permits_engine.store.application import PermitsApplication, numbered

@@ -89,7 +89,7 @@ def policy_diff(
 @policy_app.command("diagram", epilog=examples("permits policy diagram > lifecycle.mmd"))
 def policy_diagram(json: Json = False) -> None:
     """The lifecycle as a Mermaid state diagram."""
-    from permits_engine.domain.diagram import diagram
+    from permits_engine.domain.decisions.diagram import diagram
 
     if not output.result({"mermaid": diagram()}, machine=json):
         output.out(diagram())

@@ -11,7 +11,8 @@ from random import Random
 
 import msgspec
 
-from permits_engine.domain.clocks import ONE_DAY, Calendar
+from permits_engine.domain.calendars import Calendar
+from permits_engine.domain.periods import ONE_DAY
 
 APPLICATIONS = 27_649
 """Applications of the operation of 2014 (final count)."""

@@ -20,8 +20,9 @@ from permits_engine.commands import (
     RequestRenewal,
 )
 from permits_engine.demo.people import Applicant
-from permits_engine.domain.clocks import ONE_DAY, Calendar
+from permits_engine.domain.calendars import Calendar
 from permits_engine.domain.events import Actor
+from permits_engine.domain.periods import ONE_DAY
 from permits_engine.store.ids import derived
 
 Act = tuple[Command, Actor]

@@ -11,8 +11,9 @@ from typing import Any
 
 import yaml
 
-from permits_engine.domain.clocks import Count, Period
+from permits_engine.domain.calendars import Count
 from permits_engine.domain.errors import invalid
+from permits_engine.domain.periods import Period
 from permits_engine.domain.phrases import Phrase, filled
 
 LANGUAGES = ("fr", "ar", "en")

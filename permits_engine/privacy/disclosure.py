@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from permits_engine import reading
-from permits_engine.domain.clocks import Period, add
 from permits_engine.domain.events import PERSONAL, HolderAccessed
-from permits_engine.domain.policy import Rules
+from permits_engine.domain.periods import Period, add
+from permits_engine.domain.rules.policy import Rules
 from permits_engine.privacy import asked, erasing, holds
 from permits_engine.store import history
 from permits_engine.store.database import Unit

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from permits_engine.domain import deadlines
-from permits_engine.domain.clocks import Period, add
-from permits_engine.domain.policy import Rules, Silence
-from permits_engine.domain.situation import Situation
-from permits_engine.domain.view import View, view
+from permits_engine.domain.periods import Period, add
+from permits_engine.domain.permit import deadlines
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.view import View, view
+from permits_engine.domain.rules.policy import Rules, Silence
 from permits_engine.privacy import asked
 from permits_engine.registration import DEFAULT_JURISDICTION
 from permits_engine.store import codec, history

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from permits_engine.domain.clocks import Period, add
-from permits_engine.domain.policy import Rules, Value
+from permits_engine.domain.periods import Period, add
+from permits_engine.domain.rules.policy import Rules, Value
 from permits_engine.outcomes import moment
 from permits_engine.privacy import disclosure, holds, spool
 from permits_engine.store.database import Database, Statement, Unit

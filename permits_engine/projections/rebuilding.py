@@ -13,8 +13,8 @@ from sqlalchemy import bindparam, func, select, text
 
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.domain.permit import fold
-from permits_engine.domain.policy import Policy
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, searching, writing
 from permits_engine.projections.rows import row_of
 from permits_engine.projections.upserts import insert_new

@@ -8,12 +8,13 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain import deadlines, duties, notice
-from permits_engine.domain.case import Draft
-from permits_engine.domain.clocks import ONE_DAY
-from permits_engine.domain.permit import Permit
-from permits_engine.domain.policy import Policy
-from permits_engine.domain.situation import GRANTS, REFUSALS, Situation
+from permits_engine.domain.decisions import time_effects
+from permits_engine.domain.decisions.case import Draft
+from permits_engine.domain.periods import ONE_DAY
+from permits_engine.domain.permit import deadlines, notices
+from permits_engine.domain.permit.fold import Permit
+from permits_engine.domain.permit.situation import GRANTS, REFUSALS, Situation
+from permits_engine.domain.rules.policy import Policy
 
 _encoder = msgspec.json.Encoder()
 
@@ -27,17 +28,17 @@ def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False
     return evaluated(Situation(permit, today, policy.at(today)), settled=settled)[0]
 
 
-def evaluated(s: Situation, *, settled: bool) -> tuple[dict[str, Any], list[notice.Notice]]:
+def evaluated(s: Situation, *, settled: bool) -> tuple[dict[str, Any], list[notices.Notice]]:
     """The row of a file on a day, and the messages due on it."""
-    return evaluated_with(s, duties.next_act(s, s.rules), settled=settled)
+    return evaluated_with(s, time_effects.next_act(s, s.rules), settled=settled)
 
 
 def evaluated_with(
     s: Situation, act: Draft | None, *, settled: bool
-) -> tuple[dict[str, Any], list[notice.Notice]]:
+) -> tuple[dict[str, Any], list[notices.Notice]]:
     """The same for whoever has asked for the next act of the clock already."""
     permit = s.permit
-    due, next_message = notice.outlook(s)
+    due, next_message = notices.outlook(s)
     term, request, receipt = s.term, s.request, s.receipt
     first = permit.requests[0]
     decided = [d for d in permit.decisions if d.request == first.version and d.annulled_on is None]
@@ -96,7 +97,7 @@ def _next_due(s: Situation, next_message: date | None) -> date | None:
     """The next day on which something about the file may have to be done."""
     if _closed(s):
         return None
-    days = (duties.next_day(s), next_message, s.rules.horizon)
+    days = (time_effects.next_day(s), next_message, s.rules.horizon)
     return min((day for day in days if day is not None and day > s.day), default=None)
 
 

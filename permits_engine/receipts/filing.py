@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
-from permits_engine.domain import deadlines
 from permits_engine.domain.errors import error
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit import deadlines
+from permits_engine.domain.permit.situation import Situation
 from permits_engine.person import Person
 from permits_engine.reading import numbers_on, situation
 from permits_engine.receipts.proof import Filing

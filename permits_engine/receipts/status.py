@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, or_, select
 from permits_engine.application.context import Context
 from permits_engine.audit.notes import MOST_BYTES, Note, NoteError, Signer, Verifier, decoded
 from permits_engine.domain.errors import PermitsError, error, invalid
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit.situation import Situation
 from permits_engine.receipts.proof import Filing, mark_of
 from permits_engine.store.database import Database, Statement
 from permits_engine.store.schema import permits

@@ -19,7 +19,7 @@ import msgspec
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
 from permits_engine.domain.events import HolderRegistered
-from permits_engine.domain.policy import Policy
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import writing
 from permits_engine.projections.searching import entries_of_file
 from permits_engine.projections.upserts import insert_new

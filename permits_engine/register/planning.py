@@ -14,10 +14,8 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.commands import ages
-from permits_engine.domain import duties, notice
-from permits_engine.domain.case import Case, Draft, Holder
-from permits_engine.domain.clocks import ONE_DAY, Period, add, term_end
+from permits_engine.domain.decisions import time_effects
+from permits_engine.domain.decisions.case import Case, Draft, Holder
 from permits_engine.domain.events import (
     REGISTER,
     Actor,
@@ -31,9 +29,11 @@ from permits_engine.domain.events import (
     ReceiptIssued,
     Refused,
 )
-from permits_engine.domain.permit import Permit, apply, fold
-from permits_engine.domain.policy import Rules
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.periods import ONE_DAY, Period, add, ages, term_end
+from permits_engine.domain.permit import notices as notice
+from permits_engine.domain.permit.fold import Permit, apply, fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.policy import Rules
 from permits_engine.projections import notice_rows
 from permits_engine.projections.rows import evaluated
 from permits_engine.register.rows import Checks, Record
@@ -220,7 +220,7 @@ class Planner:
         rules = Rules(self.policy, self.today)
         situation = Situation(permit, self.today, rules)
         case = Case("run_clock", None, situation, Holder(), rules, CLOCK, self.today, self.today, target=None)
-        return duties.due(case)
+        return time_effects.due(case)
 
     def _suppressed(
         self, due: notice.Notice, record: Record, own: dict[str, Any]

@@ -17,8 +17,8 @@ import msgspec
 from pydantic import TypeAdapter, ValidationError
 
 from permits_engine import fields
-from permits_engine.domain.clocks import ONE_DAY, term_end
-from permits_engine.domain.policy import Policy
+from permits_engine.domain.periods import ONE_DAY, term_end
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.register.reading import COLUMNS, NEEDED
 from permits_engine.register.words import word
 

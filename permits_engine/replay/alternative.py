@@ -11,16 +11,17 @@ from datetime import date
 
 import msgspec
 
-from permits_engine.domain import duties, lifecycle, notice
-from permits_engine.domain.case import Draft
-from permits_engine.domain.clocks import ONE_DAY, Period, before
+from permits_engine.domain.decisions import decide, time_effects
+from permits_engine.domain.decisions.case import Draft
+from permits_engine.domain.decisions.recorded import commands
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor, DecisionNotified, Event, Issued, Lapsed, Refused, Renewed
-from permits_engine.domain.permit import Permit, apply, fold
-from permits_engine.domain.policy import Policy
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.periods import ONE_DAY, Period, before
+from permits_engine.domain.permit import notices
+from permits_engine.domain.permit.fold import Permit, apply, fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.replay.deciding import FactsOf, PolicyOf, holder_of
-from permits_engine.replay.inputs import commands
 from permits_engine.replay.outside import ABOUT_REQUEST, JUDGEMENTS, Fact, Held
 
 _NO_OCCASION = frozenset({"transition.not_allowed"})
@@ -207,7 +208,7 @@ class Alternative:
         if isinstance(first, DecisionNotified):
             command.decision_version = self._versions[first.decision_version]
         holder = holder_of(made, permit, self.policy, self.facts_of)
-        return lifecycle.decide(
+        return decide.decide(
             made.name, command, permit, holder, self.policy, first.actor, today=today, known=self._known
         )
 
@@ -246,17 +247,17 @@ class Alternative:
 
     def _pass(self, day: date) -> None:
         s = self._situation(day)
-        while (act := duties.next_act(s, s.rules)) is not None:
+        while (act := time_effects.next_act(s, s.rules)) is not None:
             self._looked_at(s, act)
             self._apply([unrecorded(act)])
             s = self._situation(day)
-        found, following = notice.outlook(s)
+        found, following = notices.outlook(s)
         for each in found:
             key = each.key(self.permit_id)
-            if each.to == notice.HOLDER and key not in self._told:
+            if each.to == notices.HOLDER and key not in self._told:
                 self._told.add(key)
                 self.life.letters.append(Letter(day, each.kind, s.prefecture))
-        days = (duties.next_day(s), following, s.rules.horizon)
+        days = (time_effects.next_day(s), following, s.rules.horizon)
         self._due = min((each for each in days if each is not None and each > day), default=None)
 
     def _looked_at(self, s: Situation, act: Draft) -> None:

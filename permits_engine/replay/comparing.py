@@ -10,7 +10,8 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain import duties, notice
+from permits_engine.domain.decisions import time_effects
+from permits_engine.domain.decisions.recorded import Numbered, of_clock
 from permits_engine.domain.events import (
     Appealed,
     ApplicationLodged,
@@ -26,12 +27,12 @@ from permits_engine.domain.events import (
     Renewed,
     Transferred,
 )
-from permits_engine.domain.permit import Permit, apply, corrected, fold
-from permits_engine.domain.policy import Policy
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit import notices
+from permits_engine.domain.permit.fold import Permit, apply, corrected, fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.policy_files import compile_text, digest_of
 from permits_engine.replay.alternative import Alternative, Letter, Life, unrecorded
-from permits_engine.replay.inputs import Numbered, of_clock
 from permits_engine.replay.outside import Fact, Held, facts_of
 from permits_engine.replay.running import Hands, Run
 from permits_engine.replay.sources import File, Part, Source
@@ -142,7 +143,7 @@ def completed(file: File, policy_of: Callable[[str, str], Policy], until: date) 
     policy = policy_of(permit.jurisdiction, digest)
     history, recorded = list(file.history), list(file.recorded)
     s = Situation(permit, until, policy.at(until))
-    while (act := duties.next_act(s, s.rules)) is not None:
+    while (act := time_effects.next_act(s, s.rules)) is not None:
         event = unrecorded(act)
         apply(permit, permit.version + 1, event)
         history.append((permit.version, event))
@@ -165,7 +166,7 @@ def _standing(events: list[Event], permit: Permit | None, policy: Policy) -> lis
     if permit is None or not (permit.lapses or permit.losses):
         return events
     rules = policy.at(date.max)
-    lapses, losses = duties.lapses_standing(permit, rules), duties.losses_standing(permit, rules)
+    lapses, losses = time_effects.lapses_standing(permit, rules), time_effects.losses_standing(permit, rules)
     return [
         x
         for x in events
@@ -188,7 +189,7 @@ def _recorded(file: File, own: Policy) -> Life:
     """The file as it was."""
     events = [event for _, event in corrected(file.history)]
     events = _standing(events, fold(file.permit_id, file.history), own)
-    letters = [Letter(x.effective_on, x.kind, x.office) for x in file.notices if x.to == notice.HOLDER]
+    letters = [Letter(x.effective_on, x.kind, x.office) for x in file.notices if x.to == notices.HOLDER]
     return Life(events=events, letters=letters)
 
 

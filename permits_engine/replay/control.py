@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from permits_engine.domain import gates
+from permits_engine.domain.decisions import quality
+from permits_engine.domain.decisions.recorded import day_of, decisions
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor
-from permits_engine.domain.permit import fold
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.permit.situation import Situation
 from permits_engine.outcomes import moment
-from permits_engine.replay.inputs import day_of, decisions
 from permits_engine.replay.running import Hands, Run
 from permits_engine.replay.sources import File, Part, Source
 from permits_engine.store import history
@@ -186,12 +186,12 @@ def part_controlled(
 def judged(file: File, source: Source, period: Period) -> Iterator[dict[str, Any]]:
     """The decisions of persons on one file that are meant, each with the gates that it fails."""
     after = fold(file.permit_id, file.history)
-    letters = [gates.Letter(each.kind, each.anchor, each.language) for each in file.notices]
+    letters = [quality.Letter(each.kind, each.anchor, each.language) for each in file.notices]
     if after is None:
         return
     for made in decisions(file.history, file.recorded):
         version, event = made.events[0]
-        if type(event) not in gates.DECISIONS or made.imported or event.basis is None or made.version == 1:
+        if type(event) not in quality.DECISIONS or made.imported or event.basis is None or made.version == 1:
             continue
         if event.actor.role == "scheduler":
             continue
@@ -202,7 +202,7 @@ def judged(file: File, source: Source, period: Period) -> Iterator[dict[str, Any
         before = fold(file.permit_id, file.history[: version - 1])
         assert before is not None
         s = Situation(before, event.effective_on, policy.at(made.day(zone)))
-        verdicts = gates.judged(gates.Decision(event, version, s, after, letters))
+        verdicts = quality.judged(quality.Decision(event, version, s, after, letters))
         yield {
             "permit_id": file.permit_id,
             "version": version,
@@ -212,7 +212,7 @@ def judged(file: File, source: Source, period: Period) -> Iterator[dict[str, Any
             "actor": event.actor.id,
             "role": event.actor.role,
             "office": s.prefecture,
-            "failed": [{"gate": x.gate, "because": str(x.because)} for x in gates.failing(verdicts)],
+            "failed": [{"gate": x.gate, "because": str(x.because)} for x in quality.failing(verdicts)],
         }
 
 

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain import lifecycle, titles
-from permits_engine.domain.case import Draft, Holder, OtherTitle
+from permits_engine.domain.decisions import decide, titles
+from permits_engine.domain.decisions.case import Draft, Holder, OtherTitle
+from permits_engine.domain.decisions.recorded import CLOCK, Decided, Numbered, commands, decisions
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import ApplicationLodged, Basis, Corrected, Event
-from permits_engine.domain.facts import Fact
-from permits_engine.domain.permit import Permit, apply, corrected, fold
-from permits_engine.domain.policy import Policy
-from permits_engine.replay.inputs import CLOCK, Decided, Numbered, commands, decisions
+from permits_engine.domain.permit.facts import Fact
+from permits_engine.domain.permit.fold import Permit, apply, corrected, fold
+from permits_engine.domain.rules.policy import Policy
 
 PolicyOf = Callable[[str, str], Policy]
 """The policy of a jurisdiction by the digest of its adopted text; raises ``integrity.broken``."""
@@ -123,7 +123,7 @@ def _once(
         for command, today, known in _attempts(made, policy):
             target = dict(corrected(past)).get(command.of_version) if made.name == "correct_record" else None
             try:
-                came = lifecycle.decide(
+                came = decide.decide(
                     made.name, command, permit, holder, policy, first.actor,
                     today=today, known=known, target=target,
                 )  # fmt: skip

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+from permits_engine.domain.decisions.recorded import CLOCK, Decided, Numbered, decisions, of_clock
 from permits_engine.domain.events import (
     AppealDecided,
     Appealed,
@@ -22,8 +23,7 @@ from permits_engine.domain.events import (
     RenewalRequested,
     Renewed,
 )
-from permits_engine.domain.permit import corrected
-from permits_engine.replay.inputs import CLOCK, Decided, Numbered, decisions, of_clock
+from permits_engine.domain.permit.fold import corrected
 
 ABOUT_REQUEST = frozenset({"supply_documents", "request_documents", "extend_decision", "record_opinion"})
 JUDGEMENTS = frozenset({"issue_permit", "refuse_application", "renew_permit", "refuse_renewal"})

@@ -9,8 +9,8 @@ from typing import Any
 
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import PolicyAdopted
-from permits_engine.domain.facts import Fact
-from permits_engine.domain.policy import Policy
+from permits_engine.domain.permit.facts import Fact
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.person import TELLING, facts_known
 from permits_engine.policy_files import compile_text
 from permits_engine.replay.sources import File, Part, Place, text_in, together

@@ -10,13 +10,14 @@ from types import SimpleNamespace
 
 import msgspec
 
-from permits_engine.domain import competence, lifecycle
-from permits_engine.domain.case import Holder
+from permits_engine.domain.decisions import decide
+from permits_engine.domain.decisions.case import Holder
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
-from permits_engine.domain.permit import Permit, fold
-from permits_engine.domain.policy import Policy
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules import competence
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.replay.comparing import compiled
 from permits_engine.replay.running import Hands, Run
 from permits_engine.replay.sources import Part, Source
@@ -119,7 +120,7 @@ def _look(permit: Permit, policy: Policy, where: Where, on: date, found: Reexami
     actor = Actor("", next(iter(roles), "decider"), s.prefecture)
     command = SimpleNamespace(name=COMMAND, on=on)
     try:
-        opened, *_ = lifecycle.decide(
+        opened, *_ = decide.decide(
             COMMAND, command, permit, Holder(permit.holder_id), policy, actor, today=on, known=on
         )
     except PermitsError as problem:

@@ -17,8 +17,8 @@ from sqlalchemy import bindparam, func, select, text
 from permits_engine.adopted import Adopted
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import Event, NoticeDue, PolicyAdopted
-from permits_engine.domain.facts import Fact
-from permits_engine.domain.policy import Policy
+from permits_engine.domain.permit.facts import Fact
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.person import facts_known
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from typing import Any
 
 from permits_engine.application.context import Context
-from permits_engine.domain import deadlines, notice
-from permits_engine.domain.situation import GRANTS, Situation
+from permits_engine.domain.permit import deadlines, notices
+from permits_engine.domain.permit.situation import GRANTS, Situation
 from permits_engine.reading import numbers_on
 from permits_engine.scheduler.delivery.channel import Channel, Letter
 from permits_engine.scheduler.delivery.letters import Templates
@@ -34,7 +34,7 @@ class Composer:
     def template(self, each: Waiting) -> str:
         """The version of the text that a message is served in."""
         templates = self.templates(each.permit.jurisdiction)
-        to_holder = each.event.to == notice.HOLDER
+        to_holder = each.event.to == notices.HOLDER
         return templates.version(templates.language_for(each.event.language if to_holder else ""))
 
     def templates(self, code: str) -> Templates:
@@ -45,7 +45,7 @@ class Composer:
         """The letter of a message as the file stands; raises ``NoticesError``."""
         s = situation_of(self.context, each, on)
         templates = self.templates(each.permit.jurisdiction)
-        to_holder = each.event.to == notice.HOLDER
+        to_holder = each.event.to == notices.HOLDER
         office = each.policy.offices.get(each.event.office)
         language = each.event.language if to_holder else ""
         values = letter_values(s, each, on, office.name(language or "fr") if office else each.event.office)

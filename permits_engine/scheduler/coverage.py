@@ -17,8 +17,6 @@ import msgspec
 from sqlalchemy import bindparam, func, or_, select
 
 from permits_engine.application.context import Context
-from permits_engine.domain import notice
-from permits_engine.domain.clocks import ONE_DAY
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import (
     ApplicationLodged,
@@ -28,9 +26,11 @@ from permits_engine.domain.events import (
     NoticeSent,
     NoticeSuppressed,
 )
-from permits_engine.domain.permit import Permit, fold
-from permits_engine.domain.policy import Policy
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.periods import ONE_DAY
+from permits_engine.domain.permit import notices
+from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.outcomes import micros, moment
 from permits_engine.scheduler import pauses
 from permits_engine.scheduler.limits import APART
@@ -76,7 +76,7 @@ class Due(NamedTuple):
 
     permit_id: str
     notice_id: str
-    what: notice.Notice
+    what: notices.Notice
     office: str
     since: date
     until: date
@@ -171,11 +171,11 @@ class Coverage:
             known, more = _known(records, day, zone)
             adopted_at, policy, another = _in_use(adoptions, day, zone)
             following = last + ONE_DAY
-            due: list[notice.Notice] = []
+            due: list[notices.Notice] = []
             if known:
                 permit = _folded(permit_id, known)
                 s = Situation(permit, day, policy.at(day))
-                due, later = notice.outlook(s)
+                due, later = notices.outlook(s)
                 following = min(following, later or following)
             following = max(min(following, more or following, another or following), day + ONE_DAY)
             if day < first:
@@ -207,7 +207,7 @@ def _end(day: date, zone: ZoneInfo) -> int:
     return micros(datetime.combine(day + ONE_DAY, time(), zone))
 
 
-def _until(permit: Permit, policy: Policy, what: notice.Notice, since: date, until: date) -> date:
+def _until(permit: Permit, policy: Policy, what: notices.Notice, since: date, until: date) -> date:
     """The last day on which a message is due, of those until which nothing else happens to the file."""
     key = what.key(permit.permit_id)
     outside = until
@@ -226,7 +226,7 @@ def _until(permit: Permit, policy: Policy, what: notice.Notice, since: date, unt
 
 
 def _is_due(permit: Permit, policy: Policy, key: str, day: date) -> bool:
-    found = notice.due(Situation(permit, day, policy.at(day)))
+    found = notices.due(Situation(permit, day, policy.at(day)))
     return any(each.key(permit.permit_id) == key for each in found)
 
 

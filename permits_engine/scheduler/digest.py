@@ -10,10 +10,10 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from permits_engine.application.context import Context
-from permits_engine.domain import notice
 from permits_engine.domain.errors import PermitsError
-from permits_engine.domain.permit import fold
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit import notices as notice
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.permit.situation import Situation
 from permits_engine.outcomes import moment
 from permits_engine.store import codec, history
 from permits_engine.store.database import Statement, Unit

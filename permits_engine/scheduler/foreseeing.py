@@ -12,12 +12,13 @@ from sqlalchemy import bindparam, func, select
 from permits_engine import families
 from permits_engine.application.context import Context
 from permits_engine.commands import RunClock
-from permits_engine.domain import lifecycle, notice
-from permits_engine.domain.case import Holder
+from permits_engine.domain.decisions import decide
+from permits_engine.domain.decisions.case import Holder
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor
-from permits_engine.domain.permit import apply, fold
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit import notices
+from permits_engine.domain.permit.fold import apply, fold
+from permits_engine.domain.permit.situation import Situation
 from permits_engine.projections import writing
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement, Unit
@@ -51,7 +52,7 @@ def _of_file(context: Context, unit: Unit, permit_id: str, records: Any, on: dat
     policy = context.policies.current(unit, permit.jurisdiction)
     known = max(on, context.today(policy))
     command = RunClock(permit_id=permit_id, on=on)
-    drafts = lifecycle.decide(
+    drafts = decide.decide(
         "run_clock", command, permit, Holder(), policy, _SCHEDULER, today=known, known=known
     )
     found: list[dict[str, Any]] = [
@@ -67,7 +68,7 @@ def _of_file(context: Context, unit: Unit, permit_id: str, records: Any, on: dat
         if end is not None:
             name, day, _ = end
             found.append({"permit_id": dependent, "does": name.NAME, "on": day.isoformat()})
-    due = notice.due(s)
+    due = notices.due(s)
     ids = [derived(f"notice/{each.key(permit_id)}") for each in due]
     known_ids = writing.known_notices(unit, ids)
     for notice_id, each in zip(ids, due, strict=True):

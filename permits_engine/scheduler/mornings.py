@@ -8,7 +8,7 @@ import msgspec
 
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.events import Actor, DigestSent
-from permits_engine.domain.policy import Policy
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter
 from permits_engine.scheduler.digest import SHOWN, Digest, digest
 from permits_engine.scheduler.outbox import Outbox

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
-from permits_engine.domain import notice
 from permits_engine.domain.errors import ConflictError
 from permits_engine.domain.events import (
     Actor,
@@ -21,7 +20,8 @@ from permits_engine.domain.events import (
     NoticeSent,
     NoticeSuppressed,
 )
-from permits_engine.domain.policy import Policy
+from permits_engine.domain.permit import notices
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, writing
 from permits_engine.scheduler import pauses
 from permits_engine.scheduler.backoff import ATTEMPTS, delay
@@ -137,7 +137,7 @@ class Outbox:
                 continue
             if not current[each.notice_id]:
                 results.append((each, self._event(NoticeSuppressed, on, reason="no_longer_due")))
-            elif each.cipher is None and each.event.to == notice.HOLDER:
+            elif each.cipher is None and each.event.to == notices.HOLDER:
                 results.append((each, self._event(NoticeSuppressed, on, reason="holder_erased")))
             elif not self.routes.reaches(each.row, channel, each.person):
                 results.append((each, self._parked(each, on, "no_address")))

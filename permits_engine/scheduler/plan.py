@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import bindparam, select
 
 from permits_engine.application.context import Context
-from permits_engine.domain import notice
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.domain.permit import fold
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit import notices
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.permit.situation import Situation
 from permits_engine.store import codec, history
 from permits_engine.store.database import Database, Statement
 from permits_engine.store.schema import permits
@@ -56,7 +56,7 @@ def plan(
                     assert permit is not None
                     rules = context.policies.current(unit, permit.jurisdiction).at(first)
                     s = Situation(permit, first, rules)
-                    days = notice.first_reminder(s)
+                    days = notices.first_reminder(s)
                 except PermitsError:
                     continue  # the file is parked and named by status
                 if days is None:

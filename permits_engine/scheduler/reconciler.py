@@ -18,13 +18,14 @@ from sqlalchemy import bindparam, func, insert, select
 from permits_engine import families
 from permits_engine.application.context import Context, events_of
 from permits_engine.commands import RunClock
-from permits_engine.domain import duties, lifecycle, notice
-from permits_engine.domain.case import Holder
+from permits_engine.domain.decisions import decide, time_effects
+from permits_engine.domain.decisions.case import Holder
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.events import Actor, Event, NoticeDue
-from permits_engine.domain.permit import Permit, apply, fold
-from permits_engine.domain.policy import Policy
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit import notices as notice
+from permits_engine.domain.permit.fold import Permit, apply, fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.outcomes import moment
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.rebuilding import park
@@ -246,10 +247,10 @@ class Reconciler:
         known = max(on, self.context.today(policy))
         seen, records = permit.version, []
         s = Situation(permit, on, policy.at(known))
-        act = duties.next_act(s, s.rules)
+        act = time_effects.next_act(s, s.rules)
         if act is not None:
             command = RunClock(permit_id=permit.permit_id, on=on)
-            drafts = lifecycle.decide(
+            drafts = decide.decide(
                 "run_clock", command, permit, Holder(), policy, SCHEDULER, today=known, known=known
             )
             new = events_of(drafts, self.context.stamper(SCHEDULER, command, on), policy.digest)
@@ -258,7 +259,7 @@ class Reconciler:
                 apply(permit, number, event)
                 report.acts[event.NAME] = report.acts.get(event.NAME, 0) + 1
             s = Situation(permit, on, policy.at(known))
-            act = duties.next_act(s, s.rules)
+            act = time_effects.next_act(s, s.rules)
         row, due = evaluated_with(s, act, settled=True)
         if known != on:  # a row is evaluated by the rules that were known on its day
             row = row_of(permit, policy, on, settled=True)

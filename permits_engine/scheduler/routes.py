@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from permits_engine.domain import notice
+from permits_engine.domain.permit import notices
 from permits_engine.person import Person
 from permits_engine.scheduler.delivery.channel import Channel
 
@@ -41,12 +41,12 @@ class Routes:
         special = self.kinds.get(row["kind"])
         if special is not None:
             return special
-        return self.holder[0] if row["recipient"] == notice.HOLDER else self.office
+        return self.holder[0] if row["recipient"] == notices.HOLDER else self.office
 
     def channels(self, row: Mapping[str, Any], person: Person) -> Sequence[Channel]:
         """The channels of a message, the preferred one first: what the person prefers goes before the order set."""
         first = self.channel(row)
-        if first is not self.holder[0] or row["recipient"] != notice.HOLDER:
+        if first is not self.holder[0] or row["recipient"] != notices.HOLDER:
             return (first,)
         return sorted(
             self.holder, key=lambda each: each.contact != person.prefers if person.prefers else False
@@ -58,7 +58,7 @@ class Routes:
 
     def contact(self, row: Mapping[str, Any], channel: Channel, person: Person) -> str | None:
         """The recipient's address on a channel."""
-        if row["recipient"] != notice.HOLDER:
+        if row["recipient"] != notices.HOLDER:
             return self.offices.get(row["office"])
         return person.phone if channel.contact == "phone" else person.email
 

@@ -15,7 +15,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from permits_engine.domain.errors import InputError, error, invalid
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit.situation import Situation
 
 VERSION = 1
 _SIZE = 1 + 16 + 2 + 4

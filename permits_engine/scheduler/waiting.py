@@ -11,12 +11,12 @@ import msgspec
 from sqlalchemy import bindparam, func, or_, select
 
 from permits_engine.application.context import Context
-from permits_engine.domain import notice
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import NoticeDue
-from permits_engine.domain.permit import Permit
-from permits_engine.domain.policy import Policy
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit import notices as notice
+from permits_engine.domain.permit.fold import Permit
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.person import Person
 from permits_engine.store import codec, history
 from permits_engine.store.database import Statement, Unit

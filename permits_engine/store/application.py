@@ -18,7 +18,7 @@ from eventsourcing.utils import Environment
 
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import EVENTS, Event, stored_name
-from permits_engine.domain.permit import Permit, fold
+from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.store import codec
 from permits_engine.store.database import Database, Unit
 from permits_engine.store.history import StoredRecord

@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from permits_engine.commands import PUBLIC, parse
 from permits_engine.domain.errors import CODES, InputError, invalid
-from permits_engine.domain.rights import RIGHTS, Right
+from permits_engine.domain.permit.rights import RIGHTS, Right
 from permits_engine.fields import Country, Day, Line
 from permits_engine.plain_words import reason_of, refusal, suggestion
 from permits_engine.reading import PermitView

@@ -12,7 +12,7 @@ from permits_engine.cli.output import exit_code
 from permits_engine.commands import COMMANDS, PUBLIC
 from permits_engine.domain import errors
 from permits_engine.domain.events import EVENTS, Event
-from permits_engine.domain.policy import KINDS
+from permits_engine.domain.rules.parameters import KINDS
 from permits_engine.policy_files import compile_text, packaged
 from permits_engine.policy_values import WANTED
 

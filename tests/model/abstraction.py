@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Hashable
 from datetime import date
 
-from permits_engine.domain import removal
-from permits_engine.domain.facts import holding
-from permits_engine.domain.permit import Decision, Request
-from permits_engine.domain.standing import standing
+from permits_engine.domain.permit import removal
+from permits_engine.domain.permit.facts import holding
+from permits_engine.domain.permit.fold import Decision, Request
+from permits_engine.domain.permit.standing import standing
 from tests.model.world import State
 
 COUNTED = 2

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import pairwise
 
-from permits_engine.domain import removal
-from permits_engine.domain.deadlines import Deadline, deadlines
 from permits_engine.domain.events import ApplicationLodged, RenewalRequested
-from permits_engine.domain.facts import holding
-from permits_engine.domain.permit import fold
-from permits_engine.domain.view import View, view
+from permits_engine.domain.permit import removal
+from permits_engine.domain.permit.deadlines import Deadline, deadlines
+from permits_engine.domain.permit.facts import holding
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.permit.view import View, view
 from tests.model.world import DAY, PERMIT, State
 
 EXPRESS = {"issued", "renewed", "refused", "renewal_refused"}

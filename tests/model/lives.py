@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from permits_engine.domain.deadlines import explained
+from permits_engine.domain.permit.explanations import explained
 from tests.model.world import POLICIES, Act, State, after, decided, lodged, waited
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from permits_engine.domain.case import Draft
-from permits_engine.domain.duties import next_act
-from permits_engine.domain.permit import Decision, fold
-from permits_engine.domain.view import View, view
+from permits_engine.domain.decisions.case import Draft
+from permits_engine.domain.decisions.time_effects import next_act
+from permits_engine.domain.permit.fold import Decision, fold
+from permits_engine.domain.permit.view import View, view
 from tests.model.invariants import Violated, looked_at
 from tests.model.world import DAY, PERMIT, Act, State
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from permits_engine.domain import standing
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit import standing
+from permits_engine.domain.permit.situation import Situation
 from permits_engine.testing.scenario_files import load
 from tests.model.abstraction import key
 from tests.model.walk import FILINGS, LODGED, Broken, roots, walk
@@ -33,7 +33,7 @@ def test_the_roots_are_all_filings_with_their_titles() -> None:
 
 def test_the_commands_tried_are_those_of_the_table() -> None:
     """Every row of the lifecycle's table is tried, but the transfer of a file, which changes its office only."""
-    from permits_engine.domain.lifecycle import TABLE
+    from permits_engine.domain.decisions.decide import TABLE
 
     tried = set()
     for start in ROOTS:

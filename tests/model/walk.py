@@ -11,8 +11,9 @@ from datetime import date
 
 import msgspec
 
+from permits_engine.domain.decisions.decide import MOVES
+from permits_engine.domain.decisions.lifecycle import possible
 from permits_engine.domain.errors import PermitsError
-from permits_engine.domain.lifecycle import MOVES, possible
 from tests.model import invariants, steps
 from tests.model.abstraction import key
 from tests.model.scenario import told

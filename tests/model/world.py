@@ -14,14 +14,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from permits_engine.commands import Command, RunClock, parse
-from permits_engine.domain.case import Draft, Holder
-from permits_engine.domain.competence import roles_for
-from permits_engine.domain.deadlines import Deadline, deadlines
-from permits_engine.domain.duties import next_day
+from permits_engine.domain.decisions.case import Draft, Holder
+from permits_engine.domain.decisions.decide import decide
+from permits_engine.domain.decisions.time_effects import next_day
 from permits_engine.domain.events import Actor, Basis, Corrected, DecisionNotified, Event
-from permits_engine.domain.lifecycle import decide
-from permits_engine.domain.permit import Permit, apply, fold
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit.deadlines import Deadline, deadlines
+from permits_engine.domain.permit.fold import Permit, apply, fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.competence import roles_for
 from permits_engine.policy_files import compile_text, packaged
 
 PERMIT = "018f0000-0000-7000-8000-000000000001"

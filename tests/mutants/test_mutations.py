@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from permits_engine.domain import clocks
+from permits_engine.domain import periods
 from tests.mutants.mutations import mutants
 from tests.mutants.run import MODULES, apply, every, plain
 
@@ -50,7 +50,7 @@ def test_no_mutant_reads_as_what_it_came_from() -> None:
 
 def test_a_mutant_takes_the_place_of_the_function_everywhere() -> None:
     """Also where another module holds the function already."""
-    before = plain(clocks.term_end).__code__
+    before = plain(periods.term_end).__code__
     [mutant] = [
         m
         for m in every()
@@ -58,7 +58,7 @@ def test_a_mutant_takes_the_place_of_the_function_everywhere() -> None:
     ]
     try:
         apply(mutant)
-        assert clocks.term_end(date(2014, 9, 10), clocks.Period(1)) == date(2015, 9, 11)
+        assert periods.term_end(date(2014, 9, 10), periods.Period(1)) == date(2015, 9, 11)
     finally:
-        clocks.term_end.__code__ = before
-    assert clocks.term_end(date(2014, 9, 10), clocks.Period(1)) == date(2015, 9, 9)
+        periods.term_end.__code__ = before
+    assert periods.term_end(date(2014, 9, 10), periods.Period(1)) == date(2015, 9, 9)

@@ -10,9 +10,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from permits_engine.domain.events import Refused, RenewalRefused, Revoked
-from permits_engine.domain.permit import Permit, fold
-from permits_engine.domain.situation import Situation
-from permits_engine.domain.standing import standing
+from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.standing import standing
 from permits_engine.projections import rebuilding
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.store import codec, history

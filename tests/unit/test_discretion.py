@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine.commands import COMMANDS, PUBLIC, parse
-from permits_engine.domain.case import Draft
+from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import EVENTS
 from permits_engine.person import Person

@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 import permits_engine
-from permits_engine.domain.clocks import Count, Period
+from permits_engine.domain.calendars import Count
 from permits_engine.domain.errors import InputError, error
+from permits_engine.domain.periods import Period
 from permits_engine.domain.phrases import ENGLISH, Phrase, names, together
-from permits_engine.domain.policy import RANKS, Policy
+from permits_engine.domain.rules.policy import RANKS, Policy
 from permits_engine.dossier.page import _words
 from permits_engine.phrases.saying import (
     FIRST_STRONG,

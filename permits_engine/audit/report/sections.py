@@ -9,7 +9,7 @@ from permits_engine.audit.report import charts
 from permits_engine.audit.report.charts import Bar, Chart, Range
 from permits_engine.audit.report.speech import Speech
 from permits_engine.audit.report.tallies import CLOCKS, OUTCOMES, Account, Delays, Table, total
-from permits_engine.domain.departure import KINDS
+from permits_engine.domain.decisions.departures import KINDS
 
 MOST_ROWS = 12
 """Rows of a chart; the smaller groups stand together in one more, in the table as well."""

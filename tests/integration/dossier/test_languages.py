@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from permits_engine.audit.signing import SigningKeys
-from permits_engine.domain import deadlines
-from permits_engine.domain.gates import GATES
+from permits_engine.domain.decisions.quality import GATES
+from permits_engine.domain.permit import deadlines
 from permits_engine.domain.phrases import Phrase
 from permits_engine.dossier.gathering import Dossier, gather
 from permits_engine.dossier.page import html

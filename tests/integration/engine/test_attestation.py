@@ -10,7 +10,7 @@ import pytest
 
 from permits_engine import Actor, PermitsError
 from permits_engine.attestation import languages
-from permits_engine.domain.rights import RIGHTS
+from permits_engine.domain.permit.rights import RIGHTS
 from tests.integration.engine.conftest import COUNTER, Office
 
 ON = date(2017, 1, 15)

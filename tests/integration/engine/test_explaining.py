@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from permits_engine import Actor
-from permits_engine.domain.gates import GATES
+from permits_engine.domain.decisions.quality import GATES
 from permits_engine.policy_files import packaged
 from tests.integration.engine.conftest import COUNTER, DECIDER, Office
 from tests.registers import GOOD, write

@@ -11,9 +11,10 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Engine, PermitsError
+from permits_engine.domain.decisions import recorded
 from permits_engine.domain.events import EVENTS, ReceiptIssued, Reinstated
 from permits_engine.policy_files import packaged
-from permits_engine.replay import inputs, running, sources
+from permits_engine.replay import running, sources
 from permits_engine.store.recorder import Transaction
 from permits_engine.testing import FakeClock, Office
 from tests.corpus.test_corpus import CORPORA, read
@@ -43,7 +44,7 @@ def test_every_decision_of_a_release_is_decided_again_as_it_was(path: Path) -> N
 def test_every_event_of_a_permit_is_the_input_or_the_outcome_of_a_command() -> None:
     """No event type is forgotten: each begins a decision, follows in one, or is brought about by time alone."""
     followers = {ReceiptIssued, Reinstated}
-    known = {*inputs._COMMANDS, *inputs._CLOCKS, *inputs._TOLD, *followers}
+    known = {*recorded._COMMANDS, *recorded._CLOCKS, *recorded._TOLD, *followers}
     assert {kind for kind in EVENTS.values() if kind.NAME.startswith("permit.")} == known
 
 

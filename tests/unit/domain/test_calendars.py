@@ -6,17 +6,8 @@ from datetime import date
 
 import pytest
 
-from permits_engine.domain.clocks import (
-    Calendar,
-    Count,
-    Holiday,
-    Period,
-    add,
-    before,
-    due,
-    term_end,
-    unrolled,
-)
+from permits_engine.domain.calendars import Calendar, Count, Holiday, due, unrolled
+from permits_engine.domain.periods import Period, add, before, term_end
 
 D = date
 

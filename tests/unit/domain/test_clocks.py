@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.domain.clocks import Calendar, Count, Holiday, Period, add, due, term_end
+from permits_engine.domain.calendars import Calendar, Count, Holiday, due
+from permits_engine.domain.periods import Period, add, term_end
 from permits_engine.policy_files import compile_text, packaged
 
 MA = compile_text(packaged("MA"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from permits_engine.domain.deadlines import explained
+from permits_engine.domain.permit.explanations import explained
 from tests.model.lives import a_life, kinds, rules
 from tests.model.world import POLICIES, REASONS, State, waited
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import date
 
-from permits_engine.domain.clocks import Count, Period
-from permits_engine.domain.deadlines import appeal_closes, appeal_rule, explained
-from permits_engine.domain.policy import Policy, Source, Value
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.calendars import Count
+from permits_engine.domain.periods import Period
+from permits_engine.domain.permit.appeal_periods import appeal_closes, appeal_rule
+from permits_engine.domain.permit.explanations import explained
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.policy import Policy, Source, Value
 from tests.model.lives import a_life, kinds, rules
 from tests.model.world import POLICIES, lodged, waited
 

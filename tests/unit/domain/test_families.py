@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.domain import family
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor, Event, PrincipalEnded, PrincipalRestored
-from permits_engine.domain.permit import apply
+from permits_engine.domain.permit import family
+from permits_engine.domain.permit.fold import apply
 from tests.unit.domain.test_properties import POLICIES, File
 
 ABOVE = "018f0000-0000-7000-8000-00000000000a"

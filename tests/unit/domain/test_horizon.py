@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.domain.policy import count_of
+from permits_engine.domain.rules.policy import count_of
 from permits_engine.policy_files import compile_text, packaged
 
 MA = compile_text(packaged("MA"))

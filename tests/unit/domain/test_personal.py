@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from permits_engine.commands import RegisterHolder, UpdateHolder
-from permits_engine.domain.event import Event
 from permits_engine.domain.events import PERSONAL, HolderRegistered, HolderUpdated
+from permits_engine.domain.events.base import Event
 from permits_engine.person import Person
 
 

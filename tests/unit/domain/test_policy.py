@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from permits_engine.domain.clocks import Calendar, Count, Holiday, Period
+from permits_engine.domain.calendars import Calendar, Count, Holiday
 from permits_engine.domain.errors import PermitsError
-from permits_engine.domain.policy import RANKS, Office, Policy, Rules, Silence, Source, Value, count_of
+from permits_engine.domain.periods import Period
+from permits_engine.domain.rules.policy import RANKS, Office, Policy, Rules, Silence, Source, Value, count_of
 
 LAW = Source("law 1", "2")
 D = date

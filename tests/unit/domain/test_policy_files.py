@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.domain.policy import Policy, Silence
+from permits_engine.domain.rules.policy import Policy, Silence
 from permits_engine.policy_files import PACKAGED, compile_text, packaged
 
 CALENDAR = """---

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine.commands import parse
-from permits_engine.domain.case import Draft, Holder
-from permits_engine.domain.competence import roles_for
-from permits_engine.domain.deadlines import deadlines
+from permits_engine.domain.decisions.case import Draft, Holder
+from permits_engine.domain.decisions.decide import MOVES, decide
+from permits_engine.domain.decisions.lifecycle import allowed_now
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import (
     Actor,
@@ -30,10 +30,11 @@ from permits_engine.domain.events import (
     RenewalRequested,
     Renewed,
 )
-from permits_engine.domain.lifecycle import MOVES, allowed_now, decide
-from permits_engine.domain.permit import Permit, apply, fold
-from permits_engine.domain.situation import Situation
-from permits_engine.domain.view import view
+from permits_engine.domain.permit.deadlines import deadlines
+from permits_engine.domain.permit.fold import Permit, apply, fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.view import view
+from permits_engine.domain.rules.competence import roles_for
 from permits_engine.policy_files import compile_text, packaged
 
 POLICIES = {code: compile_text(packaged(code)) for code in ("MA", "FR", "ES")}

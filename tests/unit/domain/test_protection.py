@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.domain import majority, removal, rights, spans
-from permits_engine.domain.clocks import Period, add
-from permits_engine.domain.deadlines import deadlines
-from permits_engine.domain.facts import Fact
-from permits_engine.domain.parts import Permit, Removal
-from permits_engine.domain.situation import Situation
-from permits_engine.domain.standing import standing
+from permits_engine.domain.periods import Period, add
+from permits_engine.domain.permit import intervals, majority, removal, rights
+from permits_engine.domain.permit.deadlines import deadlines
+from permits_engine.domain.permit.facts import Fact
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.standing import standing
+from permits_engine.domain.permit.state import Permit, Removal
 from tests.unit.domain.test_properties import PERMIT, POLICIES, File, lives
 
 ZONE = ZoneInfo("Africa/Casablanca")
@@ -97,7 +97,7 @@ def test_a_right_is_as_it_is_from_its_first_day_to_its_last(file: File, data: st
     [right] = [each for each in rights.rights(s) if each.right == name]
 
     def open_on(other: date) -> bool:
-        return rights.right_of(spans.on(s, other), name).open
+        return rights.right_of(intervals.on(s, other), name).open
 
     first = right.since or day - timedelta(days=400)
     last = right.until or day + timedelta(days=400)

@@ -16,16 +16,16 @@ import msgspec
 import pytest
 
 from permits_engine.commands import RunClock, parse
-from permits_engine.domain.case import Draft, Holder, OtherTitle
-from permits_engine.domain.competence import roles_for
-from permits_engine.domain.deadlines import explained
+from permits_engine.domain.decisions.case import Draft, Holder, OtherTitle
+from permits_engine.domain.decisions.decide import decide
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor, Basis, Event
-from permits_engine.domain.facts import Fact
-from permits_engine.domain.lifecycle import decide
-from permits_engine.domain.permit import Permit, fold
-from permits_engine.domain.situation import Situation
-from permits_engine.domain.view import view
+from permits_engine.domain.permit.explanations import explained
+from permits_engine.domain.permit.facts import Fact
+from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.view import view
+from permits_engine.domain.rules.competence import roles_for
 from permits_engine.policy_files import compile_text, packaged
 from permits_engine.testing.scenario_files import Scenario, Step, load
 from permits_engine.testing.scenarios import _matches, plain

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from permits_engine.domain.policy import Policy, Source, Value
-from permits_engine.domain.situation import Situation
-from permits_engine.domain.standing import Standing, standing
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.standing import Standing, standing
+from permits_engine.domain.rules.policy import Policy, Source, Value
 from tests.model.lives import a_life
 from tests.model.world import POLICIES, REASONS, State
 

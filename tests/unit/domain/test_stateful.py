@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from permits_engine import Actor, Engine, families
 from permits_engine.commands import parse
 from permits_engine.domain.errors import PermitsError
-from permits_engine.domain.permit import fold
-from permits_engine.domain.situation import Situation
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.permit.situation import Situation
 from permits_engine.scheduler.passes import preview, run_pass, sink_routes
 from permits_engine.testing.clock import FakeClock
 

@@ -1,0 +1,129 @@
+"""Calendars: working days, holidays by country, and how a period is counted over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+
+import msgspec
+
+from permits_engine.domain.periods import ONE_DAY, Period, add
+from permits_engine.domain.phrases import Phrase
+
+
+class Holiday(msgspec.Struct, frozen=True):
+    """One day off, with the days from which it was known and until which it was believed."""
+
+    day: date
+    name: str
+    known: date
+    until_known: date | None = None
+    estimated: bool = False
+
+
+class Calendar:
+    """Days off of one jurisdiction as they were known on a date.
+
+    ``holiday(day, known)`` and ``is_working(day, known)`` answer for what had been published by ``known``.
+    """
+
+    def __init__(self, weekend: Iterable[int], holidays: Iterable[Holiday], time_zone: str = "UTC") -> None:
+        self.weekend = frozenset(weekend)
+        self.time_zone = time_zone
+        self._days: dict[date, list[Holiday]] = {}
+        for each in holidays:
+            self._days.setdefault(each.day, []).append(each)
+
+    def holiday(self, day: date, known: date) -> Holiday | None:
+        """The holiday that ``day`` is, as known on ``known``; none where it is not one."""
+        for each in self._days.get(day, ()):
+            if each.known <= known and (each.until_known is None or known < each.until_known):
+                return each
+        return None
+
+    def is_working(self, day: date, known: date) -> bool:
+        """Whether offices work on that day."""
+        return day.isoweekday() not in self.weekend and self.holiday(day, known) is None
+
+    def next_working(self, day: date, known: date, words: list[str] | None = None) -> date:
+        """The day itself if offices work on it, else the first later one on which they do."""
+        for _ in range(60):
+            if self.is_working(day, known):
+                if words is not None:
+                    words.append(Phrase("working_day", day=day))
+                return day
+            if words is not None:
+                feast = self.holiday(day, known)
+                if feast is None:
+                    words.append(Phrase("weekend", day=day))
+                else:
+                    words.append(
+                        Phrase("feast.estimated" if feast.estimated else "feast", day=day, feast=feast.name)
+                    )
+            day += ONE_DAY
+        raise ValueError(f"no working day in the sixty days before {day}")
+
+    def news(self) -> set[date]:
+        """The days on which something became known about a day off."""
+        days = [day for each in self._days.values() for x in each for day in (x.known, x.until_known)]
+        return {day for day in days if day is not None}
+
+    def next_news(self, day: date, known: date) -> date | None:
+        """The first day after ``known`` on which something else becomes known about ``day``."""
+        holidays = self._days.get(day)
+        if not holidays:
+            return None
+        days = [each.known for each in holidays] + [each.until_known or known for each in holidays]
+        return min((each for each in days if each > known), default=None)
+
+
+class Count(msgspec.Struct, frozen=True):
+    """How a delay is counted: its length, the counting rule and whether it rolls to a working day.
+
+    ``counting`` is ``calendar`` (the last day counts) or ``franc`` (neither the first nor the last day
+    counts: code of civil procedure, article 512).
+    """
+
+    length: Period
+    counting: str = "calendar"
+    roll: bool = False
+    rule: str = ""
+
+    def in_words(self) -> str:
+        """Such as ``15 clear days``."""
+        plain = self.length.in_words()
+        return plain.replace(" day", " clear day") if self.counting == "franc" else plain
+
+
+def unrolled(start: date, count: Count, extra_days: int = 0, words: list[str] | None = None) -> date:
+    """The last day of a delay before it rolls; ``extra_days`` are days of suspension."""
+    due = add(start, count.length)
+    if count.counting == "franc":
+        due += ONE_DAY
+    if words is not None:
+        words.append(Phrase("delay", start=start, count=count))
+        if count.counting == "franc":
+            words.append(Phrase("clear", day=due))
+        elif extra_days or count.roll:
+            words.append(Phrase("last", day=due))
+    if extra_days:
+        due += timedelta(days=extra_days)
+        if words is not None:
+            words.append(Phrase("suspended", length=Period(days=extra_days), day=due))
+    return due
+
+
+def due(
+    start: date,
+    count: Count,
+    calendar: Calendar,
+    known: date,
+    *,
+    extra_days: int = 0,
+    words: list[str] | None = None,
+) -> date:
+    """The last useful day of a delay that starts on ``start`` (day 0)."""
+    last = unrolled(start, count, extra_days, words)
+    if count.roll:
+        last = calendar.next_working(last, known, words)
+    return last

@@ -1,0 +1,56 @@
+"""The term of a card: its length and its last day."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from permits_engine.domain.decisions.case import Case
+from permits_engine.domain.errors import invalid
+from permits_engine.domain.periods import Period, term_end
+from permits_engine.domain.permit import majority
+
+
+def _last_day(case: Case, name: str, last: date) -> date:
+    """The last day of a term; a title that is for minors ends with minority."""
+    scope = case.scope(stage="application" if name == "term.first" else "renewal")
+    if not case.rules.get("term.until_majority", case.on, scope):
+        return last
+    minority = majority.minority(case.situation)
+    if minority is None or minority.until is None or minority.until < case.on:
+        return last
+    return min(last, minority.until)
+
+
+def _departure(case: Case, name: str, valid_from: date, term: Period) -> str | None:
+    """The rule that gives a longer term as of right, where the office gives a shorter one all the same.
+
+    Nobody is stopped from recording what happened; that it departs from the law stays on the record.
+    """
+    scope = case.scope(stage="application" if name == "term.first" else "renewal")
+    if case.rules.get("term.shorter", case.on, scope) != "departure":
+        return None
+    rule = case.rules.find(name, case.on, scope)
+    if rule is None or not isinstance(rule.value, Period):
+        return None
+    return rule.id if term_end(valid_from, term) < term_end(valid_from, rule.value) else None
+
+
+def _term(case: Case, name: str, valid_from: date, most: str) -> Period:
+    """The term asked for within the law's bounds, or the policy's."""
+    stage = "application" if name == "term.first" else "renewal"
+    scope = case.scope(stage=stage)
+    default: Period = case.rules.need(name, case.on, scope)
+    if case.command.term is None:
+        return default
+    asked = Period.parse(case.command.term)
+    try:
+        end = term_end(valid_from, asked)
+    except ValueError as problem:
+        raise invalid("term", str(problem)) from None
+    longest = case.rules.get(most, case.on, scope) or default
+    shortest = case.rules.get("term.minimum", case.on, scope)
+    if asked.hours or end < valid_from or (shortest and end < term_end(valid_from, shortest)):
+        raise invalid("term", f"{asked} is shorter than the law's least term, {shortest}")
+    if end > term_end(valid_from, longest):
+        raise invalid("term", f"{asked} is longer than the longest term allowed here, {longest}")
+    return asked

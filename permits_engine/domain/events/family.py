@@ -1,0 +1,50 @@
+"""Facts and family ties on a permit file."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from permits_engine.domain.events.base import Event
+
+
+class FactNoted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A fact about the holder was recorded through this file; its evidence is in the holder's own stream.
+
+    ``of`` is the file of the family member on whose title this one hangs.
+    """
+
+    NAME = "permit.fact_recorded"
+    CORRECTABLE = frozenset({"since", "until"})
+
+    kind: str
+    since: date
+    until: date | None = None
+    of: str | None = None
+
+
+class DependentLinked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Another file's title hangs on this one's by a family tie; ``kind`` is the fact that shows it."""
+
+    NAME = "permit.dependent_linked"
+
+    dependent: str
+    kind: str
+    since: date
+    until: date | None = None
+
+
+class PrincipalEnded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The title on which this one hangs has ended: how, and since its legal date."""
+
+    NAME = "permit.principal_ended"
+
+    principal: str
+    how: str
+
+
+class PrincipalRestored(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """What had ended the title on which this one hangs fell away, from its beginning."""
+
+    NAME = "permit.principal_restored"
+
+    principal: str

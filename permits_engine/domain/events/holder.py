@@ -1,0 +1,159 @@
+"""What happens to a person, to the law, and to a message."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from permits_engine.domain.events.base import Event
+
+PERSONAL = (
+    "family_name",
+    "given_names",
+    "birth_date",
+    "sex",
+    "nationality",
+    "language",
+    "email",
+    "phone",
+    "address",
+    "prefers",
+)
+"""What is recorded about a person, in the order in which it is shown; all of it is sealed."""
+
+
+class HolderRegistered(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A person became known; every field about them is sealed."""
+
+    NAME = "holder.registered"
+    SEALED = frozenset(PERSONAL)
+
+    family_name: str | None = None
+    given_names: str | None = None
+    birth_date: str | None = None
+    sex: str | None = None
+    nationality: str | None = None
+    language: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    address: str | None = None
+    prefers: str | None = None
+
+
+class HolderUpdated(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Personal data changed; ``changed`` names the fields, so that one may also become empty."""
+
+    NAME = "holder.updated"
+    SEALED = frozenset(PERSONAL)
+
+    changed: tuple[str, ...]
+    family_name: str | None = None
+    given_names: str | None = None
+    birth_date: str | None = None
+    sex: str | None = None
+    nationality: str | None = None
+    language: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    address: str | None = None
+    prefers: str | None = None
+
+
+class HolderLinked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody said that another holder is the same person; it stands in the streams of both."""
+
+    NAME = "holder.linked"
+    SEALED = frozenset({"reason"})
+
+    other: str
+    reason: str | None = None
+
+
+class HolderUnlinked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody said that another holder is not the same person after all."""
+
+    NAME = "holder.unlinked"
+    SEALED = frozenset({"reason"})
+
+    other: str
+    reason: str | None = None
+
+
+class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Something about a person that law attaches effects to, with its validity and sealed evidence."""
+
+    NAME = "holder.fact_recorded"
+    SEALED = frozenset({"evidence"})
+
+    kind: str
+    since: date
+    until: date | None = None
+    of: str | None = None
+    evidence: str | None = None
+
+
+class HolderAccessed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Somebody saw a person's data: the actor, once a day; ``purpose`` is what they said it was for."""
+
+    NAME = "holder.accessed"
+    SEALED = frozenset({"purpose"})
+
+    purpose: str | None = None
+
+
+class HolderRequestRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The person asked for a right over their data; ``due_on`` is the last day for the answer (law 09-08)."""
+
+    NAME = "holder.request_recorded"
+
+    right: str
+    due_on: date
+
+
+class HolderRequestAnswered(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A request about the person's data, recorded at ``of_version``, was answered."""
+
+    NAME = "holder.request_answered"
+    SEALED = frozenset({"reason"})
+
+    of_version: int
+    outcome: str
+    reason: str | None = None
+
+
+class HolderHoldPlaced(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A duty to keep the person's data stands in the way of their erasure: the norm, and until when."""
+
+    NAME = "holder.hold_placed"
+    SEALED = frozenset({"reason"})
+
+    norm: str
+    until: date | None = None
+    reason: str | None = None
+
+
+class HolderHoldLifted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The duty that was placed at ``of_version`` ended."""
+
+    NAME = "holder.hold_lifted"
+    SEALED = frozenset({"reason"})
+
+    of_version: int
+    reason: str | None = None
+
+
+class HolderErased(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The key under which everything personal about the holder is sealed was destroyed.
+
+    ``reason`` names nobody; ``archive_agreement`` is the reference of the archives' consent, where there was one.
+    """
+
+    NAME = "holder.erased"
+
+    reason: str
+    archive_agreement: str | None = None
+
+
+# --- the law ----------------------------------------------------------------------------------------------
+
+
+# --- notices ----------------------------------------------------------------------------------------------

@@ -1,0 +1,356 @@
+"""What happens to a permit file: requests, decisions, terms, appeals; what is about the person stands apart."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from permits_engine.domain.events.base import Event
+
+
+class ApplicationLodged(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A first request was filed; what statistics and decisions need of the holder is pinned, coarse."""
+
+    NAME = "permit.application_lodged"
+    SEALED = frozenset({"file_number"})
+    CORRECTABLE = frozenset(
+        {"effective_on", "criterion", "missing", "file_number", "nationality", "sex", "age"}
+    )
+
+    holder_id: str
+    jurisdiction: str
+    category: str
+    prefecture: str
+    title_kind: str = "registration_card"
+    criterion: str | None = None
+    missing: tuple[str, ...] = ()
+    nationality: str | None = None
+    sex: str | None = None
+    age: int | None = None
+    file_number: str | None = None
+
+
+class ReceiptIssued(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The récépissé was given for the latest request (law 02-03, article 8)."""
+
+    NAME = "permit.receipt_issued"
+    CORRECTABLE = frozenset({"until"})
+
+    until: date
+
+
+class ReceiptExtended(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The receipt was extended from its own end."""
+
+    NAME = "permit.receipt_extended"
+
+    until: date
+
+
+class DocumentsRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The office asked for documents after filing."""
+
+    NAME = "permit.documents_requested"
+    SEALED = frozenset({"reason"})
+    CORRECTABLE = frozenset({"effective_on", "documents"})
+
+    documents: tuple[str, ...]
+    reason: str | None = None
+
+
+class DocumentsSupplied(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The holder supplied documents."""
+
+    NAME = "permit.documents_supplied"
+    CORRECTABLE = frozenset({"effective_on", "documents"})
+
+    documents: tuple[str, ...]
+
+
+class ApplicationReturned(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The file was returned because it was not completed in time (law 55-19, article 10)."""
+
+    NAME = "permit.application_returned"
+
+    request: int
+
+
+class DecisionExtended(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The time to decide was extended for an expertise or an inquiry (law 55-19, article 17)."""
+
+    NAME = "permit.decision_extended"
+    CORRECTABLE = frozenset({"until"})
+
+    reason: str
+    until: date
+
+
+class OpinionRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A commission gave its opinion."""
+
+    NAME = "permit.opinion_recorded"
+    SEALED = frozenset({"reasons"})
+    CORRECTABLE = frozenset({"effective_on", "favourable", "reasons"})
+
+    body: str
+    favourable: bool
+    reasons: str | None = None
+
+
+class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A first card was granted.
+
+    ``ground`` is the fact that gave the right to it, ``relaxed`` the relaxations that covered the holder,
+    ``asks`` what nobody had established, ``beside`` the kinds of title then in force; ``departs_from`` names
+    the rule that gives more, or asks for another title.
+    """
+
+    NAME = "permit.issued"
+    SEALED = frozenset({"card_number"})
+    CORRECTABLE = frozenset({"card_number", "valid_from", "valid_until"})
+
+    term_number: int
+    valid_from: date
+    valid_until: date
+    term: str
+    title_kind: str = "registration_card"
+    ground: str | None = None
+    relaxed: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    departs_from: str | None = None
+    card_number: str | None = None
+
+
+class Refused(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The application was refused.
+
+    ``departs_from`` names the rule by which it should have been granted, ``relaxed`` the relaxations that
+    covered the holder, ``asks`` what nobody had established.
+    """
+
+    NAME = "permit.refused"
+    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
+
+    request: int
+    relaxed: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    departs_from: str | None = None
+    reasons_in_fact: str | None = None
+    reasons_in_law: str | None = None
+
+
+class ImplicitlyRefused(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Silence became a refusal (law 41-90, article 23)."""
+
+    NAME = "permit.implicitly_refused"
+
+    request: int
+
+
+class ImplicitlyGranted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Silence became an acceptance, where the law says so."""
+
+    NAME = "permit.implicitly_granted"
+
+    request: int
+    term_number: int
+    valid_from: date
+    valid_until: date
+    term: str
+    title_kind: str = "registration_card"
+
+
+class ExaminationReopened(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A refused application is examined again under rules that have widened since; the refusal is not annulled."""
+
+    NAME = "permit.examination_reopened"
+
+    request: int
+    decision_version: int
+
+
+class RenewalRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A renewal was asked for; ``track`` and ``timely`` are as on the day of filing."""
+
+    NAME = "permit.renewal_requested"
+    CORRECTABLE = frozenset({"effective_on", "missing"})
+
+    missing: tuple[str, ...] = ()
+    track: str = "standard"
+    timely: bool = True
+
+
+class Renewed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A further term was granted; ``excluded`` when it is shorter than the policy's for recorded reasons.
+
+    ``departs_from`` names the rule of law whose term it falls short of without them.
+    """
+
+    NAME = "permit.renewed"
+    SEALED = frozenset({"card_number", "exclusion"})
+    CORRECTABLE = frozenset({"card_number", "valid_from", "valid_until"})
+
+    term_number: int
+    valid_from: date
+    valid_until: date
+    term: str
+    track: str = "standard"
+    request: int | None = None
+    excluded: bool = False
+    departs_from: str | None = None
+    card_number: str | None = None
+    exclusion: dict[str, str] | None = None
+
+
+class RenewalRefused(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The renewal was refused."""
+
+    NAME = "permit.renewal_refused"
+    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
+
+    request: int
+    reasons_in_fact: str | None = None
+    reasons_in_law: str | None = None
+
+
+class Revoked(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The title was withdrawn (law 02-03, article 19)."""
+
+    NAME = "permit.revoked"
+    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
+
+    ground: str
+    reasons_in_fact: str | None = None
+    reasons_in_law: str | None = None
+
+
+class Reinstated(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A revoked title was given back whole; it acts from the revocation that was annulled."""
+
+    NAME = "permit.reinstated"
+
+    decision_version: int
+
+
+class DecisionNotified(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A decision was brought to the holder's knowledge; only a regular notification starts clocks."""
+
+    NAME = "permit.decision_notified"
+    SEALED = frozenset({"proof"})
+    CORRECTABLE = frozenset({"effective_on", "mode", "proof"})
+
+    decision_version: int
+    mode: str
+    regular: bool
+    proven: bool = False
+    proof: str | None = None
+
+
+class Appealed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An appeal was lodged; ``decision_version`` 0 is an implicit refusal not yet recorded.
+
+    ``against`` is decision or removal; ``at`` the instant, where hours count.
+    """
+
+    NAME = "permit.appealed"
+    CORRECTABLE = frozenset({"effective_on"})
+
+    body: str
+    decision_version: int
+    against: str = "decision"
+    at: datetime | None = None
+
+
+class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An appeal was decided; upheld, it acts from the decision that it annuls.
+
+    Dismissed although a relaxation covered the holder, it says which, and ``departs_from`` names its rule.
+    """
+
+    NAME = "permit.appeal_decided"
+    SEALED = frozenset({"reasons"})
+
+    body: str
+    outcome: str
+    decision_version: int
+    against: str = "decision"
+    at: datetime | None = None
+    relaxed: tuple[str, ...] = ()
+    departs_from: str | None = None
+    reasons: str | None = None
+
+
+class Lapsed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The window to renew closed without a request."""
+
+    NAME = "permit.lapsed"
+
+    term_number: int
+
+
+class ExitRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The holder left the territory."""
+
+    NAME = "permit.exit_recorded"
+    CORRECTABLE = frozenset({"effective_on"})
+
+
+class ReturnRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The holder came back."""
+
+    NAME = "permit.return_recorded"
+    CORRECTABLE = frozenset({"effective_on"})
+
+
+class LostByAbsence(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """An absence longer than the law allows ended the title (decree 2-09-607, article 19)."""
+
+    NAME = "permit.lost_by_absence"
+
+    exit_version: int
+
+
+class Transferred(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The file went to another office."""
+
+    NAME = "permit.transferred"
+    CORRECTABLE = frozenset({"effective_on"})
+
+    prefecture: str
+
+
+class CardReplaced(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A new card was made for the same term."""
+
+    NAME = "permit.card_replaced"
+    SEALED = frozenset({"card_number"})
+    CORRECTABLE = frozenset({"card_number"})
+
+    reason: str
+    card_number: str | None = None
+
+
+class Closed(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The permit ended for good."""
+
+    NAME = "permit.closed"
+    CORRECTABLE = frozenset({"effective_on", "reason"})
+
+    reason: str
+
+
+class Corrected(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A field of an earlier event was recorded wrongly; it acts from the fact that it corrects.
+
+    ``value`` holds the right value of a clear field, ``sealed_value`` that of a sealed one.
+    """
+
+    NAME = "permit.corrected"
+    SEALED = frozenset({"sealed_value", "reason"})
+
+    of_version: int
+    field: str
+    value: Any = None
+    sealed_value: Any = None
+    reason: str | None = None

@@ -1,0 +1,15 @@
+"""Events of policies."""
+
+from __future__ import annotations
+
+from permits_engine.domain.events.base import Event
+
+
+class PolicyAdopted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """A policy text became part of the history; decisions from here on are taken under it."""
+
+    NAME = "policy.adopted"
+
+    jurisdiction: str
+    digest: str
+    text: str

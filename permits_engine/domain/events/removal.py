@@ -1,0 +1,68 @@
+"""What happens to the person behind a permit file: facts, family, removal and bans."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from permits_engine.domain.events.base import Event
+
+
+class RemovalOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Removal from the territory was ordered (law 02-03, articles 21 and 25).
+
+    ``age`` is the holder's on the day where it is known; ``asks`` the protections that nobody has looked into.
+    """
+
+    NAME = "permit.removal_ordered"
+    SEALED = frozenset({"reasons"})
+    CORRECTABLE = frozenset({"notified_at"})
+
+    ground: str
+    notified_at: datetime
+    age: int | None = None
+    asks: tuple[str, ...] = ()
+    reasons: str | None = None
+
+
+class RemovalCarriedOut(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The person was brought to the border at an instant; ``asks`` is what nobody had looked into by then."""
+
+    NAME = "permit.removal_carried_out"
+
+    order_version: int
+    at: datetime
+    age: int | None = None
+    asks: tuple[str, ...] = ()
+
+
+class RemovalAnnulled(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The removal was annulled: a provisional stay, and the case is examined again (law 02-03, article 24)."""
+
+    NAME = "permit.removal_annulled"
+    SEALED = frozenset({"reasons"})
+
+    order_version: int
+    reasons: str | None = None
+
+
+class EntryBanned(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """Return was forbidden until a day, by a decision apart from the removal (law 02-03, article 22)."""
+
+    NAME = "permit.entry_banned"
+    SEALED = frozenset({"observations", "reasons_in_fact", "reasons_in_law"})
+
+    order_version: int
+    until: date
+    observations: str | None = None
+    reasons_in_fact: str | None = None
+    reasons_in_law: str | None = None
+
+
+class EntryBanLifted(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The ban was lifted before its end."""
+
+    NAME = "permit.entry_ban_lifted"
+    SEALED = frozenset({"reasons"})
+
+    ban_version: int
+    reasons: str | None = None

@@ -1,0 +1,95 @@
+"""Titles that hang on a family member's: the tie, the end of the title above, and what it means below.
+
+The tie is a fact with the other file's id (``of``). The end of that file's title is told to this one by an event of
+its own, so that what holds here is a function of this file alone. Nothing in law 02-03 ends a spouse's or a child's
+title by itself: that takes a decision with reasons (article 19; law 03-01), or the end of its term.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import msgspec
+
+from permits_engine.domain.periods import ONE_DAY
+from permits_engine.domain.permit.facts import Fact, holding, latest
+from permits_engine.domain.permit.situation import Situation
+
+KEEP, RENEWAL, MOVES = "keep", "renewal", "moves"
+"""What the end of a title means for one that hangs on it: nothing; a renewal needs a ground of its own; or the tie
+moves to the title that came instead, and goes on until a newer tie is recorded."""
+TIE_ENDED = "tie_ended"
+"""How a title above is lost where the tie itself has ended: divorce, majority."""
+
+
+class Tie(msgspec.Struct, frozen=True):
+    """One tie of a file to another on a day, and what became of the title above."""
+
+    principal: str
+    kind: str
+    since: date
+    how: str | None = None
+    ended_on: date | None = None
+    effect: str | None = None
+
+
+def ended(s: Situation) -> tuple[str, date] | None:
+    """How and since when the title of a file has ended for good, for those whose titles hang on it."""
+    closed = s.permit.closed
+    if closed is not None and closed[0] <= s.day:
+        return closed[1], closed[0]
+    if s.revocation is not None:
+        return "revoked", s.revocation.on
+    if s.lost_on is not None and s.title_status == "lost_by_absence":
+        return "lost_by_absence", s.lost_on
+    if s.title_status != "expired" or s.term is None or (s.renewal_request is not None and s.pending):
+        return None
+    closes = s.window_closes
+    refused = s.application_status == "refused" or closes is None
+    return "expired", (s.ends(s.term) if refused or closes is None else closes) + ONE_DAY
+
+
+def ties(s: Situation) -> list[Tie]:
+    """The ties recorded through the file by the day, the newest last."""
+    return [_tie(s, fact) for fact in latest(s.permit.facts) if fact.of is not None and fact.since <= s.day]
+
+
+def _tie(s: Situation, fact: Fact) -> Tie:
+    assert fact.of is not None
+    how, on = None, None
+    for end in s.permit.principals:
+        if end.principal == fact.of and not end.restored and end.on <= s.day:
+            how, on = end.how, max(end.on, fact.since)
+    if fact.until is not None and fact.until < s.day and (on is None or fact.until < on):
+        how, on = TIE_ENDED, fact.until + ONE_DAY
+    if how is None or on is None:
+        return Tie(fact.of, fact.kind, fact.since)
+    effects = s.rules.get("family.ends", on, s.scope()) or {}
+    return Tie(fact.of, fact.kind, fact.since, how, on, effects.get(how, KEEP))
+
+
+def loose(s: Situation) -> Tie | None:
+    """The tie whose end leaves the title without its ground; none where another one or the holder's own holds."""
+    found = ties(s)
+    if not found or found[-1].effect != RENEWAL or any(tie.effect in {None, KEEP} for tie in found):
+        return None
+    for kind in s.rules.get("family.grounds", s.day, s.scope()) or ():
+        if holding(s.facts, kind, s.day) is not None:
+            return None
+    return found[-1]
+
+
+def shown(s: Situation) -> dict[str, str | None] | None:
+    """The latest tie as the view shows it."""
+    found = ties(s)
+    if not found:
+        return None
+    tie = found[-1]
+    return {
+        "permit_id": tie.principal,
+        "kind": tie.kind,
+        "since": tie.since.isoformat(),
+        "ended_on": tie.ended_on.isoformat() if tie.ended_on else None,
+        "how": tie.how,
+        "effect": tie.effect,
+    }

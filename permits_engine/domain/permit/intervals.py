@@ -1,0 +1,93 @@
+"""Since and until when something holds: asked on the days on which anything about a file can change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date
+
+from permits_engine.domain.periods import ONE_DAY, Period, add
+from permits_engine.domain.permit import majority, removal
+from permits_engine.domain.permit.situation import Situation
+
+PARAMETERS = ("right", "removal.protected", "removal.lawful", "stay.facts", "extension.blanket")
+"""The rules whose own first and last days may open or close something."""
+
+
+def on(s: Situation, day: date) -> Situation:
+    """The same file, by the same rules and facts, on another day."""
+    return Situation(s.permit, day, s.rules.policy.at(s.rules.known), s.given_facts)
+
+
+def around(
+    s: Situation, same: Callable[[date], bool], *, past_only: bool = False
+) -> tuple[date | None, date | None]:
+    """The first and the last day around the situation's on which ``same`` says yes without a break.
+
+    None where it has been so from the beginning, or stays so as far as can be seen.
+    """
+    days = sorted(set(turns(s)))
+    since: date | None = None
+    for day in reversed([each for each in days if each <= s.day]):
+        if not same(day - ONE_DAY):
+            since = day
+            break
+    if past_only:
+        return since, None
+    for day in (each for each in days if each > s.day):
+        if not same(day):
+            return since, day - ONE_DAY
+    return since, None
+
+
+def turns(s: Situation) -> Iterator[date]:
+    """The days on which something about the file, its holder or the rules may become different."""
+    permit = s.permit
+    acts = {day for _, day in permit.names} | {s.day}
+    yield from acts
+    for term in permit.terms:
+        yield term.valid_from
+        yield term.valid_until + ONE_DAY
+        yield s.ends(term) + ONE_DAY
+        acts |= {term.valid_until, s.ends(term) + ONE_DAY}
+    yield from (receipt.until + ONE_DAY for receipt in permit.receipts)
+    # What falls due depends on what had happened by then: it is asked for after each act, and after each term.
+    for day in acts:
+        yield from (due + ONE_DAY for due in _dues(on(s, day)) if due is not None)
+    yield from _of_person(s)
+    for name in PARAMETERS:
+        for value in s.rules.policy.parameters.get(name, ()):
+            if value.known <= s.rules.known:
+                yield value.since
+                if value.until is not None:
+                    yield value.until + ONE_DAY
+
+
+def _dues(s: Situation) -> Iterator[date | None]:
+    """The last days of what runs on a day."""
+    yield s.window_closes
+    for request in s.permit.requests:
+        yield s.completion_due(request)
+        yield s.decision_due(request)
+    for decision in s.permit.decisions:
+        yield s.departure_due(decision)
+    for absence in s.permit.absences:
+        yield s.absence_limit(absence)
+
+
+def _of_person(s: Situation) -> Iterator[date]:
+    listed = s.rules.get("removal.protected", s.day, s.scope()) or {}
+    for fact in s.facts:
+        yield fact.since
+        if fact.until is not None:
+            yield fact.until + ONE_DAY
+        after = listed.get(fact.kind, {}).get("after")
+        if after is not None:
+            yield add(fact.since, Period.parse(after))
+    for order in s.permit.removals:
+        yield order.on
+        closes = removal.appeal_closes(s, order)
+        if closes is not None:
+            yield removal.local_day(s, closes[0]) + ONE_DAY
+    filing = majority.filing_closes(s)
+    if filing is not None:
+        yield filing[0] + ONE_DAY

@@ -1,0 +1,170 @@
+"""What a permit opens on a date: each right, open or not, by which rule, and because of which paper or fact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from permits_engine.domain.permit import family, intervals, removal
+from permits_engine.domain.permit.facts import holding, recorded
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.standing import standing
+from permits_engine.domain.rules.policy import Silence
+
+RIGHTS = (
+    "stay",
+    "work",
+    "schooling",
+    "primary_and_emergency_health",
+    "health_cover",
+    "vocational_training",
+    "employment_service",
+    "cooperative_membership",
+    "population_register",
+    "protection_from_removal",
+)
+"""The rights that are answered for, in the order shown."""
+
+CARDS = ("registration_card", "residence_card", "minor_document", "exceptional_stay")
+PAPERS = ("title", "receipt", "provisional_stay", "lawful_stay", "everyone", *CARDS)
+"""What may open a right beside facts; a card's kind is a title of that kind."""
+
+
+class Right(msgspec.Struct, frozen=True):
+    """One right on a day.
+
+    ``because`` names the paper or fact that opens it (or ``none``; two that are needed together with a plus),
+    ``basis`` the norm; ``since`` and ``until`` are the first and the last day on which it is so without a break,
+    none where that has no beginning or no known end; ``would_open`` is what would open it, ``asks`` what nobody
+    has established.
+    """
+
+    right: str
+    open: bool
+    basis: str | None
+    because: str
+    rule: str | None = None
+    since: date | None = None
+    until: date | None = None
+    would_open: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+
+
+class Ground(msgspec.Struct, frozen=True):
+    """What opens a right, and for how long."""
+
+    because: str
+    since: date | None = None
+    until: date | None = None
+
+
+def rights(s: Situation) -> list[Right]:
+    """Every right on the situation's day, with the days since and until when it is so."""
+    return [_with_span(s, right_of(s, name)) for name in RIGHTS]
+
+
+def right_of(s: Situation, name: str) -> Right:
+    """One right on the situation's day, without its span."""
+    if name == "stay":
+        return _stay(s)
+    return _removal(s) if name == RIGHTS[-1] else _right(s, name)
+
+
+def explained(s: Situation) -> list[dict[str, Any]]:
+    """The rights as plain values."""
+    plain: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(rights(s)))
+    return plain
+
+
+def _with_span(s: Situation, right: Right) -> Right:
+    since, until = intervals.around(
+        s, lambda day: right_of(intervals.on(s, day), right.right).open is right.open, past_only=False
+    )
+    return msgspec.structs.replace(right, since=since, until=until)
+
+
+def _stay(s: Situation) -> Right:
+    now = standing(s)
+    basis = s.rules.policy.by_id[now.basis[0]] if now.basis else None
+    asks = [] if now.certain else ["renewal_request" if now.because == "renewal_window" else "application"]
+    if family.loose(s) is not None:
+        asks.append("own_ground")
+    return Right(
+        "stay",
+        now.lawful,
+        str(basis.source) if basis else None,
+        now.because if now.lawful else "none",
+        rule=basis.id if basis else None,
+        would_open=() if now.lawful else ("title", "receipt", "suspensive_appeal", *_stay_facts(s)),
+        asks=tuple(asks),
+    )
+
+
+def _stay_facts(s: Situation) -> tuple[str, ...]:
+    return tuple(s.rules.get("stay.facts", s.day, s.scope()) or ())
+
+
+def _right(s: Situation, name: str) -> Right:
+    rule = s.rules.find("right", s.day, s.scope(right=name))
+    if rule is None or isinstance(rule.value, Silence):
+        return Right(name, False, str(rule.source) if rule else None, "none", rule=rule.id if rule else None)
+    for because in rule.value:
+        if all(holds(s, part) for part in because.split("+")):
+            return Right(name, True, str(rule.source), because, rule=rule.id)
+    return Right(
+        name,
+        False,
+        str(rule.source),
+        "none",
+        rule=rule.id,
+        would_open=tuple(rule.value),
+        asks=tuple(_unasked(s, rule.value)),
+    )
+
+
+def _unasked(s: Situation, grounds: Iterable[str]) -> Iterable[str]:
+    """The facts among the grounds into which nobody has looked: unknown is not satisfied, and not refuted."""
+    kinds = dict.fromkeys(part for each in grounds for part in each.split("+") if part not in PAPERS)
+    return [kind for kind in kinds if not recorded(s.facts, kind)]
+
+
+def _removal(s: Situation) -> Right:
+    name, questions = RIGHTS[-1], tuple(removal.asks(s, s.rules, None))
+    for held in removal.protections(s, s.rules, None, None):
+        return Right(name, True, held.article, held.kind, asks=questions)
+    now = standing(s)
+    if now.lawful:
+        basis = (
+            s.rules.policy.by_id[now.basis[0]]
+            if now.basis
+            else s.rules.find("removal.lawful", s.day, s.scope())
+        )
+        source, rule = (str(basis.source), basis.id) if basis else (None, None)
+        return Right(name, True, source, now.because, rule=rule, asks=questions)
+    waiting = removal.waiting(s)
+    if waiting is not None:
+        hours = waiting[2]
+        return Right(name, True, str(hours.source), "time_to_appeal", rule=hours.id, asks=questions)
+    listed = s.rules.get("removal.protected", s.day, s.scope()) or {}
+    return Right(name, False, None, "none", would_open=("title", "receipt", *listed), asks=questions)
+
+
+def holds(s: Situation, name: str) -> bool:
+    """Whether the paper or fact of that name is valid on the day."""
+    match name:
+        case "everyone":
+            return True
+        case "title":
+            return s.term is not None and s.title_status == "active"
+        case "receipt":
+            return s.receipt is not None and s.day <= s.receipt.until
+        case "provisional_stay":
+            return removal.provisional(s) is not None
+        case "lawful_stay":
+            return standing(s).lawful
+    if name in CARDS:
+        return s.permit.title_kind == name and s.term is not None and s.title_status == "active"
+    return holding(s.facts, name, s.day) is not None

@@ -1,0 +1,292 @@
+"""What holds for one permit on one date: statuses, windows and due days, by the rules as known.
+
+Nothing here depends on a scheduler having run: what time alone changes is computed from the dates.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from permits_engine.domain.cached import lazy
+from permits_engine.domain.periods import ONE_DAY, add, before
+from permits_engine.domain.permit.examination import CERTAIN_SILENCE, GRANTS, REFUSALS, Examination, half
+from permits_engine.domain.permit.fold import Absence, Decision, Receipt, Request, Term
+from permits_engine.domain.rules.policy import Silence, Value, count_of
+
+
+class Situation(Examination):
+    """A permit on a date; every property is computed once and only when asked."""
+
+    # --- the title ----------------------------------------------------------------------------------------
+
+    @lazy
+    def _ends(self) -> dict[int, date]:
+        return {}
+
+    @lazy
+    def terms(self) -> list[Term]:
+        """The terms granted by the day."""
+        granted = [t for t in self.permit.terms if t.granted_on <= self.day]
+        if not granted:
+            return granted
+        standing = {d.version for d in self.standing_decisions()}
+        return [t for t in granted if t.version in standing]
+
+    @lazy
+    def term(self) -> Term | None:
+        """The last term granted by the day, also when it has not begun."""
+        return self.terms[-1] if self.terms else None
+
+    def covered(self, day: date) -> bool:
+        """Whether a term granted by then is in force on the day, whatever happened to the title."""
+        for t in self.terms:
+            if t.valid_from <= day and t.granted_on <= day and (day <= t.valid_until or day <= self.ends(t)):
+                return True
+        return False
+
+    def ends(self, term: Term) -> date:
+        """The day until which a term counts: its own last day, or a later one that a blanket extension gives."""
+        known = self._ends.get(term.version)
+        if known is None:
+            found = self.extension(term)
+            known = term.valid_until if found is None else max(term.valid_until, found.value[2])
+            self._ends[term.version] = known
+        return known
+
+    def extension(self, term: Term) -> Value | None:
+        """The rule that extended every title which ended in an interval, where the term is one of them."""
+        found = self.rules.find("extension.blanket", term.valid_until, self.scope())
+        if found is None or isinstance(found.value, Silence):
+            return None
+        return found if found.value[0] <= term.valid_until <= found.value[1] else None
+
+    def absence_limit(self, absence: Absence) -> date | None:
+        """The last day on which a return keeps the title."""
+        limit = self.rules.get("absence.limit", absence.out, self.scope())
+        return None if limit is None else add(absence.out, limit)
+
+    @lazy
+    def lost_on(self) -> date | None:
+        """The day on which an absence ended the title."""
+        for absence in self.permit.absences:
+            if absence.out > self.day:
+                continue
+            limit = self.absence_limit(absence)
+            if limit is None or self.day <= limit or (absence.back is not None and absence.back <= limit):
+                continue
+            if self.covered(limit + ONE_DAY):
+                return limit + ONE_DAY
+        return None
+
+    @lazy
+    def given_back(self) -> tuple[date, date] | None:
+        """A revocation that was annulled: the day it was taken and the day the title was given back."""
+        for decision in reversed(self.permit.decisions):
+            if decision.kind == "revoked" and decision.annulled_on is not None and decision.on <= self.day:
+                return decision.on, decision.annulled_on
+        return None
+
+    def _closes(self, term: Term, day: date) -> date | None:
+        """The last day to ask for a renewal: by the rules of the day, once closed by those of its closing."""
+        scope = self.renewal_scope
+        after = self.rules.get("renewal.closes", min(day, term.valid_until), scope)
+        ends = self.ends(term)
+        if after is None or day <= term.valid_until:
+            return None if after is None else add(ends, after)
+        # A rule that changes while the window is open moves its end; one that comes later opens nothing.
+        still = self.rules.get("renewal.closes", min(day, add(ends, after)), scope)
+        return None if still is None else add(ends, still)
+
+    @lazy
+    def window_closes(self) -> date | None:
+        """The last day to ask for a renewal of the last term."""
+        term = self.term
+        if term is None:
+            return None
+        closes = self._closes(term, self.day)
+        if closes is None:
+            return None
+        given = self.given_after_end
+        if given is not None:
+            again = self.rules.get("renewal.given_back", given, self.renewal_scope)
+            if again is not None:
+                closes = max(closes, add(given, again))
+        return closes
+
+    @lazy
+    def given_after_end(self) -> date | None:
+        """The day on which the last term was given back after its end, or granted after its window had closed."""
+        term, back = self.term, self.given_back
+        if term is None:
+            return None
+        if back is not None and max(self.ends(term), term.granted_on - ONE_DAY) < back[1] <= self.day:
+            return back[1]  # an annulment before the grant gave back the title before this term
+        if term.granted_on <= term.valid_until:
+            return None
+        closes = self._closes(term, self.day)
+        return term.granted_on if closes is not None and closes < term.granted_on else None
+
+    @lazy
+    def window_opens(self) -> date | None:
+        """The first day to ask for a renewal, where the law sets one."""
+        term = self.term
+        if term is None:
+            return None
+        ahead = self.rules.get("renewal.opens", min(self.day, term.valid_until), self.renewal_scope)
+        return None if ahead is None else before(term.valid_until, ahead)
+
+    @lazy
+    def timely_until(self) -> date | None:
+        """The last day on which a request to renew the last term is timely."""
+        return None if self.term is None else self._timely_until(self.term, self.day)
+
+    def _timely_until(self, term: Term, day: date) -> date | None:
+        ahead = self.rules.get("renewal.timely", min(day, term.valid_until), self.renewal_scope)
+        if ahead is not None:
+            return before(term.valid_until, ahead)
+        if self.term is term:
+            return self.window_closes
+        return self._closes(term, day)
+
+    def is_timely(self, request: Request) -> bool:
+        """Whether a request was filed in time; a first application always is."""
+        if request.kind == "application":
+            return True
+        term = next((t for t in reversed(self.permit.terms) if t.version < request.version), None)
+        if term is None:
+            return True
+        until = self._timely_until(term, request.filed_on)
+        return until is None or request.filed_on <= until
+
+    @lazy
+    def renewal_request(self) -> Request | None:
+        """The request to renew the last term filed by the day, unless it was returned."""
+        request, term = self.request, self.term
+        if request is None or term is None or request.kind != "renewal" or request.version < term.version:
+            return None
+        return None if self.returned_on(request) is not None else request
+
+    @property
+    def extends_validity(self) -> bool:
+        """Whether filing extends the title itself until the decision (Spain)."""
+        request = self.renewal_request
+        if request is None or not self.pending or not self.is_timely(request):
+            return False
+        effect = self.rules.get("filing.effect", request.filed_on, self.scope(request))
+        return bool(effect == "validity_extended")
+
+    @lazy
+    def title_status(self) -> str:
+        """The status of the title on the day."""
+        closed = self.permit.closed
+        if closed is not None and closed[0] <= self.day:
+            return "closed"
+        if self.revocation is not None:
+            return "revoked"
+        if self.lost_on is not None:
+            return "lost_by_absence"
+        return self.by_dates
+
+    @lazy
+    def by_dates(self) -> str:
+        """What the dates alone make of the title."""
+        if self.term is None:
+            return "none"
+        if self.covered(self.day) or self.extends_validity:
+            return "active"
+        if self.day < self.term.valid_from:
+            return "none" if len(self.terms) == 1 else "expired_in_window"
+        closes = self.window_closes
+        return "expired_in_window" if closes is not None and self.day <= closes else "expired"
+
+    @property
+    def running(self) -> bool:
+        """Whether the title still has an expiry and a window."""
+        return self.title_status in {"active", "expired_in_window", "expired"}
+
+    # --- the receipt --------------------------------------------------------------------------------------
+
+    @lazy
+    def receipt(self) -> Receipt | None:
+        """The latest receipt of the latest request while no decision on it is in force."""
+        request = self.request
+        if request is None or self.returned_on(request) is not None:
+            return None
+        decision = self.outcome
+        if decision is not None and (
+            decision.kind in GRANTS
+            or (decision.kind in REFUSALS and decision.notified_on(self.day) is not None)
+        ):
+            return None
+        given = [r for r in self.permit.receipts if r.request == request.version and r.on <= self.day]
+        return given[-1] if given else None
+
+    # --- decisions against the holder ---------------------------------------------------------------------
+
+    @lazy
+    def adverse(self) -> tuple[str, Decision | None, date] | None:
+        """The decision that stands against the holder: (refusal, revocation or implicit; decision; day)."""
+        if self.revocation is not None:
+            return "revocation", self.revocation, self.revocation.on
+        if self.outcome is not None and self.outcome.kind in REFUSALS:
+            return "refusal", self.outcome, self.outcome.on
+        if self.implicit_on is not None:
+            recorded = self.outcome if self.outcome and self.outcome.kind == CERTAIN_SILENCE else None
+            return "implicit", recorded, self.implicit_on
+        return None
+
+    def departure_due(self, decision: Decision, words: list[str] | None = None) -> date | None:
+        """The last day to leave after a regularly notified refusal or revocation (law 02-03, article 11)."""
+        notified = decision.notified_on(self.day)
+        if notified is None:
+            return None
+        limit = self.rules.get("departure.limit", notified, self.scope())
+        return None if limit is None else self.rules.due(notified, count_of(limit), words=words)
+
+    @lazy
+    def proceedings(self) -> bool:
+        """Whether a revocation stands or an appeal is open."""
+        return self.revocation is not None or self.pending_appeal is not None
+
+    @lazy
+    def automatic(self) -> bool:
+        """Whether the last term will be renewed by itself at its end."""
+        term = self.term
+        if term is None or self.proceedings or not self.running:
+            return False
+        if self.renewal_request is not None and not self.pending:
+            return False  # decided: a request that is still open is answered by the automatic renewal
+        return bool(self.rules.get("renewal.automatic", term.valid_until, self.renewal_scope))
+
+    @lazy
+    def would_be_expedited(self) -> bool:
+        """Whether a complete and timely request to renew, filed on the day, goes on the expedited track."""
+        if self.proceedings:
+            return False
+        return bool(self.rules.get("renewal.expedited", self.day, self.renewal_scope))
+
+    @lazy
+    def track(self) -> str:
+        """The track of the latest request or automatic renewal."""
+        request, term = self.request, self.term
+        if term is not None and (request is None or term.version > request.version):
+            return term.track
+        return request.track if request else "standard"
+
+    @property
+    def prefecture(self) -> str:
+        """The office that holds the file on the day."""
+        return self.permit.prefecture(self.day)
+
+
+__all__ = ["CERTAIN_SILENCE", "GRANTS", "REFUSALS", "Situation", "half"]
+
+
+def next_begins(s: Situation, request: Request, last: Term, granted_on: date) -> date:
+    """The first day of the term that follows: the day after the last one, or of the grant of a late request.
+
+    A late request that is granted before the old term ends waits for its end: no two terms of one title
+    overlap (legal reference 10.5(18)).
+    """
+    after = last.valid_until + ONE_DAY
+    return after if s.is_timely(request) else max(after, granted_on)

@@ -1,0 +1,111 @@
+"""May this person lawfully stay on that date, and why: computed apart from the document they hold."""
+
+from __future__ import annotations
+
+import msgspec
+
+from permits_engine.domain.permit import majority, removal
+from permits_engine.domain.permit.facts import holding
+from permits_engine.domain.permit.situation import REFUSALS, Situation
+from permits_engine.domain.rules.policy import Rules
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """Whether the stay is lawful, because of what, by which rules, and whether that is beyond dispute."""
+
+    lawful: bool
+    because: str
+    basis: tuple[str, ...]
+    certain: bool = True
+
+
+def standing(s: Situation) -> Standing:
+    """The holder's standing on the day (law 02-03, articles 8, 11 and 12; decree 2-09-607, article 8)."""
+    closed = s.permit.closed
+    if closed is not None and closed[0] <= s.day:
+        return Standing(closed[1] in {"naturalised", "other_title"}, "closed", ())
+    revoked = s.revocation is not None and s.revocation.notified_on(s.day) is not None
+    found = (None if revoked else _by_title(s)) or _by_request(s) or (None if revoked else _by_window(s))
+    return found or _by_decision(s) or _by_removal(s) or _by_majority(s) or Standing(False, "no_ground", ())
+
+
+def _by_title(s: Situation) -> Standing | None:
+    if s.lost_on is not None:
+        return None
+    if s.covered(s.day) or s.extends_validity:
+        return Standing(True, "title", _rule(s, "filing.effect") if s.extends_validity else ())
+    back = s.given_back
+    if back is not None and s.term is not None and back[0] <= s.day <= back[1]:
+        return Standing(True, "title_given_back", _rule(s, "renewal.given_back"))
+    return None
+
+
+def _by_request(s: Situation) -> Standing | None:
+    """A revocation of the title is no refusal of the request."""
+    receipt = s.receipt
+    if receipt is not None and s.day <= receipt.until:
+        return Standing(True, "receipt", _rule(s, "receipt.stands_for_title"))
+    request = s.request
+    if request is not None and s.is_timely(request):
+        refused = s.outcome is not None and s.outcome.kind in REFUSALS
+        if s.pending or (refused and s.outcome is not None and s.outcome.notified_on(s.day) is None):
+            return Standing(True, "pending_request", _rule(s, "filing.effect"))
+    return None
+
+
+def _by_window(s: Situation) -> Standing | None:
+    if s.title_status not in {"expired_in_window", "revoked"} or s.by_dates != "expired_in_window":
+        return None
+    if s.lost_on is not None:  # a revocation that nobody was told of brings back no title that was lost
+        return None
+    term = s.term
+    if s.renewal_request is not None or term is None:
+        return None
+    for later in s.permit.requests:
+        if later.version > term.version and later.filed_on > s.day and s.is_timely(later):
+            return Standing(True, "pending_request", _rule(s, "filing.effect"))
+    return Standing(True, "renewal_window", _rule(s, "renewal.closes"), certain=False)
+
+
+def _by_decision(s: Situation) -> Standing | None:
+    adverse = s.adverse
+    decision = adverse[1] if adverse else None
+    if decision is not None:
+        due = s.departure_due(decision)
+        if due is not None and s.day <= due:
+            return Standing(True, "departure_period", _rule(s, "departure.limit"))
+    appeal = s.pending_appeal
+    if appeal is not None and adverse is not None:
+        which = {"body": appeal.body, "against": adverse[0]}
+        if s.rules.get("appeal.suspensive", s.day, s.scope(**which)):
+            return Standing(True, "suspensive_appeal", _rule(s, "appeal.suspensive", **which))
+    return None
+
+
+def _by_removal(s: Situation) -> Standing | None:
+    if removal.pending(s) is not None:
+        return Standing(True, "suspensive_appeal", _rule(s, "removal.appeal"))
+    if removal.provisional(s) is not None:
+        return Standing(True, "provisional_stay", _rule(s, "removal.annulment"))
+    for kind in s.rules.get("stay.facts", s.day, s.scope()) or ():
+        if holding(s.facts, kind, s.day) is not None:
+            return Standing(True, kind, _rule(s, "stay.facts"))
+    return None
+
+
+def _by_majority(s: Situation) -> Standing | None:
+    """Months in which whoever has come of age may ask for a card of their own (decree 2-09-607, article 2)."""
+    reached = majority.reached_on(s)
+    if reached is None or s.day < reached or s.revocation is not None or s.lost_on is not None:
+        return None
+    closes = majority.filing_closes(s)
+    decided = s.adverse is not None and s.adverse[2] >= reached
+    if closes is None or s.day > closes[0] or decided:
+        return None
+    return Standing(True, "majority_period", _rule(s, "majority.filing"), certain=False)
+
+
+def _rule(s: Situation, name: str, **more: str) -> tuple[str, ...]:
+    quiet = Rules(s.rules.policy, s.rules.known)
+    found = quiet.find(name, s.day, s.scope(**more))
+    return (found.id,) if found else ()
