@@ -10,9 +10,9 @@ from permits_engine import registration
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context
 from permits_engine.commands import LinkHolders, UnlinkHolders
+from permits_engine.commands.fields import is_blank
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, HolderLinked, HolderUnlinked
-from permits_engine.fields import is_blank
 from permits_engine.outcomes import Outcome, conflict
 from permits_engine.work import Work
 

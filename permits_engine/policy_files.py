@@ -17,11 +17,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from permits_engine.commands.validation import reason_of, suggestion
 from permits_engine.domain.calendars import Calendar, Holiday
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.rules.parameters import KINDS
 from permits_engine.domain.rules.policy import Office, Policy, Source, Value
-from permits_engine.plain_words import reason_of, suggestion
 from permits_engine.policy_models import MODELS, CalendarPart, Model, OfficesPart, PolicyPart, Row
 from permits_engine.policy_values import MisfitError, typed
 from permits_engine.yaml_text import YamlError, line_of

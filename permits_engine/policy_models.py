@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from permits_engine.commands.fields import Country, Day, Line, Office, Text, clean
 from permits_engine.domain.rules.parameters import SCOPES
 from permits_engine.domain.rules.policy import RANKS
-from permits_engine.fields import Country, Day, Line, Office, Text, clean
 
 Rank = Literal[RANKS]  # type: ignore[valid-type]
 Confidence = Literal["high", "medium", "low"]

@@ -27,9 +27,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from permits_engine.fields import label
-from permits_engine.fields import office as office_code
-from permits_engine.plain_words import reason_of, refusal, suggestion
+from permits_engine.commands.fields import label
+from permits_engine.commands.fields import office as office_code
+from permits_engine.commands.validation import reason_of, refusal, suggestion
 
 FILE = "permits.toml"
 _STORE = re.compile(r"sqlite(\+pysqlite)?:///.+|(postgresql(\+psycopg)?|postgres)://.*", re.DOTALL)

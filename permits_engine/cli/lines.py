@@ -11,11 +11,11 @@ from typing import Any, BinaryIO
 from permits_engine.cli import output
 from permits_engine.cli.operator import Operator
 from permits_engine.commands import Command, parse
+from permits_engine.commands.fields import label, office
+from permits_engine.commands.validation import refusal, suggestion
 from permits_engine.domain.errors import InputError, PermitsError, invalid
 from permits_engine.domain.events import Actor
-from permits_engine.fields import label, office
 from permits_engine.outcomes import Outcome
-from permits_engine.plain_words import refusal, suggestion
 
 LONGEST = 1_000_000
 """Bytes of one line."""

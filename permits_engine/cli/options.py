@@ -140,7 +140,7 @@ def keys_of(settings: Any) -> Path:
 
 def office_of(text: str | None, name: str = "--prefecture") -> str | None:
     """An office's code as typed; raises ``input.invalid``."""
-    from permits_engine.fields import office
+    from permits_engine.commands.fields import office
 
     try:
         return None if text is None else office(text)
@@ -155,7 +155,7 @@ def day_of(text: str | None, name: str) -> date | None:
 
 def required_day(text: str, name: str) -> date:
     """A date that has to be given; raises ``input.invalid``."""
-    from permits_engine.fields import day_of as parsed
+    from permits_engine.commands.fields import day_of as parsed
 
     try:
         return parsed(text)

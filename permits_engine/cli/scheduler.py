@@ -179,7 +179,7 @@ def token_verify(
 
 
 def _reason(text: str) -> str:
-    from permits_engine.fields import label
+    from permits_engine.commands.fields import label
 
     try:
         return label(text)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from permits_engine.commands.validation import refusal, suggestion
 from permits_engine.domain.errors import InputError
-from permits_engine.plain_words import refusal, suggestion
 
 HELP = "NoArgsIsHelpError"
 """What typer calls it when a group was named without a command; its classes have no public names."""

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 
-from permits_engine import fields
+from permits_engine.commands import fields
 from permits_engine.domain.periods import ONE_DAY, term_end
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.register.reading import COLUMNS, NEEDED

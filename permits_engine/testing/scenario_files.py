@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from permits_engine.commands import PUBLIC, parse
+from permits_engine.commands.fields import Country, Day, Line
+from permits_engine.commands.validation import reason_of, refusal, suggestion
 from permits_engine.domain.errors import CODES, InputError, invalid
 from permits_engine.domain.permit.rights import RIGHTS, Right
-from permits_engine.fields import Country, Day, Line
-from permits_engine.plain_words import reason_of, refusal, suggestion
 from permits_engine.reading import PermitView
 from permits_engine.yaml_text import YamlError, documents, line_of
 

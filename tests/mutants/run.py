@@ -25,7 +25,15 @@ from hypothesis import settings
 
 from tests.mutants.mutations import Mutant, mutants
 
-MODULES = ("clocks", "standing", "policy", "deadlines")
+MODULES = (
+    "periods",
+    "calendars",
+    "permit.standing",
+    "permit.deadlines",
+    "permit.appeal_periods",
+    "permit.explanations",
+    "rules.policy",
+)
 TESTS = (
     "tests/unit/domain/test_clocks.py",
     "tests/unit/domain/test_calendars.py",
@@ -98,7 +106,7 @@ def _tested(mutant: Mutant | None, session: pytest.Session) -> int:
     signal.setitimer(signal.ITIMER_PROF, SLOW)
     if mutant is not None:
         apply(mutant)
-    own = f"test_{mutant.module}.py" if mutant is not None else ""
+    own = f"test_{mutant.module.rpartition('.')[2]}.py" if mutant is not None else ""
     items = sorted(
         session.items, key=lambda item: item.path.name != own
     )  # what is likeliest to notice goes first
@@ -136,10 +144,12 @@ def plain(found: Any) -> types.FunctionType:
 
 @cache
 def every() -> tuple[Mutant, ...]:
-    """Every mutant of the four modules."""
+    """Return every mutant of the modules."""
     found: list[Mutant] = []
     for name in MODULES:
-        source = Path("permits_engine/domain", f"{name}.py").read_text(encoding="utf-8")
+        source = (
+            Path("permits_engine/domain", *name.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+        )
         found += mutants(name, source)
     return tuple(found)
 

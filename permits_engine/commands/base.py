@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from permits_engine import fields as f
-from permits_engine.fields import Day, Identity, Version
-from permits_engine.plain_words import refused
+from permits_engine.commands import fields as f
+from permits_engine.commands.fields import Day, Identity, Version
+from permits_engine.commands.validation import refused
 
 
 class Command(BaseModel):
@@ -26,7 +26,7 @@ class Command(BaseModel):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not cls.__name__.startswith("_"):
+        if cls.__name__ != "PermitCommand":
             cls.name = re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
 
     def __init__(self, **fields: Any) -> None:
@@ -42,5 +42,7 @@ class Command(BaseModel):
     __str__ = __repr__
 
 
-class _OnPermit(Command):
+class PermitCommand(Command):
+    """A command about one permit file."""
+
     permit_id: Identity

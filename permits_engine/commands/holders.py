@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from permits_engine import fields as f
-from permits_engine.command import Command
-from permits_engine.fields import Day, Identity, Line, Sex, Text
+from permits_engine.commands import fields as f
+from permits_engine.commands.base import Command
+from permits_engine.commands.fields import Day, Identity, Line, Sex, Text
 
 
 class _Person(Command):

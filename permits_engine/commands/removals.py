@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from permits_engine.command import _OnPermit
-from permits_engine.fields import Code, Day, Identity, Instant, Line, Text
+from permits_engine.commands.base import PermitCommand
+from permits_engine.commands.fields import Code, Day, Identity, Instant, Line, Text
 
 
-class RecordFact(_OnPermit):
+class RecordFact(PermitCommand):
     """Record a fact about the holder, with its evidence and from when until when it is valid.
 
     ``of`` is the file of the family member on whose title this one hangs, where the fact is such a tie.
@@ -19,7 +19,7 @@ class RecordFact(_OnPermit):
     of: Identity | None = None
 
 
-class OrderRemoval(_OnPermit):
+class OrderRemoval(PermitCommand):
     """Order the holder's removal, notified at an instant."""
 
     ground: Line
@@ -27,19 +27,19 @@ class OrderRemoval(_OnPermit):
     reasons: Text | None = None
 
 
-class CarryOutRemoval(_OnPermit):
+class CarryOutRemoval(PermitCommand):
     """Bring the person to the border at an instant, once the hours to appeal and any appeal are over."""
 
     at: Instant
 
 
-class AnnulRemoval(_OnPermit):
+class AnnulRemoval(PermitCommand):
     """Annul the removal that is in force."""
 
     reasons: Text | None = None
 
 
-class OrderEntryBan(_OnPermit):
+class OrderEntryBan(PermitCommand):
     """Forbid the holder's return until a day, apart from the removal and after hearing them."""
 
     until: Day
@@ -48,7 +48,7 @@ class OrderEntryBan(_OnPermit):
     reasons_in_law: Text
 
 
-class LiftEntryBan(_OnPermit):
+class LiftEntryBan(PermitCommand):
     """Lift the ban on coming back that stands."""
 
     reasons: Text

@@ -1,20 +1,15 @@
-"""What may be asked: one vocabulary for Python, JSON Lines and scenario files.
-
-The class is ``LodgeApplication``, the name ``lodge_application``. ``on`` is the legal date (default: today).
-"""
+"""Commands about a permit file."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
-from permits_engine import fields as f
-from permits_engine.command import Command, _OnPermit
-from permits_engine.domain.errors import InputError
-from permits_engine.fields import (
+from permits_engine.commands import fields as f
+from permits_engine.commands.base import Command, PermitCommand
+from permits_engine.commands.fields import (
     Against,
     Body,
     Code,
@@ -31,57 +26,7 @@ from permits_engine.fields import (
     Text,
     Version,
 )
-from permits_engine.persons import LinkHolders, RegisterHolder, UnlinkHolders, UpdateHolder
-from permits_engine.plain_words import reason_of, refusal, suggestion
-from permits_engine.protecting import (
-    AnnulRemoval,
-    CarryOutRemoval,
-    LiftEntryBan,
-    OrderEntryBan,
-    OrderRemoval,
-    RecordFact,
-)
-
-
-class EraseHolder(Command):
-    """Destroy a person's key, so that nothing personal about them can be read any more."""
-
-    holder_id: Identity
-    reason: Line
-    archive_agreement: Line | None = None
-
-
-class RecordDataRequest(Command):
-    """A person asks for a right over their data; its answer is due in the time that the law gives."""
-
-    holder_id: Identity
-    right: Literal["access", "rectification", "erasure", "opposition"]
-
-
-class AnswerDataRequest(Command):
-    """A person's request about their data was answered."""
-
-    holder_id: Identity
-    of_version: f.EventVersion
-    outcome: Literal["granted", "refused"]
-    reason: Text | None = None
-
-
-class PlaceHold(Command):
-    """A duty to keep a person's data, by its norm; while it lasts they are not erased."""
-
-    holder_id: Identity
-    norm: Line
-    until: Day | None = None
-    reason: Text | None = None
-
-
-class LiftHold(Command):
-    """A duty to keep a person's data ended."""
-
-    holder_id: Identity
-    of_version: f.EventVersion
-    reason: Text | None = None
+from permits_engine.commands.validation import reason_of
 
 
 class LodgeApplication(Command):
@@ -97,27 +42,27 @@ class LodgeApplication(Command):
     missing: Codes = ()
 
 
-class SupplyDocuments(_OnPermit):
+class SupplyDocuments(PermitCommand):
     """Documents came in."""
 
     documents: SomeCodes
 
 
-class RequestDocuments(_OnPermit):
+class RequestDocuments(PermitCommand):
     """Ask for documents after filing."""
 
     documents: SomeCodes
     reason: Text
 
 
-class ExtendDecision(_OnPermit):
+class ExtendDecision(PermitCommand):
     """Extend the time to decide."""
 
     reason: Code
     until: Day
 
 
-class RecordOpinion(_OnPermit):
+class RecordOpinion(PermitCommand):
     """Record a commission's opinion."""
 
     body: Literal["local_commission", "national_commission"]
@@ -125,25 +70,25 @@ class RecordOpinion(_OnPermit):
     reasons: Text
 
 
-class IssuePermit(_OnPermit):
+class IssuePermit(PermitCommand):
     """Grant the first card."""
 
     card_number: Line | None = None
     term: Term | None = None
 
 
-class RefuseApplication(_OnPermit):
+class RefuseApplication(PermitCommand):
     """Refuse the application."""
 
     reasons_in_fact: Text
     reasons_in_law: Text
 
 
-class ReopenExamination(_OnPermit):
+class ReopenExamination(PermitCommand):
     """Examine a refused application again under rules that would now accept it."""
 
 
-class RequestRenewal(_OnPermit):
+class RequestRenewal(PermitCommand):
     """Ask for a renewal."""
 
     missing: Codes = ()
@@ -164,7 +109,7 @@ class Exclusion(BaseModel):
     __str__ = __repr__
 
 
-class RenewPermit(_OnPermit):
+class RenewPermit(PermitCommand):
     """Grant a further term."""
 
     card_number: Line | None = None
@@ -172,14 +117,14 @@ class RenewPermit(_OnPermit):
     exclusion: Exclusion | None = None
 
 
-class RefuseRenewal(_OnPermit):
+class RefuseRenewal(PermitCommand):
     """Refuse the renewal."""
 
     reasons_in_fact: Text
     reasons_in_law: Text
 
 
-class RevokePermit(_OnPermit):
+class RevokePermit(PermitCommand):
     """Withdraw the title."""
 
     ground: Code
@@ -187,7 +132,7 @@ class RevokePermit(_OnPermit):
     reasons_in_law: Text
 
 
-class NotifyDecision(_OnPermit):
+class NotifyDecision(PermitCommand):
     """Bring a decision to the holder's knowledge."""
 
     mode: f.Mode
@@ -195,7 +140,7 @@ class NotifyDecision(_OnPermit):
     decision_version: f.EventVersion | None = None
 
 
-class LodgeAppeal(_OnPermit):
+class LodgeAppeal(PermitCommand):
     """Lodge an appeal against the decision that stands, or against the removal."""
 
     body: Body
@@ -203,7 +148,7 @@ class LodgeAppeal(_OnPermit):
     at: Instant | None = None
 
 
-class DecideAppeal(_OnPermit):
+class DecideAppeal(PermitCommand):
     """Decide the pending appeal against the decision, or against the removal."""
 
     outcome: Literal["upheld", "dismissed", "withdrawn"]
@@ -212,34 +157,34 @@ class DecideAppeal(_OnPermit):
     at: Instant | None = None
 
 
-class RecordExit(_OnPermit):
+class RecordExit(PermitCommand):
     """The holder left the territory on that day."""
 
 
-class RecordReturn(_OnPermit):
+class RecordReturn(PermitCommand):
     """The holder came back on that day."""
 
 
-class TransferFile(_OnPermit):
+class TransferFile(PermitCommand):
     """Hand the file to another office."""
 
     prefecture: Office
 
 
-class ReplaceCard(_OnPermit):
+class ReplaceCard(PermitCommand):
     """Make another card for the same term."""
 
     reason: Literal["lost", "stolen", "damaged"]
     card_number: Line | None = None
 
 
-class ClosePermit(_OnPermit):
+class ClosePermit(PermitCommand):
     """End the permit for good."""
 
     reason: Literal["naturalised", "departed", "deceased", "other_title"]
 
 
-class CorrectRecord(_OnPermit):
+class CorrectRecord(PermitCommand):
     """Correct a field of an earlier event by appending."""
 
     of_version: f.EventVersion
@@ -262,7 +207,7 @@ class CorrectRecord(_OnPermit):
             raise ValueError(reason_of(dict(fault), field)) from None
 
 
-class RunClock(_OnPermit):
+class RunClock(PermitCommand):
     """Record what time alone has brought about; given by the scheduler."""
 
 
@@ -289,76 +234,3 @@ _CORRECTED: dict[str | None, Any] = {
 @cache
 def _adapter(field: str | None) -> TypeAdapter[Any]:
     return TypeAdapter(_CORRECTED[field])
-
-
-def _concrete(kind: type[Command]) -> list[type[Command]]:
-    below = [each for child in kind.__subclasses__() for each in _concrete(child)]
-    return [*([] if kind.__name__.startswith("_") or kind is Command else [kind]), *below]
-
-
-COMMANDS: dict[str, type[Command]] = {kind.name: kind for kind in _concrete(Command)}
-"""Every command by its name."""
-
-PUBLIC: tuple[str, ...] = tuple(sorted(name for name in COMMANDS if name != "run_clock"))
-
-
-def parse(name: object, fields: Mapping[str, Any]) -> Command:
-    """A command from its name and plain fields; raises ``input.invalid``."""
-    if name is None:
-        raise _unknown(f"is missing; there is: {', '.join(PUBLIC)}")
-    kind = COMMANDS.get(name) if isinstance(name, str) and name in PUBLIC else None
-    if kind is None:
-        said = name[:60] if isinstance(name, str) else type(name).__name__
-        raise _unknown(f"{said!r} is not a command{suggestion(said, PUBLIC)}")
-    if not all(isinstance(key, str) for key in fields):
-        raise _unknown("has a field whose name is not text")
-    return kind(**fields)
-
-
-def _unknown(reason: str) -> InputError:
-    return refusal([{"path": "command", "reason": reason}])
-
-
-__all__ = [
-    "COMMANDS",
-    "PUBLIC",
-    "AnnulRemoval",
-    "AnswerDataRequest",
-    "CarryOutRemoval",
-    "ClosePermit",
-    "Command",
-    "CorrectRecord",
-    "DecideAppeal",
-    "EraseHolder",
-    "Exclusion",
-    "ExtendDecision",
-    "IssuePermit",
-    "LiftEntryBan",
-    "LiftHold",
-    "LinkHolders",
-    "LodgeAppeal",
-    "LodgeApplication",
-    "NotifyDecision",
-    "OrderEntryBan",
-    "OrderRemoval",
-    "PlaceHold",
-    "RecordDataRequest",
-    "RecordExit",
-    "RecordFact",
-    "RecordOpinion",
-    "RecordReturn",
-    "RefuseApplication",
-    "RefuseRenewal",
-    "RegisterHolder",
-    "RenewPermit",
-    "ReplaceCard",
-    "RequestDocuments",
-    "RequestRenewal",
-    "RevokePermit",
-    "RunClock",
-    "SupplyDocuments",
-    "TransferFile",
-    "UnlinkHolders",
-    "UpdateHolder",
-    "parse",
-]
