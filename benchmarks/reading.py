@@ -11,7 +11,7 @@ from benchmarks.raw import Raw
 from benchmarks.stores import Place
 from permits_engine import Engine
 from permits_engine.domain.permit.fold import fold
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from permits_engine.replay.sources import StoreSource
 
 LOADS = 2000

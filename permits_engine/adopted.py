@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import Event, PolicyAdopted
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.policy_files import PARTS, compile_text, completed, digest_of, documents
+from permits_engine.policies.loading import PARTS, compile_text, completed, digest_of, documents
 from permits_engine.store import codec, history
 from permits_engine.store.application import Events, Placed
 from permits_engine.store.database import Statement, Unit

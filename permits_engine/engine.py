@@ -31,7 +31,7 @@ from permits_engine.evidence import Evidence
 from permits_engine.execution import Executor
 from permits_engine.key_files import default_key_file, in_memory, made_keys, master_keys
 from permits_engine.outcomes import Outcome, micros, not_found, valid_actor
-from permits_engine.policy_files import PACKAGED, packaged
+from permits_engine.policies.loading import PACKAGED, packaged
 from permits_engine.projections import rebuilding
 from permits_engine.questions import Questions
 from permits_engine.reviewing import Reviews

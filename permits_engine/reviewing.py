@@ -15,7 +15,7 @@ from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import Actor, HolderAccessed
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.outcomes import Outcome
-from permits_engine.policy_files import PARTS, compile_text, completed, documents
+from permits_engine.policies.loading import PARTS, compile_text, completed, documents
 from permits_engine.replay import comparing, control, reexamining, replaying
 from permits_engine.replay.comparing import WhatIf
 from permits_engine.replay.deciding import Again

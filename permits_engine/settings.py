@@ -57,7 +57,7 @@ def _path(value: Path) -> Path:
 
 
 def _grant(value: str) -> str:
-    from permits_engine.policy_values import ROLES
+    from permits_engine.policies.values import ROLES
 
     role, at, office = value.partition("@")
     if role not in ROLES:

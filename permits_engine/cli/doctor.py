@@ -14,7 +14,7 @@ from permits_engine.cli import doctor_scheduler
 from permits_engine.cli.daemon import mail_folder
 from permits_engine.cli.options import keys_of
 from permits_engine.outcomes import micros
-from permits_engine.policy_files import PACKAGED, digest_of, packaged
+from permits_engine.policies.loading import PACKAGED, digest_of, packaged
 from permits_engine.store.database import Statement
 
 Finding = dict[str, str]

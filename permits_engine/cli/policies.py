@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from permits_engine.cli.output import say
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.rules.policy import Policy, Value
-from permits_engine.policy_files import PACKAGED, compile_text, completed, documents, packaged, read_file
+from permits_engine.policies.loading import PACKAGED, compile_text, completed, documents, packaged, read_file
 from permits_engine.reading import plain
 
 

@@ -157,7 +157,7 @@ def what_if(
     """
     from permits_engine import reviewing
     from permits_engine.cli.progress import bar
-    from permits_engine.policy_files import read_file
+    from permits_engine.policies.loading import read_file
     from permits_engine.replay.comparing import summary
     from permits_engine.replay.running import Hands
 
@@ -209,7 +209,7 @@ def reexamine(
     import msgspec
 
     from permits_engine.cli.progress import bar
-    from permits_engine.policy_files import read_file
+    from permits_engine.policies.loading import read_file
 
     text, day, conditions = read_file(policy), day_of(on, "--on"), _conditions(where or [])
     roles = ("hierarchy", "decider") if record else ("auditor", "administrator", "hierarchy", "decider")

@@ -27,7 +27,7 @@ def policy_adopt(file: PolicyFile, json: Json = False) -> None:
 
     It holds from now on; parts that it lacks stay as they are.
     """
-    from permits_engine.policy_files import read_file
+    from permits_engine.policies.loading import read_file
 
     text = read_file(file)
     with open_engine("administrator") as engine:

@@ -31,7 +31,7 @@ from permits_engine.demo.story import Diary, days
 from permits_engine.demo.telling import tell
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.engine import Engine
-from permits_engine.policy_files import compile_text, packaged
+from permits_engine.policies.loading import compile_text, packaged
 from permits_engine.scheduler.delivery.channel import Channel
 from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel

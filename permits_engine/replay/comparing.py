@@ -31,7 +31,7 @@ from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import Permit, apply, corrected, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.policy_files import compile_text, digest_of
+from permits_engine.policies.loading import compile_text, digest_of
 from permits_engine.replay.alternative import Alternative, Letter, Life, unrecorded
 from permits_engine.replay.outside import Fact, Held, facts_of
 from permits_engine.replay.running import Hands, Run

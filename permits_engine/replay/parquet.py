@@ -12,7 +12,7 @@ from permits_engine.domain.events import PolicyAdopted
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.person import TELLING, facts_known
-from permits_engine.policy_files import compile_text
+from permits_engine.policies.loading import compile_text
 from permits_engine.replay.sources import File, Part, Place, text_in, together
 from permits_engine.store import codec
 from permits_engine.store.history import StoredRecord

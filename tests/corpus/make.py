@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import permits_engine
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from permits_engine.store import history
 from permits_engine.testing.scenario_files import load
 from permits_engine.testing.scenarios import Runner

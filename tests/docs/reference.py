@@ -13,8 +13,8 @@ from permits_engine.commands import COMMANDS, PUBLIC
 from permits_engine.domain import errors
 from permits_engine.domain.events import EVENTS, Event
 from permits_engine.domain.rules.parameters import KINDS
-from permits_engine.policy_files import compile_text, packaged
-from permits_engine.policy_values import WANTED
+from permits_engine.policies.loading import compile_text, packaged
+from permits_engine.policies.values import WANTED
 
 _ENVELOPE = {"on", "command_id", "expected_version", "correlation_id", "causation_id"}
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from permits_engine.demo import people
-from permits_engine.policy_files import compile_text, packaged
+from permits_engine.policies.loading import compile_text, packaged
 from tests.e2e.conftest import hears_ctrl_c
 
 SCALE = 0.004

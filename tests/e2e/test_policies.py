@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from tests.e2e.command_line import Cli, application
 
 ROW = {

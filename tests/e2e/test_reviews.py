@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from tests.e2e.command_line import COUNTER, DECIDER, WHY, Cli
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from tests.e2e.command_line import COUNTER, DECIDER, Cli
 
 PLACES = (

@@ -26,7 +26,7 @@ from permits_engine.audit.marks import from_outside
 from permits_engine.audit.notes import Signer
 from permits_engine.cli.lines import read_line
 from permits_engine.domain.errors import CODES, PermitsError, invalid
-from permits_engine.policy_files import packaged, read_file
+from permits_engine.policies.loading import packaged, read_file
 from permits_engine.receipts import proof as receipts
 from permits_engine.receipts import status
 from permits_engine.receipts.proof import found_in

@@ -22,7 +22,7 @@ from permits_engine.domain.permit.deadlines import Deadline, deadlines
 from permits_engine.domain.permit.fold import Permit, apply, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.competence import roles_for
-from permits_engine.policy_files import compile_text, packaged
+from permits_engine.policies.loading import compile_text, packaged
 
 PERMIT = "018f0000-0000-7000-8000-000000000001"
 HOLDER = "018f0000-0000-7000-8000-000000000002"

@@ -16,7 +16,7 @@ from typing import Any
 from permits_engine import Engine
 from permits_engine.audit.signing import SigningKeys
 from permits_engine.outcomes import micros
-from permits_engine.policy_files import PACKAGED, packaged
+from permits_engine.policies.loading import PACKAGED, packaged
 from permits_engine.store import upgrade
 from permits_engine.store.connections import SqliteFile
 from permits_engine.store.database import Database

@@ -18,7 +18,7 @@ from permits_engine.commands import parse
 from permits_engine.domain.errors import CODES, PermitsError
 from permits_engine.domain.events import Actor
 from permits_engine.outcomes import Outcome
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from permits_engine.scheduler.bounces import Bounce
 from permits_engine.scheduler.delivery.channel import Letter
 from tests.simulation.chance import Chance

@@ -29,7 +29,7 @@ from permits_engine.phrases.saying import (
     saying,
     titling,
 )
-from permits_engine.policy_files import compile_text, packaged
+from permits_engine.policies.loading import compile_text, packaged
 
 OTHERS = ("fr", "ar")
 POLICIES = {code: compile_text(packaged(code)) for code in ("MA", "FR", "ES")}

@@ -19,8 +19,8 @@ from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from permits_engine.policies.yaml_reader import YamlError, documents
 from permits_engine.scheduler.delivery import phrases
-from permits_engine.yaml_text import YamlError, documents
 
 LARGEST = 200_000
 """Characters of one language's letters."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import create_engine
 
 from permits_engine import Actor, Engine, RecordExit, RecordReturn
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from permits_engine.store import history
 from permits_engine.testing import FakeClock, Office, a_title
 from tests.integration.embedding.conftest import host_url, refused

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from permits_engine import PermitsError
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from tests.integration.engine.conftest import COUNTER, DECIDER, Office
 
 WHY = {"reasons_in_fact": "x", "reasons_in_law": "y"}

@@ -8,7 +8,7 @@ import pytest
 
 from permits_engine import Actor
 from permits_engine.domain.decisions.quality import GATES
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from tests.integration.engine.conftest import COUNTER, DECIDER, Office
 from tests.registers import GOOD, write
 

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from permits_engine import PermitsError
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from tests.integration.engine.conftest import COMMISSION, COURT, DECIDER, Office
 
 

@@ -73,7 +73,7 @@ def test_a_duty_to_keep_stands_in_the_way(office: Office) -> None:
 
 def test_the_archives_duty_is_policy_and_ends_by_their_agreement(office: Office) -> None:
     """Where an adopted policy has a floor, data stay until then, or until the archives agree."""
-    from permits_engine.policy_files import packaged
+    from permits_engine.policies.loading import packaged
 
     floor = "    applies: {data: [person]}\n    value: unset"
     text = packaged("MA")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from permits_engine import PermitsError
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from permits_engine.replay.deciding import Again
 from permits_engine.replay.replaying import replay
 from permits_engine.replay.running import Hands

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from permits_engine import Actor, PermitsError, engine
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from permits_engine.testing import Office
 from tests.integration.replay.conftest import refused
 

@@ -13,7 +13,7 @@ from eventsourcing.persistence import StoredEvent
 from permits_engine import Engine, PermitsError
 from permits_engine.domain.decisions import recorded
 from permits_engine.domain.events import EVENTS, ReceiptIssued, Reinstated
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from permits_engine.replay import running, sources
 from permits_engine.store.recorder import Transaction
 from permits_engine.testing import FakeClock, Office

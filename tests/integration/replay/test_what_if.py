@@ -10,7 +10,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Engine, PermitsError
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from permits_engine.replay import sources
 from permits_engine.replay.comparing import WhatIf, summary
 from permits_engine.store.recorder import Transaction

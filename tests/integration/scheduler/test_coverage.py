@@ -8,7 +8,7 @@ import pytest
 
 from permits_engine import RequestRenewal
 from permits_engine.domain.errors import InputError
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from permits_engine.scheduler.coverage import Report
 from permits_engine.store.database import Statement
 from tests.integration.engine.conftest import COUNTER, Office

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from permits_engine import Engine
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from permits_engine.scheduler.outbox import RECORDED
 from permits_engine.store import history
 from tests.integration.scheduler.conftest import Mailbox, many_due

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from permits_engine.domain.errors import InputError
-from permits_engine.policy_files import packaged
+from permits_engine.policies.loading import packaged
 from tests.integration.engine.conftest import Office
 from tests.integration.scheduler.conftest import Post, many_due, run
 

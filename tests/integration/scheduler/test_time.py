@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from permits_engine import Engine
-from permits_engine.policy_files import compile_text, packaged
+from permits_engine.policies.loading import compile_text, packaged
 from permits_engine.scheduler.passes import run_pass
 from permits_engine.scheduler.reconciler import is_quiet
 from permits_engine.scheduler.routes import Routes

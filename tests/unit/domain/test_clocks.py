@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from permits_engine.domain.calendars import Calendar, Count, Holiday, due
 from permits_engine.domain.periods import Period, add, term_end
-from permits_engine.policy_files import compile_text, packaged
+from permits_engine.policies.loading import compile_text, packaged
 
 MA = compile_text(packaged("MA"))
 KNOWN = date(2026, 1, 1)

@@ -9,8 +9,8 @@ import pytest
 from permits_engine import Actor, IssuePermit, PermitsError, RecordOpinion
 from permits_engine.commands import PUBLIC
 from permits_engine.domain.rules.competence import refusal
-from permits_engine.policy_files import PACKAGED, compile_text, packaged
-from permits_engine.policy_values import ROLES
+from permits_engine.policies.loading import PACKAGED, compile_text, packaged
+from permits_engine.policies.values import ROLES
 from permits_engine.testing import PERMIT_ID, Office, a_file, given
 
 RULES = """

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine.domain.rules.policy import count_of
-from permits_engine.policy_files import compile_text, packaged
+from permits_engine.policies.loading import compile_text, packaged
 
 MA = compile_text(packaged("MA"))
 DAYS = st.dates(date(2013, 2, 1), date(2021, 12, 1))

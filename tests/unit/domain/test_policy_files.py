@@ -8,7 +8,7 @@ import pytest
 
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.rules.policy import Policy, Silence
-from permits_engine.policy_files import PACKAGED, compile_text, packaged
+from permits_engine.policies.loading import PACKAGED, compile_text, packaged
 
 CALENDAR = """---
 calendar: XX

@@ -35,7 +35,7 @@ from permits_engine.domain.permit.fold import Permit, apply, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import view
 from permits_engine.domain.rules.competence import roles_for
-from permits_engine.policy_files import compile_text, packaged
+from permits_engine.policies.loading import compile_text, packaged
 
 POLICIES = {code: compile_text(packaged(code)) for code in ("MA", "FR", "ES")}
 OFFICES = {"MA": "MA-RAB", "FR": "FR-69", "ES": "ES-M"}

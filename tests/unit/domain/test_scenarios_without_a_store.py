@@ -26,7 +26,7 @@ from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import view
 from permits_engine.domain.rules.competence import roles_for
-from permits_engine.policy_files import compile_text, packaged
+from permits_engine.policies.loading import compile_text, packaged
 from permits_engine.testing.scenario_files import Scenario, Step, load
 from permits_engine.testing.scenarios import _matches, plain
 

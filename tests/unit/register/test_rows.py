@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from permits_engine.policy_files import compile_text, packaged
+from permits_engine.policies.loading import compile_text, packaged
 from permits_engine.register.rows import CODES, BadRow, Checks, Record
 from tests.registers import ENGLISH, FRENCH, PENDING, REFUSED, row
 

@@ -22,10 +22,10 @@ from permits_engine.domain.calendars import Calendar, Holiday
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.rules.parameters import KINDS
 from permits_engine.domain.rules.policy import Office, Policy, Source, Value
-from permits_engine.policy_models import MODELS, CalendarPart, Model, OfficesPart, PolicyPart, Row
-from permits_engine.policy_values import MisfitError, typed
-from permits_engine.yaml_text import YamlError, line_of
-from permits_engine.yaml_text import documents as read_yaml
+from permits_engine.policies.schema import MODELS, CalendarPart, Model, OfficesPart, PolicyPart, Row
+from permits_engine.policies.values import MisfitError, typed
+from permits_engine.policies.yaml_reader import YamlError, line_of
+from permits_engine.policies.yaml_reader import documents as read_yaml
 
 LARGEST = 2_000_000
 """Bytes: a policy text beyond this is refused."""

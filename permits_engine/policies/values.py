@@ -10,7 +10,7 @@ from permits_engine.domain.calendars import Count
 from permits_engine.domain.periods import Period
 from permits_engine.domain.rules.parameters import KINDS
 from permits_engine.domain.rules.policy import Silence
-from permits_engine.policy_models import Row
+from permits_engine.policies.schema import Row
 
 ROLES = frozenset(
     {
