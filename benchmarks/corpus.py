@@ -18,9 +18,9 @@ from permits_engine.commands import Command
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor
 from permits_engine.projections import writing
-from permits_engine.store import history
-from permits_engine.store.ids import derived
-from permits_engine.store.recorder import Transaction
+from permits_engine.store.events import history
+from permits_engine.store.events.ids import derived
+from permits_engine.store.events.recorder import Transaction
 
 REAL = 500
 BATCH = 1000
@@ -54,8 +54,8 @@ def grown(engine: Engine, events: int) -> int:
 def _rows(unit: Any) -> dict[str, dict[str, Any]]:
     from sqlalchemy import select
 
-    from permits_engine.store.database import Statement
-    from permits_engine.store.schema import permits
+    from permits_engine.store.database.schema import permits
+    from permits_engine.store.database.transactions import Statement
 
     names = [column.name for column in permits.columns]
     found = unit.all(Statement(select(*permits.columns)), {})

@@ -7,7 +7,7 @@ from datetime import date
 
 from permits_engine import Actor, LodgeApplication, RecordOpinion, RegisterHolder
 from permits_engine.commands import Command
-from permits_engine.store.ids import derived
+from permits_engine.store.events.ids import derived
 
 COUNTER = Actor(id="counter-1", role="counter", prefecture="MA-RAB")
 DECIDER = Actor(id="decider-1", role="decider", prefecture="MA-RAB")

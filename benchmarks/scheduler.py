@@ -25,7 +25,7 @@ from permits_engine.scheduler.delivery.sink import SinkChannel
 from permits_engine.scheduler.delivery.smtp import SmtpChannel
 from permits_engine.scheduler.outbox import Routes
 from permits_engine.scheduler.passes import run_pass
-from permits_engine.store.sql import Unit
+from permits_engine.store.database.statements import Unit
 
 RECEIPTS_END = date(2017, 3, 14)
 """Receipts of 20 December end in a week: each has to be extended, and its holder told."""

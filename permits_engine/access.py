@@ -25,9 +25,9 @@ from permits_engine.phrases.saying import saying
 from permits_engine.projections.queries import Page, Wanted
 from permits_engine.scheduler import messages
 from permits_engine.scheduler.delivery.channel import Letter
-from permits_engine.store import codec, history
-from permits_engine.store.database import Unit
-from permits_engine.store.history import StoredRecord
+from permits_engine.store.database.transactions import Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.history import StoredRecord
 
 if TYPE_CHECKING:
     from permits_engine.attestation import Attestation

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from permits_engine.adopted import Adopted
 from permits_engine.application.context import Context
-from permits_engine.store import history
-from permits_engine.store.database import Database
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events import history
 
 if TYPE_CHECKING:
     from permits_engine.audit.report.tallies import Account

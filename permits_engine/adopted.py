@@ -10,11 +10,11 @@ from permits_engine.domain.errors import error
 from permits_engine.domain.events import Event, PolicyAdopted
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import PARTS, compile_text, completed, digest_of, documents
-from permits_engine.store import codec, history
-from permits_engine.store.application import Events, Placed
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.ids import derived
-from permits_engine.store.schema import permits, policies
+from permits_engine.store.database.schema import permits, policies
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.application import Events, Placed
+from permits_engine.store.events.ids import derived
 
 Stamp = Callable[..., Event]
 

@@ -24,7 +24,7 @@ from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.permit import rights
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.scheduler.delivery.letters import harmless
-from permits_engine.store.database import Unit
+from permits_engine.store.database.transactions import Unit
 
 FORMATS = ("text", "html")
 _LOCALES = {"ar": "ar_MA", "en": "en_GB"}

@@ -10,15 +10,15 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
-from permits_engine.audit.signing import SigningKeys, origin_of
 from permits_engine.commands import EraseHolder
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.outcomes import Outcome
 from permits_engine.privacy.retention import Plan
-from permits_engine.store import history
-from permits_engine.store.database import Database
-from permits_engine.store.keyring import Keyring
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events import history
+from permits_engine.store.keys.keyring import Keyring
+from permits_engine.store.log.signing_keys import SigningKeys, origin_of
 
 
 class DataProtection:
@@ -66,18 +66,18 @@ class DataProtection:
         Does nothing to the database where no erasure is unfinished.
         """
         from permits_engine.privacy import erasing, spool
-        from permits_engine.store import erasures
+        from permits_engine.store.keys import erasure
 
         with self.database.read() as unit:
-            waiting = erasures.pending(unit)
+            waiting = erasure.pending(unit)
             of = dict.fromkeys([*waiting, *also])
             messages = [row[0] for each in of for row in unit.all(erasing.LETTERS, {"holder_id": each})]
         removed = 0 if letters is None else spool.remove(Path(letters), messages)
         if waiting:
             self.keyring.forget()
-            erasures.scrub(self.database)
+            erasure.scrub(self.database)
             with self.database.write() as unit:
-                erasures.done(unit, waiting, self.context.now())
+                erasure.done(unit, waiting, self.context.now())
         if letters is not None and waiting:
             # A pass that was under way meanwhile may have written one more.
             removed += spool.remove(Path(letters), messages)
@@ -85,10 +85,10 @@ class DataProtection:
 
     def unfinished_erasures(self) -> list[str]:
         """Holders who were erased while the database's files still wait to be cleaned."""
-        from permits_engine.store import erasures
+        from permits_engine.store.keys import erasure
 
         with self.database.read() as unit:
-            return erasures.pending(unit)
+            return erasure.pending(unit)
 
     # --- how long ---
 
@@ -139,7 +139,7 @@ class DataProtection:
         The old master key stays in the file, so that backups of before still open, until ``drop_master_key``.
         Raises ``store.unavailable`` where the master key lies in no file.
         """
-        from permits_engine.store import rotation
+        from permits_engine.store.keys import rotation
 
         with self.database.read() as unit:
             counts = rotation.counts(unit)
@@ -157,7 +157,7 @@ class DataProtection:
 
         Raises ``input.invalid`` where it is not in the file, or still needed.
         """
-        from permits_engine.store import rotation
+        from permits_engine.store.keys import rotation
 
         masters = self.keyring.masters()
         if key_id not in masters.ids:
@@ -173,7 +173,7 @@ class DataProtection:
 
     def master_key_use(self) -> list[dict[str, Any]]:
         """The master keys by their ids, and how many holders' keys each wraps."""
-        from permits_engine.store import rotation
+        from permits_engine.store.keys import rotation
 
         masters = self.keyring.masters()
         with self.database.read() as unit:

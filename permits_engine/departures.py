@@ -14,9 +14,9 @@ from permits_engine.application.context import Context
 from permits_engine.domain.decisions.departures import in_words
 from permits_engine.domain.events import AppealDecided, Event, Issued, Refused, Renewed, stored_name
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.store import codec
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.schema import events
+from permits_engine.store.database.schema import events
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.events import codec
 
 DECISIONS = (Issued, Renewed, Refused, AppealDecided)
 """The events that may say what they depart from."""

@@ -18,11 +18,11 @@ from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import view
-from permits_engine.outcomes import micros, moment
-from permits_engine.store import codec, history
-from permits_engine.store.database import Unit
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.keyring import Cipher
+from permits_engine.store.database.transactions import Unit
+from permits_engine.store.events import codec, history, timestamps
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.timestamps import micros, moment
+from permits_engine.store.keys.keyring import Cipher
 
 _ALWAYS = frozenset({"as_of", "version", "permit_id", "holder_id"})
 """What says nothing by being otherwise: the version grows with every event."""
@@ -63,7 +63,7 @@ def diff(
     return {
         "permit_id": permit_id,
         "as_of": walk.as_of.isoformat(),
-        "known_at": [reading.iso(low), reading.iso(high)],
+        "known_at": [timestamps.iso(low), timestamps.iso(high)],
         "versions": list(walk.versions),
         "fields": fields,
     }
@@ -188,7 +188,7 @@ def _cause(step: _Step, before: _State, after: _State) -> dict[str, Any]:
         "name": event.NAME,
         "version": step.record.version,
         "position": step.record.position,
-        "recorded_at": reading.iso(step.record.recorded_at),
+        "recorded_at": timestamps.iso(step.record.recorded_at),
         "effective_on": event.effective_on.isoformat(),
         "actor": msgspec.to_builtins(event.actor),
     }

@@ -18,7 +18,6 @@ from permits_engine.access import Reader
 from permits_engine.accounts import Accounts
 from permits_engine.adopted import Adopted
 from permits_engine.application.context import Context
-from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command, parse
 from permits_engine.data_protection import DataProtection
 from permits_engine.domain.decisions import lifecycle
@@ -29,19 +28,21 @@ from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.competence import refusal
 from permits_engine.evidence import Evidence
 from permits_engine.execution import Executor
-from permits_engine.key_files import default_key_file, in_memory, made_keys, master_keys
-from permits_engine.outcomes import Outcome, micros, not_found, valid_actor
+from permits_engine.outcomes import Outcome, not_found, valid_actor
 from permits_engine.policies.loading import PACKAGED, packaged
 from permits_engine.projections import rebuilding
 from permits_engine.questions import Questions
 from permits_engine.reviewing import Reviews
 from permits_engine.scheduler import messages, pauses, tokens
 from permits_engine.scheduler.bounces import Bounce
-from permits_engine.store import upgrade
-from permits_engine.store.application import PermitsApplication
-from permits_engine.store.database import Database
-from permits_engine.store.keyring import Keyring, holds_keys
-from permits_engine.store.masters import KeyService, MasterKeys
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events.application import PermitsApplication
+from permits_engine.store.events.timestamps import micros
+from permits_engine.store.keys.key_files import default_key_file, in_memory, made_keys, master_keys
+from permits_engine.store.keys.keyring import Keyring, holds_keys
+from permits_engine.store.keys.master_keys import KeyService, MasterKeys
+from permits_engine.store.log.signing_keys import SigningKeys
 from permits_engine.work import Work
 
 if TYPE_CHECKING:

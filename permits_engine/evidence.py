@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from permits_engine.application.context import Context
 from permits_engine.audit import checkpoints, proofs, verification
 from permits_engine.audit.findings import Report, Restored
-from permits_engine.audit.notes import Verifier
-from permits_engine.audit.signing import SigningKeys, origin_of
-from permits_engine.reading import iso
-from permits_engine.store import history
-from permits_engine.store.backup import Backup, restores
-from permits_engine.store.backup import backup as make_backup
-from permits_engine.store.database import Database
+from permits_engine.store.database.backup import Backup, restores
+from permits_engine.store.database.backup import backup as make_backup
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events import history
+from permits_engine.store.events.timestamps import iso
+from permits_engine.store.log.signed_note import Verifier
+from permits_engine.store.log.signing_keys import SigningKeys, origin_of
 
 if TYPE_CHECKING:
     from permits_engine.audit.exports import Export

@@ -24,12 +24,12 @@ from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.outcomes import moment
 from permits_engine.reading import expanded, known_records, local_day, shown
-from permits_engine.store import codec
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.schema import notices
+from permits_engine.store.database.schema import notices
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.events import codec
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.timestamps import moment
 
 _LETTERS = Statement(
     select(notices.c.notice_id, notices.c.kind, notices.c.language, notices.c.state).where(

@@ -13,8 +13,8 @@ from permits_engine.audit.exports.source import holders
 from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.domain.rules import competence
-from permits_engine.store import history
-from permits_engine.store.database import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.events import history
 
 if TYPE_CHECKING:
     from permits_engine.dossier.gathering import Dossier

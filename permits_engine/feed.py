@@ -12,8 +12,8 @@ from typing import Any
 
 from permits_engine.domain.errors import error, invalid
 from permits_engine.reading import shown
-from permits_engine.store import history
-from permits_engine.store.application import PermitsApplication
+from permits_engine.store.events import history
+from permits_engine.store.events.application import PermitsApplication
 
 
 def events(

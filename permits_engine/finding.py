@@ -14,9 +14,9 @@ from permits_engine.domain.errors import invalid
 from permits_engine.person import Person
 from permits_engine.projections import queries
 from permits_engine.projections.queries import Page, Wanted
-from permits_engine.store import search
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.schema import permits
+from permits_engine.store.database.schema import permits
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.keys import blind_index
 
 MOST = 1000
 """People or files that one question may find; beyond it, more has to be said."""
@@ -41,11 +41,11 @@ def people(
     context: Context, unit: Unit, name: str, birth_date: date, wanted: Wanted, sees: Sees, today: date
 ) -> Page:
     """The files of everybody of that name born on that day, and those of them who have no file."""
-    asked = search.words(name)
+    asked = blind_index.words(name)
     if not asked:
         raise invalid("name", "holds no letter; give at least one word of the name")
     work = context.begin(unit)
-    candidates = _few(search.persons(unit, context.keyring, name, birth_date))
+    candidates = _few(blind_index.persons(unit, context.keyring, name, birth_date))
     work.expect_persons(candidates)
     found = {each: work.person(each) for each in candidates}
     matching = {each: p for each, p in found.items() if asked <= _words(p) and p.birth_date == birth_date}
@@ -62,14 +62,14 @@ def numbered(
     context: Context, unit: Unit, kind: str, value: str, wanted: Wanted, sees: Sees, today: date
 ) -> Page:
     """The files that bear a file or card number, as corrected; an older card of a file counts as well."""
-    asked = search.number(value)
+    asked = blind_index.number(value)
     if not asked:
         raise invalid(kind, "holds no letter and no digit; give the number as it is printed")
-    candidates = _few(search.files(unit, context.keyring, kind, value))
+    candidates = _few(blind_index.files(unit, context.keyring, kind, value))
     bearing = {
         permit_id
         for _, permit_id in candidates
-        if asked in map(search.number, reading.numbers_of(context, unit, permit_id, kind))
+        if asked in map(blind_index.number, reading.numbers_of(context, unit, permit_id, kind))
     }
     rows = queries.rows(unit, today, wanted, permit_ids=sorted(bearing))
     work = context.begin(unit)
@@ -78,7 +78,7 @@ def numbered(
 
 
 def _words(person: Person) -> frozenset[str]:
-    return search.words(" ".join(name for name in (person.family_name, person.given_names) if name))
+    return blind_index.words(" ".join(name for name in (person.family_name, person.given_names) if name))
 
 
 def _few(candidates: list[Any]) -> list[Any]:

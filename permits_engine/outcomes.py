@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import msgspec
 
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events.base import Actor
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -20,17 +16,6 @@ class Outcome(msgspec.Struct, frozen=True):
     version: int
     events: tuple[str, ...]
     replayed: bool = False
-
-
-def micros(moment: datetime) -> int:
-    """A moment as microseconds since the epoch."""
-    delta = moment - EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-def moment(value: int) -> datetime:
-    """Microseconds since the epoch as an instant in UTC."""
-    return datetime.fromtimestamp(value // 1_000_000, UTC).replace(microsecond=value % 1_000_000)
 
 
 def conflict(what: str, version: int | None, expected: int) -> Exception:

@@ -17,10 +17,10 @@ from permits_engine.domain.events import (
     HolderUpdated,
 )
 from permits_engine.domain.permit.facts import Fact
-from permits_engine.store import codec
-from permits_engine.store.application import Placed
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.keyring import Cipher
+from permits_engine.store.events import codec
+from permits_engine.store.events.application import Placed
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.keys.keyring import Cipher
 
 
 class Person(msgspec.Struct):

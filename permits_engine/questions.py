@@ -18,9 +18,9 @@ from permits_engine.scheduler.coverage import Coverage, Report
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.digest import AHEAD, digest, listed, offices
 from permits_engine.scheduler.plan import plan
-from permits_engine.store import history
-from permits_engine.store.application import PermitsApplication
-from permits_engine.store.database import Database
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events import history
+from permits_engine.store.events.application import PermitsApplication
 
 
 class Questions:

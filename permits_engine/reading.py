@@ -17,13 +17,14 @@ from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Policy, Silence
-from permits_engine.outcomes import micros, moment, not_found
+from permits_engine.outcomes import not_found
 from permits_engine.person import facts_known
 from permits_engine.projections.searching import NUMBERS
-from permits_engine.store import codec, history
-from permits_engine.store.database import Unit
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.keyring import Cipher
+from permits_engine.store.database.transactions import Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.timestamps import iso, micros
+from permits_engine.store.keys.keyring import Cipher
 
 
 class PermitView(View, frozen=True):
@@ -275,8 +276,3 @@ def plain(value: Any) -> Any:
         counting = getattr(value, "counting", None)
         return f"{length} {counting}" if counting == "franc" else str(length)
     return value.isoformat() if isinstance(value, date) else value
-
-
-def iso(value: int) -> str:
-    """Microseconds since the epoch as RFC 3339 in UTC."""
-    return moment(value).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -23,8 +23,8 @@ from permits_engine.replay.parquet import ParquetSource
 from permits_engine.replay.reexamining import Reexamined, Where
 from permits_engine.replay.running import Hands
 from permits_engine.replay.sources import Source, StoreSource
-from permits_engine.store import history
-from permits_engine.store.database import Database
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events import history
 
 
 class Reviews:

@@ -26,12 +26,12 @@ from permits_engine.person import Person, person_of
 from permits_engine.projections import writing
 from permits_engine.projections.rows import row_of
 from permits_engine.projections.upserts import insert_new
-from permits_engine.store import search
-from permits_engine.store.application import Files, PermitsApplication, Placed, numbered
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.keyring import NEW_KEY, Cipher, Keyring
-from permits_engine.store.schema import commands, holders, permits
-from permits_engine.store.sql import among
+from permits_engine.store.database.schema import commands, holders, permits
+from permits_engine.store.database.statements import among
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.events.application import Files, PermitsApplication, Placed, numbered
+from permits_engine.store.keys import blind_index
+from permits_engine.store.keys.keyring import NEW_KEY, Cipher, Keyring
 
 _COMMANDS = Statement(
     among(
@@ -115,7 +115,7 @@ class Work(ProcessingEvent[str]):
         self._changed: dict[str, _Changed] = {}
         self._moved: set[str] = set()
         self._waiting: dict[Statement, list[dict[str, Any]]] = {}
-        self._entries: list[search.Entry] = []
+        self._entries: list[blind_index.Entry] = []
         self._last: list[tuple[Statement, dict[str, Any]]] = []
         self.broken = False
         """Whether writing failed: the transaction can only be rolled back."""
@@ -283,7 +283,7 @@ class Work(ProcessingEvent[str]):
         """Events of a stream that has no row of a file."""
         self.events += new
 
-    def found_by(self, entries: Iterable[search.Entry]) -> None:
+    def found_by(self, entries: Iterable[blind_index.Entry]) -> None:
         """What a person or a file is found by from now on."""
         self._entries += entries
 
@@ -369,7 +369,7 @@ class Work(ProcessingEvent[str]):
                     self.keyring.check_current(unit)
                 raise error("concurrency.conflict", "somebody else was first; read again and decide anew")
         entries, self._entries = self._entries, []
-        search.write(unit, self.keyring, entries)
+        blind_index.write(unit, self.keyring, entries)
         last, self._last = self._last, []
         for statement, row in last:
             unit.run(statement, row)

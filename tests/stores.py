@@ -8,8 +8,8 @@ import msgspec
 
 from permits_engine import Engine
 from permits_engine.domain.events import ApplicationLodged
-from permits_engine.store import codec, history
-from permits_engine.store.database import Statement
+from permits_engine.store.database.transactions import Statement
+from permits_engine.store.events import codec, history
 
 _ENVELOPE = ("event_id", "operator", "correlation_id", "holder_id", "permit_id", "sealed")
 _STREAMS = Statement("SELECT permit_id, holder_id FROM permits")

@@ -8,17 +8,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from permits_engine.adopted import Adopted
-from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import Command
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.events import Actor, Basis, Event
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.outcomes import micros
 from permits_engine.person import Person
-from permits_engine.store.application import PermitsApplication, numbered
-from permits_engine.store.database import Database, Unit
-from permits_engine.store.ids import uuid7
-from permits_engine.store.keyring import Keyring
+from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.events.application import PermitsApplication, numbered
+from permits_engine.store.events.ids import uuid7
+from permits_engine.store.events.timestamps import micros
+from permits_engine.store.keys.keyring import Keyring
+from permits_engine.store.log.signing_keys import SigningKeys
 from permits_engine.work import Work
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import bindparam, select
 from permits_engine.commands import Command
 from permits_engine.domain.errors import error
 from permits_engine.outcomes import Outcome
-from permits_engine.store.database import Statement
-from permits_engine.store.schema import events
+from permits_engine.store.database.schema import events
+from permits_engine.store.database.transactions import Statement
 from permits_engine.work import Work
 
 _NAMES = Statement(

@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Self
 
-from permits_engine.audit.notes import Note, NoteError, Verifier, decoded
-from permits_engine.audit.signing import SigningKeys, origin_of
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.store import history, merkle
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.tiles import Tiles, seal
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events import history
+from permits_engine.store.log import merkle
+from permits_engine.store.log.signed_note import Note, NoteError, Verifier, decoded
+from permits_engine.store.log.signing_keys import SigningKeys, origin_of
+from permits_engine.store.log.tiles import Tiles, seal
 
 _INSERT = Statement(
     "INSERT INTO checkpoints (size, key_id, note, made_at) VALUES (:size, :key_id, :note, :made_at)"

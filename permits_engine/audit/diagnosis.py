@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from permits_engine.audit.findings import Finding, Report, span
 from permits_engine.audit.marks import Marks
-from permits_engine.store import merkle
-from permits_engine.store.database import Database
-from permits_engine.store.leaf import Row, leaf_hashes
-from permits_engine.store.tiles import ROWS, UNREADABLE, WIDTH, Tiles
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.log import merkle
+from permits_engine.store.log.leaf import Row, leaf_hashes
+from permits_engine.store.log.tiles import ROWS, UNREADABLE, WIDTH, Tiles
 
 REACH = WIDTH
 """How far a row is looked for from where it stands."""

@@ -9,11 +9,11 @@ from typing import NamedTuple
 from permits_engine.audit import checkpoints
 from permits_engine.audit.checkpoints import Checkpoint, Stored
 from permits_engine.audit.findings import Finding, Report
-from permits_engine.audit.notes import NoteError, Verifier
 from permits_engine.domain.errors import PermitsError, error, invalid
-from permits_engine.store import merkle
-from permits_engine.store.database import Database, Unit
-from permits_engine.store.tiles import Tiles
+from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.log import merkle
+from permits_engine.store.log.signed_note import NoteError, Verifier
+from permits_engine.store.log.tiles import Tiles
 
 
 class Mark(NamedTuple):

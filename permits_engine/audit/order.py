@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from permits_engine.audit.findings import MOST, Finding, Report, span
 from permits_engine.domain.errors import StoreError, error
-from permits_engine.store import history
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.leaf import Row
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.events import history
+from permits_engine.store.log.leaf import Row
 
 _ENDS = Statement("SELECT count(*), coalesce(max(position), 0) FROM events")
 _NEXT = Statement("SELECT min(position) FROM events WHERE position > :after")

@@ -16,14 +16,15 @@ import msgspec
 
 from permits_engine.audit import checkpoints
 from permits_engine.audit.checkpoints import Checkpoint
-from permits_engine.audit.notes import NoteError, Verifier, decoded
-from permits_engine.audit.signing import SigningKeys, origin_of
 from permits_engine.domain.errors import PermitsError, error, invalid
-from permits_engine.outcomes import moment
-from permits_engine.store import history, merkle
-from permits_engine.store.database import Database, Unit
-from permits_engine.store.leaf import Leaf, leaf_bytes, leaf_fields, leaf_hash
-from permits_engine.store.tiles import Tiles
+from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.events import history
+from permits_engine.store.events.timestamps import moment
+from permits_engine.store.log import merkle
+from permits_engine.store.log.leaf import Leaf, leaf_bytes, leaf_fields, leaf_hash
+from permits_engine.store.log.signed_note import NoteError, Verifier, decoded
+from permits_engine.store.log.signing_keys import SigningKeys, origin_of
+from permits_engine.store.log.tiles import Tiles
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MOST_BYTES = 32 << 20

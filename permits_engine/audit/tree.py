@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from permits_engine.audit.findings import Finding, Report, span
 from permits_engine.audit.marks import Mark, Marks
-from permits_engine.store import merkle
-from permits_engine.store.tiles import HEIGHT, WIDTH, Tiles
+from permits_engine.store.log import merkle
+from permits_engine.store.log.tiles import HEIGHT, WIDTH, Tiles
 
 
 class _Variant(NamedTuple):

@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from permits_engine.audit.diagnosis import Diagnosis
 from permits_engine.audit.findings import Finding, Report
 from permits_engine.audit.marks import Marks, from_outside
-from permits_engine.audit.notes import Verifier
 from permits_engine.audit.order import Ends, Order, following, versions
-from permits_engine.audit.signing import SigningKeys, origin_of
 from permits_engine.audit.tree import Tree
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store import merkle
-from permits_engine.store.database import Database, Unit
-from permits_engine.store.leaf import Row, leaf_hashes
-from permits_engine.store.tiles import ROWS, UNREADABLE, WIDTH, Tiles, seal
+from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.log import merkle
+from permits_engine.store.log.leaf import Row, leaf_hashes
+from permits_engine.store.log.signed_note import Verifier
+from permits_engine.store.log.signing_keys import SigningKeys, origin_of
+from permits_engine.store.log.tiles import ROWS, UNREADABLE, WIDTH, Tiles, seal
 
 CHUNK = 4 * WIDTH
 RANGES = 256

@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from permits_engine.audit.signing import SigningKeys
 from permits_engine.cli import doctor_scheduler
 from permits_engine.cli.daemon import mail_folder
 from permits_engine.cli.options import keys_of
-from permits_engine.outcomes import micros
 from permits_engine.policies.loading import PACKAGED, digest_of, packaged
-from permits_engine.store.database import Statement
+from permits_engine.store.database.transactions import Statement
+from permits_engine.store.events.timestamps import micros
+from permits_engine.store.log.signing_keys import SigningKeys
 
 Finding = dict[str, str]
 AHEAD = 300_000_000
@@ -48,7 +48,7 @@ def _store(engine: Any, state: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _head(engine: Any) -> int:
-    from permits_engine.store import history
+    from permits_engine.store.events import history
 
     with engine.database.read() as unit:
         return int(history.head(unit).recorded_at)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from permits_engine.outcomes import micros
 from permits_engine.scheduler.health import clock_ahead
+from permits_engine.store.events.timestamps import micros
 
 Said = tuple[str, str]
 STALE = timedelta(days=2)

@@ -67,7 +67,7 @@ def export(
 def open_unsealed() -> Any:
     """The store for what opens nothing personal: no master key is needed."""
     from permits_engine.engine import Engine
-    from permits_engine.store.keyring import MasterKeys
+    from permits_engine.store.keys.keyring import MasterKeys
 
     settings = settings_now()
     return Engine.open(settings.store, keys=MasterKeys.in_memory(), operator=operator_of(settings))

@@ -34,8 +34,8 @@ def verify(
     Exit 3 where it was. Without a checkpoint that was kept outside, the answer is at best that the history is
     consistent with itself: a cut tail and a restored backup show only against one.
     """
-    from permits_engine.audit.notes import MOST_BYTES
     from permits_engine.cli.progress import bar
+    from permits_engine.store.log.signed_note import MOST_BYTES
 
     outside = [(name, _read(name, "--checkpoint", MOST_BYTES)) for name in checkpoint or ()]
     keys = keys_given(key)
@@ -145,7 +145,7 @@ def verify_proof(
 def _open() -> Any:
     """The store; nothing here reads what is personal, so that an auditor needs no master key."""
     from permits_engine.engine import Engine
-    from permits_engine.store.keyring import MasterKeys
+    from permits_engine.store.keys.keyring import MasterKeys
 
     settings = settings_now()
     return Engine.open(
@@ -157,7 +157,7 @@ def _open() -> Any:
 
 
 def _signing(settings: Any) -> Any:
-    from permits_engine.audit.signing import SigningKeys
+    from permits_engine.store.log.signing_keys import SigningKeys
 
     try:
         beside = keys_of(settings)
@@ -168,7 +168,7 @@ def _signing(settings: Any) -> Any:
 
 def keys_given(given: list[str] | None) -> Any:
     """The public keys that were named; none where none was."""
-    from permits_engine.audit.signing import verifiers_of
+    from permits_engine.store.log.signing_keys import verifiers_of
 
     return [found for each in given for found in verifiers_of(each)] if given else None
 
@@ -182,8 +182,8 @@ def own_keys() -> Any:
 
 
 def _read(name: str, option: str, most: int) -> bytes:
-    from permits_engine.audit.notes import NoteError
-    from permits_engine.audit.signing import read_limited
+    from permits_engine.store.log.signed_note import NoteError
+    from permits_engine.store.log.signing_keys import read_limited
 
     try:
         return read_limited(Path(name), most)

@@ -33,7 +33,7 @@ def new(out: Out, json: Json = False) -> None:
 
     Its content may also be given as PERMITS_MASTER_KEYS. Where PERMITS_KEY_SERVICE names a service, it is sealed by it.
     """
-    from permits_engine.store.masters import MasterKeys
+    from permits_engine.store.keys.master_keys import MasterKeys
 
     settings = settings_now()
     Operator.of(settings).require("administrator")
@@ -82,8 +82,8 @@ def export(
 
     Either alone says nothing. Give them to two people who keep them apart, and away from the store.
     """
-    from permits_engine.store import escrow
-    from permits_engine.store.masters import MasterKeys
+    from permits_engine.store.keys import escrow
+    from permits_engine.store.keys.master_keys import MasterKeys
 
     settings = settings_now()
     Operator.of(settings).require("administrator")
@@ -109,8 +109,8 @@ def joined(
     json: Json = False,
 ) -> None:
     """Join two halves to a key file again."""
-    from permits_engine.store import escrow
-    from permits_engine.store.masters import MasterKeys
+    from permits_engine.store.keys import escrow
+    from permits_engine.store.keys.master_keys import MasterKeys
 
     settings = settings_now()
     Operator.of(settings).require("administrator")

@@ -95,7 +95,7 @@ def open_engine(*roles: str) -> Any:
 
 def masters_of(settings: Any) -> Any:
     """The master keys: of the environment, of a file that a key service opens, or (their place) of a file."""
-    from permits_engine.store.masters import MasterKeys
+    from permits_engine.store.keys.master_keys import MasterKeys
 
     if settings.master_keys is not None:
         try:
@@ -113,7 +113,7 @@ def service_of(settings: Any) -> Any:
     """The key service that is named, if there is one."""
     if settings.key_service is None:
         return None
-    from permits_engine.key_service import HttpKeyService
+    from permits_engine.store.keys.http_key_service import HttpKeyService
 
     return HttpKeyService(settings.key_service, settings.key_service_token)
 

@@ -16,7 +16,7 @@ from permits_engine.reading import plain
 def policy_of(settings: Any, jurisdiction: str) -> Policy:
     """The adopted policy of a jurisdiction, or the packaged one where no store was named and none is there."""
     from permits_engine.engine import Engine
-    from permits_engine.store.keyring import MasterKeys
+    from permits_engine.store.keys.keyring import MasterKeys
 
     code = jurisdiction.upper()
     try:

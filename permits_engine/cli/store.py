@@ -67,7 +67,7 @@ def init(json: Json = False) -> None:
 def status(json: Json = False) -> None:
     """The head, the last pass, and what is parked."""
     from permits_engine.cli import views
-    from permits_engine.reading import iso
+    from permits_engine.store.events.timestamps import iso
 
     with open_engine() as engine:
         state = engine.status()
@@ -141,7 +141,7 @@ def backup(
     An SQLite database, or a dump for psql. A store restored from it says so to permits verify. The key files
     are not in it: keep copies of them apart.
     """
-    from permits_engine.reading import iso
+    from permits_engine.store.events.timestamps import iso
 
     with open_engine("administrator") as engine:
         made = engine.backup(Path(file), pg_dump=pg_dump)

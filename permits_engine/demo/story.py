@@ -23,7 +23,7 @@ from permits_engine.demo.people import Applicant
 from permits_engine.domain.calendars import Calendar
 from permits_engine.domain.events import Actor
 from permits_engine.domain.periods import ONE_DAY
-from permits_engine.store.ids import derived
+from permits_engine.store.events.ids import derived
 
 Act = tuple[Command, Actor]
 COMMISSION = date(2014, 6, 26)

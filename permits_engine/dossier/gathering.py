@@ -8,7 +8,6 @@ import msgspec
 
 from permits_engine import reading
 from permits_engine.audit.exports.columns import DISCREET
-from permits_engine.audit.signing import origin_of
 from permits_engine.domain.errors import IntegrityError, PermitsError
 from permits_engine.domain.events import (
     PERSONAL,
@@ -33,8 +32,9 @@ from permits_engine.explaining import explain
 from permits_engine.phrases.saying import kept
 from permits_engine.projections import queries
 from permits_engine.scheduler import messages
-from permits_engine.store import history
-from permits_engine.store.database import Unit
+from permits_engine.store.database.transactions import Unit
+from permits_engine.store.events import history
+from permits_engine.store.log.signing_keys import origin_of
 
 if TYPE_CHECKING:
     from permits_engine.engine import Engine

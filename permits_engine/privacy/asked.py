@@ -24,9 +24,9 @@ from permits_engine.domain.events import (
 )
 from permits_engine.outcomes import Outcome
 from permits_engine.registration import DEFAULT_JURISDICTION
-from permits_engine.store import codec, history
-from permits_engine.store.database import Unit
-from permits_engine.store.history import StoredRecord
+from permits_engine.store.database.transactions import Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.history import StoredRecord
 from permits_engine.work import Work
 
 

@@ -13,9 +13,9 @@ from permits_engine.domain.events import PERSONAL, HolderAccessed
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.rules.policy import Rules
 from permits_engine.privacy import asked, erasing, holds
-from permits_engine.store import history
-from permits_engine.store.database import Unit
-from permits_engine.store.keyring import Cipher
+from permits_engine.store.database.transactions import Unit
+from permits_engine.store.events import history, timestamps
+from permits_engine.store.keys.keyring import Cipher
 
 if TYPE_CHECKING:
     from permits_engine.application.context import Context
@@ -38,7 +38,7 @@ def disclosure(context: Context, unit: Unit, holder_id: str) -> dict[str, Any]:
     files = [row[0] for row in unit.all(holds.FILES, {"holder_id": holder_id})]
     return {
         "holder_id": holder_id,
-        "made_at": reading.iso(context.now()),
+        "made_at": timestamps.iso(context.now()),
         "erased": cipher is None,
         "person": {name: _plain(getattr(person, name)) for name in PERSONAL},
         "linked_to": list(person.linked),

@@ -21,10 +21,11 @@ from permits_engine.privacy import asked, holds
 from permits_engine.projections import notice_rows, writing
 from permits_engine.reading import numbers_of
 from permits_engine.registration import DEFAULT_JURISDICTION
-from permits_engine.store import codec, erasures, history, search
-from permits_engine.store.database import Statement
-from permits_engine.store.keyring import DESTROY, REGISTER_KEY, register_id
-from permits_engine.store.schema import notices, permits
+from permits_engine.store.database.schema import notices, permits
+from permits_engine.store.database.transactions import Statement
+from permits_engine.store.events import codec, history
+from permits_engine.store.keys import blind_index, erasure
+from permits_engine.store.keys.keyring import DESTROY, REGISTER_KEY, register_id
 from permits_engine.work import Work
 
 if TYPE_CHECKING:
@@ -134,11 +135,11 @@ def _events(context: Context, work: Work, command: EraseHolder, actor: Actor, to
 def _destroy(context: Context, work: Work, holder_id: str, command_ids: set[str]) -> None:
     if work.key(holder_id) is not None:
         work.later(DESTROY, {"holder_id": holder_id})
-    work.last(search.FORGET, {"holder_id": holder_id})
+    work.last(blind_index.FORGET, {"holder_id": holder_id})
     for command_id in sorted(command_ids):
         sever = _SEVER if command_id.startswith("register/") else _BLANK
         work.last(sever, {"command_id": command_id, "holder_id": holder_id, "nothing": b""})
-    work.last(erasures.BEGIN, {"holder_id": holder_id, "now": context.now()})
+    work.last(erasure.BEGIN, {"holder_id": holder_id, "now": context.now()})
 
 
 def _commands(context: Context, work: Work, holder_id: str) -> set[str]:
@@ -168,8 +169,8 @@ def _silence(context: Context, work: Work, holder_id: str, actor: Actor, today: 
 
 def _names_nobody(person: Person, **texts: str | None) -> None:
     """See that what stays in the history in clear does not say what is being erased."""
-    names = {word for word in search.words(person.name) if len(word) >= _SHORT}
+    names = {word for word in blind_index.words(person.name) if len(word) >= _SHORT}
     whole = [str(each) for each in (person.birth_date, person.email, person.phone) if each]
     for field, text in texts.items():
-        if text and (names & search.words(text) or any(each in text for each in whole)):
+        if text and (names & blind_index.words(text) or any(each in text for each in whole)):
             raise invalid(field, "says who the person is, and stays in the history in clear: leave that out")

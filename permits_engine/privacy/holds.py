@@ -16,9 +16,9 @@ from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Rules, Silence
 from permits_engine.privacy import asked
 from permits_engine.registration import DEFAULT_JURISDICTION
-from permits_engine.store import codec, history
-from permits_engine.store.database import Statement
-from permits_engine.store.schema import permits
+from permits_engine.store.database.schema import permits
+from permits_engine.store.database.transactions import Statement
+from permits_engine.store.events import codec, history
 from permits_engine.work import Work
 
 if TYPE_CHECKING:

@@ -18,10 +18,10 @@ import msgspec
 
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.rules.policy import Rules, Value
-from permits_engine.outcomes import moment
 from permits_engine.privacy import disclosure, holds, spool
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.sql import among
+from permits_engine.store.database.statements import among
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events.timestamps import moment
 
 if TYPE_CHECKING:
     from permits_engine.application.context import Context

@@ -17,10 +17,10 @@ from permits_engine.domain.events import (
     NoticeSuppressed,
 )
 from permits_engine.projections import upserts
-from permits_engine.store import codec
-from permits_engine.store.database import Unit
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.schema import notices
+from permits_engine.store.database.schema import notices
+from permits_engine.store.database.transactions import Unit
+from permits_engine.store.events import codec
+from permits_engine.store.events.history import StoredRecord
 
 _REPLACE = upserts.replace(notices)
 

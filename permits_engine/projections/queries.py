@@ -12,8 +12,8 @@ import msgspec
 from sqlalchemy import Select, and_, bindparam, case, func, literal, or_, select
 
 from permits_engine.domain.errors import invalid
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.schema import notices, parked, permits, scheduler_passes
+from permits_engine.store.database.schema import notices, parked, permits, scheduler_passes
+from permits_engine.store.database.transactions import Statement, Unit
 
 TITLE = ("none", "active", "expired_in_window", "expired", "revoked", "lost_by_absence", "closed")
 APPLICATION = (

@@ -18,10 +18,11 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, searching, writing
 from permits_engine.projections.rows import row_of
 from permits_engine.projections.upserts import insert_new
-from permits_engine.store import codec, history, search
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.schema import FILES, events, notices, parked, permits
-from permits_engine.store.sql import among
+from permits_engine.store.database.schema import FILES, events, notices, parked, permits
+from permits_engine.store.database.statements import among
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.keys import blind_index
 
 BATCH = 200
 MODELS = ("permits", "notices", "search")
@@ -225,7 +226,7 @@ def _notices(unit: Unit, context: Context, ids: list[str], report: Report, check
 
 def _search(unit: Unit, context: Context, ids: list[str], report: Report, check: bool) -> None:
     """What each person and their files are found by; nothing of those whose key was destroyed."""
-    key = context.keyring.load(unit, search.KEY_ID)
+    key = context.keyring.load(unit, blind_index.KEY_ID)
     for holder_id in ids:
         try:
             entries = searching.entries_of(unit, context.keyring, holder_id)
@@ -236,12 +237,14 @@ def _search(unit: Unit, context: Context, ids: list[str], report: Report, check:
                 report.differences.append({"holder_id": holder_id, "error": problem.as_dict()})
             continue
         if not check:
-            search.forget(unit, holder_id)
-            search.write(unit, context.keyring, entries)
+            blind_index.forget(unit, holder_id)
+            blind_index.write(unit, context.keyring, entries)
             report.written += len(entries)
             continue
-        wanted = {(row["token"], row["permit_id"]) for row in search.rows(key, entries)} if key else set()
-        found = search.held(unit, holder_id)
+        wanted = (
+            {(row["token"], row["permit_id"]) for row in blind_index.rows(key, entries)} if key else set()
+        )
+        found = blind_index.held(unit, holder_id)
         if found != wanted or (entries and key is None):
             report.differences.append(
                 {"holder_id": holder_id, "missing": len(wanted - found), "extra": len(found - wanted)}

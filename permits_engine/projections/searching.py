@@ -9,11 +9,11 @@ from sqlalchemy import bindparam, select
 
 from permits_engine.domain.events import Corrected, Event, HolderRegistered, HolderUpdated
 from permits_engine.person import Person, grown
-from permits_engine.store import codec, history
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.keyring import Keyring
-from permits_engine.store.schema import permits
-from permits_engine.store.search import Entry, of_file, of_person
+from permits_engine.store.database.schema import permits
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.keys.blind_index import Entry, of_file, of_person
+from permits_engine.store.keys.keyring import Keyring
 
 NUMBERS = ("file_number", "card_number")
 

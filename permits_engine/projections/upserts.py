@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Table, bindparam, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
-from permits_engine.store.database import Statement
+from permits_engine.store.database.transactions import Statement
 
 
 def insert_new(table: Table) -> Statement:

@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import ClauseElement, bindparam, tuple_, update
 
 from permits_engine.projections.upserts import insert_new, replace
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.schema import notices, permits
-from permits_engine.store.sql import among
+from permits_engine.store.database.schema import notices, permits
+from permits_engine.store.database.statements import among
+from permits_engine.store.database.transactions import Statement, Unit
 
 _MOVED = (
     "version",

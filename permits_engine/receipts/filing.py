@@ -15,9 +15,9 @@ from permits_engine.domain.permit.situation import Situation
 from permits_engine.person import Person
 from permits_engine.reading import numbers_on, situation
 from permits_engine.receipts.proof import Filing
-from permits_engine.store import leaf
-from permits_engine.store.database import Unit
-from permits_engine.store.history import StoredRecord
+from permits_engine.store.database.transactions import Unit
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.log import leaf
 
 LONGEST_NAME = 100
 

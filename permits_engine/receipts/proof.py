@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from permits_engine.audit.notes import Verifier
+from permits_engine.store.log.signed_note import Verifier
 
 PREFIX = "permits-receipt:1:"
 MOST_CHARACTERS = 4096

@@ -28,12 +28,12 @@ from permits_engine.register.planning import Plan, Planner
 from permits_engine.register.reading import RegisterFile, Row, open_register
 from permits_engine.register.rejects import Rejects, default_place
 from permits_engine.register.rows import BadRow, Checks, Record
-from permits_engine.store import search
-from permits_engine.store.application import Placed
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.keyring import NEW_KEY, REGISTER_KEY, Cipher, register_id
-from permits_engine.store.schema import commands, holders
-from permits_engine.store.sql import among
+from permits_engine.store.database.schema import commands, holders
+from permits_engine.store.database.statements import among
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events.application import Placed
+from permits_engine.store.keys import blind_index
+from permits_engine.store.keys.keyring import NEW_KEY, REGISTER_KEY, Cipher, register_id
 
 BATCH = 500
 """Rows in one transaction."""
@@ -271,7 +271,7 @@ class _Import:
             messages = [row for _, plan in plans for row, _, _ in plan.notices]
             if messages:
                 _all_new(messages, unit.each(writing.INSERT_NOTICE, messages))
-            search.write(unit, context.keyring, [each for _, plan in plans for each in _found_by(plan)])
+            blind_index.write(unit, context.keyring, [each for _, plan in plans for each in _found_by(plan)])
             context.application.events.put(placed, unit=unit, now=context.now())
 
     # --- what a run needs ---------------------------------------------------------------------------------
@@ -310,13 +310,13 @@ class _Import:
             return key
 
 
-def _found_by(plan: Plan) -> list[search.Entry]:
+def _found_by(plan: Plan) -> list[blind_index.Entry]:
     """What a counter will find the person and their file by."""
     person = plan.person
     assert isinstance(person, HolderRegistered)
     names = (person.family_name, person.given_names)
     return [
-        *search.of_person(plan.holder_id, names, person.birth_date),
+        *blind_index.of_person(plan.holder_id, names, person.birth_date),
         *entries_of_file(plan.holder_id, plan.permit_id, plan.events),
     ]
 

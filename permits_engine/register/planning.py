@@ -37,7 +37,7 @@ from permits_engine.domain.rules.policy import Rules
 from permits_engine.projections import notice_rows
 from permits_engine.projections.rows import evaluated
 from permits_engine.register.rows import Checks, Record
-from permits_engine.store.ids import derived, uuid7
+from permits_engine.store.events.ids import derived, uuid7
 
 REGISTRAR = Actor("register", "administrator")
 """For whom an imported fact is recorded: the old register itself."""

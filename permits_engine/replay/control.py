@@ -19,12 +19,12 @@ from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.outcomes import moment
 from permits_engine.replay.running import Hands, Run
 from permits_engine.replay.sources import File, Part, Source
-from permits_engine.store import history
-from permits_engine.store.database import Database
-from permits_engine.store.history import StoredRecord
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events import history
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.timestamps import moment
 
 PAGE = 5000
 MOST_ROWS = 1_000_000

@@ -14,8 +14,8 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.person import TELLING, facts_known
 from permits_engine.policies.loading import compile_text
 from permits_engine.replay.sources import File, Part, Place, text_in, together
-from permits_engine.store import codec
-from permits_engine.store.history import StoredRecord
+from permits_engine.store.events import codec
+from permits_engine.store.events.history import StoredRecord
 
 COLUMNS = ("position", "stream", "version", "name", "recorded_at", "payload")
 """What is read: the stored bytes and where they stand; what was exported beside them is for other tools."""
@@ -168,7 +168,7 @@ def _last(path: Path) -> int:
 
 
 def _micros(value: Any) -> int:
-    from permits_engine.outcomes import micros
+    from permits_engine.store.events.timestamps import micros
 
     return value if isinstance(value, int) else micros(value)
 

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from permits_engine.replay.parquet import ParquetSource
 from permits_engine.replay.sources import Place, Source, StoreSource
-from permits_engine.store.database import Database
+from permits_engine.store.database.transactions import Database
 
 
 @lru_cache(maxsize=2)

@@ -20,10 +20,10 @@ from permits_engine.domain.events import Event, NoticeDue, PolicyAdopted
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.person import facts_known
-from permits_engine.store import codec, history
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.schema import FILES, events
+from permits_engine.store.database.schema import FILES, events
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.history import StoredRecord
 
 PART = 500
 """Permits in one part of a live store."""

@@ -14,14 +14,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import bindparam, func, select
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.outcomes import moment
 from permits_engine.scheduler.foreseeing import foreseen
 from permits_engine.scheduler.limits import APART, Limits
 from permits_engine.scheduler.reconciler import Reconciler
 from permits_engine.scheduler.waiting import open_counts
-from permits_engine.store import history
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.schema import permits, scheduler_passes
+from permits_engine.store.database.schema import permits, scheduler_passes
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.events import history
+from permits_engine.store.events.timestamps import moment
 
 LETTERS = 10_000
 """Letters in one pass that nobody has to release, unless set otherwise."""

@@ -11,9 +11,9 @@ from urllib.request import Request, urlopen
 
 from sqlalchemy import func, select
 
-from permits_engine.outcomes import micros
-from permits_engine.store.database import Statement
-from permits_engine.store.schema import checkpoints
+from permits_engine.store.database.schema import checkpoints
+from permits_engine.store.database.transactions import Statement
+from permits_engine.store.events.timestamps import micros
 
 TIMEOUT = 10.0
 _LAST = Statement(select(func.max(checkpoints.c.made_at)))

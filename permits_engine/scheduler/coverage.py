@@ -31,14 +31,14 @@ from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.outcomes import micros, moment
 from permits_engine.scheduler import pauses
 from permits_engine.scheduler.limits import APART
-from permits_engine.store import codec, history
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.ids import derived
-from permits_engine.store.schema import permits, scheduler_passes
+from permits_engine.store.database.schema import permits, scheduler_passes
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.ids import derived
+from permits_engine.store.events.timestamps import micros, moment
 
 BATCH = 200
 _p = permits.c

@@ -14,11 +14,11 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit import notices as notice
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.outcomes import moment
-from permits_engine.store import codec, history
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.ids import derived
-from permits_engine.store.schema import notices, permits
+from permits_engine.store.database.schema import notices, permits
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.ids import derived
+from permits_engine.store.events.timestamps import moment
 
 BATCH = 200
 AHEAD = 7

@@ -20,10 +20,10 @@ from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import apply, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.projections import writing
-from permits_engine.store import codec, history
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.ids import derived
-from permits_engine.store.schema import permits
+from permits_engine.store.database.schema import permits
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.ids import derived
 
 BATCH = 200
 _SCHEDULER = Actor("scheduler", "scheduler")

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from permits_engine.reading import iso
 from permits_engine.scheduler import lease, pauses
 from permits_engine.scheduler.waiting import OPEN
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.schema import notices
+from permits_engine.store.database.schema import notices
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events.timestamps import iso
 
 _n = notices.c
 _WAITING = Statement(select(func.count(), func.min(_n.claimed_on)).where(_n.state.in_(OPEN)))

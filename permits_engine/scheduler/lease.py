@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.outcomes import moment
-from permits_engine.store.database import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events.timestamps import moment
 
 SECONDS = 30.0
 """How long a lease lasts that is not renewed."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from permits_engine.store.database import Database, Unit
+from permits_engine.store.database.transactions import Database, Unit
 
 Write = Callable[[], AbstractContextManager[Unit]]
 

@@ -16,9 +16,9 @@ from permits_engine.reading import shown
 from permits_engine.scheduler.bounces import Bounce
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.waiting import loaded
-from permits_engine.store import codec, history
-from permits_engine.store.database import Unit
-from permits_engine.store.history import StoredRecord
+from permits_engine.store.database.transactions import Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.history import StoredRecord
 
 
 def history_of(context: Context, unit: Unit, notice_id: str, *, opened: bool = True) -> list[dict[str, Any]]:

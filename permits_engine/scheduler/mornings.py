@@ -12,7 +12,7 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter
 from permits_engine.scheduler.digest import SHOWN, Digest, digest
 from permits_engine.scheduler.outbox import Outbox
-from permits_engine.store import history
+from permits_engine.store.events import history
 
 _ACTOR = Actor("scheduler", "scheduler")
 

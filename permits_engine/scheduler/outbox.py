@@ -32,7 +32,7 @@ from permits_engine.scheduler.delivery.letters import NoticesError
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.routes import Routes
 from permits_engine.scheduler.waiting import Waiting, loaded, open_counts, open_page, still_due
-from permits_engine.store.database import Database, Unit
+from permits_engine.store.database.transactions import Database, Unit
 from permits_engine.work import Work
 
 __all__ = ["Outbox", "Result", "Routes", "Waiting"]

@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import bindparam, insert, select, update
 
 from permits_engine.domain.errors import invalid
-from permits_engine.reading import iso
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.schema import scheduler_pauses as table
+from permits_engine.store.database.schema import scheduler_pauses as table
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.events.timestamps import iso
 
 _c = table.c
 _RUNNING = Statement(select(_c.office).where(_c.until.is_(None)))

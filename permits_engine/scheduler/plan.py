@@ -14,9 +14,9 @@ from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.store import codec, history
-from permits_engine.store.database import Database, Statement
-from permits_engine.store.schema import permits
+from permits_engine.store.database.schema import permits
+from permits_engine.store.database.transactions import Database, Statement
+from permits_engine.store.events import codec, history
 
 BATCH = 500
 _p = permits.c

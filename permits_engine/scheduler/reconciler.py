@@ -26,17 +26,17 @@ from permits_engine.domain.permit import notices as notice
 from permits_engine.domain.permit.fold import Permit, apply, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.outcomes import moment
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.rebuilding import park
 from permits_engine.projections.rows import evaluated_with, row_of
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.outbox import Outbox, Result, Waiting
-from permits_engine.store import codec, history
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.ids import derived
-from permits_engine.store.schema import permits, scheduler_passes
+from permits_engine.store.database.schema import permits, scheduler_passes
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.ids import derived
+from permits_engine.store.events.timestamps import moment
 from permits_engine.work import Work
 
 BATCH = 200

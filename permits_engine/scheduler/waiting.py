@@ -18,12 +18,12 @@ from permits_engine.domain.permit.fold import Permit
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.person import Person
-from permits_engine.store import codec, history
-from permits_engine.store.database import Statement, Unit
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.keyring import Cipher
-from permits_engine.store.schema import notices, permits
-from permits_engine.store.sql import among
+from permits_engine.store.database.schema import notices, permits
+from permits_engine.store.database.statements import among
+from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.keys.keyring import Cipher
 from permits_engine.work import Work
 
 PAGE = 200

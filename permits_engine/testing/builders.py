@@ -13,7 +13,7 @@ from permits_engine.commands import (
     RegisterHolder,
     RequestRenewal,
 )
-from permits_engine.store.ids import derived
+from permits_engine.store.events.ids import derived
 
 KNOWN_ON, FILED_ON, ADVISED_ON, GRANTED_ON, ASKED_ON = (
     date(2016, 12, 19),

@@ -17,7 +17,7 @@ from permits_engine.commands import Command
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor
 from permits_engine.outcomes import Outcome
-from permits_engine.store import codec, history
+from permits_engine.store.events import codec, history
 from permits_engine.testing.office import Office
 
 Given = Command | tuple[Command, Actor]

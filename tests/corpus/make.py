@@ -15,7 +15,7 @@ from typing import Any
 
 import permits_engine
 from permits_engine.policies.loading import packaged
-from permits_engine.store import history
+from permits_engine.store.events import history
 from permits_engine.testing.scenario_files import load
 from permits_engine.testing.scenarios import Runner
 

@@ -14,8 +14,8 @@ from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Engine
 from permits_engine.domain.events import EVENTS
-from permits_engine.store import codec
-from permits_engine.store.recorder import Transaction
+from permits_engine.store.events import codec
+from permits_engine.store.events.recorder import Transaction
 from permits_engine.testing import FakeClock
 from tests.corpus.make import FIELDS
 

@@ -228,7 +228,7 @@ def test_what_is_recorded_cannot_lie_ahead(cli: Cli) -> None:
 
 def test_who_was_erased_gets_no_new_event(cli: Cli) -> None:
     """Without the holder's key nothing more is written about them: holder.erased."""
-    from permits_engine.store.database import Database, Statement
+    from permits_engine.store.database.transactions import Database, Statement
 
     holder_id = cli.holder()
     assert cli.store is not None

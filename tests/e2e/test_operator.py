@@ -194,7 +194,7 @@ def test_nobody_is_no_operator(sqlite_cli: Cli) -> None:
 
 def test_a_store_that_cannot_be_written_shows_files_without_people(sqlite_cli: Cli) -> None:
     """A copy on a medium of which nothing can be noted: dates and states, no reason and no name."""
-    from permits_engine.store import database
+    from permits_engine.store.database import transactions
 
     permit_id = sqlite_cli.title()
     before = sqlite_cli.ok("history", permit_id, "--json")
@@ -202,9 +202,9 @@ def test_a_store_that_cannot_be_written_shows_files_without_people(sqlite_cli: C
     sqlite_cli.monkeypatch.setenv("PERMITS_OPERATOR", "somebody else")
 
     def read_only(*given: object, **more: object) -> Any:
-        raise database.unavailable("x", "is read-only")
+        raise transactions.unavailable("x", "is read-only")
 
-    sqlite_cli.monkeypatch.setattr(database.Database, "write", read_only)
+    sqlite_cli.monkeypatch.setattr(transactions.Database, "write", read_only)
     after = sqlite_cli.ok("history", permit_id, "--json")
     assert "five years shown" not in after.out
     assert [each["name"] for each in after.json] == [each["name"] for each in before.json]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from permits_engine.audit.notes import Signer
+from permits_engine.store.log.signed_note import Signer
 from tests.e2e.command_line import DECIDER, Cli
 
 

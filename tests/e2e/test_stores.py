@@ -379,7 +379,7 @@ def test_sealed_data_that_were_moved_do_not_open(sqlite_cli: Cli, tmp_path: Path
 
 def test_a_row_that_is_not_what_history_says_is_found_and_put_right(cli: Cli) -> None:
     """rebuild --check ends with 3 and names the row; rebuild puts it right."""
-    from permits_engine.store.database import Database, Statement
+    from permits_engine.store.database.transactions import Database, Statement
 
     permit_id = cli.title()
     assert cli.ok("rebuild", "--check", "--json").json["differences"] == []
@@ -439,10 +439,10 @@ def test_a_store_lost_in_the_middle_ends_the_run_at_that_line(
     sqlite_cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The line that was not carried out says so with its number, exit 4; what follows it is not tried."""
-    from permits_engine.store import connections, database
+    from permits_engine.store.database import connections, transactions
 
     holder_id = sqlite_cli.holder()
-    for room in (connections, database):
+    for room in (connections, transactions):
         monkeypatch.setattr(room, "WAIT_SECONDS", 0.2)
     filed = [application(holder_id), application(holder_id)]
     with _locked(tmp_path / "store.db"):

@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 from permits_engine import Actor, Engine
 from permits_engine.audit import proofs
 from permits_engine.audit.marks import from_outside
-from permits_engine.audit.notes import Signer
 from permits_engine.cli.lines import read_line
 from permits_engine.domain.errors import CODES, PermitsError, invalid
 from permits_engine.policies.loading import packaged, read_file
@@ -33,6 +32,7 @@ from permits_engine.receipts.proof import found_in
 from permits_engine.scheduler import bounces, tokens
 from permits_engine.scheduler.delivery.letters import NoticesError, Templates
 from permits_engine.settings import load as load_settings
+from permits_engine.store.log.signed_note import Signer
 from permits_engine.testing.builders import a_title
 from permits_engine.testing.clock import FakeClock
 from permits_engine.testing.scenario_files import load as load_scenario

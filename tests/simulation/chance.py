@@ -13,7 +13,9 @@ from uuid import UUID
 
 from permits_engine.scheduler import lease
 from permits_engine.scheduler.delivery import folder
-from permits_engine.store import ids, keyring, upgrade
+from permits_engine.store.database import upgrade
+from permits_engine.store.events import ids
+from permits_engine.store.keys import keyring
 
 T = TypeVar("T")
 

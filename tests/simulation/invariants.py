@@ -15,7 +15,7 @@ from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.standing import standing
 from permits_engine.projections import rebuilding
 from permits_engine.scheduler.delivery.channel import Letter
-from permits_engine.store import codec, history
+from permits_engine.store.events import codec, history
 from tests.simulation.people import File
 from tests.simulation.post import Server
 

@@ -14,13 +14,13 @@ from tempfile import mkdtemp
 from typing import Any
 
 from permits_engine import Engine
-from permits_engine.audit.signing import SigningKeys
-from permits_engine.outcomes import micros
 from permits_engine.policies.loading import PACKAGED, packaged
-from permits_engine.store import upgrade
-from permits_engine.store.connections import SqliteFile
-from permits_engine.store.database import Database
-from permits_engine.store.keyring import MasterKeys
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.connections import SqliteFile
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events.timestamps import micros
+from permits_engine.store.keys.keyring import MasterKeys
+from permits_engine.store.log.signing_keys import SigningKeys
 from tests.simulation.chance import Chance, seeded
 
 BEGINNING = datetime(2013, 12, 2, 8, tzinfo=UTC)

@@ -13,7 +13,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from permits_engine.audit.signing import SigningKeys
 from permits_engine.commands import parse
 from permits_engine.domain.errors import CODES, PermitsError
 from permits_engine.domain.events import Actor
@@ -21,6 +20,7 @@ from permits_engine.outcomes import Outcome
 from permits_engine.policies.loading import packaged
 from permits_engine.scheduler.bounces import Bounce
 from permits_engine.scheduler.delivery.channel import Letter
+from permits_engine.store.log.signing_keys import SigningKeys
 from tests.simulation.chance import Chance
 from tests.simulation.invariants import Invariants, require
 from tests.simulation.people import OFFICES, Society

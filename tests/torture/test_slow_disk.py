@@ -12,7 +12,7 @@ import pytest
 
 from permits_engine import Engine
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store import connections
+from permits_engine.store.database import connections
 from tests.integration.scheduler.conftest import COUNTER, Mailbox, mail_server, mailbox
 from tests.integration.scheduler.test_daemon import store
 from tests.integration.scheduler.torture import torment

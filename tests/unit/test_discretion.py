@@ -18,8 +18,8 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import EVENTS
 from permits_engine.person import Person
 from permits_engine.scheduler.delivery.channel import Letter
-from permits_engine.store.keyring import Cipher, Keyring, MasterKeys
-from permits_engine.store.search import Entry
+from permits_engine.store.keys.blind_index import Entry
+from permits_engine.store.keys.keyring import Cipher, Keyring, MasterKeys
 
 MARK = "Zzmarker"
 

@@ -12,11 +12,11 @@ import msgspec
 
 from permits_engine.audit.exports import places
 from permits_engine.audit.exports.source import Stream, streams
-from permits_engine.audit.signing import origin_of
 from permits_engine.domain.errors import invalid
-from permits_engine.store import history
-from permits_engine.store.database import Database
-from permits_engine.store.keyring import Keyring
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events import history
+from permits_engine.store.keys.keyring import Keyring
+from permits_engine.store.log.signing_keys import origin_of
 
 LAYOUT = "1"
 """Version of what stands in the files; it grows when a column or an attribute changes its meaning."""

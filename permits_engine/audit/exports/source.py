@@ -13,10 +13,10 @@ from permits_engine.domain.events import (
     PolicyAdopted,
     Transferred,
 )
-from permits_engine.store import codec
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.keyring import Keyring
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events import codec
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.keys.keyring import Keyring
 
 PAGE = 4000
 """Events read at a time; a batch holds no more than these and the longest stream."""

@@ -12,7 +12,7 @@ import msgspec
 
 from permits_engine.audit.exports.columns import COLUMNS, said
 from permits_engine.audit.exports.source import Stream, Told
-from permits_engine.outcomes import moment
+from permits_engine.store.events.timestamps import moment
 
 SAYS = "says"
 """The last column: what an event says beside the columns before it, as JSON."""

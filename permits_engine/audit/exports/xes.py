@@ -16,7 +16,7 @@ import msgspec
 
 from permits_engine.audit.exports.columns import said
 from permits_engine.audit.exports.source import Stream, Told
-from permits_engine.outcomes import moment
+from permits_engine.store.events.timestamps import moment
 
 EXTENSIONS = {
     "concept": ("Concept", "http://www.xes-standard.org/concept.xesext"),

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from permits_engine.adopted import Adopted
 from permits_engine.audit.exports.source import Stream, streams
 from permits_engine.audit.report.tallies import Account, Delays, count
-from permits_engine.audit.signing import origin_of
 from permits_engine.domain.decisions.departures import kind_of
 from permits_engine.domain.decisions.time_effects import lapses_standing
 from permits_engine.domain.events import Event
@@ -19,10 +18,11 @@ from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.permit.situation import GRANTS, REFUSALS, Situation
 from permits_engine.domain.permit.state import Appeal, Decision, Request, Term
 from permits_engine.domain.rules.policy import Policy, count_of
-from permits_engine.outcomes import moment
-from permits_engine.store import history
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.sql import among
+from permits_engine.store.database.statements import among
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events import history
+from permits_engine.store.events.timestamps import moment
+from permits_engine.store.log.signing_keys import origin_of
 
 Progress = Callable[[int, int], None]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from permits_engine.store.schema import metadata
+from permits_engine.store.database.schema import metadata
 
 # A host may keep its own tables, and its own Alembic, in the same database: hence a table name of ours.
 context.configure(

@@ -12,11 +12,11 @@ from eventsourcing.persistence import StoredEvent
 from permits_engine.audit import checkpoints, verification
 from permits_engine.audit.checkpoints import Checkpoint
 from permits_engine.audit.findings import Finding, Report
-from permits_engine.audit.signing import SigningKeys
-from permits_engine.store import upgrade
-from permits_engine.store.database import Database
-from permits_engine.store.recorder import Transaction
-from permits_engine.store.tiles import seal
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.log.signing_keys import SigningKeys
+from permits_engine.store.log.tiles import seal
 
 STREAMS = 7
 

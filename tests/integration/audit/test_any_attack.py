@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from permits_engine.audit import checkpoints, diagnosis, tree, verification
 from permits_engine.audit.findings import Finding, Report
-from permits_engine.audit.signing import SigningKeys
-from permits_engine.store import merkle, tiles, upgrade
-from permits_engine.store.database import Database
-from permits_engine.store.leaf import leaf_bytes, leaf_hash
-from permits_engine.store.recorder import Transaction
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.log import merkle, tiles
+from permits_engine.store.log.leaf import leaf_bytes, leaf_hash
+from permits_engine.store.log.signing_keys import SigningKeys
 
 HEIGHT, WIDTH = 2, 4
 COUNT = 90

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 from permits_engine.audit import checkpoints
-from permits_engine.audit.notes import Signer
-from permits_engine.audit.signing import SigningKeys
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store import history, merkle
-from permits_engine.store.database import Database
-from permits_engine.store.leaf import leaf_bytes, leaf_hash
-from permits_engine.store.tiles import WIDTH, seal
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events import history
+from permits_engine.store.log import merkle
+from permits_engine.store.log.leaf import leaf_bytes, leaf_hash
+from permits_engine.store.log.signed_note import Signer
+from permits_engine.store.log.signing_keys import SigningKeys
+from permits_engine.store.log.tiles import WIDTH, seal
 
 from .conftest import Store, kinds, of_kind
 
@@ -302,7 +303,7 @@ def test_a_store_without_its_head_is_broken(store: Store) -> None:
 
 def test_damaged_text_stops_nothing(sqlite_url: str) -> None:
     """SQLite keeps any bytes as text: the event is named, and so is its stream."""
-    from permits_engine.store import upgrade
+    from permits_engine.store.database import upgrade
 
     database = Database.open(sqlite_url, create_ok=True)
     upgrade.initialise(database, now=0)
@@ -690,7 +691,7 @@ def test_a_retired_key_is_believed_while_it_is_named(store: Store) -> None:
 
 def test_a_third_level_is_sealed_and_verified(sqlite_url: str) -> None:
     """Two levels rewritten, the third proves the range; a hash of the third altered alone is named."""
-    from permits_engine.store import upgrade
+    from permits_engine.store.database import upgrade
 
     database = Database.open(sqlite_url, create_ok=True)
     upgrade.initialise(database, now=0)
@@ -725,7 +726,7 @@ def test_a_large_history_takes_no_more_memory_than_a_small_one(sqlite_url: str) 
     """Verifying fifty thousand events allocates at its peak what verifying ten thousand does."""
     import tracemalloc
 
-    from permits_engine.store import upgrade
+    from permits_engine.store.database import upgrade
 
     database = Database.open(sqlite_url, create_ok=True)
     upgrade.initialise(database, now=0)

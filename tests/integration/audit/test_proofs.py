@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine.audit import checkpoints, proofs
-from permits_engine.audit.notes import NoteError, Signer
 from permits_engine.audit.proofs import Proof
-from permits_engine.audit.signing import SigningKeys
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store.leaf import leaf_bytes
+from permits_engine.store.log.leaf import leaf_bytes
+from permits_engine.store.log.signed_note import NoteError, Signer
+from permits_engine.store.log.signing_keys import SigningKeys
 
 from .conftest import Store
 
@@ -79,8 +79,8 @@ SIGNER = Signer("permits-engine/x", bytes(32))
 
 def made(size: int = 6, index: int = 3) -> Proof:
     """A proof that needs no store."""
-    from permits_engine.store import merkle
-    from permits_engine.store.leaf import leaf_hash
+    from permits_engine.store.log import merkle
+    from permits_engine.store.log.leaf import leaf_hash
 
     leaves = [leaf_bytes(at + 1, "s", at + 1, "n@1", at, b"{}") for at in range(size)]
 

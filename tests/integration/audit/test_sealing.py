@@ -9,10 +9,10 @@ import pytest
 
 from permits_engine.audit import checkpoints
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store import merkle, tiles
-from permits_engine.store.database import Statement
-from permits_engine.store.leaf import leaf_bytes, leaf_hash
-from permits_engine.store.tiles import WIDTH, Tiles, seal
+from permits_engine.store.database.transactions import Statement
+from permits_engine.store.log import merkle, tiles
+from permits_engine.store.log.leaf import leaf_bytes, leaf_hash
+from permits_engine.store.log.tiles import WIDTH, Tiles, seal
 
 from .conftest import Store
 
@@ -147,8 +147,8 @@ def test_what_was_sealed_and_signed_only_grows(store: Store, statement: str) -> 
 
 def test_a_seal_is_not_replaced_by_inserting(sqlite_url: str, request: pytest.FixtureRequest) -> None:
     """INSERT OR REPLACE passes triggers on deletion on SQLite: it is refused all the same."""
-    from permits_engine.store import upgrade
-    from permits_engine.store.database import Database
+    from permits_engine.store.database import upgrade
+    from permits_engine.store.database.transactions import Database
 
     database = Database.open(sqlite_url, create_ok=True)
     request.addfinalizer(database.close)

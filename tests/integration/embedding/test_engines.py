@@ -10,7 +10,7 @@ from sqlalchemy import create_engine
 
 from permits_engine import Actor, Engine, RecordExit, RecordReturn
 from permits_engine.policies.loading import packaged
-from permits_engine.store import history
+from permits_engine.store.events import history
 from permits_engine.testing import FakeClock, Office, a_title
 from tests.integration.embedding.conftest import host_url, refused
 

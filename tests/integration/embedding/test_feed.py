@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from examples import feed as example
 from permits_engine import PermitsError, RecordExit, RecordReturn
-from permits_engine.store import waking
+from permits_engine.store.events import notification
 from permits_engine.testing import Office
 from tests.integration.embedding.conftest import Host, host_url, refused
 
@@ -78,7 +78,7 @@ def test_a_commit_wakes_whoever_waits(
     permit_id = office.title()
     office.at("2017-06-01")
     actor = office.actor("counter")
-    monkeypatch.setattr(waking, "LISTENING", 60.0)
+    monkeypatch.setattr(notification, "LISTENING", 60.0)
 
     def act(kind: type, day: int) -> None:
         office.engine.execute(kind(permit_id=permit_id, on=date(2017, 5, day)), actor=actor)

@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 
 from permits_engine import Actor, UpdateHolder
-from permits_engine.store import search
-from permits_engine.store.database import Statement
+from permits_engine.store.database.transactions import Statement
+from permits_engine.store.keys import blind_index
 from permits_engine.testing import Office, a_holder
 from tests.integration.embedding.conftest import refused
 from tests.integration.engine.conftest import COUNTER, DECIDER
@@ -212,11 +212,11 @@ def test_the_index_says_nothing_without_the_key(office: Office) -> None:
     with office.engine.database.read() as unit:
         tokens = [bytes(row[0]) for row in unit.all(Statement("SELECT token FROM search"))]
         wrapped = unit.one(
-            Statement("SELECT wrapped FROM holder_keys WHERE holder_id = :id"), {"id": search.KEY_ID}
+            Statement("SELECT wrapped FROM holder_keys WHERE holder_id = :id"), {"id": blind_index.KEY_ID}
         )
     assert wrapped is not None
     assert len(set(tokens)) == len(tokens) == 3
-    for said in search.of_person("x", ("Aminata", "Diallo"), BORN):
+    for said in blind_index.of_person("x", ("Aminata", "Diallo"), BORN):
         assert sha256(said.said).digest()[:16] not in tokens
     assert not any(word in b"".join(tokens) for word in (b"diallo", b"122016", b"1990"))
 
@@ -227,9 +227,9 @@ def test_an_erased_person_is_found_by_nothing(office: Office) -> None:
     office.title(holder_id, file_number="12/2016")
     office.holder(given_names="Awa")
     with office.engine.database.write() as unit:
-        assert search.forget(unit, holder_id) == 3
+        assert blind_index.forget(unit, holder_id) == 3
         unit.run(Statement("DELETE FROM holder_keys WHERE holder_id = :id"), {"id": holder_id})
-        assert search.held(unit, holder_id) == set()
+        assert blind_index.held(unit, holder_id) == set()
     reader = office.engine.as_(COUNTER)
     assert names(reader.find(name="Diallo", birth_date=BORN)) == ["Awa"]
     assert reader.find(file_number="12/2016") == []
@@ -252,11 +252,11 @@ def test_the_index_is_built_again_from_history(office: Office) -> None:
     holder_id = office.holder()
     office.title(holder_id, file_number="12/2016")
     with office.engine.database.write() as unit:
-        before = search.held(unit, holder_id)
-        search.forget(unit, holder_id)
+        before = blind_index.held(unit, holder_id)
+        blind_index.forget(unit, holder_id)
     [difference] = office.engine.rebuild("search", check=True).differences
     assert difference == {"holder_id": holder_id, "missing": 3, "extra": 0}
     assert office.engine.rebuild("search").written == 3
     with office.engine.database.read() as unit:
-        assert search.held(unit, holder_id) == before
+        assert blind_index.held(unit, holder_id) == before
     assert office.engine.rebuild("search", check=True).differences == []

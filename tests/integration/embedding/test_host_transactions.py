@@ -26,8 +26,8 @@ from permits_engine import (
     UpdateHolder,
 )
 from permits_engine.commands import Command
-from permits_engine.store.database import Statement
-from permits_engine.store.schema import metadata
+from permits_engine.store.database.schema import metadata
+from permits_engine.store.database.transactions import Statement
 from permits_engine.testing import FakeClock, a_holder, an_application
 from tests.integration.embedding.conftest import Host, host_url, refused
 from tests.integration.engine.conftest import COUNTER, DECIDER, Office

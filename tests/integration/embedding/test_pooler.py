@@ -81,8 +81,8 @@ def test_a_migration_runs_behind_a_proxy(proxy: Pooler, tmp_path: Path) -> None:
     host = settings(proxy.url)
     with Engine.open(host, keys=_keys(tmp_path)) as engine:
         head = engine.status()["head"]
-    from permits_engine.store import upgrade
-    from permits_engine.store.database import Database
+    from permits_engine.store.database import upgrade
+    from permits_engine.store.database.transactions import Database
 
     database = Database.open(host)
     upgrade.initialise(database, now=0)
@@ -93,7 +93,7 @@ def test_a_migration_runs_behind_a_proxy(proxy: Pooler, tmp_path: Path) -> None:
 
 
 def _keys(folder: Path) -> Path:
-    from permits_engine.store.keyring import MasterKeys
+    from permits_engine.store.keys.keyring import MasterKeys
 
     file = folder / "other.keys"
     if not file.exists():

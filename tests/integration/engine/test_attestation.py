@@ -93,7 +93,7 @@ def test_the_look_is_noted_and_only_the_files_office_has_it(office: Office) -> N
     assert caught.value.code == "actor.wrong_prefecture"
     office.engine.as_(COUNTER).attestation(permit_id)
     with office.engine.database.read() as unit:
-        from permits_engine.store import history
+        from permits_engine.store.events import history
 
         names = [record.name for record in history.stream(unit, holder_id)]
     assert names[-1] == "holder.accessed@1"

@@ -12,8 +12,8 @@ from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Actor, Engine, Outcome, PermitsError
 from permits_engine.commands import Command, parse
-from permits_engine.store.ids import derived
-from permits_engine.store.recorder import Transaction
+from permits_engine.store.events.ids import derived
+from permits_engine.store.events.recorder import Transaction
 from permits_engine.testing.clock import FakeClock
 from tests.integration.engine.conftest import COMMISSION, COUNTER, DECIDER, Office
 

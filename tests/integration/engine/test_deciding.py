@@ -202,7 +202,7 @@ def test_what_is_stored_holds_no_personal_data_in_clear(office: Office, store_ur
         reasons_in_law="MARKED-LAW",
     )
     host = create_engine(store_url.replace("postgresql://", "postgresql+psycopg://"))
-    from permits_engine.store.schema import metadata
+    from permits_engine.store.database.schema import metadata
 
     with host.connect() as connection:
         held = "".join(

@@ -10,7 +10,7 @@ import pytest
 from permits_engine import PermitsError
 from permits_engine.policies.loading import packaged
 from permits_engine.scheduler.passes import preview, run_pass, sink_routes
-from permits_engine.store.database import Statement
+from permits_engine.store.database.transactions import Statement
 from tests.integration.engine.conftest import DECIDER, Office
 
 SABOTAGE = {

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from permits_engine.store import history
-from permits_engine.store.history import StoredRecord
+from permits_engine.store.events import history
+from permits_engine.store.events.history import StoredRecord
 from permits_engine.testing import Office
 
 NAMES = ("Diallo", "Aminata", "holder@example.org", "=SUM(A1:A9)", "فاطمة", "F-2016/17", "bail non fourni")

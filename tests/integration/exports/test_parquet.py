@@ -13,9 +13,9 @@ import pytest
 from permits_engine.audit.exports import parquet
 from permits_engine.audit.exports.parquet import partition_of, partitions_for
 from permits_engine.audit.exports.source import streams
-from permits_engine.audit.signing import SigningKeys
-from permits_engine.store import merkle
-from permits_engine.store.leaf import leaf_bytes, leaf_hash
+from permits_engine.store.log import merkle
+from permits_engine.store.log.leaf import leaf_bytes, leaf_hash
+from permits_engine.store.log.signing_keys import SigningKeys
 
 from .conftest import NAMES, Past
 

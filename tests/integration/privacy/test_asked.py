@@ -90,8 +90,8 @@ def test_an_erasure_answers_the_request_for_it(office: Office) -> None:
 
 def test_requests_are_found_by_an_index_of_their_own(office: Office) -> None:
     """Among the events of a whole country few are of this kind: the database looks at those alone."""
-    from permits_engine.store import history
-    from permits_engine.store.database import Statement
+    from permits_engine.store.database.transactions import Statement
+    from permits_engine.store.events import history
 
     plan = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}[office.engine.database.dialect]
     with office.engine.database.read() as unit:

@@ -12,9 +12,10 @@ import pytest
 from permits_engine import Engine, EraseHolder, PermitsError, UpdateHolder
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import HolderErased
-from permits_engine.store import connections, erasures
-from permits_engine.store.database import Statement
-from permits_engine.store.keyring import NEW_KEY
+from permits_engine.store.database import connections
+from permits_engine.store.database.transactions import Statement
+from permits_engine.store.keys import erasure
+from permits_engine.store.keys.keyring import NEW_KEY
 from permits_engine.testing import Office
 from tests.integration.privacy.conftest import ADMINISTRATOR, SECRETS, ended, erase, holder_of, refused
 from tests.integration.privacy.files import holding, live_files
@@ -224,7 +225,7 @@ def test_an_erasure_that_died_half_way_is_taken_up(
         raise error("store.unavailable", "the power went")
 
     with monkeypatch.context() as patch:
-        patch.setattr(erasures, "scrub", dies)
+        patch.setattr(erasure, "scrub", dies)
         refused("store.unavailable", lambda: erase(office, holder_id, letters=tmp_path))
     assert office.engine.unfinished_erasures() == [holder_id]
     assert traces(office, holder_id)["holder_keys"] == 0
@@ -337,7 +338,7 @@ def test_whoever_still_reads_keeps_the_erasure_unfinished(
     """An old reader keeps the key's bytes in SQLite's log: that is said, and the next erasure finishes. On PostgreSQL
     whoever holds a table does."""
     holder_id = holder_of(office, ended(office))
-    monkeypatch.setattr(erasures, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(erasure, "WAIT_SECONDS", 0.2)
     monkeypatch.setattr(connections, "WAIT_SECONDS", 0.2)
     with Engine.open(store_url, keys=keys, clock=office.clock) as hasty, _reader(store_url):
         refused("store.unavailable", lambda: erase(Office(hasty, office.clock), holder_id))

@@ -12,11 +12,11 @@ import pytest
 
 from examples.key_service import serve
 from permits_engine import Engine, PermitsError
-from permits_engine.key_service import HttpKeyService
-from permits_engine.store import escrow
-from permits_engine.store.backup import restores
-from permits_engine.store.database import Statement
-from permits_engine.store.masters import MasterKeys
+from permits_engine.store.database.backup import restores
+from permits_engine.store.database.transactions import Statement
+from permits_engine.store.keys import escrow
+from permits_engine.store.keys.http_key_service import HttpKeyService
+from permits_engine.store.keys.master_keys import MasterKeys
 from permits_engine.testing import FakeClock, Office
 from tests.integration.privacy.conftest import ended, holder_of
 
@@ -103,7 +103,7 @@ def test_the_old_key_opens_what_was_before_until_it_is_dropped(own: Office) -> N
 
 def test_a_rotation_that_was_stopped_goes_on(own: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped after any batch it is taken up with the same new key; everybody is read meanwhile."""
-    from permits_engine.store import rotation
+    from permits_engine.store.keys import rotation
 
     people = [own.holder() for _ in range(7)]
     monkeypatch.setattr(rotation, "BATCH", 2)

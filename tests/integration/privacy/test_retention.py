@@ -8,7 +8,7 @@ import pytest
 
 from permits_engine import PermitsError
 from permits_engine.policies.loading import packaged
-from permits_engine.store.database import Statement
+from permits_engine.store.database.transactions import Statement
 from permits_engine.testing import Office
 from tests.integration.privacy.conftest import ADMINISTRATOR, ended, holder_of
 

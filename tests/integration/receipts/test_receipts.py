@@ -15,10 +15,10 @@ import zxingcpp
 from PIL import Image, ImageDraw, ImageFilter
 
 from permits_engine import Actor, PermitsError
-from permits_engine.audit.notes import Signer, Verifier
 from permits_engine.receipts import paper as papers
 from permits_engine.receipts import proof, status
 from permits_engine.receipts.paper import Paper
+from permits_engine.store.log.signed_note import Signer, Verifier
 from permits_engine.testing import Office
 
 DAY = date(2017, 1, 10)
@@ -80,7 +80,7 @@ def test_the_proof_names_the_event_in_the_signed_history(office: Office) -> None
     filing = given(office, permit_id).filed.filing
     office.engine.checkpoint()
     leaf = office.engine.prove(permit_id, 1).check(keys(office))
-    from permits_engine.store.leaf import leaf_bytes, leaf_hash
+    from permits_engine.store.log.leaf import leaf_bytes, leaf_hash
 
     assert filing.position == leaf.position
     assert filing.leaf == leaf_hash(leaf_bytes(*leaf))

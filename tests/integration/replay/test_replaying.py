@@ -15,7 +15,7 @@ from permits_engine.domain.decisions import recorded
 from permits_engine.domain.events import EVENTS, ReceiptIssued, Reinstated
 from permits_engine.policies.loading import packaged
 from permits_engine.replay import running, sources
-from permits_engine.store.recorder import Transaction
+from permits_engine.store.events.recorder import Transaction
 from permits_engine.testing import FakeClock, Office
 from tests.corpus.test_corpus import CORPORA, read
 from tests.integration.replay.conftest import lapsed, refused, renewed

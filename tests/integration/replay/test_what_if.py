@@ -13,7 +13,7 @@ from permits_engine import Engine, PermitsError
 from permits_engine.policies.loading import packaged
 from permits_engine.replay import sources
 from permits_engine.replay.comparing import WhatIf, summary
-from permits_engine.store.recorder import Transaction
+from permits_engine.store.events.recorder import Transaction
 from permits_engine.testing import FakeClock, Office
 from tests.corpus.test_corpus import CORPORA, read
 from tests.integration.replay.conftest import lapsed, refused, renewed

@@ -19,7 +19,7 @@ import pytest
 from permits_engine import Engine
 from permits_engine.policies.loading import packaged
 from permits_engine.scheduler.outbox import RECORDED
-from permits_engine.store import history
+from permits_engine.store.events import history
 from tests.integration.scheduler.conftest import Mailbox, many_due
 from tests.integration.scheduler.processes import Process, environment, until
 
@@ -212,7 +212,7 @@ def test_settings_are_read_again_when_it_is_told_to(sqlite_url: str, tmp_path: P
 
 def test_a_database_that_goes_away_ends_no_daemon(postgresql_url: str, tmp_path: Path, start: Any) -> None:
     """Its connections cut again and again, it says what failed and goes on when the database is back."""
-    from permits_engine.store.database import Statement
+    from permits_engine.store.database.transactions import Statement
 
     cut = Statement(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"

@@ -15,8 +15,8 @@ import pytest
 
 from permits_engine.domain.errors import PermitsError
 from permits_engine.scheduler.lease import Lease, lock_file, look, taken
-from permits_engine.store import upgrade
-from permits_engine.store.database import Database, Statement
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.transactions import Database, Statement
 
 _MARK = Statement("UPDATE head SET store_id = :mark")
 _MARKED = Statement("SELECT store_id FROM head")

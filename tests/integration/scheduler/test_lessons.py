@@ -10,7 +10,7 @@ from permits_engine import RenewPermit, RequestRenewal
 from permits_engine.scheduler import reconciler
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.limits import Limits
-from permits_engine.store.database import Statement
+from permits_engine.store.database.transactions import Statement
 from tests.integration.engine.conftest import COUNTER, DECIDER, Office
 from tests.integration.scheduler.conftest import Post, many_due, run
 

@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine import Engine
-from permits_engine.audit.notes import Signer
 from permits_engine.commands import parse
 from permits_engine.domain.errors import InputError, PermitsError
 from permits_engine.scheduler import tokens
 from permits_engine.scheduler.tokens import Token
+from permits_engine.store.log.signed_note import Signer
 from permits_engine.testing.clock import FakeClock
 from tests.integration.engine.conftest import COUNTER, Office
 from tests.integration.scheduler.conftest import Post, run

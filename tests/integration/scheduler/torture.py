@@ -13,7 +13,7 @@ from typing import Any
 from permits_engine import Engine
 from permits_engine.scheduler.lease import look
 from permits_engine.scheduler.outbox import RECORDED
-from permits_engine.store import history
+from permits_engine.store.events import history
 from tests.integration.scheduler.conftest import Mailbox, many_due
 from tests.integration.scheduler.processes import Process
 

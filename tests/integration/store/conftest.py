@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
-from permits_engine.store import upgrade
-from permits_engine.store.database import Database
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.transactions import Database
 
 
 def host_url(url: str) -> str:

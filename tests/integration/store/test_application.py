@@ -18,9 +18,9 @@ from permits_engine.domain.events import (
     Event,
     HolderRegistered,
 )
-from permits_engine.store.application import PermitsApplication, Placed
-from permits_engine.store.database import Database
-from permits_engine.store.keyring import DESTROY, Cipher, Keyring, MasterKeys
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events.application import PermitsApplication, Placed
+from permits_engine.store.keys.keyring import DESTROY, Cipher, Keyring, MasterKeys
 
 PERMIT = "0197a1a0-0000-7000-8000-000000000001"
 HOLDER = "0197a1a0-0000-7000-8000-0000000000aa"

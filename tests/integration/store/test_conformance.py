@@ -10,9 +10,9 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.tests import persistence as cases
 
-from permits_engine.store import upgrade
-from permits_engine.store.database import Database
-from permits_engine.store.recorder import Recorder
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events.recorder import Recorder
 
 
 class Silent(Recorder):

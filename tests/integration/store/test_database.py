@@ -16,9 +16,10 @@ from eventsourcing.persistence import StoredEvent as Record
 from sqlalchemy import create_engine
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store import connections, history, upgrade
-from permits_engine.store.database import Database, Statement
-from permits_engine.store.recorder import Transaction
+from permits_engine.store.database import connections, upgrade
+from permits_engine.store.database.transactions import Database, Statement
+from permits_engine.store.events import history
+from permits_engine.store.events.recorder import Transaction
 
 SECRET = "s3cr3t!"
 

@@ -15,9 +15,10 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store import history, upgrade
-from permits_engine.store.database import Database, Statement
-from permits_engine.store.recorder import Transaction
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.transactions import Database, Statement
+from permits_engine.store.events import history
+from permits_engine.store.events.recorder import Transaction
 
 NOW = 1_394_442_000_000_000
 THREADS = 8

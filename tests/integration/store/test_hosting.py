@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import StaticPool
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store import history, upgrade
-from permits_engine.store.database import Database
-from permits_engine.store.recorder import Transaction
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.events import history
+from permits_engine.store.events.recorder import Transaction
 
 NOW = 1_394_442_000_000_000
 INSERT = text("INSERT INTO rows VALUES ('host')")

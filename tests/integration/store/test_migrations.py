@@ -13,8 +13,8 @@ from sqlalchemy import MetaData, Table, create_engine, insert, inspect, select, 
 
 from permits_engine import Engine, PermitsError
 from permits_engine.cli.app import run
-from permits_engine.store import schema, upgrade
-from permits_engine.store.database import Database
+from permits_engine.store.database import schema, upgrade
+from permits_engine.store.database.transactions import Database
 from permits_engine.testing import FakeClock, Office
 from tests.integration.store.conftest import host_url
 

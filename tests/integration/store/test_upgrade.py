@@ -16,9 +16,10 @@ from sqlalchemy import create_engine, inspect
 
 import permits_engine.store
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store import history, schema, upgrade
-from permits_engine.store.database import Database, Statement
-from permits_engine.store.recorder import Transaction
+from permits_engine.store.database import schema, upgrade
+from permits_engine.store.database.transactions import Database, Statement
+from permits_engine.store.events import history
+from permits_engine.store.events.recorder import Transaction
 
 
 def test_the_migrations_make_what_the_description_says(database: Database, store_url: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.audit.notes import MOST_BYTES, Note, NoteError, Signer, Verifier
+from permits_engine.store.log.signed_note import MOST_BYTES, Note, NoteError, Signer, Verifier
 
 # The example of C2SP signed-note.
 EXAMPLE_KEY = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from permits_engine.audit.notes import Signer
-from permits_engine.audit.signing import SigningKeys, origin_of, verifiers_of
 from permits_engine.domain.errors import PermitsError
+from permits_engine.store.log.signed_note import Signer
+from permits_engine.store.log.signing_keys import SigningKeys, origin_of, verifiers_of
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import EVENTS, Actor, Basis, Event, HolderRegistered, stored_name
-from permits_engine.store import codec
-from permits_engine.store.keyring import Cipher
+from permits_engine.store.events import codec
+from permits_engine.store.keys.keyring import Cipher
 
 KEY, OTHER = Cipher(b"k" * 32), Cipher(b"o" * 32)
 STREAM = "0197a1a0-0000-7000-8000-000000000001"

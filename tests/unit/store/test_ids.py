@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.store.ids import derived, uuid7
+from permits_engine.store.events.ids import derived, uuid7
 
 MOMENT = 1_394_442_000_000_000
 

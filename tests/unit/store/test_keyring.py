@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store import upgrade
-from permits_engine.store.database import Database, Statement
-from permits_engine.store.keyring import Cipher, Keyring, MasterKeys
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.transactions import Database, Statement
+from permits_engine.store.keys.keyring import Cipher, Keyring, MasterKeys
 
 COPY = Statement(
     "INSERT INTO holder_keys (holder_id, wrapped, key_id)"

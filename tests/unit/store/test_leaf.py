@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.store.framing import framed
-from permits_engine.store.leaf import leaf_bytes, leaf_fields, leaf_hash, leaf_hashes
-from permits_engine.store.tiles import UNREADABLE
+from permits_engine.store.keys.encoding import framed
+from permits_engine.store.log.leaf import leaf_bytes, leaf_fields, leaf_hash, leaf_hashes
+from permits_engine.store.log.tiles import UNREADABLE
 
 VECTORS = json.loads((Path(__file__).parent / "leaf_vectors.json").read_text())
 

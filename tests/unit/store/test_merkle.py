@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.store import merkle
-from permits_engine.store.leaf import leaf_hash
+from permits_engine.store.log import merkle
+from permits_engine.store.log.leaf import leaf_hash
 
 # The inputs, roots and nodes that the implementations of Certificate Transparency test themselves with.
 LEAVES = ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"]

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 import pytest
 from sqlalchemy import bindparam, insert, select, update
 
-from permits_engine.store import upgrade
-from permits_engine.store.database import Database, Dialect, Statement
-from permits_engine.store.schema import holders
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.schema import holders
+from permits_engine.store.database.transactions import Database, Dialect, Statement
 
 VALUES = {name: bindparam(name) for name in ("holder_id", "version", "gate")}
 ROWS = [{"holder_id": f"h{n:04}", "version": n, "gate": 0} for n in range(2500)]

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from permits_engine import IssuePermit, PermitsError, RecordExit, RequestRenewal, RevokePermit
-from permits_engine.store.database import Statement
+from permits_engine.store.database.transactions import Statement
 from permits_engine.testing import (
     HOLDER_ID,
     PERMIT_ID,

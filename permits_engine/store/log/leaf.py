@@ -7,7 +7,7 @@ from hashlib import sha256
 from struct import Struct
 from typing import NamedTuple
 
-from permits_engine.store.framing import framed
+from permits_engine.store.keys.encoding import framed
 
 TAG = b"permits-engine/leaf/v1"
 

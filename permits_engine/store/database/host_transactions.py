@@ -9,9 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session
 
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.store.connections import dialect_of
-from permits_engine.store.failures import refusal
-from permits_engine.store.sql import Dialect
+from permits_engine.store.database.connections import dialect_of
+from permits_engine.store.database.errors import refusal
+from permits_engine.store.database.statements import Dialect
 
 HostSession = Session | scoped_session[Any] | Connection
 

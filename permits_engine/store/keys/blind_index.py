@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from permits_engine.store.framing import framed
-from permits_engine.store.keyring import NEW_KEY, Cipher, Keyring
-from permits_engine.store.sql import Statement, Unit
+from permits_engine.store.database.statements import Statement, Unit
+from permits_engine.store.keys.encoding import framed
+from permits_engine.store.keys.keyring import NEW_KEY, Cipher, Keyring
 
 KEY_ID = "search"
 """Under which the store's own key lies among the holders' keys."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store.database import Database
+from permits_engine.store.database.transactions import Database
 
 SHORTEST, LONGEST, LISTENING = 0.02, 0.25, 1.0
 """Seconds between two looks: at first, at most, and at most for whoever is woken. A lost wake-up costs no more."""

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from typing import Self
 
-from permits_engine.audit.notes import NoteError, Signer, Verifier
 from permits_engine.domain.errors import PermitsError, error, invalid
+from permits_engine.store.log.signed_note import NoteError, Signer, Verifier
 
 MOST_BYTES = 1 << 20
 _PRIVATE = "PRIVATE+KEY+"

@@ -11,10 +11,10 @@ import time
 from typing import Any
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store.connections import WAIT_SECONDS
-from permits_engine.store.database import Database
-from permits_engine.store.failures import refusal, unavailable
-from permits_engine.store.sql import Statement, Unit
+from permits_engine.store.database.connections import WAIT_SECONDS
+from permits_engine.store.database.errors import refusal, unavailable
+from permits_engine.store.database.statements import Statement, Unit
+from permits_engine.store.database.transactions import Database
 
 BEGIN = Statement(
     "INSERT INTO erasures (holder_id, erased_at) VALUES (:holder_id, :now)"

@@ -18,9 +18,9 @@ import msgspec
 from sqlalchemy import make_url
 
 from permits_engine.domain.errors import error, invalid
-from permits_engine.store.connections import HostEngine, PostgresqlServer
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.failures import refusal, unavailable
+from permits_engine.store.database.connections import HostEngine, PostgresqlServer
+from permits_engine.store.database.errors import refusal, unavailable
+from permits_engine.store.database.transactions import Database, Statement, Unit
 
 _MARK = "INSERT INTO restores (made_at, position, recorded_at) SELECT {now}, position, recorded_at FROM head"
 _RESTORES = Statement("SELECT made_at, position, recorded_at FROM restores ORDER BY made_at")

@@ -8,7 +8,7 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import make_url
 
 from permits_engine.domain.errors import invalid
-from permits_engine.store.masters import KeyService, MasterKeys
+from permits_engine.store.keys.master_keys import KeyService, MasterKeys
 
 
 def in_memory(target: str | SqlEngine) -> bool:

@@ -10,8 +10,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.failures import not_initialised, refusal
+from permits_engine.store.database.errors import not_initialised, refusal
+from permits_engine.store.database.transactions import Database, Statement, Unit
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every revision of the schema, oldest first; the last is the one that this program works with."""
@@ -79,7 +79,7 @@ def _migrate(connection: Connection, store: str) -> None:
     if found is not None and found not in REVISIONS:
         raise _other(found, store)
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%"))
     config.attributes.update(connection=connection, version_table=VERSION_TABLE)
     command.upgrade(config, REVISIONS[-1])
     if found is not None:

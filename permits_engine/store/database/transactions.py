@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from permits_engine.store.connections import WAIT_SECONDS, Source, source_of
-from permits_engine.store.failures import refusal, unavailable
-from permits_engine.store.hosting import HostSession, joined, prepare
-from permits_engine.store.sql import Dialect, Statement, Unit
+from permits_engine.store.database.connections import WAIT_SECONDS, Source, source_of
+from permits_engine.store.database.errors import refusal, unavailable
+from permits_engine.store.database.host_transactions import HostSession, joined, prepare
+from permits_engine.store.database.statements import Dialect, Statement, Unit
 
 __all__ = ["Database", "Dialect", "Statement", "Unit"]
 

@@ -15,7 +15,7 @@ from sqlalchemy import ClauseElement, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from permits_engine.store.failures import refusal
+from permits_engine.store.database.errors import refusal
 
 Dialect = Literal["sqlite", "postgresql"]
 Params = Mapping[str, Any]

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from permits_engine.store.database import Database
-from permits_engine.store.masters import MasterKeys
-from permits_engine.store.sql import Statement, Unit
+from permits_engine.store.database.statements import Statement, Unit
+from permits_engine.store.database.transactions import Database
+from permits_engine.store.keys.master_keys import MasterKeys
 
 BATCH = 500
 

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.store import history, merkle
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.leaf import Row, leaf_hashes
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events import history
+from permits_engine.store.log import merkle
+from permits_engine.store.log.leaf import Row, leaf_hashes
 
 HEIGHT = 8
 WIDTH = 1 << HEIGHT

@@ -22,8 +22,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from permits_engine.domain.errors import error
-from permits_engine.store.masters import KEY_BYTES, NONCE_BYTES, MasterKeys
-from permits_engine.store.sql import Statement, Unit, among
+from permits_engine.store.database.statements import Statement, Unit, among
+from permits_engine.store.keys.master_keys import KEY_BYTES, NONCE_BYTES, MasterKeys
 
 __all__ = ["Cipher", "Keyring", "MasterKeys"]
 

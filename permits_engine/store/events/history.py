@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from eventsourcing import persistence as library
 
-from permits_engine.store.failures import not_initialised
-from permits_engine.store.schema import PEOPLE_ASKED
-from permits_engine.store.sql import Row, Statement, Unit
+from permits_engine.store.database.errors import not_initialised
+from permits_engine.store.database.schema import PEOPLE_ASKED
+from permits_engine.store.database.statements import Row, Statement, Unit
 
 _CHUNK = 500
 

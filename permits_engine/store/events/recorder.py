@@ -17,12 +17,12 @@ from uuid import UUID
 from eventsourcing import persistence as library
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.store import history
-from permits_engine.store.database import Database, Statement, Unit
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.hosting import HostSession
-from permits_engine.store.keyring import require_keys
-from permits_engine.store.waking import Waker
+from permits_engine.store.database.host_transactions import HostSession
+from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.events import history
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.notification import Waker
+from permits_engine.store.keys.keyring import require_keys
 
 BATCH = 500
 _ERRORS: dict[str, type[library.PersistenceError]] = {

@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.store.failures import not_initialised, refusal, unavailable
-from permits_engine.store.sql import Dialect
+from permits_engine.store.database.errors import not_initialised, refusal, unavailable
+from permits_engine.store.database.statements import Dialect
 
 WAIT_SECONDS = 10
 """How long a writer waits for another one."""

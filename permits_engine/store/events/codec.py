@@ -13,8 +13,8 @@ import msgspec
 
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import EVENTS, Event, stored_name
-from permits_engine.store.framing import framed
-from permits_engine.store.keyring import Cipher
+from permits_engine.store.keys.encoding import framed
+from permits_engine.store.keys.keyring import Cipher
 
 SEALED_TAG = b"permits-engine/sealed/v1"
 

@@ -19,11 +19,11 @@ from eventsourcing.utils import Environment
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import EVENTS, Event, stored_name
 from permits_engine.domain.permit.fold import Permit, fold
-from permits_engine.store import codec
-from permits_engine.store.database import Database, Unit
-from permits_engine.store.history import StoredRecord
-from permits_engine.store.keyring import Cipher
-from permits_engine.store.recorder import Recorder, SealedRecord, Transaction
+from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.events import codec
+from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.recorder import Recorder, SealedRecord, Transaction
+from permits_engine.store.keys.keyring import Cipher
 
 STORE = "PERMITS_STORE"
 """The setting of the address of a store, for what the library opens by settings alone (projection runners)."""
