@@ -65,8 +65,8 @@ if TYPE_CHECKING:
     from permits_engine.domain.events import Actor
     from permits_engine.engine import Engine
     from permits_engine.outcomes import Outcome
-    from permits_engine.person import Person
-    from permits_engine.projections.queries import Page
+    from permits_engine.projections.holder import Person
+    from permits_engine.projections.listing import Page
     from permits_engine.reading import PermitView
 
 __version__ = "0.1.0"
@@ -128,8 +128,8 @@ _HOMES = {
     "permits_engine.domain.events": ("Actor",),
     "permits_engine.engine": ("Engine",),
     "permits_engine.outcomes": ("Outcome",),
-    "permits_engine.person": ("Person",),
-    "permits_engine.projections.queries": ("Page",),
+    "permits_engine.projections.holder": ("Person",),
+    "permits_engine.projections.listing": ("Page",),
     "permits_engine.reading": ("PermitView",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -20,9 +20,9 @@ from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Rules
 from permits_engine.exporting import Takeaway
 from permits_engine.outcomes import Outcome, valid_actor
-from permits_engine.person import Person
 from permits_engine.phrases.saying import saying
-from permits_engine.projections.queries import Page, Wanted
+from permits_engine.projections.holder import Person
+from permits_engine.projections.listing import Page, Wanted
 from permits_engine.scheduler import messages
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.store.database.transactions import Unit

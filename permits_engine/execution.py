@@ -33,7 +33,7 @@ from permits_engine.domain.events import Actor, Event, FactNoted
 from permits_engine.domain.periods import ages
 from permits_engine.domain.permit.fold import Permit, apply, corrected, fold, with_fields
 from permits_engine.outcomes import Outcome, conflict, not_found
-from permits_engine.projections.searching import entries_of_file
+from permits_engine.projections.search_entries import entries_of_file
 from permits_engine.work import Work, taken
 
 DATA_PROTECTION = (EraseHolder, RecordDataRequest, AnswerDataRequest, PlaceHold, LiftHold)

@@ -11,9 +11,9 @@ from sqlalchemy import bindparam, select
 from permits_engine import reading
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import invalid
-from permits_engine.person import Person
-from permits_engine.projections import queries
-from permits_engine.projections.queries import Page, Wanted
+from permits_engine.projections import listing
+from permits_engine.projections.holder import Person
+from permits_engine.projections.listing import Page, Wanted
 from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Statement, Unit
 from permits_engine.store.keys import blind_index
@@ -49,12 +49,12 @@ def people(
     work.expect_persons(candidates)
     found = {each: work.person(each) for each in candidates}
     matching = {each: p for each, p in found.items() if asked <= _words(p) and p.birth_date == birth_date}
-    rows = queries.rows(unit, today, wanted, holder_ids=list(matching))
+    rows = listing.rows(unit, today, wanted, holder_ids=list(matching))
     with_files = {row["holder_id"] for row in rows}
     without = [each for each in matching if each not in with_files and not offices_of(unit, each)]
     if wanted.narrow:
         without = []
-    rows += [dict.fromkeys(queries.WITH_HOLDER) | {"holder_id": each} for each in sorted(without)]
+    rows += [dict.fromkeys(listing.WITH_HOLDER) | {"holder_id": each} for each in sorted(without)]
     return _page(unit, rows, matching, wanted, sees)
 
 
@@ -71,7 +71,7 @@ def numbered(
         for _, permit_id in candidates
         if asked in map(blind_index.number, reading.numbers_of(context, unit, permit_id, kind))
     }
-    rows = queries.rows(unit, today, wanted, permit_ids=sorted(bearing))
+    rows = listing.rows(unit, today, wanted, permit_ids=sorted(bearing))
     work = context.begin(unit)
     people = {row["holder_id"]: work.person(row["holder_id"]) for row in rows}
     return _page(unit, rows, people, wanted, sees)
@@ -91,7 +91,7 @@ def _page(
     unit: Unit, rows: Iterable[dict[str, Any]], people: dict[str, Person], wanted: Wanted, sees: Sees
 ) -> Page:
     seen = [row for row in rows if sees(unit, row["jurisdiction"], row["prefecture"])]
-    page = queries.page(seen, wanted)
+    page = listing.page(seen, wanted)
     for row in page:
         person = people[row["holder_id"]]
         row |= {

@@ -12,7 +12,7 @@ from permits_engine.application.context import Context
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.phrases.saying import saying
-from permits_engine.projections import queries
+from permits_engine.projections import listing
 from permits_engine.scheduler import health, messages
 from permits_engine.scheduler.coverage import Coverage, Report
 from permits_engine.scheduler.delivery.channel import Letter
@@ -99,7 +99,7 @@ class Questions:
         limit: int | None = 100,
         after: str | None = None,
         **personal: Any,
-    ) -> queries.Page:
+    ) -> listing.Page:
         """Permits by status, prefecture, holder and expiry, nearest expiry first, from the read model.
 
         ``limit`` rows at most; the page's ``next`` is the ``after`` of the following one. People are found by name
@@ -107,7 +107,7 @@ class Questions:
         """
         for field in personal:
             raise invalid(field, "is personal: ask as somebody, engine.as_(actor).find(…)")
-        wanted = queries.Wanted(
+        wanted = listing.Wanted(
             status=status,
             prefecture=prefecture,
             expiring_before=expiring_before,
@@ -116,19 +116,19 @@ class Questions:
             after=after,
         )
         with self.database.read() as unit:
-            return queries.listing(unit, self.today(), wanted)
+            return listing.listing(unit, self.today(), wanted)
 
     def caseload(self, on: date | None = None) -> list[dict[str, Any]]:
         """By office: requests open at the end of a day (default: today), and filed and decided on it."""
         with self.database.read() as unit:
-            return queries.caseload(unit, on or self.today())
+            return listing.caseload(unit, on or self.today())
 
     def results(
         self, by: tuple[str, ...] = ("outcome",), category: str | None = None
     ) -> list[dict[str, Any]]:
         """The account of a campaign: first applications counted by some of the coarse attributes."""
         with self.database.read() as unit:
-            return queries.results(unit, by, category)
+            return listing.results(unit, by, category)
 
     def notices(
         self,
@@ -140,7 +140,7 @@ class Questions:
     ) -> list[dict[str, Any]]:
         """Messages to holders and offices, by state, permit or office."""
         with self.database.read() as unit:
-            return queries.messages(
+            return listing.messages(
                 unit, state=state, permit_id=permit_id, prefecture=prefecture, limit=limit
             )
 
@@ -206,7 +206,7 @@ class Questions:
     def status(self) -> dict[str, Any]:
         """Head position, read models, last pass of the scheduler, parked notices and streams."""
         with self.database.read() as unit:
-            state = queries.status(unit, self.adopted.all(unit), history.head(unit))
+            state = listing.status(unit, self.adopted.all(unit), history.head(unit))
             return state | health.facts(unit)
 
     def today(self, jurisdiction: str = "MA") -> date:

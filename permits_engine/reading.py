@@ -18,8 +18,8 @@ from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Policy, Silence
 from permits_engine.outcomes import not_found
-from permits_engine.person import facts_known
-from permits_engine.projections.searching import NUMBERS
+from permits_engine.projections.holder import facts_known
+from permits_engine.projections.search_entries import NUMBERS
 from permits_engine.store.database.transactions import Unit
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord

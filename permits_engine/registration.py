@@ -21,8 +21,8 @@ from permits_engine.domain.events import (
 )
 from permits_engine.domain.rules.competence import refusal
 from permits_engine.outcomes import Outcome, conflict
-from permits_engine.person import grown
-from permits_engine.projections.searching import entries_of_person
+from permits_engine.projections.holder import grown
+from permits_engine.projections.search_entries import entries_of_person
 from permits_engine.store.events import history
 from permits_engine.store.keys.keyring import NEW_KEY
 from permits_engine.work import Work

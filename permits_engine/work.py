@@ -22,10 +22,10 @@ from permits_engine.domain.events import Event
 from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.outcomes import conflict
-from permits_engine.person import Person, person_of
 from permits_engine.projections import writing
-from permits_engine.projections.rows import row_of
-from permits_engine.projections.upserts import insert_new
+from permits_engine.projections.holder import Person, person_of
+from permits_engine.projections.permit_rows import row_of
+from permits_engine.projections.writing import insert_new
 from permits_engine.store.database.schema import commands, holders, permits
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Statement, Unit

@@ -12,7 +12,7 @@ from permits_engine.commands import Command
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.events import Actor, Basis, Event
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.person import Person
+from permits_engine.projections.holder import Person
 from permits_engine.store.database.transactions import Database, Unit
 from permits_engine.store.events.application import PermitsApplication, numbered
 from permits_engine.store.events.ids import uuid7

@@ -30,7 +30,7 @@ from permits_engine.domain.events import (
 from permits_engine.domain.phrases import Phrase
 from permits_engine.explaining import explain
 from permits_engine.phrases.saying import kept
-from permits_engine.projections import queries
+from permits_engine.projections import listing
 from permits_engine.scheduler import messages
 from permits_engine.store.database.transactions import Unit
 from permits_engine.store.events import history
@@ -122,7 +122,7 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
 
 
 def _notices(engine: Engine, unit: Unit, permit_id: str, opened: bool) -> list[dict[str, Any]]:
-    rows = queries.messages(unit, permit_id=permit_id, limit=None)
+    rows = listing.messages(unit, permit_id=permit_id, limit=None)
     found = [
         {**row, "events": messages.history_of(engine.context, unit, row["notice_id"], opened=opened)}
         for row in rows

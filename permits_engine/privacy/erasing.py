@@ -16,9 +16,9 @@ from permits_engine.commands import EraseHolder
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, Event, HolderErased, HolderRequestAnswered, NoticeSuppressed
 from permits_engine.outcomes import Outcome, conflict
-from permits_engine.person import Person
 from permits_engine.privacy import asked, holds
 from permits_engine.projections import notice_rows, writing
+from permits_engine.projections.holder import Person
 from permits_engine.reading import numbers_of
 from permits_engine.registration import DEFAULT_JURISDICTION
 from permits_engine.store.database.schema import notices, permits

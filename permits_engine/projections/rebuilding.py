@@ -15,10 +15,10 @@ from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.projections import notice_rows, searching, writing
-from permits_engine.projections.rows import row_of
-from permits_engine.projections.upserts import insert_new
-from permits_engine.store.database.schema import FILES, events, notices, parked, permits
+from permits_engine.projections import notice_rows, search_entries, writing
+from permits_engine.projections.permit_rows import row_of
+from permits_engine.projections.writing import park
+from permits_engine.store.database.schema import FILES, events, notices, permits
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Database, Statement, Unit
 from permits_engine.store.events import codec, history
@@ -50,13 +50,7 @@ _COUNT = Statement(
     .select_from(events)
     .where(events.c.version == 1, events.c.name.like(bindparam("like")))
 )
-_PARK = insert_new(parked)
 _UNPARK = Statement(among("DELETE FROM parked WHERE stream"))
-_MARK = Statement(
-    permits.update()
-    .where(permits.c.permit_id == bindparam("of"))
-    .values(parked=bindparam("reason"), next_due=None)
-)
 
 
 _STREAMS = {"permits": "permit", "notices": "notice", "search": "holder"}
@@ -152,12 +146,6 @@ def _permits(unit: Unit, context: Context, ids: list[str], report: Report, check
         report.written += len(rows)
 
 
-def park(unit: Unit, stream: str, reason: str, now: int) -> None:
-    """Set a stream aside that cannot be folded; the others go on."""
-    unit.run(_PARK, {"stream": stream, "permit_id": stream, "reason": reason, "since": now})
-    unit.run(_MARK, {"of": stream, "reason": reason})
-
-
 def _compare(
     live: dict[str, Any] | None,
     permit: Any,
@@ -229,7 +217,7 @@ def _search(unit: Unit, context: Context, ids: list[str], report: Report, check:
     key = context.keyring.load(unit, blind_index.KEY_ID)
     for holder_id in ids:
         try:
-            entries = searching.entries_of(unit, context.keyring, holder_id)
+            entries = search_entries.entries_of(unit, context.keyring, holder_id)
         except PermitsError as problem:
             # What cannot be read keeps the entries that it has.
             report.parked += 1

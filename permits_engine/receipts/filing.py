@@ -12,7 +12,7 @@ from permits_engine.application.context import Context
 from permits_engine.domain.errors import error
 from permits_engine.domain.permit import deadlines
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.person import Person
+from permits_engine.projections.holder import Person
 from permits_engine.reading import numbers_on, situation
 from permits_engine.receipts.proof import Filing
 from permits_engine.store.database.transactions import Unit

@@ -21,8 +21,8 @@ from permits_engine.domain.errors import ConflictError, PermitsError, error, inv
 from permits_engine.domain.events import HolderRegistered
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import writing
-from permits_engine.projections.searching import entries_of_file
-from permits_engine.projections.upserts import insert_new
+from permits_engine.projections.search_entries import entries_of_file
+from permits_engine.projections.writing import insert_new
 from permits_engine.register.lookalikes import LookAlikes
 from permits_engine.register.planning import Plan, Planner
 from permits_engine.register.reading import RegisterFile, Row, open_register

@@ -35,7 +35,7 @@ from permits_engine.domain.permit.fold import Permit, apply, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Rules
 from permits_engine.projections import notice_rows
-from permits_engine.projections.rows import evaluated
+from permits_engine.projections.permit_rows import evaluated
 from permits_engine.register.rows import Checks, Record
 from permits_engine.store.events.ids import derived, uuid7
 

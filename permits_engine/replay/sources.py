@@ -19,7 +19,7 @@ from permits_engine.domain.errors import error
 from permits_engine.domain.events import Event, NoticeDue, PolicyAdopted
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.person import facts_known
+from permits_engine.projections.holder import facts_known
 from permits_engine.store.database.schema import FILES, events
 from permits_engine.store.database.transactions import Database, Statement, Unit
 from permits_engine.store.events import codec, history

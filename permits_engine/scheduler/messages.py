@@ -10,8 +10,8 @@ import msgspec
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import NotFoundError, error, invalid
 from permits_engine.domain.events import Actor, Event, NoticeBounced, NoticeDue, NoticeParked, NoticeSent
-from permits_engine.person import Person
 from permits_engine.projections import notice_rows, writing
+from permits_engine.projections.holder import Person
 from permits_engine.reading import shown
 from permits_engine.scheduler.bounces import Bounce
 from permits_engine.scheduler.delivery.channel import Letter

@@ -27,8 +27,8 @@ from permits_engine.domain.permit.fold import Permit, apply, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, writing
-from permits_engine.projections.rebuilding import park
-from permits_engine.projections.rows import evaluated_with, row_of
+from permits_engine.projections.permit_rows import evaluated_with, row_of
+from permits_engine.projections.writing import park
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.outbox import Outbox, Result, Waiting
 from permits_engine.store.database.schema import permits, scheduler_passes

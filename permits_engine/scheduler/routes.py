@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from permits_engine.domain.permit import notices
-from permits_engine.person import Person
+from permits_engine.projections.holder import Person
 from permits_engine.scheduler.delivery.channel import Channel
 
 

@@ -17,7 +17,7 @@ from permits_engine.domain.permit import notices as notice
 from permits_engine.domain.permit.fold import Permit
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.person import Person
+from permits_engine.projections.holder import Person
 from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Statement, Unit

@@ -16,7 +16,7 @@ from permits_engine.commands import COMMANDS, PUBLIC, parse
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import EVENTS
-from permits_engine.person import Person
+from permits_engine.projections.holder import Person
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.store.keys.blind_index import Entry
 from permits_engine.store.keys.keyring import Cipher, Keyring, MasterKeys

@@ -79,7 +79,9 @@ def _migrate(connection: Connection, store: str) -> None:
     if found is not None and found not in REVISIONS:
         raise _other(found, store)
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%"))
+    config.set_main_option(
+        "script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%")
+    )
     config.attributes.update(connection=connection, version_table=VERSION_TABLE)
     command.upgrade(config, REVISIONS[-1])
     if found is not None:

@@ -7,7 +7,7 @@ import msgspec
 from permits_engine.commands import RegisterHolder, UpdateHolder
 from permits_engine.domain.events import PERSONAL, HolderRegistered, HolderUpdated
 from permits_engine.domain.events.base import Event
-from permits_engine.person import Person
+from permits_engine.projections.holder import Person
 
 
 def _own(kind: type[msgspec.Struct], base: type[msgspec.Struct] | None = None) -> set[str]:

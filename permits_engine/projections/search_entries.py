@@ -8,7 +8,7 @@ from copy import copy
 from sqlalchemy import bindparam, select
 
 from permits_engine.domain.events import Corrected, Event, HolderRegistered, HolderUpdated
-from permits_engine.person import Person, grown
+from permits_engine.projections.holder import Person, grown
 from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Statement, Unit
 from permits_engine.store.events import codec, history
