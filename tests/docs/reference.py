@@ -63,7 +63,7 @@ def _said(annotation: Any) -> str:
 
 
 def events() -> str:
-    """Every event: what it says in clear, what is sealed under the holder's key, what may be corrected."""
+    """Every event: what it says in clear, what is encrypted under the holder's key, what may be corrected."""
     rows = []
     for name in sorted(EVENTS):
         kind = EVENTS[name]
@@ -77,7 +77,7 @@ def events() -> str:
                 ", ".join(sorted(kind.CORRECTABLE)) or "-",
             ]
         )
-    return table(["event", "says that", "fields", "sealed", "correctable"], rows)
+    return table(["event", "says that", "fields", "encrypted", "correctable"], rows)
 
 
 def error_codes() -> str:
