@@ -25,10 +25,10 @@ from permits_engine.outcomes import conflict
 from permits_engine.projections import writing
 from permits_engine.projections.holder import Person, person_of
 from permits_engine.projections.permit_rows import row_of
-from permits_engine.projections.writing import insert_new
 from permits_engine.store.database.schema import commands, holders, permits
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.upserts import insert_new
 from permits_engine.store.events.application import Files, PermitsApplication, Placed, numbered
 from permits_engine.store.keys import blind_index
 from permits_engine.store.keys.keyring import NEW_KEY, Cipher, Keyring

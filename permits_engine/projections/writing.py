@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import ClauseElement, Table, bindparam, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ClauseElement, bindparam, tuple_, update
 
 from permits_engine.store.database.schema import notices, parked, permits
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.upserts import insert_new, replace
 
 _MOVED = (
     "version",
@@ -120,33 +120,3 @@ def park(unit: Unit, stream: str, reason: str, now: int) -> None:
     """Set a stream aside that cannot be folded; the others go on."""
     unit.run(_PARK, {"stream": stream, "permit_id": stream, "reason": reason, "since": now})
     unit.run(_MARK, {"of": stream, "reason": reason})
-
-
-def insert_new(table: Table) -> Statement:
-    """Add a row, or nothing where its key is there already."""
-    values: dict[str, Any] = {name: bindparam(name) for name in table.columns.keys()}  # noqa: SIM118
-    return Statement(
-        {
-            "sqlite": sqlite.insert(table).values(values).on_conflict_do_nothing(),
-            "postgresql": postgresql.insert(table).values(values).on_conflict_do_nothing(),
-        }
-    )
-
-
-def replace(table: Table) -> Statement:
-    """Put a row in place whatever was there under its primary key; one that is the same already is not touched."""
-    values: dict[str, Any] = {name: bindparam(name) for name in table.columns.keys()}  # noqa: SIM118
-    key = [column.name for column in table.primary_key]
-    rest = [column for column in table.columns if column.name not in key]
-    return Statement({"sqlite": _replace(sqlite, table, values, key, rest),
-                      "postgresql": _replace(postgresql, table, values, key, rest)})  # fmt: skip
-
-
-def _replace(dialect: Any, table: Table, values: dict[str, Any], key: list[str], rest: list[Any]) -> Any:
-    insert = dialect.insert(table).values(values)
-    new = [insert.excluded[column.name] for column in rest]
-    return insert.on_conflict_do_update(
-        index_elements=key,
-        set_={column.name: value for column, value in zip(rest, new, strict=True)},
-        where=tuple_(*rest).is_distinct_from(tuple_(*new)),
-    )
