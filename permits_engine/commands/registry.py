@@ -14,7 +14,7 @@ COMMANDS: dict[str, type[Command]] = {
     kind.name: kind
     for module in (holders, permits, removals, data_protection)
     for kind in vars(module).values()
-    if isinstance(kind, type) and issubclass(kind, Command) and kind.name
+    if isinstance(kind, type) and issubclass(kind, Command) and kind.name and kind.__name__[0] != "_"
 }
 """Every command by its name."""
 

@@ -16,13 +16,13 @@ from permits_engine.domain.events import (
     NoticeSent,
     NoticeSuppressed,
 )
-from permits_engine.projections import writing
+from permits_engine.store.database import upserts
 from permits_engine.store.database.schema import notices
 from permits_engine.store.database.transactions import Unit
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
 
-_REPLACE = writing.replace(notices)
+_REPLACE = upserts.replace(notices)
 
 
 def first_row(notice_id: str, event: NoticeDue, updated_at: int) -> dict[str, Any]:

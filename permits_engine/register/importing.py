@@ -22,7 +22,6 @@ from permits_engine.domain.events import HolderRegistered
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import writing
 from permits_engine.projections.search_entries import entries_of_file
-from permits_engine.projections.writing import insert_new
 from permits_engine.register.lookalikes import LookAlikes
 from permits_engine.register.planning import Plan, Planner
 from permits_engine.register.reading import RegisterFile, Row, open_register
@@ -31,6 +30,7 @@ from permits_engine.register.rows import BadRow, Checks, Record
 from permits_engine.store.database.schema import commands, holders
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.upserts import insert_new
 from permits_engine.store.events.application import Placed
 from permits_engine.store.keys import blind_index
 from permits_engine.store.keys.keyring import NEW_KEY, REGISTER_KEY, Cipher, register_id
