@@ -20,8 +20,8 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import StaticPool
 
 from permits_engine import Actor, Engine
+from permits_engine.application.outcome import Outcome
 from permits_engine.commands import Command
-from permits_engine.outcomes import Outcome
 
 _ADDRESS = {"postgresql": "postgresql+psycopg://", "sqlite": "sqlite://"}
 

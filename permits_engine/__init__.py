@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from permits_engine.access import Reader
+    from permits_engine.application.outcome import Outcome
+    from permits_engine.application.queries.views import PermitView
     from permits_engine.commands import (
         AnnulRemoval,
         AnswerDataRequest,
@@ -64,10 +66,8 @@ if TYPE_CHECKING:
     )
     from permits_engine.domain.events import Actor
     from permits_engine.engine import Engine
-    from permits_engine.outcomes import Outcome
     from permits_engine.projections.holder import Person
     from permits_engine.projections.listing import Page
-    from permits_engine.reading import PermitView
 
 __version__ = "0.1.0"
 
@@ -127,10 +127,10 @@ _HOMES = {
     ),
     "permits_engine.domain.events": ("Actor",),
     "permits_engine.engine": ("Engine",),
-    "permits_engine.outcomes": ("Outcome",),
+    "permits_engine.application.outcome": ("Outcome",),
     "permits_engine.projections.holder": ("Person",),
     "permits_engine.projections.listing": ("Page",),
-    "permits_engine.reading": ("PermitView",),
+    "permits_engine.application.queries.views": ("PermitView",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

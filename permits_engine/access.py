@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from permits_engine import differing, explaining, finding, reading, registration
+from permits_engine.application import context
+from permits_engine.application.handlers import holder_events
+from permits_engine.application.outcome import Outcome, valid_actor
+from permits_engine.application.queries import difference, explanation, search, views
+from permits_engine.application.queries import notices as notices_room
 from permits_engine.commands import Command
 from permits_engine.domain.errors import ConflictError, PermitsError, StoreError, invalid
 from permits_engine.domain.events import EVENTS, Actor, HolderAccessed
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Rules
 from permits_engine.exporting import Takeaway
-from permits_engine.outcomes import Outcome, valid_actor
 from permits_engine.phrases.saying import saying
 from permits_engine.projections.holder import Person
 from permits_engine.projections.listing import Page, Wanted
@@ -58,13 +61,11 @@ class Reader(Takeaway):
 
     def permit(
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
-    ) -> reading.PermitView:
+    ) -> views.PermitView:
         """The permit on a date; its numbers are none for a reader who may not see them."""
 
-        def read(unit: Unit, opened: bool) -> reading.PermitView:
-            return reading.permit(
-                self._context, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened
-            )
+        def read(unit: Unit, opened: bool) -> views.PermitView:
+            return views.permit(self._context, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened)
 
         return self._opened(permit_id, read, lambda view: bool(view.file_number or view.card_number))
 
@@ -74,7 +75,7 @@ class Reader(Takeaway):
         """What differs between two moments of knowledge; numbers for a reader who may see them."""
 
         def read(unit: Unit, opened: bool) -> dict[str, Any]:
-            return differing.diff(self._context, unit, permit_id, first, second, as_of=as_of, opened=opened)
+            return difference.diff(self._context, unit, permit_id, first, second, as_of=as_of, opened=opened)
 
         numbers = {"file_number", "card_number"}
         return self._opened(permit_id, read, lambda x: any(y["field"] in numbers for y in x["fields"]))
@@ -83,13 +84,13 @@ class Reader(Takeaway):
         """Every legal clock of the permit that runs on a day, with its working in words."""
         with self._engine.database.read() as unit:
             self._file(unit, permit_id)
-            return reading.deadlines_of(self._context, unit, permit_id, on, known_at)
+            return views.deadlines_of(self._context, unit, permit_id, on, known_at)
 
     def rights(self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None) -> Rows:
         """What the permit opens on a day."""
         with self._engine.database.read() as unit:
             self._file(unit, permit_id)
-            return reading.rights_of(self._context, unit, permit_id, on, known_at)
+            return views.rights_of(self._context, unit, permit_id, on, known_at)
 
     def attestation(
         self,
@@ -106,7 +107,7 @@ class Reader(Takeaway):
         from permits_engine.attestation import made
 
         with self._engine.database.read() as unit:
-            s, _ = reading.situation(self._context, unit, permit_id, None, None)
+            s, _ = views.situation(self._context, unit, permit_id, None, None)
             for what in ("file", "person"):
                 problem = self._refusal(unit, what, s.prefecture, s.permit.jurisdiction)
                 if problem is not None:
@@ -119,7 +120,7 @@ class Reader(Takeaway):
         """Every event of the permit; numbers and free text for a reader who may see them."""
 
         def read(unit: Unit, opened: bool) -> Rows:
-            return reading.history_of(
+            return views.history_of(
                 self._context, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened
             )
 
@@ -130,7 +131,7 @@ class Reader(Takeaway):
         say = saying(language)
 
         def read(unit: Unit, opened: bool) -> dict[str, Any]:
-            return explaining.explain(self._context, unit, permit_id, version, say, opened=opened)
+            return explanation.explain(self._context, unit, permit_id, version, say, opened=opened)
 
         return self._opened(permit_id, read, _shows)
 
@@ -144,7 +145,7 @@ class Reader(Takeaway):
         """Every event of a message, with the channels' answers for a reader who may see them."""
 
         def read(unit: Unit, opened: bool) -> Rows:
-            return messages.history_of(self._context, unit, notice_id, opened=opened)
+            return notices_room.history_of(self._context, unit, notice_id, opened=opened)
 
         return self._opened(self._permit_of(notice_id), read, lambda events: any(map(_shows, events)))
 
@@ -158,7 +159,7 @@ class Reader(Takeaway):
 
     def _permit_of(self, notice_id: str) -> str:
         with self._engine.database.read() as unit:
-            return messages.permit_of(unit, notice_id)
+            return notices_room.permit_of(unit, notice_id)
 
     # --- people ---
 
@@ -178,7 +179,7 @@ class Reader(Takeaway):
             self._about(unit, holder_id)
             cipher = self._context.keyring.load(unit, holder_id)
             looks = [r for r in history.stream(unit, holder_id) if _is_look(r)]
-            shown = [reading.shown(record, holder_id, cipher) for record in reversed(looks)]
+            shown = [views.shown(record, holder_id, cipher) for record in reversed(looks)]
         return [
             {
                 "reader": each["actor"],
@@ -192,7 +193,7 @@ class Reader(Takeaway):
 
     def disclosure(self, holder_id: str) -> dict[str, Any]:
         """All that is held about a person, who looked at it (this reader too), and how long it is kept."""
-        from permits_engine.privacy.disclosure import disclosure
+        from permits_engine.application.queries.disclosure import disclosure
 
         self.holder(holder_id)
         with self._engine.database.read() as unit:
@@ -245,10 +246,10 @@ class Reader(Takeaway):
         with self._engine.database.read() as unit:
             _, today = self._rules(unit)
             if name is not None and birth_date is not None:
-                page = finding.people(self._context, unit, name, birth_date, wanted, self._sees, today)
+                page = search.people(self._context, unit, name, birth_date, wanted, self._sees, today)
             else:
                 kind, value = asked[0], file_number or card_number or ""
-                page = finding.numbered(self._context, unit, kind, value, wanted, self._sees, today)
+                page = search.numbered(self._context, unit, kind, value, wanted, self._sees, today)
         self._leave(dict.fromkeys(row["holder_id"] for row in page))
         return page
 
@@ -273,7 +274,7 @@ class Reader(Takeaway):
     # --- who may ---
 
     def _rules(self, unit: Unit, jurisdiction: str | None = None) -> tuple[Rules, date]:
-        code = jurisdiction or (self.actor.prefecture or registration.DEFAULT_JURISDICTION)[:2]
+        code = jurisdiction or (self.actor.prefecture or context.DEFAULT_JURISDICTION)[:2]
         policy = self._engine.context.policies.current(unit, code)
         today = self._context.today(policy)
         return policy.at(today), today
@@ -287,7 +288,7 @@ class Reader(Takeaway):
 
     def _file(self, unit: Unit, permit_id: str) -> tuple[str, bool]:
         """The file's holder, and whether the reader may see what is sealed; raises where they may see nothing."""
-        s, _ = reading.situation(self._context, unit, permit_id, None, None)
+        s, _ = views.situation(self._context, unit, permit_id, None, None)
         code = s.permit.jurisdiction
         problem = self._refusal(unit, "file", s.prefecture, code)
         if problem is not None:
@@ -296,7 +297,7 @@ class Reader(Takeaway):
 
     def _about(self, unit: Unit, holder_id: str) -> None:
         """Raise unless the reader may see the person: through one of their files, or while they have none."""
-        offices = finding.offices_of(unit, holder_id)
+        offices = search.offices_of(unit, holder_id)
         problems = [self._refusal(unit, "person", office, code) for code, office in offices]
         if not offices:
             problems = [self._refusal(unit, "person", None)]
@@ -358,7 +359,7 @@ class Reader(Takeaway):
                     work.expect_holders(missing)
                     stamp = self._context.stamper(self.actor, None, today)
                     for holder_id in self._unseen(unit, missing, today):
-                        registration.note_access(work, holder_id, stamp, self.purpose)
+                        holder_events.note_access(work, holder_id, stamp, self.purpose)
                     work.write()
                     return
             except ConflictError:

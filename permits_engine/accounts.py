@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from permits_engine.adopted import Adopted
+from permits_engine.application.adopted_policies import Adopted
 from permits_engine.application.context import Context
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history

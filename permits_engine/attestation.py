@@ -18,8 +18,8 @@ from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
-from permits_engine import reading
 from permits_engine.application.context import Context
+from permits_engine.application.queries import views
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.permit import rights
 from permits_engine.domain.permit.situation import Situation
@@ -104,7 +104,7 @@ def made(
     """
     if form not in FORMATS:
         raise invalid("format", f"{form!r} is none of {', '.join(FORMATS)}")
-    s, records = reading.situation(context, unit, permit_id, on, None)
+    s, records = views.situation(context, unit, permit_id, on, None)
     today = context.today(s.rules.policy)
     if s.day > today:
         raise invalid("on", f"{s.day} lies after today ({today}); what is to come cannot be attested")
@@ -132,7 +132,7 @@ def made(
         "direction": shelf.direction,
         **{
             name: harmless(value) if value else None
-            for name, value in reading.numbers_on(records, s.permit, s.day, cipher).items()
+            for name, value in views.numbers_on(records, s.permit, s.day, cipher).items()
         },
     }
     content = _layout(s.permit.jurisdiction, form).render(values)

@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
+from permits_engine.application.outcome import Outcome
+from permits_engine.application.queries.retention import Plan
 from permits_engine.commands import EraseHolder
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor
-from permits_engine.outcomes import Outcome
-from permits_engine.privacy.retention import Plan
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
 from permits_engine.store.keys.keyring import Keyring
@@ -65,14 +65,17 @@ class DataProtection:
 
         Does nothing to the database where no erasure is unfinished.
         """
-        from permits_engine.privacy import erasing, spool
+        from permits_engine.application import mail_folder
+        from permits_engine.application.queries import retention_obstacles
         from permits_engine.store.keys import erasure
 
         with self.database.read() as unit:
             waiting = erasure.pending(unit)
             of = dict.fromkeys([*waiting, *also])
-            messages = [row[0] for each in of for row in unit.all(erasing.LETTERS, {"holder_id": each})]
-        removed = 0 if letters is None else spool.remove(Path(letters), messages)
+            messages = [
+                row[0] for each in of for row in unit.all(retention_obstacles.LETTERS, {"holder_id": each})
+            ]
+        removed = 0 if letters is None else mail_folder.remove(Path(letters), messages)
         if waiting:
             self.keyring.forget()
             erasure.scrub(self.database)
@@ -80,7 +83,7 @@ class DataProtection:
                 erasure.done(unit, waiting, self.context.now())
         if letters is not None and waiting:
             # A pass that was under way meanwhile may have written one more.
-            removed += spool.remove(Path(letters), messages)
+            removed += mail_folder.remove(Path(letters), messages)
         return removed
 
     def unfinished_erasures(self) -> list[str]:
@@ -94,13 +97,13 @@ class DataProtection:
 
     def retention_rules(self) -> list[dict[str, Any]]:
         """The classes of data with the archives' floor and the privacy law's ceiling, country by country."""
-        from permits_engine.privacy import retention
+        from permits_engine.application.queries import retention
 
         return retention.rules_of(self.context, self.database)
 
     def retention_due(self, *, letters: str | Path | None = None) -> Plan:
         """The people and letters whose time is over today, with what stands in the way; changes nothing."""
-        from permits_engine.privacy import retention
+        from permits_engine.application.queries import retention
 
         return retention.plan(self.context, self.database, None if letters is None else Path(letters))
 
@@ -112,7 +115,7 @@ class DataProtection:
         Raises ``concurrency.conflict`` where that is not what is due any more; then look again. Stopped and done
         again from a new plan, it goes on.
         """
-        from permits_engine.privacy import spool
+        from permits_engine.application import mail_folder
 
         found = self.retention_due(letters=letters)
         if plan != found.plan:
@@ -128,7 +131,7 @@ class DataProtection:
             erased.append(each.holder_id)
         removed = self.finish_erasures(erased, letters=letters)
         old = [each.notice_id for each in found.letters if each.notice_id is not None]
-        removed += 0 if letters is None else spool.remove(Path(letters), old)
+        removed += 0 if letters is None else mail_folder.remove(Path(letters), old)
         return {"plan": plan, "erased": len(erased), "letters_removed": removed}
 
     # --- keys and receipts ---
@@ -200,19 +203,19 @@ class DataProtection:
 
     def erased(self, *, since: date | None = None) -> list[dict[str, Any]]:
         """Who was erased since a day: to be kept beside backups, and erased again in a store restored from one."""
-        from permits_engine.privacy import asked
+        from permits_engine.application.queries import data_requests as data_requests_room
 
         with self.database.read() as unit:
-            found = asked.erased(unit)
+            found = data_requests_room.erased(unit)
         return [each for each in found if since is None or each["on"] >= since.isoformat()]
 
     def data_requests(self, holder_id: str | None = None, *, on: date | None = None) -> list[dict[str, Any]]:
         """What people asked about their data: state on a day (default: today), the first due first."""
-        from permits_engine.privacy import asked
+        from permits_engine.application.queries import data_requests as data_requests_room
 
         with self.database.read() as unit:
             day = on or self.context.today(self.context.policies.current(unit, "MA"))
-            found = asked.everybodys(unit)
+            found = data_requests_room.everybodys(unit)
         return [
             {**msgspec.to_builtins(each), "state": each.state(day)}
             for each in found
@@ -221,9 +224,11 @@ class DataProtection:
 
     def obstacles(self, holder_id: str) -> list[dict[str, Any]]:
         """What stands in the way of erasing a person today, each with its norm."""
-        from permits_engine.privacy import holds
+        from permits_engine.application.queries import retention_obstacles
 
         with self.database.read() as unit:
             work = self.context.begin(unit)
             work.person(holder_id)
-            return holds.told(holds.standing(self.context, work, holder_id).obstacles)
+            return retention_obstacles.told(
+                retention_obstacles.standing(self.context, work, holder_id).obstacles
+            )

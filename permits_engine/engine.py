@@ -13,11 +13,15 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.orm import Session
 
-from permits_engine import reading
 from permits_engine.access import Reader
 from permits_engine.accounts import Accounts
-from permits_engine.adopted import Adopted
+from permits_engine.application import rebuild as rebuilding
+from permits_engine.application.adopted_policies import Adopted
 from permits_engine.application.context import Context
+from permits_engine.application.executor import Executor
+from permits_engine.application.outcome import Outcome, not_found, valid_actor
+from permits_engine.application.queries import views
+from permits_engine.application.unit_of_work import Work
 from permits_engine.commands import Command, parse
 from permits_engine.data_protection import DataProtection
 from permits_engine.domain.decisions import lifecycle
@@ -27,10 +31,7 @@ from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.competence import refusal
 from permits_engine.evidence import Evidence
-from permits_engine.execution import Executor
-from permits_engine.outcomes import Outcome, not_found, valid_actor
 from permits_engine.policies.loading import PACKAGED, packaged
-from permits_engine.projections import rebuilding
 from permits_engine.questions import Questions
 from permits_engine.reviewing import Reviews
 from permits_engine.scheduler import messages, pauses, tokens
@@ -43,10 +44,9 @@ from permits_engine.store.keys.key_files import default_key_file, in_memory, mad
 from permits_engine.store.keys.keyring import Keyring, holds_keys
 from permits_engine.store.keys.master_keys import KeyService, MasterKeys
 from permits_engine.store.log.signing_keys import SigningKeys
-from permits_engine.work import Work
 
 if TYPE_CHECKING:
-    from permits_engine.register.importing import Report
+    from permits_engine.application.register.importer import Report
 
 INSTALLER = Actor("installer", "administrator")
 """Who adopts the packaged policies."""
@@ -239,7 +239,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         progress: Callable[[int, int], None] | None = None,
     ) -> Report:
         """Take an old register (CSV) over; run again after any interruption it ends the same."""
-        from permits_engine.register.importing import import_register
+        from permits_engine.application.register.importer import import_register
 
         return import_register(
             self.database,
@@ -375,7 +375,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         verifiers = self.signing.verifiers(self.origin)
         token = tokens.read(text, self.origin, lambda said, by: any(v.signed(said, by) for v in verifiers))
         with self.database.read() as unit:
-            s, _ = reading.situation(self.context, unit, token.permit_id, on, None)
+            s, _ = views.situation(self.context, unit, token.permit_id, on, None)
         tokens.usable(token, s)
         return tokens.shown(token)
 

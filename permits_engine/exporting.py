@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from permits_engine import reading, registration
+from permits_engine.application.access import _note, note_everybody, refusal
+from permits_engine.application.queries import views
 from permits_engine.audit import exports
-from permits_engine.audit.exports.source import holders
-from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
+from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.events import Actor
-from permits_engine.domain.rules import competence
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Unit
 from permits_engine.store.events import history
 
 if TYPE_CHECKING:
     from permits_engine.dossier.gathering import Dossier
     from permits_engine.engine import Engine
-
-BATCH = 200
-"""Holders whose trace is written in one transaction."""
-ATTEMPTS = 5
-"""How often it is tried, where others write about the same persons."""
-
-_COUNTRIES = Statement("SELECT DISTINCT jurisdiction FROM permits ORDER BY jurisdiction")
 
 
 class Takeaway:
@@ -90,7 +81,7 @@ class Takeaway:
 
         engine = self._engine
         with engine.database.read() as unit:
-            s, _ = reading.situation(engine.context, unit, permit_id, None, None)
+            s, _ = views.situation(engine.context, unit, permit_id, None, None)
             for what in ("file", "person") if with_personal_data else ("file",):
                 problem = self._refusal(unit, what, s.prefecture, s.permit.jurisdiction)
                 if problem is not None:
@@ -108,59 +99,3 @@ class Takeaway:
             _note(engine, self.actor, [s.permit.holder_id], f"dossier: {self.purpose}")
         who = f"{self.actor.id} ({self.actor.role})"
         return gather(engine, permit_id, opened=with_personal_data, reader=who, purpose=self.purpose)
-
-
-def refusal(
-    engine: Engine, unit: Unit, actor: Actor, what: str, *, purpose: str | None, everywhere: bool
-) -> PermitsError | None:
-    """Why a reader may not see the files (persons) of every office; none where they may in every country."""
-    countries = [row[0] for row in unit.all(_COUNTRIES)] or [registration.DEFAULT_JURISDICTION]
-    for code in countries:
-        policy = engine.context.policies.current(unit, code)
-        rules, today = policy.at(engine.context.today(policy)), engine.context.today(policy)
-        problem = competence.reading_refusal(rules, today, what, actor, None, purpose)
-        if problem is not None:
-            return problem
-        if competence.reach_of_reading(rules, today, what, actor) == "own" and not everywhere:
-            return error(
-                "actor.wrong_prefecture",
-                f"the history holds the files of every office, and the role {actor.role} reads those of its own"
-                " only; let an auditor do it",
-                actor_prefecture=actor.prefecture,
-                role=actor.role,
-                reading=what,
-            )
-    return None
-
-
-def note_everybody(engine: Engine, actor: Actor, purpose: str) -> int:
-    """Leave the trace of a look with every holder whose data can be opened; gives how many were looked at."""
-    after, count = "", 0
-    while True:
-        with engine.database.read() as unit:
-            found = holders(unit, after, BATCH)
-        if not found:
-            return count
-        _note(engine, actor, found, purpose)
-        after, count = found[-1], count + len(found)
-
-
-def _note(engine: Engine, actor: Actor, holder_ids: Sequence[str], purpose: str) -> None:
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with engine.database.write() as unit:
-                work = engine.context.begin(unit)
-                work.expect_holders(holder_ids)
-                stamp = engine.context.stamper(actor, None, _today(engine, unit, actor))
-                for holder_id in holder_ids:
-                    registration.note_access(work, holder_id, stamp, purpose)
-                work.write()
-                return
-        except ConflictError:
-            if attempt == ATTEMPTS:
-                raise
-
-
-def _today(engine: Engine, unit: Unit, actor: Actor) -> date:
-    code = (actor.prefecture or registration.DEFAULT_JURISDICTION)[:2]
-    return engine.context.today(engine.context.policies.current(unit, code))

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from permits_engine import differing, explaining, feed, reading
-from permits_engine.adopted import Adopted
+from permits_engine.application.adopted_policies import Adopted
 from permits_engine.application.context import Context
+from permits_engine.application.queries import difference, explanation, feed, views
+from permits_engine.application.queries import notices as notices_room
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.phrases.saying import saying
@@ -35,10 +36,10 @@ class Questions:
 
     def permit(
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
-    ) -> reading.PermitView:
+    ) -> views.PermitView:
         """The permit on a legal date (default: today), as known at a moment (default: now)."""
         with self.database.read() as unit:
-            return reading.permit(self.context, unit, permit_id, as_of=as_of, known_at=known_at)
+            return views.permit(self.context, unit, permit_id, as_of=as_of, known_at=known_at)
 
     def diff(
         self,
@@ -53,21 +54,21 @@ class Questions:
         ``second`` none is now. Raises ``permit.not_found``, ``position.beyond_head``.
         """
         with self.database.read() as unit:
-            return differing.diff(self.context, unit, permit_id, first, second, as_of=as_of)
+            return difference.diff(self.context, unit, permit_id, first, second, as_of=as_of)
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:
         """Every legal clock of the permit that runs on a day, with its working in words."""
         with self.database.read() as unit:
-            return reading.deadlines_of(self.context, unit, permit_id, on, known_at)
+            return views.deadlines_of(self.context, unit, permit_id, on, known_at)
 
     def rights(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:
         """What the permit opens on a day: each right, open or not, by which rule and because of what."""
         with self.database.read() as unit:
-            return reading.rights_of(self.context, unit, permit_id, on, known_at)
+            return views.rights_of(self.context, unit, permit_id, on, known_at)
 
     def history(
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
@@ -77,7 +78,7 @@ class Questions:
         Those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
         """
         with self.database.read() as unit:
-            return reading.history_of(self.context, unit, permit_id, as_of=as_of, known_at=known_at)
+            return views.history_of(self.context, unit, permit_id, as_of=as_of, known_at=known_at)
 
     def explain(self, permit_id: str, version: int | None = None, *, language: str = "en") -> dict[str, Any]:
         """Why an event was allowed: who did it, and each rule as it then stood (default: the last one).
@@ -87,7 +88,7 @@ class Questions:
         """
         say = saying(language)
         with self.database.read() as unit:
-            return explaining.explain(self.context, unit, permit_id, version, say)
+            return explanation.explain(self.context, unit, permit_id, version, say)
 
     def find(
         self,
@@ -147,7 +148,7 @@ class Questions:
     def notice_history(self, notice_id: str) -> list[dict[str, Any]]:
         """Every event of a message, in order, with its envelope."""
         with self.database.read() as unit:
-            return messages.history_of(self.context, unit, notice_id)
+            return notices_room.history_of(self.context, unit, notice_id)
 
     def coverage(self, first: date, last: date) -> Report:
         """Whether everybody who should have been told in a period was told, or why not."""
@@ -185,7 +186,7 @@ class Questions:
 
         ``prefecture`` is the office that decided.
         """
-        from permits_engine import departures
+        from permits_engine.application.queries import departures
 
         with self.database.read() as unit:
             return departures.listed(self.context, unit, first=first, last=last, office=prefecture)
@@ -223,5 +224,5 @@ class Questions:
     def pending_body(self, permit_id: str, on: date) -> str | None:
         """The body before which an appeal is pending on a day."""
         with self.database.read() as unit:
-            s, _ = reading.situation(self.context, unit, permit_id, on, None)
+            s, _ = views.situation(self.context, unit, permit_id, on, None)
         return s.pending_appeal.body if s.pending_appeal else None

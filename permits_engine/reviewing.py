@@ -7,14 +7,14 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from permits_engine.adopted import Adopted
+from permits_engine.application.adopted_policies import Adopted
 from permits_engine.application.context import Context
+from permits_engine.application.outcome import Outcome
 from permits_engine.commands import Command, ReopenExamination
 from permits_engine.domain.decisions.recorded import day_of
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import Actor, HolderAccessed
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.outcomes import Outcome
 from permits_engine.policies.loading import PARTS, compile_text, completed, documents
 from permits_engine.replay import comparing, control, reexamining, replaying
 from permits_engine.replay.comparing import WhatIf

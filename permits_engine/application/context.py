@@ -7,10 +7,13 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from permits_engine.adopted import Adopted
+from permits_engine.application.adopted_policies import Adopted
+from permits_engine.application.unit_of_work import Work
 from permits_engine.commands import Command
 from permits_engine.domain.decisions.case import Draft
+from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor, Basis, Event
+from permits_engine.domain.rules.competence import refusal
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.holder import Person
 from permits_engine.store.database.transactions import Database, Unit
@@ -19,7 +22,6 @@ from permits_engine.store.events.ids import uuid7
 from permits_engine.store.events.timestamps import micros
 from permits_engine.store.keys.keyring import Keyring
 from permits_engine.store.log.signing_keys import SigningKeys
-from permits_engine.work import Work
 
 
 class Context:
@@ -114,3 +116,23 @@ def events_of(drafts: Sequence[Draft], stamp: Callable[..., Event], digest: str)
         stamp(d.kind, d.effective_on, basis=Basis(digest, d.rules) if d.rules else None, **d.fields)
         for d in drafts
     ]
+
+
+DEFAULT_JURISDICTION = "MA"
+
+
+def competence(context: Context, work: Work, command: Command, actor: Actor) -> date:
+    """Today, where the actor may give the command; raises ``actor.not_competent``.
+
+    A person belongs to no country: the actor's own office says whose rules on competence apply.
+    """
+    jurisdiction = (actor.prefecture or DEFAULT_JURISDICTION)[:2]
+    policy = work.policy(jurisdiction)
+    today = context.today(policy)
+    on = command.on or today
+    if on > today:
+        raise invalid("on", f"{on} lies after today ({today}); give the day on which it happened")
+    problem = refusal(policy.at(today), max(on, today), command.name, actor, None)
+    if problem is not None:
+        raise problem
+    return today

@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import bindparam, select
 
+from permits_engine.application.outcome import Outcome
+from permits_engine.application.unit_of_work import Work
 from permits_engine.commands import Command
 from permits_engine.domain.errors import error
-from permits_engine.outcomes import Outcome
 from permits_engine.store.database.schema import events
 from permits_engine.store.database.transactions import Statement
-from permits_engine.work import Work
 
 _NAMES = Statement(
     select(events.c.name)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from permits_engine.application.outcome import Outcome
 from permits_engine.cli import output
 from permits_engine.cli.operator import Operator
 from permits_engine.commands import Command, parse
@@ -15,7 +16,6 @@ from permits_engine.commands.fields import label, office
 from permits_engine.commands.validation import refusal, suggestion
 from permits_engine.domain.errors import InputError, PermitsError, invalid
 from permits_engine.domain.events import Actor
-from permits_engine.outcomes import Outcome
 
 LONGEST = 1_000_000
 """Bytes of one line."""

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from permits_engine.application.queries.views import plain
 from permits_engine.cli.output import say
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.rules.policy import Policy, Value
 from permits_engine.policies.loading import PACKAGED, compile_text, completed, documents, packaged, read_file
-from permits_engine.reading import plain
 
 
 def policy_of(settings: Any, jurisdiction: str) -> Policy:

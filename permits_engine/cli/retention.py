@@ -65,7 +65,7 @@ def _many(number: int, one: str, more: str) -> str:
 
 
 def _shown(found: Any, json: bool) -> None:
-    from permits_engine.privacy.retention import told
+    from permits_engine.application.queries.retention import told
 
     rows = told(found.due)
     summary = {"plan": found.plan, "people": len(found.people), "letters": len(found.letters)}

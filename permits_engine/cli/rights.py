@@ -103,7 +103,7 @@ def departures(
 
     They were recorded, since they happened; each names the rule that gives more.
     """
-    from permits_engine.departures import counted
+    from permits_engine.application.queries.departures import counted
 
     since, until = day_of(first, "--from"), day_of(last, "--to")
     with open_engine() as engine:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from permits_engine import reading
+from permits_engine.application.queries import notices as notices_room
+from permits_engine.application.queries import views
+from permits_engine.application.queries.explanation import explain
 from permits_engine.audit.exports.columns import DISCREET
 from permits_engine.domain.errors import IntegrityError, PermitsError
 from permits_engine.domain.events import (
@@ -28,10 +30,8 @@ from permits_engine.domain.events import (
     Revoked,
 )
 from permits_engine.domain.phrases import Phrase
-from permits_engine.explaining import explain
 from permits_engine.phrases.saying import kept
 from permits_engine.projections import listing
-from permits_engine.scheduler import messages
 from permits_engine.store.database.transactions import Unit
 from permits_engine.store.events import history
 from permits_engine.store.log.signing_keys import origin_of
@@ -94,14 +94,14 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
     with engine.database.read() as unit:
         head = history.head(unit)
         context = engine.context
-        view = reading.permit(context, unit, permit_id, as_of=None, known_at=None, opened=opened)
-        events = reading.history_of(context, unit, permit_id, opened=opened)
+        view = views.permit(context, unit, permit_id, as_of=None, known_at=None, opened=opened)
+        events = views.history_of(context, unit, permit_id, opened=opened)
         decisions = [
             explain(context, unit, permit_id, event["version"], kept, opened=opened)
             for event in events
             if event["name"] in DECISIONS
         ]
-        clocks = reading.deadlines_of(context, unit, permit_id, None, say=kept)
+        clocks = views.deadlines_of(context, unit, permit_id, None, say=kept)
         person = msgspec.to_builtins(context.person(unit, view.holder_id)) if opened else None
         notices = _notices(engine, unit, permit_id, opened)
     if not opened:
@@ -124,7 +124,7 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
 def _notices(engine: Engine, unit: Unit, permit_id: str, opened: bool) -> list[dict[str, Any]]:
     rows = listing.messages(unit, permit_id=permit_id, limit=None)
     found = [
-        {**row, "events": messages.history_of(engine.context, unit, row["notice_id"], opened=opened)}
+        {**row, "events": notices_room.history_of(engine.context, unit, row["notice_id"], opened=opened)}
         for row in rows
     ]
     return sorted(found, key=lambda notice: int(notice["events"][0]["position"]))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from sqlalchemy import bindparam, func, select, text
 
-from permits_engine.adopted import Adopted
+from permits_engine.application.adopted_policies import Adopted
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import Event, NoticeDue, PolicyAdopted
 from permits_engine.domain.permit.facts import Fact

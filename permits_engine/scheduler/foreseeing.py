@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, func, select
 
-from permits_engine import families
 from permits_engine.application.context import Context
+from permits_engine.application.handlers import families
 from permits_engine.commands import RunClock
 from permits_engine.domain.decisions import decide
 from permits_engine.domain.decisions.case import Holder

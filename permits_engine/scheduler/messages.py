@@ -8,25 +8,17 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
-from permits_engine.domain.errors import NotFoundError, error, invalid
+from permits_engine.application.queries.notices import _claim, _records
+from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, Event, NoticeBounced, NoticeDue, NoticeParked, NoticeSent
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.holder import Person
-from permits_engine.reading import shown
 from permits_engine.scheduler.bounces import Bounce
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.waiting import loaded
 from permits_engine.store.database.transactions import Unit
-from permits_engine.store.events import codec, history
+from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
-
-
-def history_of(context: Context, unit: Unit, notice_id: str, *, opened: bool = True) -> list[dict[str, Any]]:
-    """Every event of a message with its envelope; the channels' answers while the holder's key exists."""
-    records = _records(unit, notice_id)
-    holder_id = _claim(records).holder_id
-    cipher = context.keyring.load(unit, holder_id) if opened else None
-    return [shown(record, holder_id, cipher) for record in records]
 
 
 def retry(context: Context, unit: Unit, notice_id: str, by: str) -> dict[str, Any]:
@@ -73,11 +65,6 @@ def served(context: Context, unit: Unit, notice_id: str, by: str) -> dict[str, A
     return _appended(context, unit, row, [event], first.holder_id)
 
 
-def permit_of(unit: Unit, notice_id: str) -> str:
-    """The permit that a message is about; raises ``notice.not_found``."""
-    return _claim(_records(unit, notice_id)).permit_id
-
-
 def letter(context: Context, unit: Unit, notice_id: str, *, opened: bool) -> Letter:
     """The letter of a message as the file stands now; without ``opened`` it names nobody.
 
@@ -108,19 +95,6 @@ def _jurisdiction(context: Context, unit: Unit, claim: NoticeDue) -> str:
     permit = context.begin(unit).file(claim.permit_id)
     assert permit is not None
     return permit.jurisdiction
-
-
-def _records(unit: Unit, notice_id: str) -> Sequence[StoredRecord]:
-    records = history.stream(unit, notice_id)
-    if not records or not records[0].name.startswith("notice."):
-        raise NotFoundError("notice.not_found", f"there is no notice {notice_id}", notice_id=notice_id)
-    return records
-
-
-def _claim(records: Sequence[StoredRecord]) -> NoticeDue:
-    event = codec.decode(records[0].name, records[0].payload)
-    assert isinstance(event, NoticeDue)
-    return event
 
 
 def _row(

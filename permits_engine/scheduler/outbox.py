@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
+from permits_engine.application.unit_of_work import Work
 from permits_engine.domain.errors import ConflictError
 from permits_engine.domain.events import (
     Actor,
@@ -33,7 +34,6 @@ from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.routes import Routes
 from permits_engine.scheduler.waiting import Waiting, loaded, open_counts, open_page, still_due
 from permits_engine.store.database.transactions import Database, Unit
-from permits_engine.work import Work
 
 __all__ = ["Outbox", "Result", "Routes", "Waiting"]
 

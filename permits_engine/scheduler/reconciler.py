@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy import bindparam, func, insert, select
 
-from permits_engine import families
 from permits_engine.application.context import Context, events_of
+from permits_engine.application.handlers import families
+from permits_engine.application.unit_of_work import Work
 from permits_engine.commands import RunClock
 from permits_engine.domain.decisions import decide, time_effects
 from permits_engine.domain.decisions.case import Holder
@@ -37,7 +38,6 @@ from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.events.ids import derived
 from permits_engine.store.events.timestamps import moment
-from permits_engine.work import Work
 
 BATCH = 200
 PAGE = 20_000

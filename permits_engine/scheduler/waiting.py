@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, func, or_, select
 
 from permits_engine.application.context import Context
+from permits_engine.application.unit_of_work import Work
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import NoticeDue
 from permits_engine.domain.permit import notices as notice
@@ -24,7 +25,6 @@ from permits_engine.store.database.transactions import Statement, Unit
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.keys.keyring import Cipher
-from permits_engine.work import Work
 
 PAGE = 200
 OPEN = ("due", "failed", "sending")

@@ -6,10 +6,10 @@ from datetime import date
 from types import TracebackType
 from typing import Any, Self
 
+from permits_engine.application.outcome import Outcome
 from permits_engine.commands import Command, parse
 from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
-from permits_engine.outcomes import Outcome
 from permits_engine.testing.builders import FILED_ON, GRANTED_ON, KNOWN_ON, a_holder, an_application
 from permits_engine.testing.clock import FakeClock
 from permits_engine.testing.letters import Letters

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from permits_engine.application.queries.views import PermitView
 from permits_engine.commands import PUBLIC, parse
 from permits_engine.commands.fields import Country, Day, Line
 from permits_engine.commands.validation import reason_of, refusal, suggestion
 from permits_engine.domain.errors import CODES, InputError, invalid
 from permits_engine.domain.permit.rights import RIGHTS, Right
 from permits_engine.policies.yaml_reader import YamlError, documents, line_of
-from permits_engine.reading import PermitView
 
 LARGEST = 1_000_000
 """Bytes of one file."""

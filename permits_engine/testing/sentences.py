@@ -13,10 +13,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from permits_engine.application.outcome import Outcome
 from permits_engine.commands import Command
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor
-from permits_engine.outcomes import Outcome
 from permits_engine.store.events import codec, history
 from permits_engine.testing.office import Office
 

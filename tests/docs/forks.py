@@ -39,7 +39,7 @@ LOADED = (
     "permits_engine.cli.app",
     "permits_engine.demo",
     "permits_engine.engine",
-    "permits_engine.reading",
+    "permits_engine.application.queries.views",
     "permits_engine.settings",
     "typer._adapters",
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from permits_engine.application.register.csv_file import COLUMNS, NEEDED
+from permits_engine.application.register.rows import CODES
 from permits_engine.domain.decisions import diagram
 from permits_engine.domain.decisions.lifecycle import ACTS_FROM
-from permits_engine.register.reading import COLUMNS, NEEDED
-from permits_engine.register.rows import CODES
 from tests.docs import reference
 
 

@@ -334,12 +334,12 @@ def test_a_name_need_not_stand_in_the_list_of_processes(world: World) -> None:
 
 def test_a_fault_of_the_program_itself_tells_no_data(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever an unexpected error says, the command line gives its kind and its place."""
-    from permits_engine import reading
+    from permits_engine.application.queries import views
 
     def fails(*_: Any, **__: Any) -> None:
         raise KeyError("Zzmarkername")
 
-    monkeypatch.setattr(reading, "situation", fails)
+    monkeypatch.setattr(views, "situation", fails)
     said: list[str] = []
     with suppress(AssertionError), monkeypatch.context() as patch:
         patch.setattr("permits_engine.cli.output.say", said.append)

@@ -9,11 +9,11 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from permits_engine.application import rebuild
 from permits_engine.domain.events import Refused, RenewalRefused, Revoked
 from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.standing import standing
-from permits_engine.projections import rebuilding
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.store.events import codec, history
 from tests.simulation.people import File
@@ -121,10 +121,10 @@ class Invariants:
 
     def _rows(self, touched: dict[str, list[str]]) -> None:
         engine = self.world.portal.engine
-        report = rebuilding.Report(list(touched))
+        report = rebuild.Report(list(touched))
         with engine.database.read() as unit:
             for model, ids in touched.items():
-                rebuilding._WORK[model][1](unit, engine.context, ids, report, True)
+                rebuild._WORK[model][1](unit, engine.context, ids, report, True)
         require(not report.differences, f"rows differ from rebuilt ones: {report.differences[:2]}")
 
     def receipts(self) -> None:

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from permits_engine.execution import Executor
+from permits_engine.application.executor import Executor
 from permits_engine.scheduler import outbox, passes
 from tests.simulation.running import live
 

@@ -13,10 +13,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from permits_engine.application.outcome import Outcome
 from permits_engine.commands import parse
 from permits_engine.domain.errors import CODES, PermitsError
 from permits_engine.domain.events import Actor
-from permits_engine.outcomes import Outcome
 from permits_engine.policies.loading import packaged
 from permits_engine.scheduler.bounces import Bounce
 from permits_engine.scheduler.delivery.channel import Letter

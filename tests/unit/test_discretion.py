@@ -68,17 +68,17 @@ def test_no_event_shows_what_is_sealed(name: str) -> None:
 
 def test_no_object_about_a_person_shows_them() -> None:
     """People, letters, files with their numbers, rows of a register, receipts, keys."""
+    from permits_engine.application.register.csv_file import Row
+    from permits_engine.application.register.planning import Plan
+    from permits_engine.application.register.rows import Record
     from permits_engine.commands import Exclusion
-    from permits_engine.register.planning import Plan
-    from permits_engine.register.reading import Row
-    from permits_engine.register.rows import Record
     from permits_engine.scheduler.bounces import Bounce
 
     def filled(kind: Any, **more: Any) -> Any:
         """Every field of a struct marked, whatever its type."""
         return kind(**{field.name: MARK for field in msgspec.structs.fields(kind)} | more)
 
-    from permits_engine.reading import PermitView
+    from permits_engine.application.queries.views import PermitView
     from permits_engine.receipts.filing import Filed
     from permits_engine.receipts.paper import Paper
     from permits_engine.receipts.proof import Filing

@@ -13,7 +13,7 @@ from permits_engine.domain.events import (
     PolicyAdopted,
     Transferred,
 )
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.keys.keyring import Keyring
@@ -162,11 +162,3 @@ def _revealed(each: Told, keys: dict[str, Any]) -> Told:
         return each
     personal = {name: value for name in sorted(event.SEALED) if (value := getattr(event, name)) is not None}
     return each._replace(personal=personal)
-
-
-def holders(unit: Unit, after: str, limit: int) -> list[str]:
-    """The next holders, by their ids."""
-    return [row[0] for row in unit.all(_HOLDERS, {"after": after, "limit": limit})]
-
-
-_HOLDERS = Statement("SELECT holder_id FROM holders WHERE holder_id > :after ORDER BY holder_id LIMIT :limit")

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from permits_engine.adopted import Adopted
+from permits_engine.application.adopted_policies import Adopted
 from permits_engine.audit.exports.source import Stream, streams
 from permits_engine.audit.report.tallies import Account, Delays, count
 from permits_engine.domain.decisions.departures import kind_of

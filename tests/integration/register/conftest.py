@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from permits_engine.register.importing import Report
+from permits_engine.application.register.importer import Report
 from permits_engine.testing import Office
 from tests.registers import write
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from permits_engine import Engine, PermitsError
-from permits_engine.register import importing
-from permits_engine.register.importing import Report
-from permits_engine.register.rows import CODES
+from permits_engine.application.register import importer
+from permits_engine.application.register.importer import Report
+from permits_engine.application.register.rows import CODES
 from permits_engine.testing import Office
 from tests.integration.register.conftest import Import
 from tests.registers import ENGLISH, GOOD, PENDING, REFUSED, row, rows, text, write
@@ -64,7 +64,7 @@ def test_the_person_is_sealed_and_can_be_read_with_their_key(today: Office, take
     with today.engine.database.read() as unit:
         person = today.engine.context.person(unit, holder_id)
         payloads = b"".join(
-            bytes(each[0]) for each in unit.all(importing.Statement("SELECT payload FROM events"))
+            bytes(each[0]) for each in unit.all(importer.Statement("SELECT payload FROM events"))
         )
     assert (person.name, str(person.birth_date), person.sex) == ("Aminata Traoré", "1990-04-01", "F")
     assert (person.nationality, person.language) == ("MLI", "fr")
@@ -78,7 +78,7 @@ def test_a_file_number_reveals_itself_nowhere_without_the_keys(today: Office, ta
     take_over([GOOD])
     with today.engine.database.read() as unit:
         found = unit.all(
-            importing.Statement("SELECT command_id, digest FROM commands WHERE command_id LIKE 'register/%'")
+            importer.Statement("SELECT command_id, digest FROM commands WHERE command_id LIKE 'register/%'")
         )
     [(command_id, digest)] = found
     from hashlib import sha256
@@ -319,7 +319,7 @@ def test_an_erased_holder_does_not_come_back(today: Office, take_over: Import) -
     take_over([GOOD])
     holder_id = today.engine.permit(only(today)).holder_id
     with today.engine.database.write() as unit:
-        unit.run(importing.Statement("DELETE FROM holder_keys WHERE holder_id = :of"), {"of": holder_id})
+        unit.run(importer.Statement("DELETE FROM holder_keys WHERE holder_id = :of"), {"of": holder_id})
     head = today.position()
     report = take_over([GOOD])
     assert [each["code"] for each in rejected(report)] == ["row.erased"]
@@ -355,7 +355,7 @@ def test_a_batch_that_cannot_be_committed_leaves_no_part_of_a_row(
 ) -> None:
     """A store that fails in the midst of a batch keeps none of it; the next run does it all."""
     path = write(tmp_path / "register.csv", rows(60))
-    monkeypatch.setattr(importing, "BATCH", 20)
+    monkeypatch.setattr(importer, "BATCH", 20)
     head = today.position()
     done: list[Any] = []
 

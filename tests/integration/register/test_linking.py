@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from permits_engine import Actor, Engine, PermitsError
-from permits_engine.outcomes import Outcome
+from permits_engine.application.outcome import Outcome
 from permits_engine.testing import Office
 from tests.integration.register.conftest import Import
 from tests.registers import row

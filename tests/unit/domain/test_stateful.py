@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from permits_engine import Actor, Engine, families
+from permits_engine import Actor, Engine
+from permits_engine.application.handlers import families
 from permits_engine.commands import parse
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit.fold import fold

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine import PermitsError
-from permits_engine.register import reading
-from permits_engine.register.reading import LONGEST_CELL, LONGEST_ROW, Row, open_register, split
+from permits_engine.application.register import csv_file
+from permits_engine.application.register.csv_file import LONGEST_CELL, LONGEST_ROW, Row, open_register, split
 from tests.registers import ENGLISH, FRENCH, GOOD, row, text
 
 
@@ -96,17 +96,17 @@ def test_columns_that_mean_nothing_are_passed_over_and_named(tmp_path: Path) -> 
 
 def test_optional_columns_may_be_missing(tmp_path: Path) -> None:
     """Only what makes a file and its holder is needed in the header."""
-    needed = [name for name, english in zip(FRENCH, ENGLISH, strict=True) if english in reading.NEEDED]
+    needed = [name for name, english in zip(FRENCH, ENGLISH, strict=True) if english in csv_file.NEEDED]
     [found] = fields(tmp_path, text([GOOD], columns=needed).encode())
-    assert set(found) == set(reading.NEEDED)
+    assert set(found) == set(csv_file.NEEDED)
 
 
-@pytest.mark.parametrize("name", reading.NEEDED)
+@pytest.mark.parametrize("name", csv_file.NEEDED)
 def test_a_needed_column_that_is_missing_is_named(name: str, tmp_path: Path) -> None:
     """Without one of the needed columns nothing is read, and both its names are said."""
     columns = [each for each in ENGLISH if each != name]
     said = refusal(tmp_path, text([GOOD], columns=columns).encode())
-    assert f"no column {reading.COLUMNS[name]} ({name})" in said
+    assert f"no column {csv_file.COLUMNS[name]} ({name})" in said
 
 
 def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:

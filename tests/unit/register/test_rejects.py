@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine import PermitsError
-from permits_engine.register.reading import open_register
-from permits_engine.register.rejects import Rejects, default_place
-from permits_engine.register.words import escaped, unescaped
+from permits_engine.application.register.csv_file import open_register
+from permits_engine.application.register.rejects import Rejects, default_place
+from permits_engine.application.register.text import escaped, unescaped
 from tests.registers import FRENCH, GOOD
 
 BAD = ("row.date", "date_depot (lodged_on) is not a date")

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
+from permits_engine.application.register.rows import CODES, BadRow, Checks, Record
 from permits_engine.policies.loading import compile_text, packaged
-from permits_engine.register.rows import CODES, BadRow, Checks, Record
 from tests.registers import ENGLISH, FRENCH, PENDING, REFUSED, row
 
 TODAY = date(2026, 6, 10)

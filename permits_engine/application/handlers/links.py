@@ -6,15 +6,15 @@ the law asks about a person: a title in force under one record is a title of the
 
 from __future__ import annotations
 
-from permits_engine import registration
+from permits_engine.application import context as context_room
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context
+from permits_engine.application.outcome import Outcome, conflict
+from permits_engine.application.unit_of_work import Work, records_of
 from permits_engine.commands import LinkHolders, UnlinkHolders
 from permits_engine.commands.fields import is_blank
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, HolderLinked, HolderUnlinked
-from permits_engine.outcomes import Outcome, conflict
-from permits_engine.work import Work
 
 MOST = 50
 """Records of one person that a decision looks at; more is a mistake that somebody should look at first."""
@@ -22,7 +22,7 @@ MOST = 50
 
 def change(context: Context, work: Work, command: LinkHolders | UnlinkHolders, actor: Actor) -> Outcome:
     """Link two holders, or unlink them; raises ``holder.not_found``, ``holder.erased``."""
-    today = registration.competence(context, work, command, actor)
+    today = context_room.competence(context, work, command, actor)
     ids = (command.holder_id, command.other_id)
     if ids[0] == ids[1]:
         raise invalid("other_id", "is the holder's own id; name the other record")
@@ -55,17 +55,6 @@ def change(context: Context, work: Work, command: LinkHolders | UnlinkHolders, a
         work.pass_gate(each)  # a card decided meanwhile did not know that they are one person
         work.append(new)
     return outcome
-
-
-def records_of(work: Work, holder_id: str) -> list[str]:
-    """Every holder that is the same person, the one asked about first."""
-    found = [holder_id]
-    for each in found:
-        gate = work.holder(each)
-        if gate is None or gate[0] < 2:  # nothing was ever added to what registered them
-            continue
-        found += [other for other in work.person(each).linked if other not in found]
-    return found
 
 
 def _version(work: Work, holder_id: str) -> int:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from permits_engine.application import mail_folder
+from permits_engine.application.queries import disclosure, retention_obstacles
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.rules.policy import Rules, Value
-from permits_engine.privacy import disclosure, holds, spool
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Database, Statement, Unit
 from permits_engine.store.events.timestamps import moment
@@ -54,7 +55,7 @@ class Due(msgspec.Struct, omit_defaults=True):
     due_on: date
     norm: str
     notice_id: str | None = None
-    held_by: list[holds.Obstacle] = msgspec.field(default_factory=list)
+    held_by: list[retention_obstacles.Obstacle] = msgspec.field(default_factory=list)
     """What stands in the way all the same."""
 
 
@@ -109,7 +110,7 @@ def _people(context: Context, database: Database) -> Iterator[Due]:
             ids = [row[0] for row in unit.all(_CANDIDATES, given)]
             work = context.begin(unit)
             for holder_id in ids:
-                found = _person(holder_id, holds.standing(context, work, holder_id))
+                found = _person(holder_id, retention_obstacles.standing(context, work, holder_id))
                 if found is not None:
                     yield found
         if len(ids) < BATCH:
@@ -117,7 +118,7 @@ def _people(context: Context, database: Database) -> Iterator[Due]:
         after = ids[-1]
 
 
-def _person(holder_id: str, standing: holds.Standing) -> Due | None:
+def _person(holder_id: str, standing: retention_obstacles.Standing) -> Due | None:
     if standing.ended_on is None:
         return None
     latest: tuple[date, Value] | None = None
@@ -141,7 +142,7 @@ def _person(holder_id: str, standing: holds.Standing) -> Due | None:
 
 
 def _letters(context: Context, database: Database, folder: Path) -> Iterator[Due]:
-    names = spool.messages(folder)
+    names = mail_folder.messages(folder)
     for start in range(0, len(names), BATCH):
         ids = names[start : start + BATCH]
         with database.read() as unit:

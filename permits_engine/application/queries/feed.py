@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterator
 from contextlib import closing
 from typing import Any
 
+from permits_engine.application.queries.views import shown
 from permits_engine.domain.errors import error, invalid
-from permits_engine.reading import shown
 from permits_engine.store.events import history
 from permits_engine.store.events.application import PermitsApplication
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from permits_engine import reading
+from permits_engine.application.queries import data_requests, retention_obstacles, views
 from permits_engine.domain.events import PERSONAL, HolderAccessed
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.rules.policy import Rules
-from permits_engine.privacy import asked, erasing, holds
 from permits_engine.store.database.transactions import Unit
 from permits_engine.store.events import history, timestamps
 from permits_engine.store.keys.keyring import Cipher
@@ -33,9 +32,9 @@ def disclosure(context: Context, unit: Unit, holder_id: str) -> dict[str, Any]:
     person = work.person(holder_id)
     cipher = work.key(holder_id)
     records = history.stream(unit, holder_id)
-    said = [reading.shown(each, holder_id, cipher) for each in records]
-    standing = holds.standing(context, work, holder_id)
-    files = [row[0] for row in unit.all(holds.FILES, {"holder_id": holder_id})]
+    said = [views.shown(each, holder_id, cipher) for each in records]
+    standing = retention_obstacles.standing(context, work, holder_id)
+    files = [row[0] for row in unit.all(retention_obstacles.FILES, {"holder_id": holder_id})]
     return {
         "holder_id": holder_id,
         "made_at": timestamps.iso(context.now()),
@@ -47,9 +46,9 @@ def disclosure(context: Context, unit: Unit, holder_id: str) -> dict[str, Any]:
         "looks": [_look(each) for each in reversed(said) if each["name"] == HolderAccessed.NAME],
         "requests": [
             {**msgspec.to_builtins(each), "state": each.state(context.clock().date())}
-            for each in asked.requests_of(work, holder_id)
+            for each in data_requests.requests_of(work, holder_id)
         ],
-        "kept_because": holds.told(standing.obstacles),
+        "kept_because": retention_obstacles.told(standing.obstacles),
         "retention": [
             line for rules in standing.rules.values() for line in periods(rules, standing.ended_on)
         ],
@@ -63,7 +62,7 @@ def periods(rules: Rules, ended_on: date | None) -> Iterator[dict[str, Any]]:
         for end in ("floor", "ceiling"):
             found = rules.find(f"retention.{end}", rules.known, {"data": data})
             value = found.value if found is not None else None
-            line[end] = None if found is None else str(reading.plain(value))
+            line[end] = None if found is None else str(views.plain(value))
             line[f"{end}_norm"] = None if found is None else str(found.source)
             if data == "person":
                 day = add(ended_on, value) if ended_on and isinstance(value, Period) else None
@@ -74,19 +73,16 @@ def periods(rules: Rules, ended_on: date | None) -> Iterator[dict[str, Any]]:
 def _file(
     context: Context, unit: Unit, permit_id: str, holder_id: str, cipher: Cipher | None
 ) -> dict[str, Any]:
-    view = reading.permit(context, unit, permit_id, as_of=None, known_at=None)
-    messages = sorted(
-        row[0] for row in unit.all(erasing.LETTERS_OF_FILE, {"permit_id": permit_id, "holder_id": holder_id})
-    )
+    view = views.permit(context, unit, permit_id, as_of=None, known_at=None)
+    of = {"permit_id": permit_id, "holder_id": holder_id}
+    messages = sorted(row[0] for row in unit.all(retention_obstacles.LETTERS_OF_FILE, of))
     return {
         **view.as_dict(),
-        "history": reading.history_of(context, unit, permit_id, opened=True),
+        "history": views.history_of(context, unit, permit_id, opened=True),
         "messages": [
             {
                 "notice_id": notice_id,
-                "history": [
-                    reading.shown(each, holder_id, cipher) for each in history.stream(unit, notice_id)
-                ],
+                "history": [views.shown(each, holder_id, cipher) for each in history.stream(unit, notice_id)],
             }
             for notice_id in messages
         ],

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from permits_engine.application.context import Context
+from permits_engine.application.queries.views import expanded, known_records, local_day, shown
 from permits_engine.domain.decisions import decide, lifecycle, quality
 from permits_engine.domain.decisions import lifecycle as moves
 from permits_engine.domain.decisions.case import Holder
@@ -24,7 +25,6 @@ from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.reading import expanded, known_records, local_day, shown
 from permits_engine.store.database.schema import notices
 from permits_engine.store.database.transactions import Statement, Unit
 from permits_engine.store.events import codec

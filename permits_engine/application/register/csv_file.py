@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
+from permits_engine.application.register.text import unescaped, word
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.register.words import unescaped, word
 
 COLUMNS: dict[str, str] = {
     "file_number": "numero_dossier",

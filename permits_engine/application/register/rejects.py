@@ -14,9 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from permits_engine.application.register.csv_file import REASONS
+from permits_engine.application.register.text import escaped
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.register.reading import REASONS
-from permits_engine.register.words import escaped
 
 _BOM = b"\xef\xbb\xbf"
 _UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -17,16 +17,16 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
+from permits_engine.application.register.csv_file import RegisterFile, Row, open_register
+from permits_engine.application.register.duplicates import LookAlikes
+from permits_engine.application.register.planning import Plan, Planner
+from permits_engine.application.register.rejects import Rejects, default_place
+from permits_engine.application.register.rows import BadRow, Checks, Record
 from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
 from permits_engine.domain.events import HolderRegistered
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import writing
 from permits_engine.projections.search_entries import entries_of_file
-from permits_engine.register.lookalikes import LookAlikes
-from permits_engine.register.planning import Plan, Planner
-from permits_engine.register.reading import RegisterFile, Row, open_register
-from permits_engine.register.rejects import Rejects, default_place
-from permits_engine.register.rows import BadRow, Checks, Record
 from permits_engine.store.database.schema import commands, holders
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Database, Statement, Unit

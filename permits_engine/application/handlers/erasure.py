@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
+from permits_engine.application.context import DEFAULT_JURISDICTION
+from permits_engine.application.outcome import Outcome, conflict
+from permits_engine.application.queries import data_requests, retention_obstacles
+from permits_engine.application.queries.views import numbers_of
+from permits_engine.application.unit_of_work import Work
 from permits_engine.commands import EraseHolder
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, Event, HolderErased, HolderRequestAnswered, NoticeSuppressed
-from permits_engine.outcomes import Outcome, conflict
-from permits_engine.privacy import asked, holds
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.holder import Person
-from permits_engine.reading import numbers_of
-from permits_engine.registration import DEFAULT_JURISDICTION
 from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.transactions import Statement
 from permits_engine.store.events import codec, history
 from permits_engine.store.keys import blind_index, erasure
 from permits_engine.store.keys.keyring import DESTROY, REGISTER_KEY, register_id
-from permits_engine.work import Work
 
 if TYPE_CHECKING:
     from permits_engine.application.context import Context
@@ -37,17 +37,6 @@ _MESSAGES = Statement(
     .join(permits, permits.c.permit_id == notices.c.permit_id)
     .where(permits.c.holder_id == bindparam("holder_id"), notices.c.state.in_(UNSENT))
     .order_by(notices.c.notice_id)
-)
-LETTERS = Statement(
-    select(notices.c.notice_id)
-    .join(permits, permits.c.permit_id == notices.c.permit_id)
-    .where(permits.c.holder_id == bindparam("holder_id"))
-)
-"""Every message about a person's files."""
-LETTERS_OF_FILE = Statement(
-    select(notices.c.notice_id).where(
-        notices.c.permit_id == bindparam("permit_id"), notices.c.holder_id == bindparam("holder_id")
-    )
 )
 _BLANK = Statement(
     "UPDATE commands SET digest = :nothing, holder_id = NULL, permit_id = NULL"
@@ -82,7 +71,7 @@ def erase(context: Context, work: Work, command: EraseHolder, actor: Actor, toda
         return Outcome(None, holder_id, seen, ())
     _names_nobody(work.person(holder_id), reason=command.reason, agreement=command.archive_agreement)
     jurisdiction = (actor.prefecture or DEFAULT_JURISDICTION)[:2]
-    standing = holds.standing(context, work, holder_id, jurisdiction=jurisdiction)
+    standing = retention_obstacles.standing(context, work, holder_id, jurisdiction=jurisdiction)
     obstacles = [
         each
         for each in standing.obstacles
@@ -102,7 +91,7 @@ def erase(context: Context, work: Work, command: EraseHolder, actor: Actor, toda
     return outcome
 
 
-def held(holder_id: str, obstacles: list[holds.Obstacle]) -> Exception:
+def held(holder_id: str, obstacles: list[retention_obstacles.Obstacle]) -> Exception:
     """``holder.held``: what stands in the way, each with its norm."""
     first = obstacles[0]
     until = f" until {first.until}" if first.until else ""
@@ -115,7 +104,7 @@ def held(holder_id: str, obstacles: list[holds.Obstacle]) -> Exception:
         "holder.held",
         f"the holder's data have to be kept: {first.because}{until}, {first.norm}{more}; {remedy}",
         holder_id=holder_id,
-        holds=holds.told(obstacles),
+        holds=retention_obstacles.told(obstacles),
     )
 
 
@@ -123,7 +112,7 @@ def _events(context: Context, work: Work, command: EraseHolder, actor: Actor, to
     stamp = context.stamper(actor, command, command.on or today)
     wanted = [
         each
-        for each in asked.requests_of(work, command.holder_id)
+        for each in data_requests.requests_of(work, command.holder_id)
         if each.right == "erasure" and each.answered_on is None
     ]
     return [
@@ -144,7 +133,7 @@ def _destroy(context: Context, work: Work, holder_id: str, command_ids: set[str]
 
 def _commands(context: Context, work: Work, holder_id: str) -> set[str]:
     """Under which ids commands about the person were carried out, and rows of a register taken over."""
-    files = [row[0] for row in work.unit.all(holds.FILES, {"holder_id": holder_id})]
+    files = [row[0] for row in work.unit.all(retention_obstacles.FILES, {"holder_id": holder_id})]
     found = set()
     for records in history.streams(work.unit, [holder_id, *files]).values():
         found |= {codec.decode(r.name, r.payload).command_id for r in records}

@@ -16,11 +16,11 @@ from typing import Any
 import msgspec
 from pydantic import TypeAdapter, ValidationError
 
+from permits_engine.application.register.csv_file import COLUMNS, NEEDED
+from permits_engine.application.register.text import word
 from permits_engine.commands import fields
 from permits_engine.domain.periods import ONE_DAY, term_end
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.register.reading import COLUMNS, NEEDED
-from permits_engine.register.words import word
 
 CODES: dict[str, str] = {
     "row.unreadable": "quotation marks out of order, or bytes that are not text in the file's encoding",

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from permits_engine import reading
 from permits_engine.application.context import Context
+from permits_engine.application.queries import views
 from permits_engine.domain.errors import invalid
 from permits_engine.projections import listing
 from permits_engine.projections.holder import Person
@@ -69,7 +69,7 @@ def numbered(
     bearing = {
         permit_id
         for _, permit_id in candidates
-        if asked in map(blind_index.number, reading.numbers_of(context, unit, permit_id, kind))
+        if asked in map(blind_index.number, views.numbers_of(context, unit, permit_id, kind))
     }
     rows = listing.rows(unit, today, wanted, permit_ids=sorted(bearing))
     work = context.begin(unit)

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import bindparam, select
 
+from permits_engine.application.context import DEFAULT_JURISDICTION
+from permits_engine.application.queries import data_requests
+from permits_engine.application.unit_of_work import Work
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.permit import deadlines
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Rules, Silence
-from permits_engine.privacy import asked
-from permits_engine.registration import DEFAULT_JURISDICTION
-from permits_engine.store.database.schema import permits
+from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.transactions import Statement
 from permits_engine.store.events import codec, history
-from permits_engine.work import Work
 
 if TYPE_CHECKING:
     from permits_engine.application.context import Context
@@ -76,7 +76,7 @@ def standing(
         obstacles += _floors(rules, max(ends), today)
     obstacles += [
         Obstacle("hold", "a duty to keep was placed on this person", each.norm, until=each.until)
-        for each in asked.holds_of(work, holder_id)
+        for each in data_requests.holds_of(work, holder_id)
         if not each.lifted and (each.until is None or each.until >= today)
     ]
     open_file = any(each.permit_id is not None for each in obstacles)
@@ -146,3 +146,18 @@ def _floors(rules: dict[str, Rules], ended: date, today: date) -> Iterator[Obsta
             yield Obstacle("archive_duty", "kept without limit", str(floor.source))
         elif isinstance(floor.value, Period) and today < add(ended, floor.value):
             yield Obstacle("archive_duty", because, str(floor.source), until=add(ended, floor.value))
+
+
+LETTERS = Statement(
+    select(notices.c.notice_id)
+    .join(permits, permits.c.permit_id == notices.c.permit_id)
+    .where(permits.c.holder_id == bindparam("holder_id"))
+)
+"""Every message about a person's files."""
+
+
+LETTERS_OF_FILE = Statement(
+    select(notices.c.notice_id).where(
+        notices.c.permit_id == bindparam("permit_id"), notices.c.holder_id == bindparam("holder_id")
+    )
+)

@@ -2,59 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
+from permits_engine.application.context import competence
+from permits_engine.application.handlers import erasure
+from permits_engine.application.outcome import Outcome
+from permits_engine.application.queries.data_requests import holds_of, requests_of
+from permits_engine.application.unit_of_work import Work
+from permits_engine.commands import (
+    AnswerDataRequest,
+    Command,
+    EraseHolder,
+    LiftHold,
+    PlaceHold,
+    RecordDataRequest,
+)
+from permits_engine.domain.events import Actor
+
+if TYPE_CHECKING:
+    from permits_engine.application.context import Context
+
+from datetime import date
 
 from permits_engine.application import idempotency
-from permits_engine.application.context import Context
-from permits_engine.commands import AnswerDataRequest, LiftHold, PlaceHold, RecordDataRequest
+from permits_engine.application.context import DEFAULT_JURISDICTION, Context
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import (
-    Actor,
     Basis,
     Event,
-    HolderErased,
     HolderHoldLifted,
     HolderHoldPlaced,
     HolderRequestAnswered,
     HolderRequestRecorded,
 )
-from permits_engine.outcomes import Outcome
-from permits_engine.registration import DEFAULT_JURISDICTION
-from permits_engine.store.database.transactions import Unit
-from permits_engine.store.events import codec, history
-from permits_engine.store.events.history import StoredRecord
-from permits_engine.work import Work
-
-
-class Request(msgspec.Struct):
-    """One request: ``version`` is that of its event in the holder's stream, and its name."""
-
-    holder_id: str
-    version: int
-    right: str
-    received_on: date
-    due_on: date
-    answered_on: date | None = None
-    outcome: str | None = None
-
-    def state(self, on: date) -> str:
-        """Answered, open, or overdue on a day."""
-        if self.answered_on is not None:
-            return "answered"
-        return "overdue" if on > self.due_on else "open"
-
-
-class Hold(msgspec.Struct):
-    """One duty to keep a person's data, placed on them by name."""
-
-    version: int
-    norm: str
-    until: date | None
-    lifted: bool = False
 
 
 def record(
@@ -116,58 +96,6 @@ def carry_out(context: Context, work: Work, command: Any, actor: Actor, today: d
 # --- what history says ------------------------------------------------------------------------------------
 
 
-def requests_of(work: Work, holder_id: str) -> list[Request]:
-    """Every request of a person, in the order in which they came."""
-    return _requests(_events(work.unit, holder_id))
-
-
-def holds_of(work: Work, holder_id: str) -> list[Hold]:
-    """Every hold that was placed on a person's data."""
-    found: dict[int, Hold] = {}
-    for version, event in ((version, event) for _, version, event in _events(work.unit, holder_id)):
-        if isinstance(event, HolderHoldPlaced):
-            found[version] = Hold(version, event.norm, event.until)
-        if isinstance(event, HolderHoldLifted) and event.of_version in found:
-            found[event.of_version].lifted = True
-    return list(found.values())
-
-
-def everybodys(unit: Unit) -> list[Request]:
-    """Every request that was ever recorded, the first due first."""
-    events = [(r.stream, r.version, codec.decode(r.name, r.payload)) for r in history.asked(unit)]
-    return sorted(_requests(events), key=lambda each: (each.due_on, each.holder_id, each.version))
-
-
-def erased(unit: Unit) -> list[dict[str, Any]]:
-    """Who was erased, on which day and why, in the order of their ids; it names nobody."""
-    found = []
-    for record in history.asked(unit):
-        event = codec.decode(record.name, record.payload)
-        if isinstance(event, HolderErased):
-            on = event.effective_on.isoformat()
-            found.append({"holder_id": record.stream, "on": on, "reason": event.reason})
-    return found
-
-
-def _events(unit: Unit, holder_id: str) -> list[tuple[str, int, Event]]:
-    def decoded(record: StoredRecord) -> tuple[str, int, Event]:
-        return record.stream, record.version, codec.decode(record.name, record.payload)
-
-    return [decoded(each) for each in history.stream(unit, holder_id)]
-
-
-def _requests(events: Iterable[tuple[str, int, Event]]) -> list[Request]:
-    found: dict[tuple[str, int], Request] = {}
-    for stream, version, event in events:
-        if isinstance(event, HolderRequestRecorded):
-            made = Request(stream, version, event.right, event.effective_on, event.due_on)
-            found[stream, version] = made
-        if isinstance(event, HolderRequestAnswered) and (stream, event.of_version) in found:
-            answered = found[stream, event.of_version]
-            answered.answered_on, answered.outcome = event.effective_on, event.outcome
-    return list(found.values())
-
-
 def _nothing(command: str, what: str, version: int, standing: list[int]) -> Exception:
     return error(
         "transition.not_allowed",
@@ -177,3 +105,19 @@ def _nothing(command: str, what: str, version: int, standing: list[int]) -> Exce
         command=command,
         allowed=[],
     )
+
+
+_APPENDED: dict[type[Command], Any] = {
+    RecordDataRequest: record,
+    AnswerDataRequest: answer,
+    PlaceHold: hold,
+    LiftHold: lift,
+}
+
+
+def change(context: Context, work: Work, command: Any, actor: Actor) -> Outcome:
+    """Carry out a command about a person's data; raises ``actor.not_competent`` first of all."""
+    today = competence(context, work, command, actor)
+    if isinstance(command, EraseHolder):
+        return erasure.erase(context, work, command, actor, today)
+    return carry_out(context, work, command, actor, today, _APPENDED[type(command)])

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
+from permits_engine.application.outcome import not_found
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import ApplicationLodged, Corrected, Event
 from permits_engine.domain.permit import explanations, rights
@@ -17,7 +18,6 @@ from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Policy, Silence
-from permits_engine.outcomes import not_found
 from permits_engine.projections.holder import facts_known
 from permits_engine.projections.search_entries import NUMBERS
 from permits_engine.store.database.transactions import Unit

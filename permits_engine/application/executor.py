@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 
-from permits_engine import families, linking, registration
-from permits_engine.application import idempotency
+from permits_engine.application import idempotency, unit_of_work
 from permits_engine.application.context import Context, events_of
+from permits_engine.application.handlers import families, holder_events, holders, links
+from permits_engine.application.outcome import Outcome, conflict, not_found
+from permits_engine.application.unit_of_work import Work, taken
 from permits_engine.commands import (
     AnswerDataRequest,
     Command,
@@ -32,16 +34,14 @@ from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor, Event, FactNoted
 from permits_engine.domain.periods import ages
 from permits_engine.domain.permit.fold import Permit, apply, corrected, fold, with_fields
-from permits_engine.outcomes import Outcome, conflict, not_found
 from permits_engine.projections.search_entries import entries_of_file
-from permits_engine.work import Work, taken
 
 DATA_PROTECTION = (EraseHolder, RecordDataRequest, AnswerDataRequest, PlaceHold, LiftHold)
 
 
 def data_protection(context: Context, work: Work, command: Command, actor: Actor) -> Outcome:
     """The commands about a person's data; loaded when one is given."""
-    from permits_engine.privacy.acts import change
+    from permits_engine.application.handlers.data_requests import change
 
     return change(context, work, command, actor)
 
@@ -61,11 +61,11 @@ class Executor:
             if before is not None:
                 return before
         if isinstance(command, RegisterHolder):
-            return registration.register(self.context, work, command, actor)
+            return holders.register(self.context, work, command, actor)
         if isinstance(command, UpdateHolder):
-            return registration.change(self.context, work, command, actor)
+            return holders.change(self.context, work, command, actor)
         if isinstance(command, LinkHolders | UnlinkHolders):
-            return linking.change(self.context, work, command, actor)
+            return links.change(self.context, work, command, actor)
         if isinstance(command, DATA_PROTECTION):
             return data_protection(self.context, work, command, actor)
         if isinstance(command, LodgeApplication):
@@ -97,7 +97,7 @@ class Executor:
         holder = Holder(permit.holder_id)
         alone, same_person = command.name == "issue_permit", list[str]()
         if alone:
-            same_person = linking.records_of(work, permit.holder_id)
+            same_person = unit_of_work.records_of(work, permit.holder_id)
             holder = Holder(permit.holder_id, titles=work.titles(permit, same_person))
         if titles.personal(policy, permit, command.name):
             holder = _known_person(work, permit, command.on or today, holder)
@@ -115,11 +115,11 @@ class Executor:
         new = events_of(drafts, stamp, policy.digest)
         records = work.sealed(permit.permit_id, seen, new, permit.holder_id)
         if isinstance(command, RecordFact):
-            registration.note_fact(work, command, permit.holder_id, stamp)
+            holder_events.note_fact(work, command, permit.holder_id, stamp)
         if isinstance(command, CorrectRecord) and isinstance(target, FactNoted):
             right = with_fields(target, {command.field: command.value})
             assert isinstance(right, FactNoted)
-            registration.note_fact_corrected(work, target, right, permit.holder_id, stamp)
+            holder_events.note_fact_corrected(work, target, right, permit.holder_id, stamp)
         outcome = Outcome(permit.permit_id, permit.holder_id, seen + len(new), tuple(x.NAME for x in new))
         idempotency.remember(work, command, outcome, permit.permit_id, seen)
         # From here on nothing refuses the command any more.
@@ -134,7 +134,7 @@ class Executor:
         for record in same_person:
             work.pass_gate(record)
         if command.name in titles.PERSONAL:
-            for record in linking.records_of(work, permit.holder_id):
+            for record in unit_of_work.records_of(work, permit.holder_id):
                 work.hold(record)
         if isinstance(command, RecordFact) and above is not None:
             families.link(work, command, above, policy, today, stamp)
@@ -180,5 +180,7 @@ def _known_person(work: Work, permit: Permit, on: date, holder: Holder) -> Holde
     person = work.person(permit.holder_id)
     age = ages(person.birth_date, on) if person.birth_date else None
     # Who was registered twice is one person still, where somebody has said so.
-    facts = [fact for each in linking.records_of(work, permit.holder_id) for fact in work.person(each).facts]
+    facts = [
+        fact for each in unit_of_work.records_of(work, permit.holder_id) for fact in work.person(each).facts
+    ]
     return msgspec.structs.replace(holder, sex=permit.sex, age=age, facts=tuple(facts))

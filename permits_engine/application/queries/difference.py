@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from permits_engine import reading
 from permits_engine.application.context import Context
+from permits_engine.application.queries import views
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import ApplicationLodged, Corrected, FactRecorded, PolicyAdopted
 from permits_engine.domain.permit import explanations
@@ -53,8 +53,8 @@ def diff(
     """
     if as_of is not None and type(as_of) is not date:
         raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
-    low = reading.limit_of(unit, first, context)
-    records, limit = reading.known_records(unit, permit_id, second, context)
+    low = views.limit_of(unit, first, context)
+    records, limit = views.known_records(unit, permit_id, second, context)
     high = limit if limit is not None else max(context.now(), records[-1].recorded_at)
     if low > high:
         raise invalid("known_at", "the first moment lies after the second; give the earlier one first")
@@ -158,8 +158,8 @@ class _Walk:
         s = Situation(permit, self.as_of, policy.at(self._day(at)), facts or None)
         fields: dict[str, Any] = msgspec.to_builtins(view(s))
         fields["deadlines"] = msgspec.to_builtins(explanations.explained(s))
-        fields |= reading.numbers_on(records, permit, self.as_of, self.cipher)
-        return _State(fields, {rule: reading.expanded(policy, rule) for rule in s.rules.used})
+        fields |= views.numbers_on(records, permit, self.as_of, self.cipher)
+        return _State(fields, {rule: views.expanded(policy, rule) for rule in s.rules.used})
 
     def _facts(self, known: Any) -> Iterator[Fact]:
         for record in self.people:

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import bindparam, select
 
-from permits_engine import reading
 from permits_engine.application.context import Context
+from permits_engine.application.queries import views
 from permits_engine.domain.decisions.departures import in_words
 from permits_engine.domain.events import AppealDecided, Event, Issued, Refused, Renewed, stored_name
 from permits_engine.domain.rules.policy import Policy
@@ -55,7 +55,7 @@ def listed(
         rule = getattr(event, "departs_from", None)
         if policy is None or rule is None:
             continue
-        norm = reading.expanded(policy, rule)
+        norm = views.expanded(policy, rule)
         found.append(
             {
                 "permit_id": stream,

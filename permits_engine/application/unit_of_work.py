@@ -15,13 +15,13 @@ import msgspec
 from eventsourcing.application import ProcessingEvent
 from sqlalchemy import bindparam, select, update
 
-from permits_engine.adopted import Adopted
+from permits_engine.application.adopted_policies import Adopted
+from permits_engine.application.outcome import conflict
 from permits_engine.domain.decisions.case import OtherTitle
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import Event
 from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.outcomes import conflict
 from permits_engine.projections import writing
 from permits_engine.projections.holder import Person, person_of
 from permits_engine.projections.permit_rows import row_of
@@ -391,3 +391,14 @@ def taken(permit_id: str) -> Exception:
         f"permit_id {permit_id} is taken; choose another or leave it out",
         permit_id=permit_id,
     )
+
+
+def records_of(work: Work, holder_id: str) -> list[str]:
+    """Every holder that is the same person, the one asked about first."""
+    found = [holder_id]
+    for each in found:
+        gate = work.holder(each)
+        if gate is None or gate[0] < 2:  # nothing was ever added to what registered them
+            continue
+        found += [other for other in work.person(each).linked if other not in found]
+    return found

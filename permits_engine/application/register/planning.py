@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from permits_engine.application.register.rows import Checks, Record
 from permits_engine.domain.decisions import time_effects
 from permits_engine.domain.decisions.case import Case, Draft, Holder
 from permits_engine.domain.events import (
@@ -36,7 +37,6 @@ from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Rules
 from permits_engine.projections import notice_rows
 from permits_engine.projections.permit_rows import evaluated
-from permits_engine.register.rows import Checks, Record
 from permits_engine.store.events.ids import derived, uuid7
 
 REGISTRAR = Actor("register", "administrator")

@@ -12,8 +12,8 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from permits_engine.register.rows import Record
-from permits_engine.register.words import word
+from permits_engine.application.register.rows import Record
+from permits_engine.application.register.text import word
 
 
 class LookAlikes:

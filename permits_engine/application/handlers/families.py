@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 
+from permits_engine.application.outcome import not_found
+from permits_engine.application.unit_of_work import Work
 from permits_engine.commands import RecordFact
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import DependentLinked, Event, PrincipalEnded, PrincipalRestored
@@ -16,8 +18,6 @@ from permits_engine.domain.permit import family
 from permits_engine.domain.permit.fold import Permit, apply
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.outcomes import not_found
-from permits_engine.work import Work
 
 Stamp = Callable[..., Event]
 
