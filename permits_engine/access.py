@@ -18,12 +18,12 @@ from permits_engine.application.outcome import Outcome, valid_actor
 from permits_engine.application.queries import difference, explanation, search, views
 from permits_engine.application.queries import notices as notices_room
 from permits_engine.commands import Command
+from permits_engine.documents.language import saying
 from permits_engine.domain.errors import ConflictError, PermitsError, StoreError, invalid
 from permits_engine.domain.events import EVENTS, Actor, HolderAccessed
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Rules
 from permits_engine.exporting import Takeaway
-from permits_engine.phrases.saying import saying
 from permits_engine.projections.holder import Person
 from permits_engine.projections.listing import Page, Wanted
 from permits_engine.scheduler import messages
@@ -33,9 +33,9 @@ from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 
 if TYPE_CHECKING:
-    from permits_engine.attestation import Attestation
+    from permits_engine.documents.attestation import Attestation
+    from permits_engine.documents.receipt import Paper
     from permits_engine.engine import Engine
-    from permits_engine.receipts.paper import Paper
 
 Answer = TypeVar("Answer")
 Rows = list[dict[str, Any]]
@@ -104,7 +104,7 @@ class Reader(Takeaway):
 
         ``form`` is text or html. It names the holder: the look is noted before it is given.
         """
-        from permits_engine.attestation import made
+        from permits_engine.documents.attestation import made
 
         with self._engine.database.read() as unit:
             s, _ = views.situation(self._context, unit, permit_id, None, None)
@@ -204,8 +204,9 @@ class Reader(Takeaway):
 
         Nothing of it is kept: the same file gives the same proof on the same day.
         """
-        from permits_engine.receipts import paper, proof
-        from permits_engine.receipts.filing import filed
+        from permits_engine.documents import receipt as paper
+        from permits_engine.documents import receipt_proof
+        from permits_engine.documents.filing import filed
 
         engine = self._engine
         with engine.database.read() as unit:
@@ -215,7 +216,7 @@ class Reader(Takeaway):
             found = filed(self._context, unit, permit_id)
         signer = engine.signing.signer(engine.origin)
         self._leave([holder_id])
-        return paper.Paper(found, proof.issue(found.filing, engine.origin, signer.signature))
+        return paper.Paper(found, receipt_proof.issue(found.filing, engine.origin, signer.signature))
 
     def find(
         self,

@@ -193,13 +193,15 @@ class DataProtection:
 
     def receipt_status(self) -> str:
         """The signed list of receipts that were superseded before their last day, for whoever checks receipts."""
-        from permits_engine.receipts import status
+        from permits_engine.documents import receipt_status_list
 
         with self.database.read() as unit:
             today = self.context.today(self.context.policies.current(unit, "MA"))
         with self.database.read() as unit:
             origin = origin_of(history.head(unit).store_id)
-        return status.make(self.database, self.context, self.signing.signer(origin), origin, today)
+        return receipt_status_list.make(
+            self.database, self.context, self.signing.signer(origin), origin, today
+        )
 
     def erased(self, *, since: date | None = None) -> list[dict[str, Any]]:
         """Who was erased since a day: to be kept beside backups, and erased again in a store restored from one."""

@@ -10,9 +10,9 @@ from permits_engine.application.adopted_policies import Adopted
 from permits_engine.application.context import Context
 from permits_engine.application.queries import difference, explanation, feed, views
 from permits_engine.application.queries import notices as notices_room
+from permits_engine.documents.language import saying
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.rules.competence import roles_for
-from permits_engine.phrases.saying import saying
 from permits_engine.projections import listing
 from permits_engine.scheduler import health, messages
 from permits_engine.scheduler.coverage import Coverage, Report

@@ -90,16 +90,16 @@ def export(
 
     As JSON, or as a page that the person can read. That it was asked for is noted like any look at them.
     """
-    from permits_engine.privacy import page
+    from permits_engine.documents import disclosure_page
 
     if json and html:
         raise invalid("--html", "and --json are two things; ask for one of them")
-    if language is not None and language not in page.languages():
-        raise invalid("--language", f"{language!r} is none of {', '.join(page.languages())}")
+    if language is not None and language not in disclosure_page.languages():
+        raise invalid("--language", f"{language!r} is none of {', '.join(disclosure_page.languages())}")
     wanted = id_of(holder_id, LISTED)
     with open_engine() as engine:
         found = operator_now().ask(engine, lambda reader: reader.disclosure(wanted), purpose)
-    text = page.html(found, language) if html else output.as_json(found) + "\n"
+    text = disclosure_page.html(found, language) if html else output.as_json(found) + "\n"
     if out is None:
         output.exact(text)
     else:

@@ -32,8 +32,8 @@ def dossier(
     the evidence of their delivery, and a proof of each event.
     """
     from permits_engine.audit.exports import places
+    from permits_engine.documents.language import language_of
     from permits_engine.dossier import page
-    from permits_engine.phrases.saying import language_of
 
     wanted, used = id_of(permit_id), language_of(language)
     if out is not None:

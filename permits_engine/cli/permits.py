@@ -111,7 +111,7 @@ def explain(
     Who did it, by which rules as they then stood, and how each clock was counted.
     """
     from permits_engine.cli import views
-    from permits_engine.phrases.saying import language_of
+    from permits_engine.documents.language import language_of
 
     wanted, used = id_of(permit_id), language_of(language)
     with open_engine() as engine:

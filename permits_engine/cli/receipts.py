@@ -37,7 +37,7 @@ def receipt(
     With what is missing and until when it stands for the title; its signed proof needs neither store nor network:
     permits verify-receipt.
     """
-    from permits_engine.receipts import paper
+    from permits_engine.documents import receipt as paper
 
     if kind not in FORMATS:
         raise invalid("--format", f"{kind!r} is none of {', '.join(FORMATS)}")
@@ -89,13 +89,15 @@ def verify_receipt(
 
     Asks neither store nor network. Good is exit 0; expired, superseded and unknown_key are exit 1, forged is exit 3.
     """
-    from permits_engine.receipts import proof
-    from permits_engine.receipts import status as lists
+    from permits_engine.documents import receipt_proof
+    from permits_engine.documents import receipt_status_list as lists
 
     keys = keys_given(key) or own_keys()
     day = day_of(on, "--on") or date.today()
     listed = None if status is None else lists.read(_bytes(status, "--status"), keys)
-    found = proof.check(_proof(text), keys, on=day, superseded=None if listed is None else listed.superseded)
+    found = receipt_proof.check(
+        _proof(text), keys, on=day, superseded=None if listed is None else listed.superseded
+    )
     told: dict[str, Any] = {
         "status": found.status,
         "because": found.because,
@@ -115,7 +117,7 @@ def verify_receipt(
 
 def _proof(text: str) -> str:
     """The proof as typed, or in the paper that is named; what holds none is left to be called forged."""
-    from permits_engine.receipts.proof import PREFIX, found_in
+    from permits_engine.documents.receipt_proof import PREFIX, found_in
 
     if text.startswith(PREFIX):
         return text.strip()

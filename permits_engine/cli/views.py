@@ -116,7 +116,7 @@ def deadlines(found: Iterable[Mapping[str, Any]]) -> None:
 
 def _said(text: str) -> str:
     """What the rules say; a terminal sets no names apart."""
-    from permits_engine.phrases.saying import undirected
+    from permits_engine.documents.language import undirected
 
     return cell(undirected(text))
 

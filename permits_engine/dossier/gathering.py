@@ -10,6 +10,7 @@ from permits_engine.application.queries import notices as notices_room
 from permits_engine.application.queries import views
 from permits_engine.application.queries.explanation import explain
 from permits_engine.audit.exports.columns import DISCREET
+from permits_engine.documents.language import kept
 from permits_engine.domain.errors import IntegrityError, PermitsError
 from permits_engine.domain.events import (
     PERSONAL,
@@ -30,7 +31,6 @@ from permits_engine.domain.events import (
     Revoked,
 )
 from permits_engine.domain.phrases import Phrase
-from permits_engine.phrases.saying import kept
 from permits_engine.projections import listing
 from permits_engine.store.database.transactions import Unit
 from permits_engine.store.events import history

@@ -8,10 +8,10 @@ from typing import Any
 
 from permits_engine.application.context import Context
 from permits_engine.application.queries.views import numbers_on
+from permits_engine.documents.letter_templates import Templates
 from permits_engine.domain.permit import deadlines, notices
 from permits_engine.domain.permit.situation import GRANTS, Situation
 from permits_engine.scheduler.delivery.channel import Channel, Letter
-from permits_engine.scheduler.delivery.letters import Templates
 from permits_engine.scheduler.routes import Routes
 from permits_engine.scheduler.tokens import Token
 from permits_engine.scheduler.waiting import Waiting, situation_of

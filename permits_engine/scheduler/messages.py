@@ -71,8 +71,8 @@ def letter(context: Context, unit: Unit, notice_id: str, *, opened: bool) -> Let
     Raises ``notice.not_found``, and ``policy.invalid`` where the jurisdiction's text does not fit the file.
     """
     # Templates are slow to load, and every command loads this module.
+    from permits_engine.documents.letter_templates import NoticesError
     from permits_engine.scheduler.composing import Composer
-    from permits_engine.scheduler.delivery.letters import NoticesError
     from permits_engine.scheduler.delivery.sink import SinkChannel
     from permits_engine.scheduler.routes import Routes
 

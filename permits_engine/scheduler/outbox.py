@@ -11,6 +11,7 @@ import msgspec
 
 from permits_engine.application.context import Context
 from permits_engine.application.unit_of_work import Work
+from permits_engine.documents.letter_templates import NoticesError
 from permits_engine.domain.errors import ConflictError
 from permits_engine.domain.events import (
     Actor,
@@ -29,7 +30,6 @@ from permits_engine.scheduler.backoff import ATTEMPTS, delay
 from permits_engine.scheduler.composing import Composer, Seal
 from permits_engine.scheduler.delivery.channel import Channel, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.counter import CounterChannel
-from permits_engine.scheduler.delivery.letters import NoticesError
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.routes import Routes
 from permits_engine.scheduler.waiting import Waiting, loaded, open_counts, open_page, still_due

@@ -24,13 +24,13 @@ from permits_engine import Actor, Engine
 from permits_engine.audit import proofs
 from permits_engine.audit.marks import from_outside
 from permits_engine.cli.lines import read_line
+from permits_engine.documents import receipt_proof as receipts
+from permits_engine.documents import receipt_status_list
+from permits_engine.documents.letter_templates import NoticesError, Templates
+from permits_engine.documents.receipt_proof import found_in
 from permits_engine.domain.errors import CODES, PermitsError, invalid
 from permits_engine.policies.loading import packaged, read_file
-from permits_engine.receipts import proof as receipts
-from permits_engine.receipts import status
-from permits_engine.receipts.proof import found_in
 from permits_engine.scheduler import bounces, tokens
-from permits_engine.scheduler.delivery.letters import NoticesError, Templates
 from permits_engine.settings import load as load_settings
 from permits_engine.store.log.signed_note import Signer
 from permits_engine.testing.builders import a_title
@@ -104,7 +104,7 @@ def _all(engine: Engine, folder: Path) -> list[Door]:
     signer = engine.signing.signer(engine.origin)
     token = tokens.issue(given, engine.origin, signer.signature)
     paper = receipts.issue(_filing(), "fuzz", SIGNER.signature)
-    marks = "\n".join(("fuzz " + status.HEAD, "2018-01-10", "0", "")) + "\n"
+    marks = "\n".join(("fuzz " + receipt_status_list.HEAD, "2018-01-10", "0", "")) + "\n"
     return [
         Door("register", partial(by_file, engine.import_register), _registers(), "csv"),
         Door("commands", partial(_commands, engine), _lines(permit_id), "json"),
@@ -126,7 +126,7 @@ def _all(engine: Engine, folder: Path) -> list[Door]:
         ),
         Door(
             "status-list",
-            lambda content: status.read(content, [SIGNER.verifier]),
+            lambda content: receipt_status_list.read(content, [SIGNER.verifier]),
             (SIGNER.sign(marks).encode(),),
         ),
         Door("bounce", bounces.parse, _bounces()),

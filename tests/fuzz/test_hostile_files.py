@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from permits_engine.documents.letter_templates import NoticesError, Templates
 from permits_engine.domain.errors import PermitsError
 from permits_engine.policies.loading import LARGEST, compile_text, packaged, read_file
-from permits_engine.scheduler.delivery.letters import NoticesError, Templates
 from permits_engine.testing.scenario_files import load
 from tests.fuzz.running import patience
 

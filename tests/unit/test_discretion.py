@@ -79,9 +79,9 @@ def test_no_object_about_a_person_shows_them() -> None:
         return kind(**{field.name: MARK for field in msgspec.structs.fields(kind)} | more)
 
     from permits_engine.application.queries.views import PermitView
-    from permits_engine.receipts.filing import Filed
-    from permits_engine.receipts.paper import Paper
-    from permits_engine.receipts.proof import Filing
+    from permits_engine.documents.filing import Filed
+    from permits_engine.documents.receipt import Paper
+    from permits_engine.documents.receipt_proof import Filing
 
     marked = filled(Filing)
     objects = [

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 
 from permits_engine import Actor, PermitsError
-from permits_engine.attestation import languages
+from permits_engine.documents.attestation import languages
 from permits_engine.domain.permit.rights import RIGHTS
 from tests.integration.engine.conftest import COUNTER, Office
 

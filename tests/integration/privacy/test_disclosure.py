@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import pytest
 
 from permits_engine import Actor, PermitsError
+from permits_engine.documents import disclosure_page
 from permits_engine.domain.events import EVENTS, PERSONAL
-from permits_engine.privacy import page
 from permits_engine.testing import Office
 from tests.integration.privacy.conftest import ADMINISTRATOR, MARKED, SECRETS, ended, holder_of
 
@@ -106,7 +106,7 @@ def test_the_page_is_in_the_holders_language(
     holder_id = office.holder(**{**MARKED, "address": "<script>alert(1)</script>"}, language=language)
     ended(office, holder_id)
     found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
-    text = page.html(found)
+    text = disclosure_page.html(found)
     read = Page(text)
     assert (read.attributes["lang"], read.attributes["dir"]) == (used, direction)
     assert read.loads == []
@@ -119,11 +119,11 @@ def test_the_page_is_in_the_holders_language(
 def test_every_language_has_a_word_for_every_event() -> None:
     """No event of the registry, and no field of a person, is shown by its bare name."""
     names = {each.NAME for each in EVENTS.values()} - {"policy.adopted"}
-    for language in page.languages():
-        words = page._words()[language]
+    for language in disclosure_page.languages():
+        words = disclosure_page._words()[language]
         assert set(words["events"]) == names, language
-        assert set(words["fields"]) == set(page._words()["en"]["fields"]) >= set(PERSONAL)
-        assert set(words) == set(page._words()["en"])
+        assert set(words["fields"]) == set(disclosure_page._words()["en"]["fields"]) >= set(PERSONAL)
+        assert set(words) == set(disclosure_page._words()["en"])
 
 
 def test_of_an_erased_person_the_facts_are_left(office: Office) -> None:
@@ -132,7 +132,7 @@ def test_of_an_erased_person_the_facts_are_left(office: Office) -> None:
     office.engine.erase(holder_id, reason="asked for", actor=ADMINISTRATOR)
     found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
     assert found["erased"]
-    text = json.dumps(found) + page.html(found)
+    text = json.dumps(found) + disclosure_page.html(found)
     for secret in (*SECRETS, "C-MARK-88"):
         assert secret not in text
     assert "effacées" in text

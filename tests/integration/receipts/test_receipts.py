@@ -15,9 +15,9 @@ import zxingcpp
 from PIL import Image, ImageDraw, ImageFilter
 
 from permits_engine import Actor, PermitsError
-from permits_engine.receipts import paper as papers
-from permits_engine.receipts import proof, status
-from permits_engine.receipts.paper import Paper
+from permits_engine.documents import receipt as papers
+from permits_engine.documents import receipt_proof, receipt_status_list
+from permits_engine.documents.receipt import Paper
 from permits_engine.store.log.signed_note import Signer, Verifier
 from permits_engine.testing import Office
 
@@ -35,9 +35,9 @@ def keys(office: Office) -> list[Verifier]:
     return office.engine.signing.verifiers(office.engine.origin)
 
 
-def listed(office: Office) -> Callable[[str, proof.Filing], bool]:
+def listed(office: Office) -> Callable[[str, receipt_proof.Filing], bool]:
     """The list of superseded receipts as of today, read back from its text."""
-    return status.read(office.engine.receipt_status().encode(), keys(office)).superseded
+    return receipt_status_list.read(office.engine.receipt_status().encode(), keys(office)).superseded
 
 
 def test_it_says_what_was_filed_when_and_until_when_it_stands(office: Office) -> None:
@@ -104,7 +104,7 @@ def test_every_paper_holds_the_whole_in_its_language(office: Office, language: s
     assert "<b>Diallo" not in made.html()
     assert f'lang="{language}"' in page
     assert "src=" not in page
-    assert proof.found_in(text) == proof.found_in(page) == made.proof
+    assert receipt_proof.found_in(text) == receipt_proof.found_in(page) == made.proof
     assert made.filed.filing.missing == ("means", "photos")
     assert made.filed.documents_due is not None
     HTMLParser().feed(page)
@@ -122,7 +122,7 @@ def test_the_code_is_read_again_from_the_rendered_picture(office: Office, name: 
         x, y = chance.randrange(worn.width), chance.randrange(worn.height)
         draw.ellipse((x, y, x + 5, y + 5), fill=128)
     assert zxingcpp.read_barcode(worn).text == made.proof
-    [verdict] = [proof.check(zxingcpp.read_barcode(worn).text, keys(office), on=DAY)]
+    [verdict] = [receipt_proof.check(zxingcpp.read_barcode(worn).text, keys(office), on=DAY)]
     assert verdict.status == "good"
 
 
@@ -130,17 +130,20 @@ def test_good_expired_and_superseded_are_told_apart(office: Office) -> None:
     """Good to its last day, expired the day after; superseded once extended, and once decided upon."""
     permit_id = office.application()
     first = given(office, permit_id).proof
-    verdict = proof.check(first, keys(office), on=date(2017, 3, 20), superseded=listed(office))
+    verdict = receipt_proof.check(first, keys(office), on=date(2017, 3, 20), superseded=listed(office))
     assert (verdict.status, verdict.origin) == ("good", office.engine.origin)
-    assert proof.check(first, keys(office), on=date(2017, 3, 21)).status == "expired"
+    assert receipt_proof.check(first, keys(office), on=date(2017, 3, 21)).status == "expired"
     office.run_scheduler("2017-03-15")
-    assert proof.check(first, keys(office), on=date(2017, 3, 15)).status == "good"
+    assert receipt_proof.check(first, keys(office), on=date(2017, 3, 15)).status == "good"
     assert (
-        proof.check(first, keys(office), on=date(2017, 3, 15), superseded=listed(office)).status
+        receipt_proof.check(first, keys(office), on=date(2017, 3, 15), superseded=listed(office)).status
         == "superseded"
     )
     second = given(office, permit_id).proof
-    assert proof.check(second, keys(office), on=date(2017, 6, 20), superseded=listed(office)).status == "good"
+    assert (
+        receipt_proof.check(second, keys(office), on=date(2017, 6, 20), superseded=listed(office)).status
+        == "good"
+    )
     office.do(
         "record_opinion",
         "2017-04-20",
@@ -150,12 +153,12 @@ def test_good_expired_and_superseded_are_told_apart(office: Office) -> None:
         reasons="shown",
     )
     office.do("issue_permit", "2017-05-02", permit_id=permit_id)
-    verdict = proof.check(second, keys(office), on=date(2017, 5, 2), superseded=listed(office))
+    verdict = receipt_proof.check(second, keys(office), on=date(2017, 5, 2), superseded=listed(office))
     assert verdict.status == "superseded"
     assert verdict.filing is not None
     third = given(office, permit_id)
     assert third.told()["valid_until"] is None
-    verdict = proof.check(third.proof, keys(office), on=date(2030, 1, 1), superseded=listed(office))
+    verdict = receipt_proof.check(third.proof, keys(office), on=date(2030, 1, 1), superseded=listed(office))
     assert (verdict.status, verdict.because) == ("good", "it proves the filing, and stands for no title")
 
 
@@ -177,7 +180,7 @@ def test_any_changed_letter_is_forged_or_names_no_known_key(office: Office) -> N
     ]
     cut = [text[:length] for length in range(0, len(text), 5)]
     for each in (*changed, *cut, text + "A", "", "x" * 5000, "permits-receipt:1:é"):
-        verdict = proof.check(each, keys(office), on=DAY)
+        verdict = receipt_proof.check(each, keys(office), on=DAY)
         assert verdict.status in {"forged", "unknown_key"}, each
         assert verdict.filing is None
 
@@ -186,15 +189,15 @@ def test_another_key_is_unknown_and_another_store_is_no_proof(office: Office) ->
     """Signed by whoever makes their own key, under any name: unknown. The right key over another store: forged."""
     made = given(office, office.application())
     stranger = Signer.new(office.engine.origin)
-    false = proof.issue(made.filed.filing, office.engine.origin, stranger.signature)
-    assert proof.check(false, keys(office), on=DAY).status == "unknown_key"
-    assert proof.check(false, [stranger.verifier], on=DAY).status == "good"
-    assert proof.check(made.proof, [], on=DAY).status == "unknown_key"
+    false = receipt_proof.issue(made.filed.filing, office.engine.origin, stranger.signature)
+    assert receipt_proof.check(false, keys(office), on=DAY).status == "unknown_key"
+    assert receipt_proof.check(false, [stranger.verifier], on=DAY).status == "good"
+    assert receipt_proof.check(made.proof, [], on=DAY).status == "unknown_key"
     signer = office.engine.signing.signer(office.engine.origin)
-    elsewhere = proof.issue(made.filed.filing, "permits-engine/elsewhere", signer.signature)
-    assert proof.check(elsewhere, keys(office), on=DAY).status == "forged"
-    token = proof.PREFIX + "AAAA"
-    assert proof.check(token, keys(office), on=DAY).status == "forged"
+    elsewhere = receipt_proof.issue(made.filed.filing, "permits-engine/elsewhere", signer.signature)
+    assert receipt_proof.check(elsewhere, keys(office), on=DAY).status == "forged"
+    token = receipt_proof.PREFIX + "AAAA"
+    assert receipt_proof.check(token, keys(office), on=DAY).status == "forged"
 
 
 @pytest.mark.parametrize("spoil", ["mark", "day", "signature", "nothing", "cut"])
@@ -212,9 +215,9 @@ def test_a_list_that_was_changed_is_not_believed(office: Office, spoil: str) -> 
         "cut": text[: len(text) // 2],
     }
     with pytest.raises(PermitsError) as caught:
-        status.read(changed[spoil].encode(), keys(office))
+        receipt_status_list.read(changed[spoil].encode(), keys(office))
     assert caught.value.code == "integrity.broken"
-    found = status.StatusList("permits-engine/elsewhere", DAY, frozenset())
+    found = receipt_status_list.StatusList("permits-engine/elsewhere", DAY, frozenset())
     with pytest.raises(PermitsError) as caught:
         found.superseded(office.engine.origin, given(office, office.application()).filed.filing)
     assert caught.value.code == "input.invalid"
@@ -230,7 +233,7 @@ def test_of_an_erased_person_there_is_no_receipt(office: Office) -> None:
     with pytest.raises(PermitsError) as caught:
         given(office, permit_id)
     assert caught.value.code == "holder.erased"
-    assert proof.check(before, keys(office), on=DAY).status == "good"
+    assert receipt_proof.check(before, keys(office), on=DAY).status == "good"
 
 
 def test_every_language_has_the_same_words() -> None:

@@ -254,7 +254,7 @@ def test_a_letter_that_cannot_be_composed_stops_no_other(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits for a human, and everybody else gets theirs."""
-    from permits_engine.scheduler.delivery.letters import NoticesError, Templates
+    from permits_engine.documents.letter_templates import NoticesError, Templates
 
     compose = Templates.compose
 

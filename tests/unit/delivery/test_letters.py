@@ -11,14 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.scheduler.delivery.letters import (
-    KINDS,
-    LONGEST,
-    VARIABLES,
-    NoticesError,
-    Templates,
-    harmless,
-)
+from permits_engine.documents.language import LONGEST, harmless
+from permits_engine.documents.letter_templates import KINDS, VARIABLES, NoticesError, Templates
 
 JURISDICTIONS = ("MA", "FR", "ES")
 LANGUAGES = ("fr", "ar", "en", "es")

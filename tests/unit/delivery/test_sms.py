@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.scheduler.delivery.letters import KINDS, Templates
+from permits_engine.documents.letter_templates import KINDS, Templates
 from permits_engine.scheduler.delivery.sms import size_of
 from tests.unit.delivery.test_letters import values
 

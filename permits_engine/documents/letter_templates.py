@@ -14,13 +14,13 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, Literal, NamedTuple
 
-from babel.dates import format_date
 from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from permits_engine.documents import template_policy
+from permits_engine.documents.language import _LOCALES, _day, harmless
 from permits_engine.policies.yaml_reader import YamlError, documents
-from permits_engine.scheduler.delivery import phrases
 
 LARGEST = 200_000
 """Characters of one language's letters."""
@@ -66,17 +66,9 @@ VARIABLES = frozenset(_ABSENT) | _ALWAYS
 LISTS = frozenset({"documents", "appeals", "tasks"})
 """What a template may go through item by item."""
 _NEEDED = {"decision_notified": "decision", "office_alert": "deadline"}
-LONGEST = 300
-"""Characters: a value from outside is cut there, so that nobody's name becomes the letter."""
 
-# English dates are written day first: the letters are read in Morocco, France and Spain.
-_LOCALES = {"ar": "ar_MA", "en": "en_GB"}
 # Subject and body render at once; no value can hold this character.
 _APART = "\x1f"
-# A line break inside a value becomes a space; other characters that do not print, which include the marks
-# that turn the direction of text, go. Joiners stay: names in some scripts need them.
-_JOINERS = "\u200c\u200d"
-_BREAKS = "\t\n\v\f\r\x85\u2028\u2029"
 
 
 class NoticesError(ValueError):
@@ -188,24 +180,6 @@ class Templates:
         return Composed(" ".join(subject.split()), text, shelf.direction, used)
 
 
-def day_in_words(day: date, language: str) -> str:
-    """A day as letters write it in a language."""
-    return _day(day, _LOCALES.get(language, language))
-
-
-def harmless(value: str) -> str:
-    """A value from outside that can neither break a line nor turn the direction of the text around it."""
-    if value.isprintable() and len(value) <= LONGEST:
-        return value
-    kept = []
-    for c in value[:LONGEST]:
-        if c.isprintable() or c in _JOINERS:
-            kept.append(c)
-        elif c in _BREAKS:
-            kept.append(" ")
-    return " ".join("".join(kept).split(" ")) + ("…" if len(value) > LONGEST else "")
-
-
 def _ready(name: str, value: object, shelf: _Language) -> object:
     # The common case first: a batch composes tens of thousands.
     if value is None or value is True or value is False:
@@ -260,13 +234,6 @@ def _task(task: Mapping[str, Any], shelf: _Language) -> dict[str, object]:
     }
 
 
-@lru_cache(maxsize=16_384)
-def _day(day: date, locale: str) -> str:
-    written = format_date(day, "long", locale=locale)
-    # The first of a month is an ordinal in French, which the locale data leaves out.
-    return f"1er{written[1:]}" if locale == "fr" and day.day == 1 else written
-
-
 @lru_cache(maxsize=16)
 def _packaged(jurisdiction: str) -> tuple[str, dict[str, _Language]]:
     if not (len(jurisdiction) == 2 and jurisdiction.isascii() and jurisdiction.isalpha()):
@@ -306,7 +273,7 @@ def _compiled(env: SandboxedEnvironment, name: str, file: _File, text: str) -> _
         source = f"{letter.subject}{_APART}{letter.body}"
         try:
             parsed = env.parse(source)
-            beyond = phrases.beyond(parsed, LISTS)
+            beyond = template_policy.beyond(parsed, LISTS)
             if beyond is not None:
                 raise NoticesError(f"{name}: {kind}: {beyond} has no place in a letter")
             # Only now: what follows works out sums of constants, however large.

@@ -10,11 +10,11 @@ import msgspec
 
 from permits_engine.application.context import Context
 from permits_engine.application.queries.views import numbers_on, situation
+from permits_engine.documents.receipt_proof import Filing
 from permits_engine.domain.errors import error
 from permits_engine.domain.permit import deadlines
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.projections.holder import Person
-from permits_engine.receipts.proof import Filing
 from permits_engine.store.database.transactions import Unit
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.log import leaf

@@ -20,10 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from permits_engine.application.context import Context
 from permits_engine.application.queries import views
+from permits_engine.documents.language import harmless
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.permit import rights
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.scheduler.delivery.letters import harmless
 from permits_engine.store.database.transactions import Unit
 
 FORMATS = ("text", "html")

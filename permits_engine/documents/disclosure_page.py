@@ -43,8 +43,8 @@ def html(disclosure: dict[str, Any], language: str | None = None) -> str:
 
 @cache
 def _words() -> dict[str, Any]:
-    folder = resources.files("permits_engine") / "privacy" / "pages"
-    found: dict[str, Any] = yaml.safe_load((folder / "words.yaml").read_text(encoding="utf-8"))
+    folder = resources.files("permits_engine") / "documents" / "pages"
+    found: dict[str, Any] = yaml.safe_load((folder / "disclosure_words.yaml").read_text(encoding="utf-8"))
     return found
 
 
@@ -67,7 +67,7 @@ def _template(language: str) -> Template:
         return str(value)
 
     env.filters |= {"said": said, "told": _told, "some": _some, "readers": _readers}
-    source = resources.files("permits_engine") / "privacy" / "pages" / "disclosure.html"
+    source = resources.files("permits_engine") / "documents" / "pages" / "disclosure.html"
     return env.from_string(source.read_text(encoding="utf-8"))
 
 

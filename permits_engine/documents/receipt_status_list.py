@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, or_, select
 
 from permits_engine.application.context import Context
+from permits_engine.documents.receipt_proof import Filing, mark_of
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.receipts.proof import Filing, mark_of
 from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Database, Statement
 from permits_engine.store.log.signed_note import MOST_BYTES, Note, NoteError, Signer, Verifier, decoded

@@ -15,12 +15,13 @@ import yaml
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from permits_engine.receipts.filing import Filed
-from permits_engine.scheduler.delivery.letters import Templates, day_in_words, harmless
+from permits_engine.documents.filing import Filed
+from permits_engine.documents.language import day_in_words, harmless
+from permits_engine.documents.letter_templates import Templates
 
 DEFAULT = "fr"
 WIDTH = 76
-_ROOM = "permits_engine", "receipts", "papers"
+_ROOM = "permits_engine", "documents", "pages"
 
 
 class Paper(msgspec.Struct):
@@ -140,7 +141,7 @@ def _sentences(filed: Filed, language: str) -> Iterator[str]:
 
 @cache
 def _words() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(_file("words.yaml"))
+    found: dict[str, Any] = yaml.safe_load(_file("receipt_words.yaml"))
     return found
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any
 
 import yaml
+from babel.dates import format_date
 
 from permits_engine.domain.calendars import Count
 from permits_engine.domain.errors import invalid
@@ -170,10 +171,51 @@ def _speech(language: str) -> _Speech:
 
 def catalogue(language: str) -> dict[str, Any]:
     """The file of a language other than English."""
-    return _read("phrases", f"{language}.yaml")
+    return _read("documents", "phrases", f"{language}.yaml")
 
 
 def _read(*path: str) -> dict[str, Any]:
     file = resources.files("permits_engine").joinpath(*path)
     found: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return found
+
+
+LONGEST = 300
+"""Characters: a value from outside is cut there, so that nobody's name becomes the letter."""
+
+
+# English dates are written day first: the letters are read in Morocco, France and Spain.
+_LOCALES = {"ar": "ar_MA", "en": "en_GB"}
+
+
+# A line break inside a value becomes a space; other characters that do not print, which include the marks
+# that turn the direction of text, go. Joiners stay: names in some scripts need them.
+_JOINERS = "\u200c\u200d"
+
+
+_BREAKS = "\t\n\v\f\r\x85\u2028\u2029"
+
+
+def day_in_words(day: date, language: str) -> str:
+    """A day as letters write it in a language."""
+    return _day(day, _LOCALES.get(language, language))
+
+
+def harmless(value: str) -> str:
+    """A value from outside that can neither break a line nor turn the direction of the text around it."""
+    if value.isprintable() and len(value) <= LONGEST:
+        return value
+    kept = []
+    for c in value[:LONGEST]:
+        if c.isprintable() or c in _JOINERS:
+            kept.append(c)
+        elif c in _BREAKS:
+            kept.append(" ")
+    return " ".join("".join(kept).split(" ")) + ("…" if len(value) > LONGEST else "")
+
+
+@lru_cache(maxsize=16_384)
+def _day(day: date, locale: str) -> str:
+    written = format_date(day, "long", locale=locale)
+    # The first of a month is an ordinal in French, which the locale data leaves out.
+    return f"1er{written[1:]}" if locale == "fr" and day.day == 1 else written
