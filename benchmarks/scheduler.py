@@ -19,12 +19,12 @@ from benchmarks.measure import Measure
 from benchmarks.people import filings
 from benchmarks.stores import Place, at, bare
 from permits_engine import Engine
-from permits_engine.scheduler import reconciler
 from permits_engine.scheduler.delivery.counter import CounterChannel
-from permits_engine.scheduler.delivery.sink import SinkChannel
+from permits_engine.scheduler.delivery.memory import SinkChannel
 from permits_engine.scheduler.delivery.smtp import SmtpChannel
-from permits_engine.scheduler.outbox import Routes
-from permits_engine.scheduler.passes import run_pass
+from permits_engine.scheduler.notices.outbox import Routes
+from permits_engine.scheduler.passes import reconciler
+from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.store.database.statements import Unit
 
 RECEIPTS_END = date(2017, 3, 14)

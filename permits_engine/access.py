@@ -26,8 +26,8 @@ from permits_engine.domain.rules.policy import Rules
 from permits_engine.exporting import Takeaway
 from permits_engine.projections.holder import Person
 from permits_engine.projections.listing import Page, Wanted
-from permits_engine.scheduler import messages
 from permits_engine.scheduler.delivery.channel import Letter
+from permits_engine.scheduler.notices import operations
 from permits_engine.store.database.transactions import Unit
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
@@ -153,7 +153,7 @@ class Reader(Takeaway):
         """The letter of a message as the file stands now; it names nobody to a reader who may not see that."""
 
         def read(unit: Unit, opened: bool) -> Letter:
-            return messages.letter(self._context, unit, notice_id, opened=opened)
+            return operations.letter(self._context, unit, notice_id, opened=opened)
 
         return self._opened(self._permit_of(notice_id), read, lambda letter: bool(letter.to_address))
 

@@ -34,8 +34,8 @@ from permits_engine.evidence import Evidence
 from permits_engine.policies.loading import PACKAGED, packaged
 from permits_engine.questions import Questions
 from permits_engine.reviewing import Reviews
-from permits_engine.scheduler import messages, pauses, tokens
-from permits_engine.scheduler.bounces import Bounce
+from permits_engine.scheduler.notices import operations, pauses, renewal_token
+from permits_engine.scheduler.notices.bounce import Bounce
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events.application import PermitsApplication
@@ -346,25 +346,25 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
     def retry_notice(self, notice_id: str, *, by: str) -> dict[str, Any]:
         """Let the next pass try a parked or failed message again."""
         with self.database.write() as unit:
-            return messages.retry(self.context, unit, notice_id, by)
+            return operations.retry(self.context, unit, notice_id, by)
 
     def notice_served(self, notice_id: str, *, by: str) -> dict[str, Any]:
         """Record that a parked or failed message was handed to the holder in person."""
         with self.database.write() as unit:
-            return messages.served(self.context, unit, notice_id, by)
+            return operations.served(self.context, unit, notice_id, by)
 
     def notice_bounced(self, bounce: Bounce) -> dict[str, Any]:
         """Record that a sent message came back; the next pass tries its next channel."""
         with self.database.write() as unit:
-            return messages.bounced(self.context, unit, bounce)
+            return operations.bounced(self.context, unit, bounce)
 
-    def token_seal(self) -> Callable[[tokens.Token], str] | None:
+    def token_seal(self) -> Callable[[renewal_token.Token], str] | None:
         """What makes the tokens of reminders; nothing in a simulated store, or without a signing key."""
         with self.database.read() as unit:
             if unit.simulated or self.signing.path is None or not self.signing.path.exists():
                 return None
         signer, origin = self.signing.signer(self.origin), self.origin
-        return lambda token: tokens.issue(token, origin, signer.signature)
+        return lambda token: renewal_token.issue(token, origin, signer.signature)
 
     def verify_token(self, text: str, *, on: date | None = None) -> dict[str, Any]:
         """What a token from a reminder allows on a day (default: today), with the command to file.
@@ -373,11 +373,13 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         ``transition.not_allowed`` where it has been used.
         """
         verifiers = self.signing.verifiers(self.origin)
-        token = tokens.read(text, self.origin, lambda said, by: any(v.signed(said, by) for v in verifiers))
+        token = renewal_token.read(
+            text, self.origin, lambda said, by: any(v.signed(said, by) for v in verifiers)
+        )
         with self.database.read() as unit:
             s, _ = views.situation(self.context, unit, token.permit_id, on, None)
-        tokens.usable(token, s)
-        return tokens.shown(token)
+        renewal_token.usable(token, s)
+        return renewal_token.shown(token)
 
     def pause(self, office: str | None = None, *, by: str, reason: str) -> None:
         """Hold messages back, of one office or of all, until they are resumed; clocks go on."""

@@ -14,11 +14,12 @@ from permits_engine.documents.language import saying
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.projections import listing
-from permits_engine.scheduler import health, messages
-from permits_engine.scheduler.coverage import Coverage, Report
+from permits_engine.scheduler.daemon import health
 from permits_engine.scheduler.delivery.channel import Letter
-from permits_engine.scheduler.digest import AHEAD, digest, listed, offices
-from permits_engine.scheduler.plan import plan
+from permits_engine.scheduler.notices import operations
+from permits_engine.scheduler.notices.digest import AHEAD, digest, listed, offices
+from permits_engine.scheduler.passes.coverage import Coverage, Report
+from permits_engine.scheduler.passes.reminder_load import plan
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
 from permits_engine.store.events.application import PermitsApplication
@@ -177,7 +178,7 @@ class Questions:
     def notice_letter(self, notice_id: str) -> Letter:
         """The letter of a message as the file stands now."""
         with self.database.read() as unit:
-            return messages.letter(self.context, unit, notice_id, opened=True)
+            return operations.letter(self.context, unit, notice_id, opened=True)
 
     def departures(
         self, *, first: date | None = None, last: date | None = None, prefecture: str | None = None

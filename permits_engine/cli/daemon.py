@@ -16,13 +16,13 @@ import msgspec
 from sqlalchemy import make_url
 
 from permits_engine.domain.errors import invalid
-from permits_engine.scheduler import daemon, metrics
+from permits_engine.scheduler.daemon import daemon, metrics
+from permits_engine.scheduler.daemon.lease import uptime
 from permits_engine.scheduler.delivery.channel import Channel
 from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel
+from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.delivery.smtp import SmtpChannel
-from permits_engine.scheduler.lease import uptime
-from permits_engine.scheduler.routes import Routes
 
 _SELDOM = {"away", "digests", "undigested", "stopped", "unproven"}
 """What a report of a pass says only where there is something to say."""
@@ -54,7 +54,7 @@ def _mail(settings: Any, *, simulated: bool) -> Channel:
 
 
 def _service(given: Any) -> Channel:
-    from permits_engine.scheduler.delivery.services import AppriseChannel
+    from permits_engine.scheduler.delivery.apprise import AppriseChannel
 
     where = f"PERMITS_SERVICES.{given.name}.url"
     try:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
-from permits_engine.scheduler.health import clock_ahead
+from permits_engine.scheduler.daemon.health import clock_ahead
 from permits_engine.store.events.timestamps import micros
 
 Said = tuple[str, str]

@@ -86,7 +86,7 @@ def preview(
     json: Json = False,
 ) -> None:
     """The letter of a message as the file stands now."""
-    from permits_engine.scheduler.delivery.eml import page
+    from permits_engine.scheduler.delivery.mime import page
 
     wanted = id_of(notice_id, "permits notices")
     with open_engine() as engine:
@@ -148,7 +148,7 @@ def bounced(json: Json = False) -> None:
     the next channel is tried. A notification that reports no
     failure changes nothing.
     """
-    from permits_engine.scheduler import bounces
+    from permits_engine.scheduler.notices import bounce as bounces
 
     bounce = bounces.parse(sys.stdin.buffer.read(bounces.LARGEST + 1))
     with open_engine("administrator", "scheduler") as engine:

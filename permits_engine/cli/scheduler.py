@@ -34,7 +34,7 @@ def due(
     json: Json = False,
 ) -> None:
     """What the scheduler would do on a date, doing nothing."""
-    from permits_engine.scheduler.passes import preview
+    from permits_engine.scheduler.passes.run import preview
 
     day = day_of(on, "--on")
     with open_engine() as engine:

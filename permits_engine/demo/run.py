@@ -35,8 +35,8 @@ from permits_engine.policies.loading import compile_text, packaged
 from permits_engine.scheduler.delivery.channel import Channel
 from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel
-from permits_engine.scheduler.outbox import Routes
-from permits_engine.scheduler.passes import run_pass
+from permits_engine.scheduler.notices.outbox import Routes
+from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
 
 FIRST, LAST = date(2014, 1, 2), date(2018, 3, 31)

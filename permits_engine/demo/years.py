@@ -20,7 +20,8 @@ from permits_engine.demo.people import FAMILY, GIVEN
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
-from permits_engine.scheduler.passes import run_pass, sink_routes
+from permits_engine.scheduler.delivery.memory import sink_routes
+from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
 
 STORE = "years.db"

@@ -153,7 +153,7 @@ class _Speech:
 @cache
 def _speech(language: str) -> _Speech:
     file = catalogue(language)
-    pages = _read("dossier", "pages", "words.yaml")[language]
+    pages = _read("audit", "dossier", "pages", "words.yaml")[language]
     # What stands on other pages already has the same name here; a country's own facts are those of its paper.
     own: dict[str, dict[str, str]] = file["names"]
     names = {

@@ -70,8 +70,12 @@ def _words(language: str) -> dict[str, Any]:
     """The words of the page; events and fields are called as on a person's own page, categories as in the account."""
     root = resources.files("permits_engine")
     own, shared, account = (
-        yaml.safe_load(root.joinpath(*folder, "pages", "words.yaml").read_text(encoding="utf-8"))[language]
-        for folder in (("dossier",), ("privacy",), ("audit", "report"))
+        yaml.safe_load(root.joinpath(*file).read_text(encoding="utf-8"))[language]
+        for file in (
+            ("audit", "dossier", "pages", "words.yaml"),
+            ("documents", "pages", "disclosure_words.yaml"),
+            ("audit", "report", "pages", "words.yaml"),
+        )
     )
     words: dict[str, Any] = own
     words["events"], words["categories"] = shared["events"], account["categories"]
@@ -82,7 +86,7 @@ def _words(language: str) -> dict[str, Any]:
 @cache
 def _template(language: str) -> Template:
     env = Environment(
-        loader=PackageLoader("permits_engine.dossier", "pages"),
+        loader=PackageLoader("permits_engine.audit.dossier", "pages"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

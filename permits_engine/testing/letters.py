@@ -7,7 +7,8 @@ from typing import Any
 
 from permits_engine.engine import Engine
 from permits_engine.scheduler.delivery.channel import Letter
-from permits_engine.scheduler.passes import run_pass, sink_routes
+from permits_engine.scheduler.delivery.memory import sink_routes
+from permits_engine.scheduler.passes.run import run_pass
 
 
 class Letters:

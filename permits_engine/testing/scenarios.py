@@ -18,7 +18,8 @@ from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
 from permits_engine.policies.loading import PACKAGED
-from permits_engine.scheduler.passes import run_pass, sink_routes
+from permits_engine.scheduler.delivery.memory import sink_routes
+from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.store.events import history
 from permits_engine.testing.clock import MORNING, FakeClock
 from permits_engine.testing.scenario_files import PASS, Scenario, Step, load

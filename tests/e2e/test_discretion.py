@@ -16,7 +16,7 @@ from aiosmtpd.controller import Controller
 
 from permits_engine.cli.app import app
 from permits_engine.engine import Engine
-from permits_engine.scheduler.metrics import Metrics
+from permits_engine.scheduler.daemon.metrics import Metrics
 from permits_engine.store.keys.master_keys import MasterKeys
 from tests.e2e.command_line import COUNTER, DECIDER, Cli, opinion
 

@@ -30,7 +30,7 @@ from permits_engine.documents.letter_templates import NoticesError, Templates
 from permits_engine.documents.receipt_proof import found_in
 from permits_engine.domain.errors import CODES, PermitsError, invalid
 from permits_engine.policies.loading import packaged, read_file
-from permits_engine.scheduler import bounces, tokens
+from permits_engine.scheduler.notices import bounce, renewal_token
 from permits_engine.settings import load as load_settings
 from permits_engine.store.log.signed_note import Signer
 from permits_engine.testing.builders import a_title
@@ -100,9 +100,9 @@ def _all(engine: Engine, folder: Path) -> list[Door]:
     permit_id = engine.find()[0]["permit_id"]
     note = engine.checkpoint().note.encode()
     keys = engine.signing.verifiers(engine.origin)
-    given = tokens.Token(permit_id, 1, date(2018, 2, 15))
+    given = renewal_token.Token(permit_id, 1, date(2018, 2, 15))
     signer = engine.signing.signer(engine.origin)
-    token = tokens.issue(given, engine.origin, signer.signature)
+    token = renewal_token.issue(given, engine.origin, signer.signature)
     paper = receipts.issue(_filing(), "fuzz", SIGNER.signature)
     marks = "\n".join(("fuzz " + receipt_status_list.HEAD, "2018-01-10", "0", "")) + "\n"
     return [
@@ -117,7 +117,7 @@ def _all(engine: Engine, folder: Path) -> list[Door]:
         Door(
             "signed-token",
             partial(_signed_token, engine),
-            (tokens.Token(permit_id, 1, date(2018, 2, 15)).content(),),
+            (renewal_token.Token(permit_id, 1, date(2018, 2, 15)).content(),),
         ),
         Door(
             "receipt",
@@ -129,7 +129,7 @@ def _all(engine: Engine, folder: Path) -> list[Door]:
             lambda content: receipt_status_list.read(content, [SIGNER.verifier]),
             (SIGNER.sign(marks).encode(),),
         ),
-        Door("bounce", bounces.parse, _bounces()),
+        Door("bounce", bounce.parse, _bounces()),
         Door("settings", partial(_settings, folder), _settings_files()),
     ]
 
@@ -167,7 +167,9 @@ def _proof(keys: Any, content: bytes) -> None:
 def _signed_token(engine: Engine, content: bytes) -> None:
     """A token of this store's own whatever it says: behind the signature stands a reader too."""
     signer = engine.signing.signer(engine.origin)
-    text = tokens.urlsafe_b64encode(content + signer.signature(tokens._text(content, engine.origin)))
+    text = renewal_token.urlsafe_b64encode(
+        content + signer.signature(renewal_token._text(content, engine.origin))
+    )
     engine.verify_token(text.decode().rstrip("="))
 
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter
-from permits_engine.scheduler.delivery.eml import message_bytes
+from permits_engine.scheduler.delivery.mime import message_bytes
 from permits_engine.scheduler.delivery.smtp import SmtpChannel
 
 SENDER = "Préfecture de Rabat <prefecture@example.org>"

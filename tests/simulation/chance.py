@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from unittest import mock
 from uuid import UUID
 
-from permits_engine.scheduler import lease
+from permits_engine.scheduler.daemon import lease
 from permits_engine.scheduler.delivery import folder
 from permits_engine.store.database import upgrade
 from permits_engine.store.events import ids

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Evidence, Letter, only
-from permits_engine.scheduler.delivery.eml import mailbox, message_bytes, message_id
+from permits_engine.scheduler.delivery.mime import mailbox, message_bytes, message_id
 from tests.simulation.chance import Chance
 from tests.simulation.storage import Crash
 

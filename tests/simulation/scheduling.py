@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.scheduler.daemon import Setup, once
+from permits_engine.scheduler.daemon.daemon import Setup, once
 from permits_engine.scheduler.delivery.folder import FolderChannel
-from permits_engine.scheduler.routes import Routes
+from permits_engine.scheduler.delivery.routing import Routes
 from tests.simulation.chance import Chance
 from tests.simulation.invariants import Invariants, require
 from tests.simulation.people import OFFICES, Society

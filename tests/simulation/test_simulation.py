@@ -12,7 +12,8 @@ from unittest import mock
 import pytest
 
 from permits_engine.application.executor import Executor
-from permits_engine.scheduler import outbox, passes
+from permits_engine.scheduler.notices import outbox
+from permits_engine.scheduler.passes import run
 from tests.simulation.running import live
 
 
@@ -58,7 +59,7 @@ def _rash(*given: Any) -> bool:
     [
         (outbox, "still_due", _told_anyway, "a reminder by"),
         (Executor, "_replayed", _never_known, "twice|concurrency.conflict|repeated"),
-        (passes.brake, "check", _rash, "believed|wrong clock"),
+        (run.brake, "check", _rash, "believed|wrong clock"),
     ],
     ids=["letters without a second look", "no memory of commands", "no brake"],
 )
@@ -74,6 +75,6 @@ def test_a_planted_fault_is_found(where: Any, name: str, fault: Callable[..., An
 
 def test_a_rival_without_a_lease_is_found() -> None:
     """Two daemons at once would be seen: here the second is not turned away."""
-    with mock.patch("permits_engine.scheduler.lease.fcntl.flock", lambda *given: None):
+    with mock.patch("permits_engine.scheduler.daemon.lease.fcntl.flock", lambda *given: None):
         failures = (each.failure for each in (live(seed) for seed in range(1, 31)) if each.failure)
         assert any("two daemons ran at once" in each for each in failures)

@@ -18,8 +18,8 @@ from permits_engine.commands import parse
 from permits_engine.domain.errors import CODES, PermitsError
 from permits_engine.domain.events import Actor
 from permits_engine.policies.loading import packaged
-from permits_engine.scheduler.bounces import Bounce
 from permits_engine.scheduler.delivery.channel import Letter
+from permits_engine.scheduler.notices.bounce import Bounce
 from permits_engine.store.log.signing_keys import SigningKeys
 from tests.simulation.chance import Chance
 from tests.simulation.invariants import Invariants, require

@@ -72,7 +72,7 @@ def test_no_object_about_a_person_shows_them() -> None:
     from permits_engine.application.register.planning import Plan
     from permits_engine.application.register.rows import Record
     from permits_engine.commands import Exclusion
-    from permits_engine.scheduler.bounces import Bounce
+    from permits_engine.scheduler.notices.bounce import Bounce
 
     def filled(kind: Any, **more: Any) -> Any:
         """Every field of a struct marked, whatever its type."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Evidence, Letter, only
-from permits_engine.scheduler.delivery.eml import checked_id, message_bytes, message_id, sender_domain
+from permits_engine.scheduler.delivery.mime import checked_id, message_bytes, message_id, sender_domain
 
 # What no second attempt repairs by itself; a full disk or a folder that is away may come right.
 _LASTING = {errno.ENAMETOOLONG, errno.EINVAL}

@@ -17,7 +17,7 @@ from permits_engine.scheduler.delivery.channel import (
     one_line,
     only,
 )
-from permits_engine.scheduler.delivery.eml import (
+from permits_engine.scheduler.delivery.mime import (
     mailbox,
     message_bytes,
     message_id,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from permits_engine.scheduler.passes import preview, run_pass, sink_routes
+from permits_engine.scheduler.delivery.memory import sink_routes
+from permits_engine.scheduler.passes.run import preview, run_pass
 from tests.integration.engine.conftest import COURT, DECIDER, Office
 
 WHY = {"reasons_in_fact": "a finding", "reasons_in_law": "an article"}

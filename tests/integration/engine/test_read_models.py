@@ -9,7 +9,8 @@ import pytest
 
 from permits_engine import PermitsError
 from permits_engine.policies.loading import packaged
-from permits_engine.scheduler.passes import preview, run_pass, sink_routes
+from permits_engine.scheduler.delivery.memory import sink_routes
+from permits_engine.scheduler.passes.run import preview, run_pass
 from permits_engine.store.database.transactions import Statement
 from tests.integration.engine.conftest import DECIDER, Office
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from permits_engine.audit.report.tallies import Account, total
-from permits_engine.scheduler.bounces import Bounce
+from permits_engine.scheduler.notices.bounce import Bounce
 from permits_engine.testing import Office
 from tests.integration.exports.conftest import Past
 from tests.integration.scheduler.conftest import Post, run

@@ -18,10 +18,10 @@ from permits_engine import Actor, Engine
 from permits_engine.commands import Command, parse
 from permits_engine.domain.errors import PermitsError
 from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Evidence, Letter, only
+from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits
-from permits_engine.scheduler.passes import run_pass
-from permits_engine.scheduler.reconciler import Pass
-from permits_engine.scheduler.routes import Routes
+from permits_engine.scheduler.passes.reconciler import Pass
+from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
 from tests.integration.engine.conftest import Office
 

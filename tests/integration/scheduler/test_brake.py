@@ -11,10 +11,10 @@ import pytest
 
 from permits_engine import Engine
 from permits_engine.domain.errors import PermitsError
-from permits_engine.scheduler.daemon import Setup, once
+from permits_engine.scheduler.daemon.daemon import Setup, once
 from permits_engine.scheduler.delivery.channel import DeliveryError
-from permits_engine.scheduler.reconciler import Pass
-from permits_engine.scheduler.routes import Routes
+from permits_engine.scheduler.delivery.routing import Routes
+from permits_engine.scheduler.passes.reconciler import Pass
 from permits_engine.testing.clock import FakeClock
 from tests.integration.engine.conftest import Office
 from tests.integration.scheduler.conftest import Post, many_due

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-from permits_engine.scheduler import checkpointing
+from permits_engine.scheduler.daemon import checkpoint_post as checkpointing
 from tests.integration.scheduler.conftest import many_due
 from tests.integration.scheduler.processes import until
 from tests.integration.scheduler.test_daemon import smtp, start, store

@@ -9,7 +9,7 @@ import pytest
 from permits_engine import RequestRenewal
 from permits_engine.domain.errors import InputError
 from permits_engine.policies.loading import packaged
-from permits_engine.scheduler.coverage import Report
+from permits_engine.scheduler.passes.coverage import Report
 from permits_engine.store.database.transactions import Statement
 from tests.integration.engine.conftest import COUNTER, Office
 from tests.integration.scheduler.conftest import Post, run

@@ -18,7 +18,7 @@ import pytest
 
 from permits_engine import Engine
 from permits_engine.policies.loading import packaged
-from permits_engine.scheduler.outbox import RECORDED
+from permits_engine.scheduler.notices.outbox import RECORDED
 from permits_engine.store.events import history
 from tests.integration.scheduler.conftest import Mailbox, many_due
 from tests.integration.scheduler.processes import Process, environment, until

@@ -9,9 +9,9 @@ import pytest
 
 from permits_engine.domain.errors import InputError
 from permits_engine.scheduler.delivery.channel import DeliveryError, Letter
-from permits_engine.scheduler.passes import run_pass
-from permits_engine.scheduler.reconciler import Pass
-from permits_engine.scheduler.routes import Routes
+from permits_engine.scheduler.delivery.routing import Routes
+from permits_engine.scheduler.passes.reconciler import Pass
+from permits_engine.scheduler.passes.run import run_pass
 from tests.integration.engine.conftest import Office
 from tests.integration.scheduler.conftest import Post, many_due
 

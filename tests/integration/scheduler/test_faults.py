@@ -19,7 +19,7 @@ from aiosmtpd.controller import Controller
 from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.folder import FolderChannel
 from permits_engine.scheduler.delivery.smtp import BROKEN, SmtpChannel
-from permits_engine.scheduler.reconciler import Pass
+from permits_engine.scheduler.passes.reconciler import Pass
 from tests.integration.engine.conftest import Office
 from tests.integration.scheduler.conftest import Mailbox, free_port, many_due, run
 

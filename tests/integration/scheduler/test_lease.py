@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.scheduler.lease import Lease, lock_file, look, taken
+from permits_engine.scheduler.daemon.lease import Lease, lock_file, look, taken
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database, Statement
 
@@ -194,7 +194,7 @@ def test_a_killed_process_leaves_its_lock_to_the_next(sqlite_url: str, tmp_path:
     for first, _ in open_stores(sqlite_url):
         program = (
             "import sys, time\n"
-            "from permits_engine.scheduler.lease import Lease\n"
+            "from permits_engine.scheduler.daemon.lease import Lease\n"
             "from permits_engine.store.database import Database\n"
             "assert Lease(Database.open(sys.argv[1]), 'child').acquire()\n"
             "print('held', flush=True)\n"

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import pytest
 
 from permits_engine import RenewPermit, RequestRenewal
-from permits_engine.scheduler import reconciler
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.limits import Limits
+from permits_engine.scheduler.passes import reconciler
 from permits_engine.store.database.transactions import Statement
 from tests.integration.engine.conftest import COUNTER, DECIDER, Office
 from tests.integration.scheduler.conftest import Post, many_due, run
@@ -84,7 +84,7 @@ def test_renewed_between_claim_and_sending_there_is_no_letter(office: Office) ->
             )
 
     post.answer = renew_the_other
-    from permits_engine.scheduler import outbox
+    from permits_engine.scheduler.notices import outbox
 
     size, outbox.RECORDED = outbox.RECORDED, 1
     try:

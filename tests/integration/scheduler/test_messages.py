@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from permits_engine.domain.errors import InputError, PermitsError
-from permits_engine.scheduler.bounces import Bounce
-from permits_engine.scheduler.delivery.eml import page
-from permits_engine.scheduler.reconciler import Pass
+from permits_engine.scheduler.delivery.mime import page
+from permits_engine.scheduler.notices.bounce import Bounce
+from permits_engine.scheduler.passes.reconciler import Pass
 from tests.integration.engine.conftest import Office
 from tests.integration.scheduler.conftest import Post, run
 from tests.integration.scheduler.test_outbox import Phone, events, only_notice

@@ -10,7 +10,7 @@ import pytest
 from permits_engine.domain.errors import PermitsError
 from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Letter
 from permits_engine.scheduler.limits import Limits
-from permits_engine.scheduler.outbox import RECORDED
+from permits_engine.scheduler.notices.outbox import RECORDED
 from permits_engine.store.events import history
 from tests.integration.engine.conftest import COMMISSION, DECIDER, Office
 from tests.integration.scheduler.conftest import Post, many_due, run

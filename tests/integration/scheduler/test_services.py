@@ -13,8 +13,8 @@ from urllib.parse import unquote
 
 import pytest
 
+from permits_engine.scheduler.delivery.apprise import AppriseChannel
 from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter
-from permits_engine.scheduler.delivery.services import AppriseChannel
 from tests.integration.engine.conftest import Office
 from tests.integration.scheduler.conftest import Post, many_due, run
 

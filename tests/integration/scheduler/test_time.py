@@ -10,9 +10,9 @@ import pytest
 
 from permits_engine import Engine
 from permits_engine.policies.loading import compile_text, packaged
-from permits_engine.scheduler.passes import run_pass
-from permits_engine.scheduler.reconciler import is_quiet
-from permits_engine.scheduler.routes import Routes
+from permits_engine.scheduler.delivery.routing import Routes
+from permits_engine.scheduler.passes.reconciler import is_quiet
+from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
 from tests.integration.scheduler.conftest import Post, many_due
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from permits_engine import Engine
 from permits_engine.commands import parse
 from permits_engine.domain.errors import InputError, PermitsError
-from permits_engine.scheduler import tokens
-from permits_engine.scheduler.tokens import Token
+from permits_engine.scheduler.notices import renewal_token
+from permits_engine.scheduler.notices.renewal_token import Token
 from permits_engine.store.log.signed_note import Signer
 from permits_engine.testing.clock import FakeClock
 from tests.integration.engine.conftest import COUNTER, Office
@@ -83,26 +83,26 @@ def test_another_stores_code_opens_nothing(real: Office, tmp_path: Path) -> None
     ):
         other.verify_token(code)
     with pytest.raises(InputError, match="no token of this store"):
-        tokens.read(tokens.issue(TOKEN, "one", SIGNER.signature), "two", holds)
+        renewal_token.read(renewal_token.issue(TOKEN, "one", SIGNER.signature), "two", holds)
 
 
 @given(st.integers(0, 121), st.integers(1, 63))
 def test_no_letter_of_a_code_can_be_changed(at: int, by: int) -> None:
     """Whatever is altered, cut or added, it is no token any more."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    code = tokens.issue(TOKEN, "one", SIGNER.signature)
-    assert tokens.read(code, "one", holds) == TOKEN
+    code = renewal_token.issue(TOKEN, "one", SIGNER.signature)
+    assert renewal_token.read(code, "one", holds) == TOKEN
     other = alphabet[(alphabet.index(code[at]) + by) % 64]
     for changed in (code[:at] + other + code[at + 1 :], code[:at], code + other):
         with pytest.raises(InputError):
-            tokens.read(changed, "one", holds)
+            renewal_token.read(changed, "one", holds)
 
 
 @given(st.text(max_size=200))
 def test_what_is_no_code_is_refused_as_input(text: str) -> None:
     """Whatever somebody types."""
     with pytest.raises(InputError):
-        tokens.read(text, "one", holds)
+        renewal_token.read(text, "one", holds)
 
 
 def test_a_demonstration_hands_out_no_codes(office: Any) -> None:

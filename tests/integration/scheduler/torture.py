@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from permits_engine import Engine
-from permits_engine.scheduler.lease import look
-from permits_engine.scheduler.outbox import RECORDED
+from permits_engine.scheduler.daemon.lease import look
+from permits_engine.scheduler.notices.outbox import RECORDED
 from permits_engine.store.events import history
 from tests.integration.scheduler.conftest import Mailbox, many_due
 from tests.integration.scheduler.processes import Process

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from permits_engine.scheduler.delivery.channel import Channel, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.counter import CounterChannel
-from permits_engine.scheduler.delivery.sink import SinkChannel
+from permits_engine.scheduler.delivery.memory import SinkChannel
 
 LETTER = Letter(
     notice_id="n-1",

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine.scheduler.delivery.channel import DeliveryError, Letter
-from permits_engine.scheduler.delivery.eml import mailbox, message_bytes
+from permits_engine.scheduler.delivery.mime import mailbox, message_bytes
 
 SENDER = "Préfecture de Rabat <prefecture@example.org>"
 LETTER = Letter(

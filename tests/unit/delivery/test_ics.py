@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from icalendar import Calendar
 
-from permits_engine.scheduler.delivery import ics
+from permits_engine.scheduler.delivery import calendar_file
 from permits_engine.scheduler.delivery.channel import Letter
-from permits_engine.scheduler.delivery.eml import message_bytes
+from permits_engine.scheduler.delivery.mime import message_bytes
 
 STAMP = datetime(2017, 11, 2, 9, 0, tzinfo=UTC)
 LETTER = Letter(
@@ -36,7 +36,7 @@ LETTER = Letter(
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1, max_size=200))
 def test_whatever_the_subject_says_stands_in_the_event(summary: str) -> None:
     """Commas, semicolons, backslashes and letters of any script; no line is longer than 75 octets."""
-    made = ics.event(uid="n@example.org", stamp=STAMP, day=date(2018, 1, 31), summary=summary)
+    made = calendar_file.event(uid="n@example.org", stamp=STAMP, day=date(2018, 1, 31), summary=summary)
     assert all(len(line) <= 75 for line in made.split(b"\r\n"))
     [event] = Calendar.from_ical(made).walk("VEVENT")
     assert str(event["SUMMARY"]) == summary

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine.documents.letter_templates import KINDS, Templates
-from permits_engine.scheduler.delivery.sms import size_of
+from permits_engine.scheduler.delivery.sms_segments import size_of
 from tests.unit.delivery.test_letters import values
 
 

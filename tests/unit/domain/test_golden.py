@@ -14,7 +14,8 @@ import pytest
 from permits_engine import Actor, Engine
 from permits_engine.commands import parse
 from permits_engine.domain.errors import PermitsError
-from permits_engine.scheduler.passes import run_pass, sink_routes
+from permits_engine.scheduler.delivery.memory import sink_routes
+from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
 
 REASONS = {"reasons_in_fact": "a finding", "reasons_in_law": "law 02-03 article 14"}

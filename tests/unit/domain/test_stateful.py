@@ -19,7 +19,8 @@ from permits_engine.commands import parse
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.scheduler.passes import preview, run_pass, sink_routes
+from permits_engine.scheduler.delivery.memory import sink_routes
+from permits_engine.scheduler.passes.run import preview, run_pass
 from permits_engine.testing.clock import FakeClock
 
 PERSON = {

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine.domain.errors import InputError
-from permits_engine.scheduler import bounces
+from permits_engine.scheduler.notices import bounce as bounces
 
 NOTICE = "919da349-6584-5829-95e2-3156498dcfc0"
 POSTFIX = f"""\

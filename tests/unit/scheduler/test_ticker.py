@@ -12,8 +12,8 @@ import apscheduler.schedulers.base
 import apscheduler.triggers.interval
 import pytest
 
-from permits_engine.scheduler import ticker as room
-from permits_engine.scheduler.ticker import Ticker
+from permits_engine.scheduler.daemon import ticker as room
+from permits_engine.scheduler.daemon.ticker import Ticker
 
 
 class SetClock(datetime):

@@ -9,59 +9,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from permits_engine.domain.errors import invalid
-from permits_engine.scheduler import brake
-from permits_engine.scheduler.delivery.channel import Letter
-from permits_engine.scheduler.delivery.sink import SinkChannel
-from permits_engine.scheduler.foreseeing import foreseen
 from permits_engine.scheduler.limits import Limits, unlimited
-from permits_engine.scheduler.mornings import send_digests
-from permits_engine.scheduler.outbox import Outbox, Routes
-from permits_engine.scheduler.reconciler import Pass, Reconciler, is_quiet
+from permits_engine.scheduler.notices.digest import send_digests
+from permits_engine.scheduler.notices.outbox import Outbox, Routes
+from permits_engine.scheduler.passes import brake
+from permits_engine.scheduler.passes.preview import foreseen
+from permits_engine.scheduler.passes.reconciler import Pass, Reconciler, is_quiet
 
 MORNING = time(9, 0)
-
-
-class RecordingSink(SinkChannel):
-    """A sink that remembers of which permit each letter was, for those who ask what a step sent."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.details: dict[str, dict[str, Any]] = {}
-
-    def permit_of(self, letter: Letter) -> str | None:
-        """The permit that a letter was about."""
-        found = self.details.get(letter.notice_id)
-        return found["permit_id"] if found else None
-
-    def described(self, letter: Letter) -> dict[str, Any]:
-        """A letter as a scenario speaks of it."""
-        row = self.details.get(letter.notice_id, {})
-        return {
-            "kind": letter.kind,
-            "tier": letter.tier,
-            "to": row.get("recipient"),
-            "language": letter.language,
-            "expedited": letter.expedited,
-        }
-
-
-class _Watched(Routes):
-    """Routes that tell the sink about each message."""
-
-    def __init__(self, sink: RecordingSink) -> None:
-        super().__init__(sink, sink)
-        self._sink = sink
-
-    def channel(self, row: Any) -> Any:
-        """The sink, told of the message."""
-        self._sink.details[row["notice_id"]] = dict(row)
-        return self._sink
-
-
-def sink_routes() -> tuple[Routes, RecordingSink]:
-    """Routes to a sink that always accepts."""
-    sink = RecordingSink()
-    return _Watched(sink), sink
 
 
 def reconciler(engine: Any, routes: Routes, limits: Limits | None = None) -> Reconciler:

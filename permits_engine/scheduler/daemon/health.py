@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from permits_engine.scheduler import lease, pauses
-from permits_engine.scheduler.waiting import OPEN
+from permits_engine.scheduler.daemon import lease
+from permits_engine.scheduler.notices import pauses
+from permits_engine.scheduler.notices.pending import OPEN
 from permits_engine.store.database.schema import notices
 from permits_engine.store.database.transactions import Database, Statement, Unit
 from permits_engine.store.events.timestamps import iso

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
@@ -25,14 +26,13 @@ from permits_engine.domain.events import (
 from permits_engine.domain.permit import notices
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, writing
-from permits_engine.scheduler import pauses
-from permits_engine.scheduler.backoff import ATTEMPTS, delay
-from permits_engine.scheduler.composing import Composer, Seal
 from permits_engine.scheduler.delivery.channel import Channel, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.counter import CounterChannel
+from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits
-from permits_engine.scheduler.routes import Routes
-from permits_engine.scheduler.waiting import Waiting, loaded, open_counts, open_page, still_due
+from permits_engine.scheduler.notices import pauses
+from permits_engine.scheduler.notices.composer import Composer, Seal
+from permits_engine.scheduler.notices.pending import Waiting, loaded, open_counts, open_page, still_due
 from permits_engine.store.database.transactions import Database, Unit
 
 __all__ = ["Outbox", "Result", "Routes", "Waiting"]
@@ -365,3 +365,22 @@ class Outbox:
 def _add(tally: Tally, more: Tally) -> None:
     for name, count in more.items():
         tally[name] = tally.get(name, 0) + count
+
+
+FIRST, LONGEST, FACTOR = 30.0, 6 * 3600.0, 4.0
+"""Seconds of the first delay and of the longest; each is so many times the one before."""
+
+
+ATTEMPTS = 8
+"""After so many refusals a channel is given up: about a day after the first."""
+
+
+def delay(notice_id: str, attempt: int) -> float:
+    """Seconds from a failed attempt (the first is 1) to the next, spread by half to either side.
+
+    The spread is a function of message and attempt, so that letters refused together do not come back
+    together, and a history that is simulated again is the same.
+    """
+    plain = min(FIRST * FACTOR ** min(attempt - 1, 20), LONGEST)
+    digest = hashlib.sha256(f"{notice_id}/{attempt}".encode()).digest()
+    return plain * (0.5 + int.from_bytes(digest[:4], "big") / 2**32)

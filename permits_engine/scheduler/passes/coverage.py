@@ -31,8 +31,8 @@ from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.scheduler import pauses
 from permits_engine.scheduler.limits import APART
+from permits_engine.scheduler.notices import pauses
 from permits_engine.store.database.schema import permits, scheduler_passes
 from permits_engine.store.database.transactions import Database, Statement, Unit
 from permits_engine.store.events import codec, history

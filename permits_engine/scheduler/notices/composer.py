@@ -12,9 +12,9 @@ from permits_engine.documents.letter_templates import Templates
 from permits_engine.domain.permit import deadlines, notices
 from permits_engine.domain.permit.situation import GRANTS, Situation
 from permits_engine.scheduler.delivery.channel import Channel, Letter
-from permits_engine.scheduler.routes import Routes
-from permits_engine.scheduler.tokens import Token
-from permits_engine.scheduler.waiting import Waiting, situation_of
+from permits_engine.scheduler.delivery.routing import Routes
+from permits_engine.scheduler.notices.pending import Waiting, situation_of
+from permits_engine.scheduler.notices.renewal_token import Token
 
 DATED = frozenset({"renewal_reminder", "documents_reminder", "appeal_reminder", "majority_reminder"})
 """Kinds of letters that ask the holder to do something by a day."""

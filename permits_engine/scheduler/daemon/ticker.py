@@ -15,7 +15,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from permits_engine.scheduler.lease import uptime
+from permits_engine.scheduler.daemon.lease import uptime
 
 LATE = 1.0
 """Seconds that a tick may be late before ``watch`` makes up for it."""

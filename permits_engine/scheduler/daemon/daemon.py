@@ -16,15 +16,15 @@ from traceback import extract_tb
 from typing import Any, Protocol
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.scheduler import checkpointing
-from permits_engine.scheduler.heartbeat import beat
-from permits_engine.scheduler.lease import Lease, taken, uptime
+from permits_engine.scheduler.daemon import checkpoint_post
+from permits_engine.scheduler.daemon.heartbeat import beat
+from permits_engine.scheduler.daemon.lease import Lease, taken, uptime
+from permits_engine.scheduler.daemon.metrics import Metrics
+from permits_engine.scheduler.daemon.ticker import Ticker
+from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits
-from permits_engine.scheduler.metrics import Metrics
-from permits_engine.scheduler.passes import run_pass
-from permits_engine.scheduler.reconciler import Pass
-from permits_engine.scheduler.routes import Routes
-from permits_engine.scheduler.ticker import Ticker
+from permits_engine.scheduler.passes.reconciler import Pass
+from permits_engine.scheduler.passes.run import run_pass
 
 STALLED = 600.0
 """Seconds without progress after which a pass no longer keeps others from taking over."""
@@ -95,7 +95,7 @@ class Daemon:
         self._progress = self._renewed = uptime()
         self._not_before = 0.0
         self._standing_by = False
-        self._unposted: checkpointing.Posted | None = None
+        self._unposted: checkpoint_post.Posted | None = None
 
     def stop(self) -> None:
         """End after the letter that is being handed over; safe to call from a signal's handler."""
@@ -234,9 +234,9 @@ class Daemon:
         try:
             if self._unposted is not None:
                 size, note, _ = self._unposted
-                posted = checkpointing.Posted(size, note, checkpointing.post(where, size, note))
-            elif checkpointing.due(self.engine, self.setup.checkpoint_every):
-                posted = checkpointing.take(self.engine, where, self._going)
+                posted = checkpoint_post.Posted(size, note, checkpoint_post.post(where, size, note))
+            elif checkpoint_post.due(self.engine, self.setup.checkpoint_every):
+                posted = checkpoint_post.take(self.engine, where, self._going)
             else:
                 return
         except PermitsError as problem:

@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.scheduler import health
-from permits_engine.scheduler.lease import uptime
-from permits_engine.scheduler.reconciler import Pass
+from permits_engine.scheduler.daemon import health
+from permits_engine.scheduler.daemon.lease import uptime
+from permits_engine.scheduler.passes.reconciler import Pass
 
 DEAD = 30.0
 """Seconds without a beat of the main thread after which the daemon counts as dead."""

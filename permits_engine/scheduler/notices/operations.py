@@ -13,9 +13,9 @@ from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, Event, NoticeBounced, NoticeDue, NoticeParked, NoticeSent
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.holder import Person
-from permits_engine.scheduler.bounces import Bounce
 from permits_engine.scheduler.delivery.channel import Letter
-from permits_engine.scheduler.waiting import loaded
+from permits_engine.scheduler.notices.bounce import Bounce
+from permits_engine.scheduler.notices.pending import loaded
 from permits_engine.store.database.transactions import Unit
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
@@ -72,9 +72,9 @@ def letter(context: Context, unit: Unit, notice_id: str, *, opened: bool) -> Let
     """
     # Templates are slow to load, and every command loads this module.
     from permits_engine.documents.letter_templates import NoticesError
-    from permits_engine.scheduler.composing import Composer
-    from permits_engine.scheduler.delivery.sink import SinkChannel
-    from permits_engine.scheduler.routes import Routes
+    from permits_engine.scheduler.delivery.memory import SinkChannel
+    from permits_engine.scheduler.delivery.routing import Routes
+    from permits_engine.scheduler.notices.composer import Composer
 
     row = notice_rows.row_of(notice_id, _records(unit, notice_id))
     found = loaded(context.begin(unit), [row])

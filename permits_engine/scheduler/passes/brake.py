@@ -14,10 +14,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import bindparam, func, select
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.scheduler.foreseeing import foreseen
 from permits_engine.scheduler.limits import APART, Limits
-from permits_engine.scheduler.reconciler import Reconciler
-from permits_engine.scheduler.waiting import open_counts
+from permits_engine.scheduler.notices.pending import open_counts
+from permits_engine.scheduler.passes.preview import foreseen
+from permits_engine.scheduler.passes.reconciler import Reconciler
 from permits_engine.store.database.schema import permits, scheduler_passes
 from permits_engine.store.database.transactions import Statement, Unit
 from permits_engine.store.events import history

@@ -17,7 +17,7 @@ from permits_engine.scheduler.delivery.channel import (
     one_line,
     only,
 )
-from permits_engine.scheduler.delivery.sms import size_of
+from permits_engine.scheduler.delivery.sms_segments import size_of
 
 _PLACES: dict[str, Contact] = {"{phone}": "phone", "{email}": "email"}
 _ERROR = re.compile(r"error=(\d{3})\b")

@@ -31,7 +31,7 @@ from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.permit_rows import evaluated_with, row_of
 from permits_engine.projections.writing import park
 from permits_engine.scheduler.limits import Limits
-from permits_engine.scheduler.outbox import Outbox, Result, Waiting
+from permits_engine.scheduler.notices.outbox import Outbox, Result, Waiting
 from permits_engine.store.database.schema import permits, scheduler_passes
 from permits_engine.store.database.transactions import Database, Statement, Unit
 from permits_engine.store.events import codec, history

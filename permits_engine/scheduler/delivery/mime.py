@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from email.utils import format_datetime, getaddresses
 from functools import lru_cache
 
-from permits_engine.scheduler.delivery import ics
+from permits_engine.scheduler.delivery import calendar_file
 from permits_engine.scheduler.delivery.channel import DeliveryError, Letter
 
 # Neither base64 nor quoted-printable can produce "=_", so the boundary never occurs in a part.
@@ -200,7 +200,7 @@ def _texts(letter: Letter) -> bytes:
 def _with_calendar(letter: Letter, uid: str) -> bytes:
     """The same with the deadline as a file for the reader's calendar."""
     assert letter.deadline is not None
-    event = ics.event(uid=uid, stamp=letter.sent_at, day=letter.deadline, summary=letter.subject)
+    event = calendar_file.event(uid=uid, stamp=letter.sent_at, day=letter.deadline, summary=letter.subject)
     return b"".join(
         (
             b'multipart/mixed;\r\n boundary="',
