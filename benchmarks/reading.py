@@ -10,9 +10,9 @@ from benchmarks.measure import Measure, Took, best, compared, timed
 from benchmarks.raw import Raw
 from benchmarks.stores import Place
 from permits_engine import Engine
+from permits_engine.audit.replay.sources import StoreSource
 from permits_engine.domain.permit.fold import fold
 from permits_engine.policies.loading import packaged
-from permits_engine.replay.sources import StoreSource
 
 LOADS = 2000
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from permits_engine.application.access import _note, note_everybody, refusal
 from permits_engine.application.queries import views
-from permits_engine.audit import exports
+from permits_engine.audit.exports import export as exports
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.store.database.transactions import Unit
 from permits_engine.store.events import history
 
 if TYPE_CHECKING:
-    from permits_engine.dossier.gathering import Dossier
+    from permits_engine.audit.dossier.gather import Dossier
     from permits_engine.engine import Engine
 
 
@@ -77,7 +77,7 @@ class Takeaway:
         With personal data the holder gets ``holder.accessed`` with the purpose first, each time. Raises
         ``actor.not_competent``, ``actor.wrong_prefecture``, ``input.invalid`` without a purpose, ``holder.erased``.
         """
-        from permits_engine.dossier.gathering import gather
+        from permits_engine.audit.dossier.gather import gather
 
         engine = self._engine
         with engine.database.read() as unit:

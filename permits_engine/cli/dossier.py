@@ -31,13 +31,13 @@ def dossier(
     A page that prints: what happened, each decision with its reasons and legal bases, deadlines, messages with
     the evidence of their delivery, and a proof of each event.
     """
-    from permits_engine.audit.exports import places
+    from permits_engine.audit.dossier import page
+    from permits_engine.audit.exports import output_files
     from permits_engine.documents.language import language_of
-    from permits_engine.dossier import page
 
     wanted, used = id_of(permit_id), language_of(language)
     if out is not None:
-        places.may_replace(Path(out), force=force, folder=False)
+        output_files.may_replace(Path(out), force=force, folder=False)
     with open_engine() as engine:
         found = operator_now().ask(
             engine,
@@ -45,7 +45,7 @@ def dossier(
             purpose,
         )
     if out is not None:
-        with places.whole_file(Path(out), force=force) as part:
+        with output_files.whole_file(Path(out), force=force) as part:
             part.write_text(page.html(found, used), encoding="utf-8")
     if json:
         output.out(output.as_json(found.as_dict()))

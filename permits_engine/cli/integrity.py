@@ -103,7 +103,7 @@ def prove(
 
     The proof is a file for whoever has neither the store nor the network: permits verify-proof checks it.
     """
-    from permits_engine.audit.proofs import told
+    from permits_engine.audit.integrity.proofs import told
 
     with _open() as engine:
         proof = engine.prove(id_of(stream), version)
@@ -125,7 +125,7 @@ def verify_proof(
 
     Neither the store nor the network is asked. Exit 3 where the proof does not hold.
     """
-    from permits_engine.audit import proofs
+    from permits_engine.audit.integrity import proofs
 
     data = _read(file, "FILE", proofs.MOST_BYTES)
     keys = keys_given(key)

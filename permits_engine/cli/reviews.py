@@ -83,10 +83,10 @@ def replay(
     """
     import msgspec
 
+    from permits_engine.audit.replay.parallel import Hands
+    from permits_engine.audit.replay.replay import replay as run
+    from permits_engine.audit.replay.service import exported
     from permits_engine.cli.progress import bar
-    from permits_engine.replay.replaying import replay as run
-    from permits_engine.replay.running import Hands
-    from permits_engine.reviewing import exported
 
     with bar("deciding again") as progress:
         if parquet is not None:
@@ -155,19 +155,19 @@ def what_if(
     other policy has no occasion for is spared; where it needs an act that nobody did, the permit is
     undetermined from that day and counted apart.
     """
-    from permits_engine import reviewing
+    from permits_engine.audit.replay import service
+    from permits_engine.audit.replay.parallel import Hands
+    from permits_engine.audit.replay.what_if import summary
     from permits_engine.cli.progress import bar
     from permits_engine.policies.loading import read_file
-    from permits_engine.replay.comparing import summary
-    from permits_engine.replay.running import Hands
 
     if by not in {None, "office", "year"}:
         raise invalid("--by", f"{by!r} is neither office nor year")
     text, last, hands = read_file(policy), day_of(until, "--until"), Hands(workers, dask)
     with bar("deciding otherwise") as progress:
         if parquet is not None:
-            source, name = reviewing.exported(parquet)
-            told = reviewing.what_if(source, name, text, last, hands, state=state, progress=progress)
+            source, name = service.exported(parquet)
+            told = service.what_if(source, name, text, last, hands, state=state, progress=progress)
         else:
             with open_engine("auditor", "administrator") as engine:
                 told = engine.what_if(

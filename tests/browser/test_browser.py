@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from permits_engine import Actor, Engine
+from permits_engine.audit.dossier.page import html
 from permits_engine.demo.run import run_demo
-from permits_engine.dossier.page import html
 from tests.browser.chromium import Chromium, found
 
 pytestmark = pytest.mark.browser

@@ -21,8 +21,8 @@ from zlib import crc32
 from hypothesis import strategies as st
 
 from permits_engine import Actor, Engine
-from permits_engine.audit import proofs
-from permits_engine.audit.marks import from_outside
+from permits_engine.audit.integrity import proofs
+from permits_engine.audit.integrity.trusted_roots import from_outside
 from permits_engine.cli.lines import read_line
 from permits_engine.documents import receipt_proof as receipts
 from permits_engine.documents import receipt_status_list

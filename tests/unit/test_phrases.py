@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import permits_engine
+from permits_engine.audit.dossier.page import _words
 from permits_engine.documents.language import (
     FIRST_STRONG,
     LEFT_TO_RIGHT,
@@ -28,7 +29,6 @@ from permits_engine.domain.errors import InputError, error
 from permits_engine.domain.periods import Period
 from permits_engine.domain.phrases import ENGLISH, Phrase, names, together
 from permits_engine.domain.rules.policy import RANKS, Policy
-from permits_engine.dossier.page import _words
 from permits_engine.policies.loading import compile_text, packaged
 
 OTHERS = ("fr", "ar")

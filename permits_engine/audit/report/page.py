@@ -13,8 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from permits_engine.audit.report import charts
 from permits_engine.audit.report.charts import Claim
 from permits_engine.audit.report.sections import Figure, Section, Sections, Sheet
-from permits_engine.audit.report.speech import Speech
 from permits_engine.audit.report.tallies import Account
+from permits_engine.audit.report.wording import Speech
 
 
 class Tile(NamedTuple):

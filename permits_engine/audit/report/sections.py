@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from permits_engine.audit.report import charts
 from permits_engine.audit.report.charts import Bar, Chart, Range
-from permits_engine.audit.report.speech import Speech
 from permits_engine.audit.report.tallies import CLOCKS, OUTCOMES, Account, Delays, Table, total
+from permits_engine.audit.report.wording import Speech
 from permits_engine.domain.decisions.departures import KINDS
 
 MOST_ROWS = 12

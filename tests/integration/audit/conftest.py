@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from permits_engine.audit import checkpoints, verification
-from permits_engine.audit.checkpoints import Checkpoint
-from permits_engine.audit.findings import Finding, Report
+from permits_engine.audit.integrity import checkpoints, verification
+from permits_engine.audit.integrity.checkpoints import Checkpoint
+from permits_engine.audit.integrity.findings import Finding, Report
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events.recorder import Transaction

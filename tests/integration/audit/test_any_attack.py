@@ -15,8 +15,8 @@ from eventsourcing.persistence import StoredEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from permits_engine.audit import checkpoints, diagnosis, tree, verification
-from permits_engine.audit.findings import Finding, Report
+from permits_engine.audit.integrity import checkpoints, diagnosis, sealed_tree, verification
+from permits_engine.audit.integrity.findings import Finding, Report
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events.recorder import Transaction
@@ -45,7 +45,7 @@ class Original(NamedTuple):
 @pytest.fixture(autouse=True, scope="module")
 def _small_tiles() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (tiles, tree, diagnosis, verification):
+        for module in (tiles, sealed_tree, diagnosis, verification):
             for name, value in (("HEIGHT", HEIGHT), ("WIDTH", WIDTH), ("CHUNK", 4 * WIDTH), ("REACH", WIDTH)):
                 if hasattr(module, name):
                     patch.setattr(module, name, value)

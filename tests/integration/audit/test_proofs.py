@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.audit import checkpoints, proofs
-from permits_engine.audit.proofs import Proof
+from permits_engine.audit.integrity import checkpoints, proofs
+from permits_engine.audit.integrity.proofs import Proof
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store.log.leaf import leaf_bytes
 from permits_engine.store.log.signed_note import NoteError, Signer

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from permits_engine.audit import checkpoints
+from permits_engine.audit.integrity import checkpoints
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database.transactions import Statement
 from permits_engine.store.log import merkle, tiles

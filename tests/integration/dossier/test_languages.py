@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from permits_engine.audit.dossier.gather import Dossier, gather
+from permits_engine.audit.dossier.page import html
 from permits_engine.domain.decisions.quality import GATES
 from permits_engine.domain.permit import deadlines
 from permits_engine.domain.phrases import Phrase
-from permits_engine.dossier.gathering import Dossier, gather
-from permits_engine.dossier.page import html
 from permits_engine.store.log.signing_keys import SigningKeys
 from permits_engine.testing.scenario_files import Step, load
 from permits_engine.testing.scenarios import Runner

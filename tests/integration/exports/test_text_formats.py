@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from permits_engine import Actor
-from permits_engine.audit.exports.spreadsheet import harmless
+from permits_engine.audit.exports.csv_table import harmless
 from permits_engine.audit.exports.xes import _value
 
 from .conftest import NAMES, Past

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from permits_engine import Actor, PermitsError
-from permits_engine.replay import sources
+from permits_engine.audit.replay import sources
 from permits_engine.testing import Office
 from tests.integration.replay.conftest import refused, renewed
 

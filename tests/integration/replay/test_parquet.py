@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from permits_engine import PermitsError
+from permits_engine.audit.replay.parallel import Hands
+from permits_engine.audit.replay.redecide import Again
+from permits_engine.audit.replay.replay import replay
+from permits_engine.audit.replay.service import exported
 from permits_engine.policies.loading import packaged
-from permits_engine.replay.deciding import Again
-from permits_engine.replay.replaying import replay
-from permits_engine.replay.running import Hands
-from permits_engine.reviewing import exported
 from permits_engine.testing import Office
 from tests.integration.replay.conftest import lapsed, refused, renewed
 

@@ -11,10 +11,10 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Engine, PermitsError
+from permits_engine.audit.replay import parallel, sources
 from permits_engine.domain.decisions import recorded
 from permits_engine.domain.events import EVENTS, ReceiptIssued, Reinstated
 from permits_engine.policies.loading import packaged
-from permits_engine.replay import running, sources
 from permits_engine.store.events.recorder import Transaction
 from permits_engine.testing import FakeClock, Office
 from tests.corpus.test_corpus import CORPORA, read
@@ -133,7 +133,7 @@ def test_a_cluster_that_is_not_there_is_said_to_be_so(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not a traceback but a sentence with the address."""
-    monkeypatch.setattr(running, "PATIENCE", 1)
+    monkeypatch.setattr(parallel, "PATIENCE", 1)
     with pytest.raises(PermitsError) as found:
         office.engine.replay(dask="tcp://127.0.0.1:1")
     assert found.value.code == "store.unavailable"
@@ -185,6 +185,6 @@ def test_a_store_in_memory_has_one_process(tmp_path: Path) -> None:
 def test_worker_processes_leave_ctrl_c_to_the_first_one() -> None:
     """A terminal sends it to all: they do not hear it, and the process that began them does as before."""
     before = signal.getsignal(signal.SIGINT)
-    with running._processes(2) as pool:
+    with parallel._processes(2) as pool:
         assert pool.submit(signal.getsignal, signal.SIGINT).result(timeout=60) is signal.SIG_IGN
         assert signal.getsignal(signal.SIGINT) is before

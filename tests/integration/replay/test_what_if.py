@@ -10,9 +10,9 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Engine, PermitsError
+from permits_engine.audit.replay import sources
+from permits_engine.audit.replay.what_if import WhatIf, summary
 from permits_engine.policies.loading import packaged
-from permits_engine.replay import sources
-from permits_engine.replay.comparing import WhatIf, summary
 from permits_engine.store.events.recorder import Transaction
 from permits_engine.testing import FakeClock, Office
 from tests.corpus.test_corpus import CORPORA, read

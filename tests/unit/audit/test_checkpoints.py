@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from permits_engine.audit.checkpoints import Checkpoint, body
+from permits_engine.audit.integrity.checkpoints import Checkpoint, body
 from permits_engine.store.log.signed_note import NoteError, Signer
 
 # The example of C2SP tlog-checkpoint (its key is not published).

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from permits_engine.audit.report import charts
 from permits_engine.audit.report.charts import Bar, Chart, Claim, Drawing, Range
-from permits_engine.audit.report.speech import LANGUAGES, Speech, _words
 from permits_engine.audit.report.tallies import Delays
+from permits_engine.audit.report.wording import LANGUAGES, Speech, _words
 
 numbers = st.integers(0, 10_000_000).map(float)
 labels = st.text("abcdefgh éع", min_size=1, max_size=60)

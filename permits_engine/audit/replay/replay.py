@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from permits_engine.replay.deciding import Again, again
-from permits_engine.replay.running import Hands, Run
-from permits_engine.replay.sources import Part, Source
+from permits_engine.audit.replay.parallel import Hands, Run
+from permits_engine.audit.replay.redecide import Again, again
+from permits_engine.audit.replay.sources import Part, Source
 
 MOST = 1000
 """Differences that are told one by one; all are counted."""

@@ -14,8 +14,8 @@ from typing import Any, Self
 
 import msgspec
 
-from permits_engine.audit import checkpoints
-from permits_engine.audit.checkpoints import Checkpoint
+from permits_engine.audit.integrity import checkpoints
+from permits_engine.audit.integrity.checkpoints import Checkpoint
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.store.database.transactions import Database, Unit
 from permits_engine.store.events import history

@@ -6,9 +6,9 @@ import heapq
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from permits_engine.audit import checkpoints
-from permits_engine.audit.checkpoints import Checkpoint, Stored
-from permits_engine.audit.findings import Finding, Report
+from permits_engine.audit.integrity import checkpoints
+from permits_engine.audit.integrity.checkpoints import Checkpoint, Stored
+from permits_engine.audit.integrity.findings import Finding, Report
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.store.database.transactions import Database, Unit
 from permits_engine.store.log import merkle

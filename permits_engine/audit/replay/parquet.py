@@ -7,13 +7,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from permits_engine.audit.replay.sources import File, Part, Place, text_in, together
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import PolicyAdopted
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import compile_text
 from permits_engine.projections.holder import TELLING, facts_known
-from permits_engine.replay.sources import File, Part, Place, text_in, together
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
 

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from permits_engine.audit.replay.parallel import Hands, Run
+from permits_engine.audit.replay.sources import File, Part, Source
 from permits_engine.domain.decisions import quality
 from permits_engine.domain.decisions.recorded import day_of, decisions
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.replay.running import Hands, Run
-from permits_engine.replay.sources import File, Part, Source
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
 from permits_engine.store.events.history import StoredRecord

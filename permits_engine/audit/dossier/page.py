@@ -14,6 +14,7 @@ from babel.dates import format_date, format_datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from permits_engine.audit.dossier.gather import Dossier
 from permits_engine.documents.language import (
     FIRST_STRONG,
     LEFT_TO_RIGHT,
@@ -24,7 +25,6 @@ from permits_engine.documents.language import (
     titling,
 )
 from permits_engine.domain.phrases import Phrase
-from permits_engine.dossier.gathering import Dossier
 
 _LOCALES = {"ar": "ar_MA", "en": "en_GB", "fr": "fr_MA"}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from permits_engine.audit.findings import Finding, Report, span
-from permits_engine.audit.marks import Mark, Marks
+from permits_engine.audit.integrity.findings import Finding, Report, span
+from permits_engine.audit.integrity.trusted_roots import Mark, Marks
 from permits_engine.store.log import merkle
 from permits_engine.store.log.tiles import HEIGHT, WIDTH, Tiles
 

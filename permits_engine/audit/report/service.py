@@ -29,7 +29,7 @@ class Accounts:
 
         Sums only: nobody is named. In a simulated store today is the day of the last event.
         """
-        from permits_engine.audit.report.counting import account
+        from permits_engine.audit.report.count import account
 
         return account(self.database, self.adopted, self.context.today, year=year, progress=progress)
 
@@ -47,17 +47,17 @@ class Accounts:
         Raises ``input.invalid`` for an unknown language, or where ``out`` is there already and ``force`` is not
         given.
         """
-        from permits_engine.audit.exports import places
+        from permits_engine.audit.exports import output_files
         from permits_engine.audit.report.page import html
-        from permits_engine.audit.report.speech import Speech
+        from permits_engine.audit.report.wording import Speech
 
         target, speech = Path(out), Speech(language)
-        places.may_replace(target, force=force, folder=False)
+        output_files.may_replace(target, force=force, folder=False)
         found = self.account(year=year, progress=progress)
         with self.database.read() as unit:
             simulated = history.head(unit).simulated
             policies = [self.adopted.current(unit, code) for code, *_ in self.adopted.all(unit)]
         names = {code: office.names for policy in policies for code, office in policy.offices.items()}
-        with places.whole_file(target, force=force) as part:
+        with output_files.whole_file(target, force=force) as part:
             part.write_text(html(found, speech, names, simulated=simulated), encoding="utf-8")
         return found

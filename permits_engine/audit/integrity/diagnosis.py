@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from permits_engine.audit.findings import Finding, Report, span
-from permits_engine.audit.marks import Marks
+from permits_engine.audit.integrity.findings import Finding, Report, span
+from permits_engine.audit.integrity.trusted_roots import Marks
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.log import merkle
 from permits_engine.store.log.leaf import Row, leaf_hashes

@@ -11,6 +11,8 @@ from datetime import date
 
 import msgspec
 
+from permits_engine.audit.replay.external_facts import ABOUT_REQUEST, JUDGEMENTS, Fact, Held
+from permits_engine.audit.replay.redecide import FactsOf, PolicyOf, holder_of
 from permits_engine.domain.decisions import decide, time_effects
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.decisions.recorded import commands
@@ -21,8 +23,6 @@ from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import Permit, apply, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.replay.deciding import FactsOf, PolicyOf, holder_of
-from permits_engine.replay.outside import ABOUT_REQUEST, JUDGEMENTS, Fact, Held
 
 _NO_OCCASION = frozenset({"transition.not_allowed"})
 _NOT_RECEIVED = frozenset({"campaign.closed", "criterion.unknown"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from permits_engine.audit.findings import MOST, Finding, Report, span
+from permits_engine.audit.integrity.findings import MOST, Finding, Report, span
 from permits_engine.domain.errors import StoreError, error
 from permits_engine.store.database.transactions import Statement, Unit
 from permits_engine.store.events import history

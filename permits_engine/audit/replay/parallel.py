@@ -12,14 +12,16 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from permits_engine.audit.replay.parquet import ParquetSource
+from permits_engine.audit.replay.sources import Part, Place, Source, StoreSource
 from permits_engine.domain.errors import error, invalid
-from permits_engine.replay.places import opened
-from permits_engine.replay.sources import Part, Place, Source
+from permits_engine.store.database.transactions import Database
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -229,3 +231,11 @@ def _cluster(address: str) -> Iterator[Callable[..., Any]]:
 def cores() -> int:
     """How many processes this machine has room for."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@lru_cache(maxsize=2)
+def opened(place: Place) -> Source:
+    """The source of a place, opened once in a process."""
+    return (
+        ParquetSource(place) if place.kind == "parquet" else StoreSource(Database.open(place.address), place)
+    )

@@ -10,19 +10,21 @@ from typing import TYPE_CHECKING, Any
 from permits_engine.application.adopted_policies import Adopted
 from permits_engine.application.context import Context
 from permits_engine.application.outcome import Outcome
+from permits_engine.audit.replay import officer_acts, reexamination
+from permits_engine.audit.replay import replay as replaying
+from permits_engine.audit.replay import what_if as comparing
+from permits_engine.audit.replay.parallel import Hands
+from permits_engine.audit.replay.parquet import ParquetSource
+from permits_engine.audit.replay.redecide import Again
+from permits_engine.audit.replay.reexamination import Reexamined, Where
+from permits_engine.audit.replay.sources import Source, StoreSource
+from permits_engine.audit.replay.what_if import WhatIf
 from permits_engine.commands import Command, ReopenExamination
 from permits_engine.domain.decisions.recorded import day_of
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import Actor, HolderAccessed
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import PARTS, compile_text, completed, documents
-from permits_engine.replay import comparing, control, reexamining, replaying
-from permits_engine.replay.comparing import WhatIf
-from permits_engine.replay.deciding import Again
-from permits_engine.replay.parquet import ParquetSource
-from permits_engine.replay.reexamining import Reexamined, Where
-from permits_engine.replay.running import Hands
-from permits_engine.replay.sources import Source, StoreSource
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
 
@@ -95,7 +97,7 @@ class Reviews:
         """
         source, name = self._source()
         text, other = whole(source, policy)
-        return reexamining.reexamine(
+        return reexamination.reexamine(
             source,
             name,
             text,
@@ -162,8 +164,8 @@ class Reviews:
 
         Where ``recorded`` the days are those of the recording, in the jurisdiction's time zone.
         """
-        period = control.Period(actor, first, last, recorded)
-        return map(control.told, control.acts(self.database, period, self._zone(jurisdiction)))
+        period = officer_acts.Period(actor, first, last, recorded)
+        return map(officer_acts.told, officer_acts.acts(self.database, period, self._zone(jurisdiction)))
 
     def acts_counted(
         self,
@@ -175,8 +177,8 @@ class Reviews:
         jurisdiction: str = "MA",
     ) -> list[dict[str, Any]]:
         """How often each actor did what, in which role and for which office."""
-        period = control.Period(actor, first, last, recorded)
-        return control.counted(control.acts(self.database, period, self._zone(jurisdiction)))
+        period = officer_acts.Period(actor, first, last, recorded)
+        return officer_acts.counted(officer_acts.acts(self.database, period, self._zone(jurisdiction)))
 
     def looks(
         self,
@@ -188,11 +190,11 @@ class Reviews:
         jurisdiction: str = "MA",
     ) -> Iterator[dict[str, Any]]:
         """Who looked at whose personal data, and when; what for is told to the person (``accesses``)."""
-        period = control.Period(actor, first, last)
-        found = control.acts(self.database, period, self._zone(jurisdiction), HolderAccessed.NAME)
+        period = officer_acts.Period(actor, first, last)
+        found = officer_acts.acts(self.database, period, self._zone(jurisdiction), HolderAccessed.NAME)
         for act in found:
             if holder_id is None or act.record.stream == holder_id:
-                row = control.told(act)
+                row = officer_acts.told(act)
                 yield {"reader": row["actor"], "holder_id": row["stream"], **_of_look(row)}
 
     def controlled(
@@ -206,11 +208,11 @@ class Reviews:
         seed: int = 0,
         workers: int = 1,
         progress: Callable[[int, int], None] | None = None,
-    ) -> control.Controlled:
+    ) -> officer_acts.Controlled:
         """Decisions of persons that fail a gate of quality; or a ``sample`` of all, the same for the same ``seed``."""
         source, name = self._source()
-        period = control.Period(actor, first, last, recorded)
-        return control.controlled(
+        period = officer_acts.Period(actor, first, last, recorded)
+        return officer_acts.controlled(
             source, name, period, sample=sample, seed=seed, hands=Hands(workers), progress=progress
         )
 

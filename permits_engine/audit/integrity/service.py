@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from permits_engine.application.context import Context
-from permits_engine.audit import checkpoints, proofs, verification
-from permits_engine.audit.findings import Report, Restored
+from permits_engine.audit.integrity import checkpoints, proofs, verification
+from permits_engine.audit.integrity.findings import Report, Restored
 from permits_engine.store.database.backup import Backup, restores
 from permits_engine.store.database.backup import backup as make_backup
 from permits_engine.store.database.transactions import Database
@@ -18,7 +18,7 @@ from permits_engine.store.log.signed_note import Verifier
 from permits_engine.store.log.signing_keys import SigningKeys, origin_of
 
 if TYPE_CHECKING:
-    from permits_engine.audit.exports import Export
+    from permits_engine.audit.exports.export import Export
 
 
 class Evidence:
@@ -86,7 +86,7 @@ class Evidence:
         into ``out`` itself where it bears the format's ending. Raises ``input.invalid`` where ``out`` is there
         already and ``force`` is not given.
         """
-        from permits_engine.audit import exports
+        from permits_engine.audit.exports import export as exports
 
         return exports.export(self.database, out, formats, force=force, progress=progress)
 

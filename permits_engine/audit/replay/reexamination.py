@@ -10,6 +10,9 @@ from types import SimpleNamespace
 
 import msgspec
 
+from permits_engine.audit.replay.parallel import Hands, Run
+from permits_engine.audit.replay.sources import Part, Source
+from permits_engine.audit.replay.what_if import compiled
 from permits_engine.domain.decisions import decide
 from permits_engine.domain.decisions.case import Holder
 from permits_engine.domain.errors import PermitsError, invalid
@@ -18,9 +21,6 @@ from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.replay.comparing import compiled
-from permits_engine.replay.running import Hands, Run
-from permits_engine.replay.sources import Part, Source
 
 COMMAND = "reopen_examination"
 CODES = ("category", "criterion", "nationality", "sex", "prefecture")

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from permits_engine.audit.diagnosis import Diagnosis
-from permits_engine.audit.findings import Finding, Report
-from permits_engine.audit.marks import Marks, from_outside
-from permits_engine.audit.order import Ends, Order, following, versions
-from permits_engine.audit.tree import Tree
+from permits_engine.audit.integrity.diagnosis import Diagnosis
+from permits_engine.audit.integrity.findings import Finding, Report
+from permits_engine.audit.integrity.ordering import Ends, Order, following, versions
+from permits_engine.audit.integrity.sealed_tree import Tree
+from permits_engine.audit.integrity.trusted_roots import Marks, from_outside
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database.transactions import Database, Unit
 from permits_engine.store.log import merkle

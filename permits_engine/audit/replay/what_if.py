@@ -10,6 +10,10 @@ from typing import Any
 
 import msgspec
 
+from permits_engine.audit.replay.counterfactual import Alternative, Letter, Life, unrecorded
+from permits_engine.audit.replay.external_facts import Fact, Held, facts_of
+from permits_engine.audit.replay.parallel import Hands, Run
+from permits_engine.audit.replay.sources import File, Part, Source
 from permits_engine.domain.decisions import time_effects
 from permits_engine.domain.decisions.recorded import Numbered, of_clock
 from permits_engine.domain.events import (
@@ -32,10 +36,6 @@ from permits_engine.domain.permit.fold import Permit, apply, corrected, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import compile_text, digest_of
-from permits_engine.replay.alternative import Alternative, Letter, Life, unrecorded
-from permits_engine.replay.outside import Fact, Held, facts_of
-from permits_engine.replay.running import Hands, Run
-from permits_engine.replay.sources import File, Part, Source
 
 FIGURES = (
     "permits",
