@@ -19,9 +19,9 @@ if TYPE_CHECKING:
         an_application,
     )
     from permits_engine.testing.clock import FakeClock
-    from permits_engine.testing.letters import Letters
+    from permits_engine.testing.given_when_then import given, stored_form
+    from permits_engine.testing.notices import Letters
     from permits_engine.testing.office import Office
-    from permits_engine.testing.sentences import given, stored_form
 
 _HOMES = {
     "builders": (
@@ -34,9 +34,9 @@ _HOMES = {
         "an_application",
     ),
     "clock": ("FakeClock",),
-    "letters": ("Letters",),
+    "notices": ("Letters",),
     "office": ("Office",),
-    "sentences": ("given", "stored_form"),
+    "given_when_then": ("given", "stored_form"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -12,7 +12,7 @@ from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
 from permits_engine.testing.builders import FILED_ON, GRANTED_ON, KNOWN_ON, a_holder, an_application
 from permits_engine.testing.clock import FakeClock
-from permits_engine.testing.letters import Letters
+from permits_engine.testing.notices import Letters
 
 
 class Office:

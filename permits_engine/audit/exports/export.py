@@ -78,7 +78,7 @@ def _maker(module: str) -> Callable[..., Writer]:
 
 FORMATS: dict[str, Format] = {
     "cloudevents": Format("events.jsonl", (".jsonl", ".ndjson", ".json"), _maker("cloudevents")),
-    "csv": Format("events.csv", (".csv",), _maker("spreadsheet")),
+    "csv": Format("events.csv", (".csv",), _maker("csv_table")),
     "parquet": Format(None, (), _maker("parquet")),
     "xes": Format("permits.xes", (".xes",), _maker("xes")),
 }
