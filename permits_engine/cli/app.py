@@ -10,7 +10,7 @@ import typer
 
 from permits_engine import __version__
 from permits_engine.cli import (
-    control,
+    audit,
     dossier,
     exports,
     holders,
@@ -18,18 +18,18 @@ from permits_engine.cli import (
     keys,
     output,
     permits,
+    policy,
+    privacy,
     receipts,
     register,
+    replay,
     report,
-    retention,
-    reviews,
     rights,
-    rules,
     scheduler,
     store,
 )
+from permits_engine.cli.help import HELP, examples, refusal_of
 from permits_engine.cli.options import given, hoisted
-from permits_engine.cli.usage import HELP, examples, refusal_of
 from permits_engine.domain.errors import PermitsError
 
 STOPPED, CUT = 130, 141
@@ -52,8 +52,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for room in (
-    *(store, keys, permits, rights, receipts, holders, retention, register),
-    *(scheduler, rules, integrity, reviews, control, exports, report, dossier),
+    *(store, keys, permits, rights, receipts, holders, privacy, register),
+    *(scheduler, policy, integrity, replay, audit, exports, report, dossier),
 ):
     room.add_to(app)
 

@@ -9,8 +9,8 @@ import typer
 
 from permits_engine.cli import output
 from permits_engine.cli.exports import Force, Purpose, WithPersonalData
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import Json, PermitId, id_of, open_engine, operator_now
-from permits_engine.cli.usage import examples
 
 
 def dossier(

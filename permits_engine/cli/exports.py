@@ -8,8 +8,8 @@ import msgspec
 import typer
 
 from permits_engine.cli import output
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import Json, open_engine, operator_now, operator_of, settings_now
-from permits_engine.cli.usage import examples
 
 WithPersonalData = Annotated[
     bool,
@@ -44,7 +44,7 @@ def export(
 
     Personal data stay out unless they are asked for. Nothing half-written is ever left at PATH.
     """
-    from permits_engine.cli.progress import bar
+    from permits_engine.cli.output import bar
 
     opened = open_engine() if with_personal_data else open_unsealed()
     with opened as engine, bar("exporting") as progress:

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from permits_engine.cli import data_protection, output
+from permits_engine.cli import output, privacy
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import Json, id_of, open_engine, operator_now
-from permits_engine.cli.usage import examples
 
 ROLES = ("counter", "administrator")
 """In which role the operator speaks of persons: the first that is granted."""
@@ -54,5 +54,5 @@ def add_to(app: typer.Typer) -> None:
     for function in (link, unlink):
         line = f'permits holder {function.__name__} {ids} --reason "same passport"'
         holder_app.command(function.__name__, epilog=examples(line))(function)
-    data_protection.add_to(holder_app)
+    privacy.add_holder_commands(holder_app)
     app.add_typer(holder_app, name="holder")

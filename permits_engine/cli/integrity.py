@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import Json, id_of, keys_of, operator_of, settings_now
-from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import PermitsError, error, invalid
 
 Keys = Annotated[
@@ -34,7 +34,7 @@ def verify(
     Exit 3 where it was. Without a checkpoint that was kept outside, the answer is at best that the history is
     consistent with itself: a cut tail and a restored backup show only against one.
     """
-    from permits_engine.cli.progress import bar
+    from permits_engine.cli.output import bar
     from permits_engine.store.log.signed_note import MOST_BYTES
 
     outside = [(name, _read(name, "--checkpoint", MOST_BYTES)) for name in checkpoint or ()]
@@ -75,7 +75,7 @@ def checkpoint(
     json: Json = False,
 ) -> None:
     """Seal the history and print its signed size and root."""
-    from permits_engine.cli.progress import bar
+    from permits_engine.cli.output import bar
 
     with _open() as engine:
         signer = engine.signing.signer(engine.origin)

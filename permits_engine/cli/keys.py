@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
-from permits_engine.cli.files import write_private
+from permits_engine.cli.help import examples
 from permits_engine.cli.operator import Operator
 from permits_engine.cli.options import Json, masters_of, open_engine, service_of, settings_now
-from permits_engine.cli.usage import examples
+from permits_engine.cli.output import write_private
 from permits_engine.domain.errors import invalid
 
 keys_app = typer.Typer(no_args_is_help=True, help="The master keys that everything personal hangs on.")
@@ -48,7 +48,7 @@ def rotate(json: Json = False) -> None:
     The history is untouched. The old key stays in the file for the backups of its time, until permits keys drop.
     Stopped and typed again, it goes on.
     """
-    from permits_engine.cli.progress import bar
+    from permits_engine.cli.output import bar
 
     with open_engine("administrator") as engine, bar("wrapping") as progress:
         done = engine.rotate_keys(progress=progress)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from permits_engine.cli import output
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import (
     Json,
     Limit,
@@ -20,7 +21,6 @@ from permits_engine.cli.options import (
     operator_of,
     settings_now,
 )
-from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import invalid
 
 app = typer.Typer(

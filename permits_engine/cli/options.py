@@ -64,7 +64,7 @@ def hoisted(arguments: list[str]) -> list[str]:
 
 def settings_now() -> Any:
     """The settings: options over environment over file."""
-    from permits_engine import settings
+    from permits_engine.cli import settings
 
     return settings.load(store=given.store)
 

@@ -7,15 +7,15 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date
 from io import StringIO
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any, NoReturn
 
-from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.errors import PermitsError, invalid
 
 EXIT = {"refused": 1, "input": 2, "integrity": 3, "store": 4}
 """The exit codes of the contract."""
@@ -204,3 +204,32 @@ def cell(value: Any) -> str:
 
 def _pair(name: str, value: Any) -> str:
     return f"{name}: {cell(value)}" if isinstance(value, Mapping) else f"{name}={cell(value)}"
+
+
+def write_private(name: str, content: bytes, option: str = "--out", *, replace: bool = False) -> None:
+    """Write a file with mode 0600; one that is there is kept (unless ``replace``) and is ``input.invalid``."""
+    flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL)
+    try:
+        descriptor = os.open(Path(name), flags, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(content)
+    except FileExistsError:
+        raise invalid(option, f"{name} is there already; name another file") from None
+    except (OSError, ValueError) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        raise invalid(option, f"{name} cannot be written ({reason})") from None
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar on standard error while it is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import (
     After,
     Json,
@@ -22,7 +23,6 @@ from permits_engine.cli.options import (
     operator_now,
     settings_now,
 )
-from permits_engine.cli.usage import examples
 
 
 def execute(
@@ -36,8 +36,8 @@ def execute(
     One outcome line each; a refused line stops nothing. After all lines the exit code is 2 where one could
     not be read, else 1 where one was refused.
     """
-    from permits_engine.cli.daemon import mail_folder
-    from permits_engine.cli.lines import execute_lines
+    from permits_engine.cli.daemon_setup import mail_folder
+    from permits_engine.cli.execute_lines import execute_lines
 
     with open_engine() as engine:
         code = execute_lines(engine, file, operator_now())

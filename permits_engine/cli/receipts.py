@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
-from permits_engine.cli.files import write_private
+from permits_engine.cli.help import examples
 from permits_engine.cli.integrity import Keys, keys_given, own_keys
 from permits_engine.cli.options import Json, PermitId, Purpose, day_of, id_of, open_engine, operator_now
-from permits_engine.cli.usage import examples
+from permits_engine.cli.output import write_private
 from permits_engine.domain.errors import invalid
 
 FORMATS = ("text", "html", "svg", "png")

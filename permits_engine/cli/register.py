@@ -8,8 +8,8 @@ import msgspec
 import typer
 
 from permits_engine.cli import output
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import Json, open_engine
-from permits_engine.cli.usage import examples
 
 SHOWN = 20
 """Groups of people who look the same, for a person to read; JSON has them all."""
@@ -33,7 +33,7 @@ def import_(
     CSV with a header in French or English. Bad rows go to the rejects file, the others go in. Run again, also
     after an interruption, it adds nothing twice.
     """
-    from permits_engine.cli.progress import bar
+    from permits_engine.cli.output import bar
 
     with open_engine("administrator") as engine, bar("importing") as progress:
         report = engine.import_register(file, rejects=rejects, jurisdiction=jurisdiction, progress=progress)

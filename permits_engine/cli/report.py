@@ -9,8 +9,8 @@ import typer
 
 from permits_engine.cli import output
 from permits_engine.cli.exports import Force, open_unsealed
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import Json
-from permits_engine.cli.usage import examples
 
 
 def report(
@@ -30,7 +30,7 @@ def report(
     Applications, delays against their limits, appeals, reminders, lapses, and published figures where they
     differ. The page needs no network; nobody is named in it. With --json the counts are printed too.
     """
-    from permits_engine.cli.progress import bar
+    from permits_engine.cli.output import bar
 
     with open_unsealed() as engine, bar("counting") as progress:
         found = engine.report(out, year=year, language=language, force=force, progress=progress)

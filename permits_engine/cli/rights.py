@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from permits_engine.cli import output, views
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import (
     Json,
     PermitId,
@@ -19,7 +20,6 @@ from permits_engine.cli.options import (
     open_engine,
     operator_now,
 )
-from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import invalid
 
 

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from permits_engine.cli import notices, output
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import (
     Json,
     day_of,
@@ -17,7 +18,6 @@ from permits_engine.cli.options import (
     required_day,
     settings_now,
 )
-from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import invalid
 
 token_app = typer.Typer(
@@ -58,18 +58,18 @@ def daemon(
     json: Json = False,
 ) -> None:
     """The scheduler: clocks kept and messages sent until stopped."""
-    from permits_engine.cli import daemon, logs
+    from permits_engine.cli import daemon_setup, logs
 
     day = day_of(on, "--on")
     if not once:
         if day is not None:
             raise invalid("--on", "is for one pass: write permits daemon --once --on D")
         with open_engine("scheduler") as engine:
-            daemon.run(engine, settings_now, logs.logger(machine=json or None), release=release)
+            daemon_setup.run(engine, settings_now, logs.logger(machine=json or None), release=release)
         return
     settings = settings_now()
     with open_engine("scheduler") as engine:
-        report = daemon.one_pass(engine, settings, day, release=release)
+        report = daemon_setup.one_pass(engine, settings, day, release=release)
     if not output.result(report, machine=json):
         output.pairs(report)
 

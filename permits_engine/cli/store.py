@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
+from permits_engine.cli.help import examples
 from permits_engine.cli.operator import Operator
 from permits_engine.cli.options import (
     Json,
@@ -19,7 +20,6 @@ from permits_engine.cli.options import (
     settings_now,
     signing_of,
 )
-from permits_engine.cli.usage import examples
 
 
 def init(json: Json = False) -> None:
@@ -106,7 +106,7 @@ def rebuild(
     json: Json = False,
 ) -> int:
     """Compute the read models again from history."""
-    from permits_engine.cli.progress import bar
+    from permits_engine.cli.output import bar
 
     needed = () if check else ("administrator",)
     with open_engine(*needed) as engine, bar("checking" if check else "rebuilding") as progress:
@@ -171,7 +171,7 @@ def demo(
 
     From filing to the three-year card, end to end, into a store of its own.
     """
-    from permits_engine.demo import run_demo
+    from permits_engine.cli.demo import run_demo
 
     account = run_demo(scale=scale, seed=seed, out=Path(out))
     told = account.pop("told")

@@ -12,7 +12,7 @@ import pytest
 
 from permits_engine import Actor, Engine
 from permits_engine.audit.dossier.page import html
-from permits_engine.demo.run import run_demo
+from permits_engine.cli.demo.run import run_demo
 from tests.browser.chromium import Chromium, found
 
 pytestmark = pytest.mark.browser

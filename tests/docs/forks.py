@@ -37,10 +37,10 @@ with socket.socket(socket.AF_UNIX) as asked:
 """
 LOADED = (
     "permits_engine.cli.app",
-    "permits_engine.demo",
+    "permits_engine.cli.demo",
     "permits_engine.engine",
     "permits_engine.application.queries.views",
-    "permits_engine.settings",
+    "permits_engine.cli.settings",
     "typer._adapters",
 )
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from permits_engine.demo import people
+from permits_engine.cli.demo import applicants
 from permits_engine.policies.loading import compile_text, packaged
 from tests.e2e.conftest import hears_ctrl_c
 
@@ -102,21 +102,21 @@ def test_what_to_try_next_works_when_pasted(home: Path, told: str, tmp_path: Pat
 
 def test_published_totals_come_out(told: str, store: sqlite3.Connection) -> None:
     """As many cards, women, nationalities and offices as the figures say at this scale."""
-    total = round(people.APPLICATIONS * SCALE)
+    total = round(applicants.APPLICATIONS * SCALE)
 
     def counted(sql: str) -> dict[Any, int]:
         return dict(store.execute(sql).fetchall())
 
     outcomes = counted("SELECT outcome, count(*) FROM permits GROUP BY 1")
-    cards = round(total * people.REGULARISED / people.APPLICATIONS)
+    cards = round(total * applicants.REGULARISED / applicants.APPLICATIONS)
     assert outcomes == {"granted": cards, "refused": total - cards}
     women = counted("SELECT outcome, count(*) FROM permits WHERE sex = 'F' GROUP BY 1")
-    assert women == {"granted": round(total * people.WOMEN / people.APPLICATIONS)}
+    assert women == {"granted": round(total * applicants.WOMEN / applicants.APPLICATIONS)}
     found = counted("SELECT nationality, count(*) FROM permits GROUP BY 1")
-    expected = people.apportioned(people.applicant_shares(), total)
+    expected = applicants.apportioned(applicants.applicant_shares(), total)
     assert found == {code: count for code, count in expected.items() if count}
     dismissed = counted("SELECT appeal_status, count(*) FROM permits GROUP BY 1")["dismissed"]
-    assert dismissed == round(total * people.DISMISSED / people.APPLICATIONS)
+    assert dismissed == round(total * applicants.DISMISSED / applicants.APPLICATIONS)
     assert f"{total:>9,}{27_649:>12,}{total:>11,}" in told
     assert "23,609" in told, "the other published total is named"
 
@@ -159,9 +159,9 @@ def test_every_letter_is_in_the_holders_language(home: Path, store: sqlite3.Conn
 def test_the_offices_are_the_countrys() -> None:
     """Each published prefecture has its office in the packaged policy, and each figure its office."""
     offices = compile_text(packaged("MA")).offices
-    assert set(people.OFFICES.values()) <= offices.keys()
-    printed = people.shares("campaign-2014-regularised-by-prefecture", "prefecture")
-    assert printed.keys() == people.OFFICES.keys()
+    assert set(applicants.OFFICES.values()) <= offices.keys()
+    printed = applicants.shares("campaign-2014-regularised-by-prefecture", "prefecture")
+    assert printed.keys() == applicants.OFFICES.keys()
 
 
 def fingerprint(path: Path) -> str:

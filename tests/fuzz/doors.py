@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from permits_engine import Actor, Engine
 from permits_engine.audit.integrity import proofs
 from permits_engine.audit.integrity.trusted_roots import from_outside
-from permits_engine.cli.lines import read_line
+from permits_engine.cli.execute_lines import read_line
+from permits_engine.cli.settings import load as load_settings
 from permits_engine.documents import receipt_proof as receipts
 from permits_engine.documents import receipt_status_list
 from permits_engine.documents.letter_templates import NoticesError, Templates
@@ -31,7 +32,6 @@ from permits_engine.documents.receipt_proof import found_in
 from permits_engine.domain.errors import CODES, PermitsError, invalid
 from permits_engine.policies.loading import packaged, read_file
 from permits_engine.scheduler.notices import bounce, renewal_token
-from permits_engine.settings import load as load_settings
 from permits_engine.store.log.signed_note import Signer
 from permits_engine.testing.builders import a_title
 from permits_engine.testing.clock import FakeClock

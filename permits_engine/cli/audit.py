@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import Json, Limit, day_of, id_of, open_engine
-from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import invalid
 
 
@@ -78,7 +78,7 @@ def _decisions(
     limit: int,
     machine: bool,
 ) -> None:
-    from permits_engine.cli.progress import bar
+    from permits_engine.cli.output import bar
 
     with bar("looking at decisions") as progress:
         found = engine.controlled(

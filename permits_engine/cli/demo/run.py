@@ -17,6 +17,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from permits_engine.cli.demo import families
+from permits_engine.cli.demo.applicants import applicants
+from permits_engine.cli.demo.calendar import Diary, days
+from permits_engine.cli.demo.summary import Account, tell
 from permits_engine.commands import (
     Command,
     DecideAppeal,
@@ -25,10 +29,6 @@ from permits_engine.commands import (
     RenewPermit,
     RequestRenewal,
 )
-from permits_engine.demo import years
-from permits_engine.demo.people import APPLICATIONS, applicants
-from permits_engine.demo.story import Diary, days
-from permits_engine.demo.telling import tell
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.engine import Engine
 from permits_engine.policies.loading import compile_text, packaged
@@ -43,28 +43,6 @@ FIRST, LAST = date(2014, 1, 2), date(2018, 3, 31)
 MARKER = ".permits-demo"
 MOST = 10
 """Ten times the published size is as much as anyone needs to try."""
-
-
-class Account(msgspec.Struct):
-    """What happened in a run; days are ISO texts, ``peak_mb`` is the process's largest resident size."""
-
-    scale: float
-    seed: int
-    applications: int
-    published: int = APPLICATIONS
-    commands: int = 0
-    events: int = 0
-    messages: int = 0
-    tally: dict[str, int] = msgspec.field(default_factory=dict)
-    rulings: dict[str, int] = msgspec.field(default_factory=dict)
-    refused: dict[str, int] = msgspec.field(default_factory=dict)
-    filed: dict[str, int] = msgspec.field(default_factory=dict)
-    favourable: dict[str, int] = msgspec.field(default_factory=dict)
-    requests: dict[str, int] = msgspec.field(default_factory=dict)
-    renewals: dict[str, int] = msgspec.field(default_factory=dict)
-    letters: dict[str, int] = msgspec.field(default_factory=dict)
-    seconds: float = 0.0
-    peak_mb: int = 0
 
 
 class Post(Routes):
@@ -110,7 +88,7 @@ def run_demo(*, scale: float = 0.1, seed: int = 2014, out: Path) -> dict[str, An
         account = replay(engine, clock, scale, seed, out / "mail")
         account.seconds = round(time.perf_counter() - started, 1)
         account.peak_mb = _peak()
-        told = tell(engine, account, out, years.live(out, seed))
+        told = tell(engine, account, out, families.live(out, seed))
     plain: dict[str, Any] = msgspec.to_builtins(account)
     return plain | {"told": told}
 

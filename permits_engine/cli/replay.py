@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import (
     Json,
     PermitId,
@@ -17,7 +18,6 @@ from permits_engine.cli.options import (
     open_engine,
     operator_now,
 )
-from permits_engine.cli.usage import examples
 from permits_engine.domain.errors import invalid
 
 Parquet = Annotated[
@@ -86,7 +86,7 @@ def replay(
     from permits_engine.audit.replay.parallel import Hands
     from permits_engine.audit.replay.replay import replay as run
     from permits_engine.audit.replay.service import exported
-    from permits_engine.cli.progress import bar
+    from permits_engine.cli.output import bar
 
     with bar("deciding again") as progress:
         if parquet is not None:
@@ -158,7 +158,7 @@ def what_if(
     from permits_engine.audit.replay import service
     from permits_engine.audit.replay.parallel import Hands
     from permits_engine.audit.replay.what_if import summary
-    from permits_engine.cli.progress import bar
+    from permits_engine.cli.output import bar
     from permits_engine.policies.loading import read_file
 
     if by not in {None, "office", "year"}:
@@ -208,7 +208,7 @@ def reexamine(
     """
     import msgspec
 
-    from permits_engine.cli.progress import bar
+    from permits_engine.cli.output import bar
     from permits_engine.policies.loading import read_file
 
     text, day, conditions = read_file(policy), day_of(on, "--on"), _conditions(where or [])

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from random import Random
 
+from permits_engine.cli.demo.applicants import Applicant
 from permits_engine.commands import (
     Command,
     DecideAppeal,
@@ -19,7 +20,6 @@ from permits_engine.commands import (
     RenewPermit,
     RequestRenewal,
 )
-from permits_engine.demo.people import Applicant
 from permits_engine.domain.calendars import Calendar
 from permits_engine.domain.events import Actor
 from permits_engine.domain.periods import ONE_DAY

@@ -8,18 +8,20 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from permits_engine.demo import people as p
-from permits_engine.demo import years
+import msgspec
+
+from permits_engine.cli.demo import applicants as p
+from permits_engine.cli.demo import families
+from permits_engine.cli.demo.applicants import APPLICATIONS
 
 if TYPE_CHECKING:
-    from permits_engine.demo.run import Account
     from permits_engine.engine import Engine
 
 WIDTH = 40
 LANGUAGES = {"ar": "Arabic", "en": "English", "es": "Spanish", "fr": "French"}
 
 
-def tell(engine: Engine, account: Account, folder: Path, lives: years.Years) -> list[str]:
+def tell(engine: Engine, account: Account, folder: Path, lives: families.Years) -> list[str]:
     """The account in lines for a person; a copy of it stays in the folder."""
     lines = [
         f"The Moroccan operation of 2014 at {account.scale:g} of its published size, seed {account.seed}. "
@@ -33,9 +35,9 @@ def tell(engine: Engine, account: Account, folder: Path, lives: years.Years) -> 
         *_letters(account),
         *_cliff(account),
         *_speed(account),
-        *years.told(lives),
+        *families.told(lives),
         *_next(engine, folder),
-        *years.to_try(lives, shlex.quote(f"sqlite:///{(folder / years.STORE).absolute()}")),
+        *families.to_try(lives, shlex.quote(f"sqlite:///{(folder / families.STORE).absolute()}")),
     ]
     (folder / "account.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return lines
@@ -243,3 +245,25 @@ def _until(days: dict[str, int], last: str) -> int:
 
 
 __all__ = ["tell"]
+
+
+class Account(msgspec.Struct):
+    """What happened in a run; days are ISO texts, ``peak_mb`` is the process's largest resident size."""
+
+    scale: float
+    seed: int
+    applications: int
+    published: int = APPLICATIONS
+    commands: int = 0
+    events: int = 0
+    messages: int = 0
+    tally: dict[str, int] = msgspec.field(default_factory=dict)
+    rulings: dict[str, int] = msgspec.field(default_factory=dict)
+    refused: dict[str, int] = msgspec.field(default_factory=dict)
+    filed: dict[str, int] = msgspec.field(default_factory=dict)
+    favourable: dict[str, int] = msgspec.field(default_factory=dict)
+    requests: dict[str, int] = msgspec.field(default_factory=dict)
+    renewals: dict[str, int] = msgspec.field(default_factory=dict)
+    letters: dict[str, int] = msgspec.field(default_factory=dict)
+    seconds: float = 0.0
+    peak_mb: int = 0

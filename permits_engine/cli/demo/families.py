@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.queries.views import PermitView
+from permits_engine.cli.demo.applicants import FAMILY, GIVEN
 from permits_engine.commands import parse
-from permits_engine.demo.people import FAMILY, GIVEN
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine

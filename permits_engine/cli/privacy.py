@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from permits_engine.cli import output
-from permits_engine.cli.files import write_private
+from permits_engine.cli.help import examples
 from permits_engine.cli.options import (
     Json,
     Purpose,
@@ -19,7 +19,7 @@ from permits_engine.cli.options import (
     operator_now,
     settings_now,
 )
-from permits_engine.cli.usage import examples
+from permits_engine.cli.output import write_private
 from permits_engine.domain.errors import invalid
 
 Holder = Annotated[str, typer.Argument(metavar="ID", help="The holder's id.")]
@@ -46,7 +46,7 @@ def erase(
     force or a norm has the data kept: permits holder holds shows that. Typed again it finishes what an
     interruption left.
     """
-    from permits_engine.cli.daemon import mail_folder
+    from permits_engine.cli.daemon_setup import mail_folder
 
     holder_id = id_of(holder_id, LISTED)
     if not yes and not json and sys.stdin.isatty():
@@ -225,7 +225,7 @@ def _tell(result: dict[str, Any], word: str, json: bool) -> None:
         output.out(f"{result['holder_id']}: {word}, version {result['version']}.")
 
 
-def add_to(holder_app: typer.Typer) -> None:
+def add_holder_commands(holder_app: typer.Typer) -> None:
     """Put these commands beside the others on persons."""
     lines: dict[Callable[..., None], str] = {
         export: f"export {_EXAMPLE} --html --out disclosure.html",
@@ -240,3 +240,85 @@ def add_to(holder_app: typer.Typer) -> None:
     }
     for function, line in lines.items():
         holder_app.command(function.__name__, epilog=examples(f"permits holder {line}"))(function)
+
+
+retention_app = typer.Typer(no_args_is_help=True, help="How long personal data are kept.")
+
+
+def rules(json: Json = False) -> None:
+    """Classes of data, floors and ceilings, with their norms."""
+    with open_engine() as engine:
+        rows = engine.retention_rules()
+    if not output.result(rows, machine=json):
+        output.table(rows)
+
+
+def due(json: Json = False) -> None:
+    """Whose time is over today, and what is in the way."""
+    from permits_engine.cli.daemon_setup import mail_folder
+
+    with open_engine("administrator") as engine:
+        found = engine.retention_due(letters=mail_folder(settings_now()))
+    _shown(found, json)
+
+
+def apply(
+    plan: Annotated[
+        str | None,
+        typer.Option("--plan", metavar="P", help="Do it: the plan that was shown [only show it]."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Erase what has been kept long enough.
+
+    Without --plan it is a dry run: it shows what would go, and the name of exactly that plan. With it, the people of
+    the plan are erased and its letters deleted, unless something has changed since (exit 1).
+    """
+    from permits_engine.cli.daemon_setup import mail_folder
+
+    folder = mail_folder(settings_now())
+    with open_engine("administrator") as engine:
+        if plan is None:
+            _shown(engine.retention_due(letters=folder), json)
+            if not json:
+                output.say("a dry run: nothing was changed")
+            return
+        actor = operator_now().acting("administrator")
+        done = engine.apply_retention(plan, actor=actor, letters=folder)
+    if not output.result(done, machine=json):
+        people, letters = done["erased"], done["letters_removed"]
+        output.out(
+            f"erased: {_many(people, 'person', 'people')}; deleted: {_many(letters, 'letter', 'letters')}."
+        )
+
+
+def _many(number: int, one: str, more: str) -> str:
+    return f"{number} {one if number == 1 else more}"
+
+
+def _shown(found: Any, json: bool) -> None:
+    from permits_engine.application.queries.retention import told
+
+    rows = told(found.due)
+    summary = {"plan": found.plan, "people": len(found.people), "letters": len(found.letters)}
+    if output.result({**summary, "due": rows}, machine=json):
+        return
+    for row in rows:
+        row["held_by"] = [each["because"] for each in row.get("held_by", [])]
+    if rows:
+        output.table(rows, ["data", "holder_id", "notice_id", "ended_on", "due_on", "norm", "held_by"])
+    output.out(
+        f"plan {found.plan}: {_many(summary['people'], 'person', 'people')} to erase, "
+        f"{_many(summary['letters'], 'letter', 'letters')} to delete; "
+        f"permits retention apply --plan {found.plan}"
+    )
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands on the command line."""
+    retention_app.command("rules", epilog=examples("permits retention rules"))(rules)
+    retention_app.command("due", epilog=examples("permits retention due --json"))(due)
+    retention_app.command(
+        "apply", epilog=examples("permits retention apply", "permits retention apply --plan 3f0c1d2e4b5a")
+    )(apply)
+    app.add_typer(retention_app, name="retention")
