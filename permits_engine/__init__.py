@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from permits_engine.access import Reader
     from permits_engine.application.outcome import Outcome
     from permits_engine.application.queries.views import PermitView
     from permits_engine.commands import (
@@ -68,11 +67,12 @@ if TYPE_CHECKING:
     from permits_engine.engine import Engine
     from permits_engine.projections.holder import Person
     from permits_engine.projections.listing import Page
+    from permits_engine.reader import Reader
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "permits_engine.access": ("Reader",),
+    "permits_engine.reader": ("Reader",),
     "permits_engine.commands": (
         "AnnulRemoval",
         "CarryOutRemoval",

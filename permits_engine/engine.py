@@ -13,19 +13,19 @@ from sqlalchemy import Connection
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.orm import Session
 
-from permits_engine.access import Reader
 from permits_engine.application import rebuild as rebuilding
 from permits_engine.application.adopted_policies import Adopted
 from permits_engine.application.context import Context
+from permits_engine.application.data_protection import DataProtection
 from permits_engine.application.executor import Executor
 from permits_engine.application.outcome import Outcome, not_found, valid_actor
 from permits_engine.application.queries import views
+from permits_engine.application.queries.service import Questions
 from permits_engine.application.unit_of_work import Work
 from permits_engine.audit.integrity.service import Evidence
 from permits_engine.audit.replay.service import Reviews
 from permits_engine.audit.report.service import Accounts
 from permits_engine.commands import Command, parse
-from permits_engine.data_protection import DataProtection
 from permits_engine.domain.decisions import lifecycle
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.events import Actor
@@ -33,7 +33,7 @@ from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.competence import refusal
 from permits_engine.policies.loading import PACKAGED, packaged
-from permits_engine.questions import Questions
+from permits_engine.reader import Reader
 from permits_engine.scheduler.notices import operations, pauses, renewal_token
 from permits_engine.scheduler.notices.bounce import Bounce
 from permits_engine.store.database import upgrade

@@ -86,7 +86,7 @@ class Operator:
 
     def readers(self, engine: Any, purpose: str | None) -> list[Any]:
         """The façade for each of the granted roles, in their order."""
-        from permits_engine.access import Reader
+        from permits_engine.reader import Reader
 
         grants = self.grants if self.grants is not None else tuple(map(Grant, READERS))
         return [

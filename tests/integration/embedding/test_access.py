@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from permits_engine import Actor, PermitsError, UpdateHolder
-from permits_engine.access import Reader
+from permits_engine.reader import Reader
 from permits_engine.store.database.transactions import Statement
 from permits_engine.testing import Office
 from tests.integration.embedding.conftest import host_url, refused

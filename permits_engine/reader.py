@@ -8,28 +8,42 @@ per reader, holder and day, before it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from permits_engine.application.access import _note, note_everybody, refusal
+from permits_engine.application.queries import views
+from permits_engine.audit.exports import export as exports
+from permits_engine.domain.errors import PermitsError, error, invalid
+from permits_engine.domain.events import Actor
+from permits_engine.store.database.transactions import Unit
+from permits_engine.store.events import history
+
+if TYPE_CHECKING:
+    from permits_engine.audit.dossier.gather import Dossier
+    from permits_engine.engine import Engine
+
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from permits_engine.application import context
 from permits_engine.application.handlers import holder_events
 from permits_engine.application.outcome import Outcome, valid_actor
-from permits_engine.application.queries import difference, explanation, search, views
+from permits_engine.application.queries import difference, explanation, search
 from permits_engine.application.queries import notices as notices_room
 from permits_engine.commands import Command
 from permits_engine.documents.language import saying
-from permits_engine.domain.errors import ConflictError, PermitsError, StoreError, invalid
-from permits_engine.domain.events import EVENTS, Actor, HolderAccessed
+from permits_engine.domain.errors import ConflictError, StoreError
+from permits_engine.domain.events import EVENTS, HolderAccessed
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Rules
-from permits_engine.exporting import Takeaway
 from permits_engine.projections.holder import Person
 from permits_engine.projections.listing import Page, Wanted
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.notices import operations
-from permits_engine.store.database.transactions import Unit
-from permits_engine.store.events import codec, history
+from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
 
 if TYPE_CHECKING:
@@ -44,7 +58,7 @@ ATTEMPTS = 5
 """How often the trace of a look is tried, where others write about the same person."""
 
 
-class Reader(Takeaway):
+class Reader:
     """The façade for one reader; a command that it gives is given in their name."""
 
     def __init__(
@@ -271,6 +285,75 @@ class Reader(Takeaway):
     def execute_many(self, commands: Iterable[Command]) -> Iterator[Outcome | PermitsError]:
         """Carry many commands out in this reader's name."""
         return self._engine.execute_many(commands, actor=self.actor)
+
+    # --- the history as a whole ---
+
+    def export(
+        self,
+        out: str | Path,
+        formats: str | Sequence[str] = "parquet",
+        *,
+        with_personal_data: bool = False,
+        force: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> exports.Export:
+        """Write the whole history for other tools, for a reader who may see the files of every office.
+
+        With personal data every holder gets ``holder.accessed`` with the purpose, before anything of theirs is
+        opened; each export leaves its own. Raises ``actor.not_competent``, ``actor.wrong_prefecture``,
+        ``input.invalid``, also for an export with personal data and without a purpose.
+        """
+        engine = self._engine
+        wanted = exports.formats_of(formats)
+        with engine.database.read() as unit:
+            for what in ("file", "person") if with_personal_data else ("file",):
+                problem = refusal(
+                    engine, unit, self.actor, what, purpose=self.purpose, everywhere=self._everywhere
+                )
+                if problem is not None:
+                    raise problem
+            until = history.head(unit).position
+        keyring = None
+        if with_personal_data:
+            if self.purpose is None:
+                raise invalid(
+                    "--purpose", "is missing: say in a line what the personal data are exported for"
+                )
+            exports.check_place(out, wanted, force=force)
+            note_everybody(engine, self.actor, f"export ({', '.join(wanted)}): {self.purpose}")
+            keyring = engine.keyring
+        return exports.export(
+            engine.database, out, wanted, keyring=keyring, until=until, force=force, progress=progress
+        )
+
+    def dossier(self, permit_id: str, *, with_personal_data: bool = False) -> Dossier:
+        """Everything about one permit for a court, with the proof of each event, for a reader who may see the file.
+
+        With personal data the holder gets ``holder.accessed`` with the purpose first, each time. Raises
+        ``actor.not_competent``, ``actor.wrong_prefecture``, ``input.invalid`` without a purpose, ``holder.erased``.
+        """
+        from permits_engine.audit.dossier.gather import gather
+
+        engine = self._engine
+        with engine.database.read() as unit:
+            s, _ = views.situation(engine.context, unit, permit_id, None, None)
+            for what in ("file", "person") if with_personal_data else ("file",):
+                problem = self._refusal(unit, what, s.prefecture, s.permit.jurisdiction)
+                if problem is not None:
+                    raise problem
+            key = engine.keyring.load(unit, s.permit.holder_id) if with_personal_data else None
+        if with_personal_data:
+            if self.purpose is None:
+                raise invalid("--purpose", "is missing: say in a line what the personal data are needed for")
+            if key is None:
+                raise error(
+                    "holder.erased",
+                    "the holder's personal data were erased; ask for the dossier without them",
+                    holder_id=s.permit.holder_id,
+                )
+            _note(engine, self.actor, [s.permit.holder_id], f"dossier: {self.purpose}")
+        who = f"{self.actor.id} ({self.actor.role})"
+        return gather(engine, permit_id, opened=with_personal_data, reader=who, purpose=self.purpose)
 
     # --- who may ---
 
