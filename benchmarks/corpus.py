@@ -20,7 +20,7 @@ from permits_engine.domain.events import Actor
 from permits_engine.projections import writing
 from permits_engine.store.events import history
 from permits_engine.store.events.ids import derived
-from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.events.recorder import TransactionRecorder
 
 REAL = 500
 BATCH = 1000
@@ -40,10 +40,10 @@ def grown(engine: Engine, events: int) -> int:
     real = max(1, min(REAL, events // 5))
     for outcome in engine.execute_many(list(acts(real))):
         assert not isinstance(outcome, PermitsError), outcome
-    with engine.database.read() as unit:
-        files = history.streams(unit, [permit_id(n) for n in range(real)])
-        rows = _rows(unit)
-        position = history.head(unit).position
+    with engine.database.read() as tx:
+        files = history.streams(tx, [permit_id(n) for n in range(real)])
+        rows = _rows(tx)
+        position = history.head(tx).position
     each = sum(len(records) for records in files.values())
     copies = max(0, -(-(events - position) // each))
     for copy in range(copies):
@@ -51,24 +51,24 @@ def grown(engine: Engine, events: int) -> int:
     return real * (copies + 1)
 
 
-def _rows(unit: Any) -> dict[str, dict[str, Any]]:
+def _rows(tx: Any) -> dict[str, dict[str, Any]]:
     from sqlalchemy import select
 
     from permits_engine.store.database.schema import permits
     from permits_engine.store.database.transactions import Statement
 
     names = [column.name for column in permits.columns]
-    found = unit.all(Statement(select(*permits.columns)), {})
+    found = tx.all(Statement(select(*permits.columns)), {})
     return {row[0]: dict(zip(names, row, strict=True)) for row in found}
 
 
 def _copy(engine: Engine, copy: int, files: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
-    with engine.database.write() as unit:
+    with engine.database.write() as tx:
         records: list[Record] = []
         new = []
         for permit, past in files.items():
             stream = derived(f"bench/copy/{copy}/{permit}")
             records += [Record(stream, r.version, r.name, r.payload) for r in past]
             new.append({**rows[permit], "permit_id": stream})
-        writing.insert_rows(unit, new)
-        Transaction(unit).insert_events(records, now=engine.context.now())
+        writing.insert_rows(tx, new)
+        TransactionRecorder(tx).insert_events(records, now=engine.context.now())

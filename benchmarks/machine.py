@@ -15,13 +15,13 @@ import msgspec
 
 
 class Machine(msgspec.Struct, frozen=True):
-    """The machine of a run: ``fsync`` in microseconds, ``work`` in milliseconds of processor."""
+    """The machine of a run: ``fsync`` in microseconds, ``uow`` in milliseconds of processor."""
 
     python: str
     sqlite: str
     cores: int
     fsync: float
-    work: float
+    uow: float
 
     @classmethod
     def here(cls, folder: Path) -> Machine:
@@ -38,7 +38,7 @@ class Machine(msgspec.Struct, frozen=True):
         """The line that stands above every table."""
         return (
             f"Python {self.python}, SQLite {self.sqlite}, {self.cores} cores; fsync {self.fsync:,.0f} us,"
-            f" a fixed piece of work {self.work:.1f} ms of processor"
+            f" a fixed piece of work {self.uow:.1f} ms of processor"
         )
 
 

@@ -13,7 +13,7 @@ class Measure(msgspec.Struct, frozen=True):
     unit beyond those of the raw limit, ``aim`` the ratio asked for (none: printed only)."""
 
     name: str
-    unit: str
+    tx: str
     ours: float
     raw: float | None = None
     aim: float | None = None
@@ -31,7 +31,7 @@ class Measure(msgspec.Struct, frozen=True):
         aim = "" if self.aim is None else f"(aim {self.aim:g})"
         raw = "" if self.raw is None else f"raw {self.raw:,.0f}/s"
         cpu = "" if self.cpu is None else f"{self.cpu:,.0f} us of processor over it"
-        speed = f"{self.ours:,.0f} {self.unit}s/s"
+        speed = f"{self.ours:,.0f} {self.tx}s/s"
         return f"  {self.name:32}{ratio:>5} {aim:11}{speed:>18}  {raw}  {cpu}  {self.note}".rstrip()
 
 
@@ -55,8 +55,8 @@ def best(task: Callable[[], object], times: int = 3) -> Took:
 
 
 def compared(
-    name: str, unit: str, count: int, ours: Took, raw: Took, *, aim: float | None = None, note: str = ""
+    name: str, tx: str, count: int, ours: Took, raw: Took, *, aim: float | None = None, note: str = ""
 ) -> Measure:
     """A measure of so many units of work done twice: by us, and by the bare driver."""
     over = (ours.cpu - raw.cpu) / count * 1e6
-    return Measure(name, unit, count / ours.wall, count / raw.wall, aim, over, note)
+    return Measure(name, tx, count / ours.wall, count / raw.wall, aim, over, note)

@@ -36,7 +36,7 @@ def _table(measures: Sequence[Measure]) -> Iterator[str]:
         aim = "" if each.aim is None else f"{each.aim:g}"
         raw = "" if each.raw is None else f"{each.raw:,.0f}/s"
         cpu = "" if each.cpu is None else f"{each.cpu:,.0f} µs"
-        yield f"| {each.name} | {share} | {aim} | {each.ours:,.0f} {each.unit}s/s | {raw} | {cpu} | {each.note} |"
+        yield f"| {each.name} | {share} | {aim} | {each.ours:,.0f} {each.tx}s/s | {raw} | {cpu} | {each.note} |"
 
 
 def _plot(name: str, measures: Sequence[Measure]) -> Iterator[str]:

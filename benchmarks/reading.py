@@ -93,8 +93,8 @@ def _loads(engine: Engine, raw: Raw, permits: int) -> Measure:
 
     def ours() -> None:
         for permit_id in wanted:
-            with engine.database.read() as unit:
-                assert engine.context.begin(unit).file(permit_id) is not None
+            with engine.database.read() as tx:
+                assert engine.context.begin(tx).file(permit_id) is not None
 
     def least() -> None:
         for permit_id in wanted:

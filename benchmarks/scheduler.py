@@ -25,7 +25,7 @@ from permits_engine.scheduler.delivery.smtp import SmtpChannel
 from permits_engine.scheduler.notices.outbox import Routes
 from permits_engine.scheduler.passes import reconciler
 from permits_engine.scheduler.passes.run import run_pass
-from permits_engine.store.database.statements import Unit
+from permits_engine.store.database.statements import Transaction
 
 RECEIPTS_END = date(2017, 3, 14)
 """Receipts of 20 December end in a week: each has to be extended, and its holder told."""
@@ -141,9 +141,9 @@ class _Watched:
         self._ask = reconciler.due_ids
 
     def __enter__(self) -> _Watched:
-        def ask(unit: Unit, on: date, size: int) -> list[str]:
+        def ask(tx: Transaction, on: date, size: int) -> list[str]:
             started = time.perf_counter()
-            found = self._ask(unit, on, size)
+            found = self._ask(tx, on, size)
             self.seconds += time.perf_counter() - started
             self.asked += 1
             return found

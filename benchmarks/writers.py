@@ -71,9 +71,9 @@ def _together(address: str, keys: Path, kind: str, writers: int, each: int, paus
 def main(address: str, keys: str, kind: str, first: str, count: str, pause: str) -> None:
     """One writer."""
     numbers = range(int(first), int(first) + int(count))
-    work = _raw if kind == "raw" else _ours
+    uow = _raw if kind == "raw" else _ours
     with Engine.open(address, keys=keys, clock=at(TODAY)) as engine:
-        used = work(engine, address, numbers, float(pause))
+        used = uow(engine, address, numbers, float(pause))
     print(used, flush=True)
 
 

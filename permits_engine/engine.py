@@ -14,14 +14,14 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy.orm import Session
 
 from permits_engine.application import rebuild as rebuilding
-from permits_engine.application.adopted_policies import Adopted
+from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.context import Context
 from permits_engine.application.data_protection import DataProtection
 from permits_engine.application.executor import Executor
 from permits_engine.application.outcome import Outcome, not_found, valid_actor
 from permits_engine.application.queries import views
 from permits_engine.application.queries.service import Questions
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.audit.integrity.service import Evidence
 from permits_engine.audit.replay.service import Reviews
 from permits_engine.audit.report.service import Accounts
@@ -78,7 +78,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         self.database = database
         self.clock = clock
         self.signing = signing or SigningKeys(None)
-        self.adopted = Adopted()
+        self.adopted = AdoptedPolicies()
         self.keyring = Keyring(keys)
         self.application = PermitsApplication(database=database, now=lambda: micros(clock()))
         self.context = Context(
@@ -158,8 +158,8 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         place = keys if keys is not None else default_key_file(target)
         database = Database.open(target, create_ok=True)
         upgrade.initialise(database, simulated=simulated, now=micros(clock()))
-        with database.read() as unit:
-            sealed = holds_keys(unit)
+        with database.read() as tx:
+            sealed = holds_keys(tx)
         # Made only for a store in which nothing was sealed yet: another key would open none of it.
         masters = made_keys(place, key_service, make=not sealed)
         signing = SigningKeys.beside(None if isinstance(place, MasterKeys) else place, signing_key)
@@ -170,12 +170,12 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         return engine
 
     def _finish_upgrade(self) -> None:
-        with self.database.read() as unit:
-            models = upgrade.to_rebuild(unit)
+        with self.database.read() as tx:
+            models = upgrade.to_rebuild(tx)
         for model in models:
             self.rebuild(model)
-            with self.database.write() as unit:
-                upgrade.rebuilt(unit, model)
+            with self.database.write() as tx:
+                upgrade.rebuilt(tx, model)
 
     def close(self) -> None:
         """Give back every connection of the engine's own."""
@@ -203,10 +203,10 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         once = session is not None or command.expected_version is not None
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with self.database.write(session) as unit:
-                    work = self.context.begin(unit)
-                    outcome = self.executor.run(work, command, actor)
-                    work.write()
+                with self.database.write(session) as tx:
+                    uow = self.context.begin(tx)
+                    outcome = self.executor.run(uow, command, actor)
+                    uow.write()
                     return outcome
             except ConflictError as problem:
                 if once or attempt == ATTEMPTS or problem.code != "concurrency.conflict":
@@ -254,11 +254,11 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         if not batch:
             return []
         try:
-            with self.database.write() as unit:
-                work = self.context.begin(unit)
-                self.executor.expect(work, [command for command, _ in batch])
-                answers = [self._one_of(work, command, who) for command, who in batch]
-                work.write()
+            with self.database.write() as tx:
+                uow = self.context.begin(tx)
+                self.executor.expect(uow, [command for command, _ in batch])
+                answers = [self._one_of(uow, command, who) for command, who in batch]
+                uow.write()
                 return answers
         except PermitsError as problem:
             if problem.code in _HOPELESS:
@@ -266,11 +266,11 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
             # Somebody else was first, or one of them cannot be written: then each by itself.
             return [self._alone(command, who) for command, who in batch]
 
-    def _one_of(self, work: Work, command: Command, actor: Actor) -> Outcome | PermitsError:
+    def _one_of(self, uow: UnitOfWork, command: Command, actor: Actor) -> Outcome | PermitsError:
         try:
-            return self.executor.run(work, command, actor)
+            return self.executor.run(uow, command, actor)
         except PermitsError as problem:
-            if work.broken or problem.code in _HOPELESS:
+            if uow.broken or problem.code in _HOPELESS:
                 raise
             return problem
 
@@ -284,19 +284,19 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
 
     def check(self, command: Command, *, actor: Actor) -> tuple[str, ...]:
         """The events that a command would lead to, recording nothing; raises what it would."""
-        with self.database.read() as unit:
-            work = self.context.begin(unit)
-            outcome = self.executor.run(work, command, actor)
-            work.rows()
+        with self.database.read() as tx:
+            uow = self.context.begin(tx)
+            outcome = self.executor.run(uow, command, actor)
+            uow.rows()
             return outcome.events
 
     def allowed(self, permit_id: str, *, actor: Actor, on: date | None = None) -> list[str]:
         """The commands that the file's state and the actor's role and office allow on a day."""
-        with self.database.read() as unit:
-            permit = fold(permit_id, self.context.load(unit, permit_id))
+        with self.database.read() as tx:
+            permit = fold(permit_id, self.context.load(tx, permit_id))
             if permit is None:
                 raise not_found(permit_id)
-            policy = self.adopted.current(unit, permit.jurisdiction)
+            policy = self.adopted.current(tx, permit.jurisdiction)
         today = self.context.today(policy)
         s = Situation(permit, on or today, policy.at(today))
         found = []
@@ -314,8 +314,8 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         return Reader(self, actor, purpose)
 
     def _adopt_packaged(self) -> None:
-        with self.database.read() as unit:
-            own = [code for code in PACKAGED if self.adopted.adopted_by(unit, code) in {None, INSTALLER.id}]
+        with self.database.read() as tx:
+            own = [code for code in PACKAGED if self.adopted.adopted_by(tx, code) in {None, INSTALLER.id}]
         self.adopt(*(packaged(code) for code in own), actor=INSTALLER)
 
     def adopt(self, *texts: str, actor: Actor | None = None) -> list[tuple[str, str, bool]]:
@@ -326,12 +326,12 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         actor = actor or Actor(self.context.operator, "administrator")
         done = []
         for text in texts:
-            with self.database.write() as unit:
+            with self.database.write() as tx:
                 now = self.clock()
                 stamp = self.context.stamper(actor, None, now.date())
                 done.append(
                     self.adopted.adopt(
-                        unit,
+                        tx,
                         text,
                         stamp,
                         store=self.application.events,
@@ -345,23 +345,23 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
 
     def retry_notice(self, notice_id: str, *, by: str) -> dict[str, Any]:
         """Let the next pass try a parked or failed message again."""
-        with self.database.write() as unit:
-            return operations.retry(self.context, unit, notice_id, by)
+        with self.database.write() as tx:
+            return operations.retry(self.context, tx, notice_id, by)
 
     def notice_served(self, notice_id: str, *, by: str) -> dict[str, Any]:
         """Record that a parked or failed message was handed to the holder in person."""
-        with self.database.write() as unit:
-            return operations.served(self.context, unit, notice_id, by)
+        with self.database.write() as tx:
+            return operations.served(self.context, tx, notice_id, by)
 
     def notice_bounced(self, bounce: Bounce) -> dict[str, Any]:
         """Record that a sent message came back; the next pass tries its next channel."""
-        with self.database.write() as unit:
-            return operations.bounced(self.context, unit, bounce)
+        with self.database.write() as tx:
+            return operations.bounced(self.context, tx, bounce)
 
     def token_seal(self) -> Callable[[renewal_token.Token], str] | None:
         """What makes the tokens of reminders; nothing in a simulated store, or without a signing key."""
-        with self.database.read() as unit:
-            if unit.simulated or self.signing.path is None or not self.signing.path.exists():
+        with self.database.read() as tx:
+            if tx.simulated or self.signing.path is None or not self.signing.path.exists():
                 return None
         signer, origin = self.signing.signer(self.origin), self.origin
         return lambda token: renewal_token.issue(token, origin, signer.signature)
@@ -376,20 +376,20 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         token = renewal_token.read(
             text, self.origin, lambda said, by: any(v.signed(said, by) for v in verifiers)
         )
-        with self.database.read() as unit:
-            s, _ = views.situation(self.context, unit, token.permit_id, on, None)
+        with self.database.read() as tx:
+            s, _ = views.situation(self.context, tx, token.permit_id, on, None)
         renewal_token.usable(token, s)
         return renewal_token.shown(token)
 
     def pause(self, office: str | None = None, *, by: str, reason: str) -> None:
         """Hold messages back, of one office or of all, until they are resumed; clocks go on."""
-        with self.database.write() as unit:
-            pauses.pause(unit, office, by=by, reason=reason, now=self.context.now())
+        with self.database.write() as tx:
+            pauses.pause(tx, office, by=by, reason=reason, now=self.context.now())
 
     def resume(self, office: str | None = None, *, by: str) -> None:
         """Let messages go out again."""
-        with self.database.write() as unit:
-            pauses.resume(unit, office, by=by, now=self.context.now())
+        with self.database.write() as tx:
+            pauses.resume(tx, office, by=by, now=self.context.now())
 
     def rebuild(
         self,

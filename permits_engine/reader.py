@@ -17,7 +17,7 @@ from permits_engine.application.queries import views
 from permits_engine.audit.exports import export as exports
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.events import Actor
-from permits_engine.store.database.transactions import Unit
+from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import history
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ class Reader:
     ) -> views.PermitView:
         """The permit on a date; its numbers are none for a reader who may not see them."""
 
-        def read(unit: Unit, opened: bool) -> views.PermitView:
-            return views.permit(self._context, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened)
+        def read(tx: Transaction, opened: bool) -> views.PermitView:
+            return views.permit(self._context, tx, permit_id, as_of=as_of, known_at=known_at, opened=opened)
 
         return self._opened(permit_id, read, lambda view: bool(view.file_number or view.card_number))
 
@@ -88,23 +88,23 @@ class Reader:
     ) -> dict[str, Any]:
         """What differs between two moments of knowledge; numbers for a reader who may see them."""
 
-        def read(unit: Unit, opened: bool) -> dict[str, Any]:
-            return difference.diff(self._context, unit, permit_id, first, second, as_of=as_of, opened=opened)
+        def read(tx: Transaction, opened: bool) -> dict[str, Any]:
+            return difference.diff(self._context, tx, permit_id, first, second, as_of=as_of, opened=opened)
 
         numbers = {"file_number", "card_number"}
         return self._opened(permit_id, read, lambda x: any(y["field"] in numbers for y in x["fields"]))
 
     def deadlines(self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None) -> Rows:
         """Every legal clock of the permit that runs on a day, with its working in words."""
-        with self._engine.database.read() as unit:
-            self._file(unit, permit_id)
-            return views.deadlines_of(self._context, unit, permit_id, on, known_at)
+        with self._engine.database.read() as tx:
+            self._file(tx, permit_id)
+            return views.deadlines_of(self._context, tx, permit_id, on, known_at)
 
     def rights(self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None) -> Rows:
         """What the permit opens on a day."""
-        with self._engine.database.read() as unit:
-            self._file(unit, permit_id)
-            return views.rights_of(self._context, unit, permit_id, on, known_at)
+        with self._engine.database.read() as tx:
+            self._file(tx, permit_id)
+            return views.rights_of(self._context, tx, permit_id, on, known_at)
 
     def attestation(
         self,
@@ -120,22 +120,22 @@ class Reader:
         """
         from permits_engine.documents.attestation import made
 
-        with self._engine.database.read() as unit:
-            s, _ = views.situation(self._context, unit, permit_id, None, None)
+        with self._engine.database.read() as tx:
+            s, _ = views.situation(self._context, tx, permit_id, None, None)
             for what in ("file", "person"):
-                problem = self._refusal(unit, what, s.prefecture, s.permit.jurisdiction)
+                problem = self._refusal(tx, what, s.prefecture, s.permit.jurisdiction)
                 if problem is not None:
                     raise problem
-            paper = made(self._context, unit, permit_id, on=on, language=language, form=form)
+            paper = made(self._context, tx, permit_id, on=on, language=language, form=form)
         self._leave([s.permit.holder_id])
         return paper
 
     def history(self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None) -> Rows:
         """Every event of the permit; numbers and free text for a reader who may see them."""
 
-        def read(unit: Unit, opened: bool) -> Rows:
+        def read(tx: Transaction, opened: bool) -> Rows:
             return views.history_of(
-                self._context, unit, permit_id, as_of=as_of, known_at=known_at, opened=opened
+                self._context, tx, permit_id, as_of=as_of, known_at=known_at, opened=opened
             )
 
         return self._opened(permit_id, read, lambda events: any(map(_shows, events)))
@@ -144,55 +144,55 @@ class Reader:
         """Why an event was allowed, with its reasons for a reader who may see them."""
         say = saying(language)
 
-        def read(unit: Unit, opened: bool) -> dict[str, Any]:
-            return explanation.explain(self._context, unit, permit_id, version, say, opened=opened)
+        def read(tx: Transaction, opened: bool) -> dict[str, Any]:
+            return explanation.explain(self._context, tx, permit_id, version, say, opened=opened)
 
         return self._opened(permit_id, read, _shows)
 
     def notices(self, permit_id: str, *, state: str | None = None, limit: int | None = 100) -> Rows:
         """Messages about one permit."""
-        with self._engine.database.read() as unit:
-            self._file(unit, permit_id)
+        with self._engine.database.read() as tx:
+            self._file(tx, permit_id)
         return self._engine.notices(state=state, permit_id=permit_id, limit=limit)
 
     def notice_history(self, notice_id: str) -> Rows:
         """Every event of a message, with the channels' answers for a reader who may see them."""
 
-        def read(unit: Unit, opened: bool) -> Rows:
-            return notices_room.history_of(self._context, unit, notice_id, opened=opened)
+        def read(tx: Transaction, opened: bool) -> Rows:
+            return notices_room.history_of(self._context, tx, notice_id, opened=opened)
 
         return self._opened(self._permit_of(notice_id), read, lambda events: any(map(_shows, events)))
 
     def notice_letter(self, notice_id: str) -> Letter:
         """The letter of a message as the file stands now; it names nobody to a reader who may not see that."""
 
-        def read(unit: Unit, opened: bool) -> Letter:
-            return operations.letter(self._context, unit, notice_id, opened=opened)
+        def read(tx: Transaction, opened: bool) -> Letter:
+            return operations.letter(self._context, tx, notice_id, opened=opened)
 
         return self._opened(self._permit_of(notice_id), read, lambda letter: bool(letter.to_address))
 
     def _permit_of(self, notice_id: str) -> str:
-        with self._engine.database.read() as unit:
-            return notices_room.permit_of(unit, notice_id)
+        with self._engine.database.read() as tx:
+            return notices_room.permit_of(tx, notice_id)
 
     # --- people ---
 
     def holder(self, holder_id: str) -> Person:
         """What is known about a person; raises ``holder.not_found``, ``actor.not_competent``."""
-        with self._engine.database.read() as unit:
-            person = self._context.person(unit, holder_id)
-            self._about(unit, holder_id)
+        with self._engine.database.read() as tx:
+            person = self._context.person(tx, holder_id)
+            self._about(tx, holder_id)
         if person.family_name is not None:
             self._leave([holder_id])
         return person
 
     def accesses(self, holder_id: str) -> Rows:
         """Who saw the person's data, as the person can be shown it: reader, day, purpose, latest first."""
-        with self._engine.database.read() as unit:
-            self._context.person(unit, holder_id)
-            self._about(unit, holder_id)
-            cipher = self._context.keyring.load(unit, holder_id)
-            looks = [r for r in history.stream(unit, holder_id) if _is_look(r)]
+        with self._engine.database.read() as tx:
+            self._context.person(tx, holder_id)
+            self._about(tx, holder_id)
+            cipher = self._context.keyring.load(tx, holder_id)
+            looks = [r for r in history.stream(tx, holder_id) if _is_look(r)]
             shown = [views.shown(record, holder_id, cipher) for record in reversed(looks)]
         return [
             {
@@ -210,8 +210,8 @@ class Reader:
         from permits_engine.application.queries.disclosure import disclosure
 
         self.holder(holder_id)
-        with self._engine.database.read() as unit:
-            return disclosure(self._context, unit, holder_id)
+        with self._engine.database.read() as tx:
+            return disclosure(self._context, tx, holder_id)
 
     def receipt(self, permit_id: str) -> Paper:
         """The holder's receipt of the latest filing with its signed proof; raises ``holder.erased``.
@@ -223,11 +223,11 @@ class Reader:
         from permits_engine.documents.filing import filed
 
         engine = self._engine
-        with engine.database.read() as unit:
-            holder_id, opened = self._file(unit, permit_id)
+        with engine.database.read() as tx:
+            holder_id, opened = self._file(tx, permit_id)
             if not opened:
-                self._about(unit, holder_id)
-            found = filed(self._context, unit, permit_id)
+                self._about(tx, holder_id)
+            found = filed(self._context, tx, permit_id)
         signer = engine.signing.signer(engine.origin)
         self._leave([holder_id])
         return paper.Paper(found, receipt_proof.issue(found.filing, engine.origin, signer.signature))
@@ -258,13 +258,13 @@ class Reader:
                 asked[1] if asked else "name", "give a name, a file number or a card number, one of them"
             )
         wanted = Wanted(**conditions)
-        with self._engine.database.read() as unit:
-            _, today = self._rules(unit)
+        with self._engine.database.read() as tx:
+            _, today = self._rules(tx)
             if name is not None and birth_date is not None:
-                page = search.people(self._context, unit, name, birth_date, wanted, self._sees, today)
+                page = search.people(self._context, tx, name, birth_date, wanted, self._sees, today)
             else:
                 kind, value = asked[0], file_number or card_number or ""
-                page = search.numbered(self._context, unit, kind, value, wanted, self._sees, today)
+                page = search.numbered(self._context, tx, kind, value, wanted, self._sees, today)
         self._leave(dict.fromkeys(row["holder_id"] for row in page))
         return page
 
@@ -305,14 +305,14 @@ class Reader:
         """
         engine = self._engine
         wanted = exports.formats_of(formats)
-        with engine.database.read() as unit:
+        with engine.database.read() as tx:
             for what in ("file", "person") if with_personal_data else ("file",):
                 problem = refusal(
-                    engine, unit, self.actor, what, purpose=self.purpose, everywhere=self._everywhere
+                    engine, tx, self.actor, what, purpose=self.purpose, everywhere=self._everywhere
                 )
                 if problem is not None:
                     raise problem
-            until = history.head(unit).position
+            until = history.head(tx).position
         keyring = None
         if with_personal_data:
             if self.purpose is None:
@@ -335,13 +335,13 @@ class Reader:
         from permits_engine.audit.dossier.gather import gather
 
         engine = self._engine
-        with engine.database.read() as unit:
-            s, _ = views.situation(engine.context, unit, permit_id, None, None)
+        with engine.database.read() as tx:
+            s, _ = views.situation(engine.context, tx, permit_id, None, None)
             for what in ("file", "person") if with_personal_data else ("file",):
-                problem = self._refusal(unit, what, s.prefecture, s.permit.jurisdiction)
+                problem = self._refusal(tx, what, s.prefecture, s.permit.jurisdiction)
                 if problem is not None:
                     raise problem
-            key = engine.keyring.load(unit, s.permit.holder_id) if with_personal_data else None
+            key = engine.keyring.load(tx, s.permit.holder_id) if with_personal_data else None
         if with_personal_data:
             if self.purpose is None:
                 raise invalid("--purpose", "is missing: say in a line what the personal data are needed for")
@@ -357,52 +357,52 @@ class Reader:
 
     # --- who may ---
 
-    def _rules(self, unit: Unit, jurisdiction: str | None = None) -> tuple[Rules, date]:
+    def _rules(self, tx: Transaction, jurisdiction: str | None = None) -> tuple[Rules, date]:
         code = jurisdiction or (self.actor.prefecture or context.DEFAULT_JURISDICTION)[:2]
-        policy = self._engine.context.policies.current(unit, code)
+        policy = self._engine.context.policies.current(tx, code)
         today = self._context.today(policy)
         return policy.at(today), today
 
     def _refusal(
-        self, unit: Unit, what: str, office: str | None, jurisdiction: str | None = None
+        self, tx: Transaction, what: str, office: str | None, jurisdiction: str | None = None
     ) -> PermitsError | None:
-        rules, today = self._rules(unit, jurisdiction)
+        rules, today = self._rules(tx, jurisdiction)
         where = None if self._everywhere else office
         return competence.reading_refusal(rules, today, what, self.actor, where, self.purpose)
 
-    def _file(self, unit: Unit, permit_id: str) -> tuple[str, bool]:
+    def _file(self, tx: Transaction, permit_id: str) -> tuple[str, bool]:
         """The file's holder, and whether the reader may see what is sealed; raises where they may see nothing."""
-        s, _ = views.situation(self._context, unit, permit_id, None, None)
+        s, _ = views.situation(self._context, tx, permit_id, None, None)
         code = s.permit.jurisdiction
-        problem = self._refusal(unit, "file", s.prefecture, code)
+        problem = self._refusal(tx, "file", s.prefecture, code)
         if problem is not None:
             raise problem
-        return s.permit.holder_id, self._refusal(unit, "person", s.prefecture, code) is None
+        return s.permit.holder_id, self._refusal(tx, "person", s.prefecture, code) is None
 
-    def _about(self, unit: Unit, holder_id: str) -> None:
+    def _about(self, tx: Transaction, holder_id: str) -> None:
         """Raise unless the reader may see the person: through one of their files, or while they have none."""
-        offices = search.offices_of(unit, holder_id)
-        problems = [self._refusal(unit, "person", office, code) for code, office in offices]
+        offices = search.offices_of(tx, holder_id)
+        problems = [self._refusal(tx, "person", office, code) for code, office in offices]
         if not offices:
-            problems = [self._refusal(unit, "person", None)]
+            problems = [self._refusal(tx, "person", None)]
         first = problems[0]
         if first is not None and all(problem is not None for problem in problems):
             raise first
 
-    def _sees(self, unit: Unit, jurisdiction: str | None, office: str | None) -> bool:
+    def _sees(self, tx: Transaction, jurisdiction: str | None, office: str | None) -> bool:
         return (
-            self._refusal(unit, "file", office, jurisdiction) is None
-            and self._refusal(unit, "person", office, jurisdiction) is None
+            self._refusal(tx, "file", office, jurisdiction) is None
+            and self._refusal(tx, "person", office, jurisdiction) is None
         )
 
     def _listed(self, conditions: dict[str, Any]) -> Page:
         """The list of the offices that the reader may see."""
-        with self._engine.database.read() as unit:
+        with self._engine.database.read() as tx:
             office = conditions.get("prefecture") or self.actor.prefecture
-            problem = self._refusal(unit, "file", office)
+            problem = self._refusal(tx, "file", office)
             if problem is not None:
                 raise problem
-            rules, today = self._rules(unit)
+            rules, today = self._rules(tx)
             reach = competence.reach_of_reading(rules, today, "file", self.actor)
             if reach == "own" and not self._everywhere:
                 conditions = {**conditions, "prefecture": self.actor.prefecture}
@@ -411,47 +411,47 @@ class Reader:
     # --- the trace ---
 
     def _opened(
-        self, permit_id: str, read: Callable[[Unit, bool], Answer], shows: Callable[[Answer], bool]
+        self, permit_id: str, read: Callable[[Transaction, bool], Answer], shows: Callable[[Answer], bool]
     ) -> Answer:
         """An answer about a file, with what is personal where the reader may see it and the look can be noted."""
-        with self._engine.database.read() as unit:
-            holder_id, opened = self._file(unit, permit_id)
-            answer = read(unit, opened)
+        with self._engine.database.read() as tx:
+            holder_id, opened = self._file(tx, permit_id)
+            answer = read(tx, opened)
         if not opened or not shows(answer):
             return answer
         try:
             self._leave([holder_id])
         except StoreError:
             # A copy that nobody can write to, say: the file is shown, and nothing that would have to be noted.
-            with self._engine.database.read() as unit:
-                return read(unit, False)
+            with self._engine.database.read() as tx:
+                return read(tx, False)
         return answer
 
     def _leave(self, holder_ids: Iterable[str]) -> None:
         """Note the look at each person, unless this reader's look of today is noted already."""
         wanted = list(holder_ids)
         for attempt in range(1, ATTEMPTS + 1):
-            with self._engine.database.read() as unit:
-                _, today = self._rules(unit)
-                missing = self._unseen(unit, wanted, today)
+            with self._engine.database.read() as tx:
+                _, today = self._rules(tx)
+                missing = self._unseen(tx, wanted, today)
             if not missing:
                 return
             try:
-                with self._engine.database.write() as unit:
-                    work = self._context.begin(unit)
+                with self._engine.database.write() as tx:
+                    uow = self._context.begin(tx)
                     # The versions first: a look that is noted after them makes this one a conflict.
-                    work.expect_holders(missing)
+                    uow.expect_holders(missing)
                     stamp = self._context.stamper(self.actor, None, today)
-                    for holder_id in self._unseen(unit, missing, today):
-                        holder_events.note_access(work, holder_id, stamp, self.purpose)
-                    work.write()
+                    for holder_id in self._unseen(tx, missing, today):
+                        holder_events.note_access(uow, holder_id, stamp, self.purpose)
+                    uow.write()
                     return
             except ConflictError:
                 if attempt == ATTEMPTS:
                     raise
 
-    def _unseen(self, unit: Unit, holder_ids: Sequence[str], today: date) -> list[str]:
-        found = history.streams(unit, holder_ids)
+    def _unseen(self, tx: Transaction, holder_ids: Sequence[str], today: date) -> list[str]:
+        found = history.streams(tx, holder_ids)
         return [each for each in found if not self._seen(found[each], today)]
 
     def _seen(self, records: Sequence[StoredRecord], today: date) -> bool:

@@ -18,15 +18,15 @@ _NOTICES = Statement("SELECT notice_id, permit_id, holder_id FROM notices ORDER 
 
 def canonical(engine: Engine) -> dict[str, Any]:
     """By file number: every event of each file, of its holder and of its notices, opened."""
-    with engine.database.read() as unit:
-        permits = unit.all(_STREAMS)
-        notices = unit.all(_NOTICES)
-        keys = engine.keyring.load_many(unit, [holder_id for _, holder_id in permits])
+    with engine.database.read() as tx:
+        permits = tx.all(_STREAMS)
+        notices = tx.all(_NOTICES)
+        keys = engine.keyring.load_many(tx, [holder_id for _, holder_id in permits])
         wanted = [
             (permit_id, stream, holder) for permit_id, holder in permits for stream in (holder, permit_id)
         ]
         wanted += [(permit_id, notice_id, holder) for notice_id, permit_id, holder in notices]
-        records = history.streams(unit, [stream for _, stream, _ in wanted])
+        records = history.streams(tx, [stream for _, stream, _ in wanted])
     files: dict[str, list[Any]] = {}
     numbers: dict[str, str] = {}
     for permit_id, stream, holder_id in wanted:

@@ -11,15 +11,15 @@ from permits_engine.application.handlers import holder_events
 from permits_engine.domain.errors import ConflictError, PermitsError, error
 from permits_engine.domain.events import Actor
 from permits_engine.domain.rules import competence
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 
 if TYPE_CHECKING:
     from permits_engine.engine import Engine
 
 
-def holders(unit: Unit, after: str, limit: int) -> list[str]:
+def holders(tx: Transaction, after: str, limit: int) -> list[str]:
     """The next holders, by their ids."""
-    return [row[0] for row in unit.all(_HOLDERS, {"after": after, "limit": limit})]
+    return [row[0] for row in tx.all(_HOLDERS, {"after": after, "limit": limit})]
 
 
 _HOLDERS = Statement("SELECT holder_id FROM holders WHERE holder_id > :after ORDER BY holder_id LIMIT :limit")
@@ -34,12 +34,12 @@ _COUNTRIES = Statement("SELECT DISTINCT jurisdiction FROM permits ORDER BY juris
 
 
 def refusal(
-    engine: Engine, unit: Unit, actor: Actor, what: str, *, purpose: str | None, everywhere: bool
+    engine: Engine, tx: Transaction, actor: Actor, what: str, *, purpose: str | None, everywhere: bool
 ) -> PermitsError | None:
     """Why a reader may not see the files (persons) of every office; none where they may in every country."""
-    countries = [row[0] for row in unit.all(_COUNTRIES)] or [context.DEFAULT_JURISDICTION]
+    countries = [row[0] for row in tx.all(_COUNTRIES)] or [context.DEFAULT_JURISDICTION]
     for code in countries:
-        policy = engine.context.policies.current(unit, code)
+        policy = engine.context.policies.current(tx, code)
         rules, today = policy.at(engine.context.today(policy)), engine.context.today(policy)
         problem = competence.reading_refusal(rules, today, what, actor, None, purpose)
         if problem is not None:
@@ -60,8 +60,8 @@ def note_everybody(engine: Engine, actor: Actor, purpose: str) -> int:
     """Leave the trace of a look with every holder whose data can be opened; gives how many were looked at."""
     after, count = "", 0
     while True:
-        with engine.database.read() as unit:
-            found = holders(unit, after, BATCH)
+        with engine.database.read() as tx:
+            found = holders(tx, after, BATCH)
         if not found:
             return count
         _note(engine, actor, found, purpose)
@@ -71,19 +71,19 @@ def note_everybody(engine: Engine, actor: Actor, purpose: str) -> int:
 def _note(engine: Engine, actor: Actor, holder_ids: Sequence[str], purpose: str) -> None:
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with engine.database.write() as unit:
-                work = engine.context.begin(unit)
-                work.expect_holders(holder_ids)
-                stamp = engine.context.stamper(actor, None, _today(engine, unit, actor))
+            with engine.database.write() as tx:
+                uow = engine.context.begin(tx)
+                uow.expect_holders(holder_ids)
+                stamp = engine.context.stamper(actor, None, _today(engine, tx, actor))
                 for holder_id in holder_ids:
-                    holder_events.note_access(work, holder_id, stamp, purpose)
-                work.write()
+                    holder_events.note_access(uow, holder_id, stamp, purpose)
+                uow.write()
                 return
         except ConflictError:
             if attempt == ATTEMPTS:
                 raise
 
 
-def _today(engine: Engine, unit: Unit, actor: Actor) -> date:
+def _today(engine: Engine, tx: Transaction, actor: Actor) -> date:
     code = (actor.prefecture or context.DEFAULT_JURISDICTION)[:2]
-    return engine.context.today(engine.context.policies.current(unit, code))
+    return engine.context.today(engine.context.policies.current(tx, code))

@@ -11,7 +11,7 @@ from permits_engine.domain.events import Event, PolicyAdopted
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import PARTS, compile_text, completed, digest_of, documents
 from permits_engine.store.database.schema import permits, policies
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.application import Events, Placed
 from permits_engine.store.events.ids import derived
@@ -48,75 +48,75 @@ _LOOK_AGAIN = Statement(
 )
 
 
-class Adopted:
+class AdoptedPolicies:
     """The adopted policies of one store; texts are compiled once and kept by digest."""
 
     def __init__(self) -> None:
         self._by_digest: dict[str, Policy] = {}
 
-    def current(self, unit: Unit, jurisdiction: str) -> Policy:
+    def current(self, tx: Transaction, jurisdiction: str) -> Policy:
         """The policy in use; raises ``policy.none_in_force`` where none was adopted."""
-        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
+        row = tx.one(_CURRENT, {"jurisdiction": jurisdiction})
         if row is None:
             raise _none(jurisdiction)
         known = self._by_digest.get(row[2])
-        return known if known is not None else self._load(unit, row[0], row[1])
+        return known if known is not None else self._load(tx, row[0], row[1])
 
-    def at(self, unit: Unit, jurisdiction: str, recorded_at: int | None) -> Policy:
+    def at(self, tx: Transaction, jurisdiction: str, recorded_at: int | None) -> Policy:
         """The policy that was in use at a moment (microseconds since the epoch; none: now)."""
         if recorded_at is None:
-            return self.current(unit, jurisdiction)
-        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
+            return self.current(tx, jurisdiction)
+        row = tx.one(_CURRENT, {"jurisdiction": jurisdiction})
         if row is None:
             raise _none(jurisdiction)
         found = None
-        for record in history.stream(unit, row[0]):
+        for record in history.stream(tx, row[0]):
             if record.recorded_at <= recorded_at:
                 found = record
         if found is None:
             raise _none(jurisdiction)
         return self._compiled(codec.decode(found.name, found.payload))
 
-    def by_digest(self, unit: Unit, jurisdiction: str, digest: str) -> Policy | None:
+    def by_digest(self, tx: Transaction, jurisdiction: str, digest: str) -> Policy | None:
         """The adopted text with that digest, if there is one."""
         if digest in self._by_digest:
             return self._by_digest[digest]
-        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
-        for record in history.stream(unit, row[0]) if row else ():
+        row = tx.one(_CURRENT, {"jurisdiction": jurisdiction})
+        for record in history.stream(tx, row[0]) if row else ():
             policy = self._compiled(codec.decode(record.name, record.payload))
             if policy.digest == digest:
                 return policy
         return None
 
-    def every(self, unit: Unit, jurisdiction: str) -> list[tuple[history.StoredRecord, Policy]]:
+    def every(self, tx: Transaction, jurisdiction: str) -> list[tuple[history.StoredRecord, Policy]]:
         """Every adoption of a jurisdiction in order, with its text compiled."""
-        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
-        records = history.stream(unit, row[0]) if row else []
+        row = tx.one(_CURRENT, {"jurisdiction": jurisdiction})
+        records = history.stream(tx, row[0]) if row else []
         return [(record, self._compiled(codec.decode(record.name, record.payload))) for record in records]
 
-    def all(self, unit: Unit) -> list[tuple[str, str, int, int]]:
+    def all(self, tx: Transaction) -> list[tuple[str, str, int, int]]:
         """Jurisdiction, digest, number of adoptions and moment of the last, of every adopted policy."""
-        return [(row[0], row[1], row[2], row[3]) for row in unit.all(_ALL)]
+        return [(row[0], row[1], row[2], row[3]) for row in tx.all(_ALL)]
 
-    def adopted_by(self, unit: Unit, jurisdiction: str) -> str | None:
+    def adopted_by(self, tx: Transaction, jurisdiction: str) -> str | None:
         """Who adopted the policy in use; none where there is none."""
-        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
+        row = tx.one(_CURRENT, {"jurisdiction": jurisdiction})
         if row is None:
             return None
-        last = history.stream(unit, row[0])[-1]
+        last = history.stream(tx, row[0])[-1]
         return codec.decode(last.name, last.payload).actor.id
 
     def adopt(
-        self, unit: Unit, text: str, stamp: Stamp, *, store: Events, now: int, today: str
+        self, tx: Transaction, text: str, stamp: Stamp, *, store: Events, now: int, today: str
     ) -> tuple[str, str, bool]:
         """Make a text part of the history; parts that it lacks are kept from the text in use.
 
         Gives jurisdiction, digest and whether anything changed. Raises ``policy.invalid``.
         """
-        whole, jurisdiction = self._completed(unit, text)
+        whole, jurisdiction = self._completed(tx, text)
         policy = compile_text(whole)
         digest = digest_of(whole)
-        row = unit.one(_CURRENT, {"jurisdiction": jurisdiction})
+        row = tx.one(_CURRENT, {"jurisdiction": jurisdiction})
         if row is not None and row[2] == digest:
             return jurisdiction, digest, False
         stream = row[0] if row else derived(f"policy/{jurisdiction}")
@@ -124,30 +124,30 @@ class Adopted:
         event = stamp(PolicyAdopted, jurisdiction=jurisdiction, digest=digest, text=whole)
         fields = {"version": version, "digest": digest, "adopted_at": now}
         if row is None:
-            unit.run(_FIRST, {"jurisdiction": jurisdiction, "stream": stream, **fields})
-        elif unit.run(_NEXT, {"of": jurisdiction, "seen": row[1], **fields}) != 1:
+            tx.run(_FIRST, {"jurisdiction": jurisdiction, "stream": stream, **fields})
+        elif tx.run(_NEXT, {"of": jurisdiction, "seen": row[1], **fields}) != 1:
             raise error("concurrency.conflict", "another policy was adopted meanwhile; look at it first")
-        store.put([Placed(stream, version, event)], unit=unit, now=now)
-        unit.run(_LOOK_AGAIN, {"of": jurisdiction, "next_due": today})
+        store.put([Placed(stream, version, event)], tx=tx, now=now)
+        tx.run(_LOOK_AGAIN, {"of": jurisdiction, "next_due": today})
         self._by_digest[digest] = policy
         return jurisdiction, digest, True
 
-    def _completed(self, unit: Unit, text: str) -> tuple[str, str]:
+    def _completed(self, tx: Transaction, text: str) -> tuple[str, str]:
         parts = documents(text)
         code = next((plain.get(kind) for kind, (plain, _) in parts.items()), None)
         missing = [part for part in PARTS if part not in parts]
         if not missing or not isinstance(code, str):
             return text, code if isinstance(code, str) else ""
-        row = unit.one(_CURRENT, {"jurisdiction": code})
+        row = tx.one(_CURRENT, {"jurisdiction": code})
         if row is None:
             raise error("policy.invalid", f"line 1: the text lacks: {', '.join(missing)}")
-        last = history.stream(unit, row[0])[-1]
+        last = history.stream(tx, row[0])[-1]
         present = codec.decode(last.name, last.payload)
         assert isinstance(present, PolicyAdopted)
         return completed(text, present.text), code
 
-    def _load(self, unit: Unit, stream: str, version: int) -> Policy:
-        record = history.stream(unit, stream)[version - 1]
+    def _load(self, tx: Transaction, stream: str, version: int) -> Policy:
+        record = history.stream(tx, stream)[version - 1]
         return self._compiled(codec.decode(record.name, record.payload))
 
     def _compiled(self, event: Event) -> Policy:

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from permits_engine.application.adopted_policies import Adopted
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.adopted_policies import AdoptedPolicies
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import Command
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.errors import invalid
@@ -16,7 +16,7 @@ from permits_engine.domain.events import Actor, Basis, Event
 from permits_engine.domain.rules.competence import refusal
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.holder import Person
-from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.events.application import PermitsApplication, numbered
 from permits_engine.store.events.ids import uuid7
 from permits_engine.store.events.timestamps import micros
@@ -32,7 +32,7 @@ class Context:
         database: Database,
         application: PermitsApplication,
         keyring: Keyring,
-        policies: Adopted,
+        policies: AdoptedPolicies,
         signing: SigningKeys,
         *,
         clock: Callable[[], datetime],
@@ -97,17 +97,17 @@ class Context:
 
     # --- loading ---
 
-    def begin(self, unit: Unit) -> Work:
+    def begin(self, tx: Transaction) -> UnitOfWork:
         """Return a unit of work on an open transaction; its ``write`` records what was decided in it."""
-        return Work(self.application, unit, self.keyring, self.policies, self.now)
+        return UnitOfWork(self.application, tx, self.keyring, self.policies, self.now)
 
-    def load(self, unit: Unit, stream: str) -> list[tuple[int, Event]]:
+    def load(self, tx: Transaction, stream: str) -> list[tuple[int, Event]]:
         """Return the events of a stream with their versions, personal fields still encrypted."""
-        return numbered(self.application.within(unit).get(stream))
+        return numbered(self.application.within(tx).get(stream))
 
-    def person(self, unit: Unit, holder_id: str) -> Person:
+    def person(self, tx: Transaction, holder_id: str) -> Person:
         """Return what is known about a person now; raise ``holder.not_found``."""
-        return self.begin(unit).person(holder_id)
+        return self.begin(tx).person(holder_id)
 
 
 def events_of(drafts: Sequence[Draft], stamp: Callable[..., Event], digest: str) -> list[Event]:
@@ -121,13 +121,13 @@ def events_of(drafts: Sequence[Draft], stamp: Callable[..., Event], digest: str)
 DEFAULT_JURISDICTION = "MA"
 
 
-def competence(context: Context, work: Work, command: Command, actor: Actor) -> date:
+def competence(context: Context, uow: UnitOfWork, command: Command, actor: Actor) -> date:
     """Today, where the actor may give the command; raises ``actor.not_competent``.
 
     A person belongs to no country: the actor's own office says whose rules on competence apply.
     """
     jurisdiction = (actor.prefecture or DEFAULT_JURISDICTION)[:2]
-    policy = work.policy(jurisdiction)
+    policy = uow.policy(jurisdiction)
     today = context.today(policy)
     on = command.on or today
     if on > today:

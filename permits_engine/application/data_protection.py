@@ -48,8 +48,8 @@ class DataProtection:
         command = EraseHolder(holder_id=holder_id, reason=reason, on=on, archive_agreement=archive_agreement)
         outcome = self.execute(command, actor=actor)
         removed = self.finish_erasures([command.holder_id], letters=letters)
-        with self.database.read() as unit:
-            linked = self.context.person(unit, command.holder_id).linked
+        with self.database.read() as tx:
+            linked = self.context.person(tx, command.holder_id).linked
         return {
             "holder_id": command.holder_id,
             "erased": True,
@@ -69,18 +69,18 @@ class DataProtection:
         from permits_engine.application.queries import retention_obstacles
         from permits_engine.store.keys import erasure
 
-        with self.database.read() as unit:
-            waiting = erasure.pending(unit)
+        with self.database.read() as tx:
+            waiting = erasure.pending(tx)
             of = dict.fromkeys([*waiting, *also])
             messages = [
-                row[0] for each in of for row in unit.all(retention_obstacles.LETTERS, {"holder_id": each})
+                row[0] for each in of for row in tx.all(retention_obstacles.LETTERS, {"holder_id": each})
             ]
         removed = 0 if letters is None else mail_folder.remove(Path(letters), messages)
         if waiting:
             self.keyring.forget()
             erasure.scrub(self.database)
-            with self.database.write() as unit:
-                erasure.done(unit, waiting, self.context.now())
+            with self.database.write() as tx:
+                erasure.done(tx, waiting, self.context.now())
         if letters is not None and waiting:
             # A pass that was under way meanwhile may have written one more.
             removed += mail_folder.remove(Path(letters), messages)
@@ -90,8 +90,8 @@ class DataProtection:
         """Holders who were erased while the database's files still wait to be cleaned."""
         from permits_engine.store.keys import erasure
 
-        with self.database.read() as unit:
-            return erasure.pending(unit)
+        with self.database.read() as tx:
+            return erasure.pending(tx)
 
     # --- how long ---
 
@@ -144,8 +144,8 @@ class DataProtection:
         """
         from permits_engine.store.keys import rotation
 
-        with self.database.read() as unit:
-            counts = rotation.counts(unit)
+        with self.database.read() as tx:
+            counts = rotation.counts(tx)
         masters = self.keyring.masters()
         unfinished = any(each != masters.active for each in counts)
         if not unfinished:
@@ -165,8 +165,8 @@ class DataProtection:
         masters = self.keyring.masters()
         if key_id not in masters.ids:
             raise invalid("KEY", f"{key_id} is not in the key file: {', '.join(masters.ids)}")
-        with self.database.read() as unit:
-            needed = rotation.counts(unit).get(key_id, 0)
+        with self.database.read() as tx:
+            needed = rotation.counts(tx).get(key_id, 0)
         if needed or key_id == masters.active:
             raise invalid("KEY", f"{key_id} is in use ({needed} holders): run permits keys rotate first")
         left = masters.without([key_id])
@@ -179,8 +179,8 @@ class DataProtection:
         from permits_engine.store.keys import rotation
 
         masters = self.keyring.masters()
-        with self.database.read() as unit:
-            counts = rotation.counts(unit)
+        with self.database.read() as tx:
+            counts = rotation.counts(tx)
         return [
             {
                 "key": each,
@@ -195,10 +195,10 @@ class DataProtection:
         """The signed list of receipts that were superseded before their last day, for whoever checks receipts."""
         from permits_engine.documents import receipt_status_list
 
-        with self.database.read() as unit:
-            today = self.context.today(self.context.policies.current(unit, "MA"))
-        with self.database.read() as unit:
-            origin = origin_of(history.head(unit).store_id)
+        with self.database.read() as tx:
+            today = self.context.today(self.context.policies.current(tx, "MA"))
+        with self.database.read() as tx:
+            origin = origin_of(history.head(tx).store_id)
         return receipt_status_list.make(
             self.database, self.context, self.signing.signer(origin), origin, today
         )
@@ -207,17 +207,17 @@ class DataProtection:
         """Who was erased since a day: to be kept beside backups, and erased again in a store restored from one."""
         from permits_engine.application.queries import data_requests as data_requests_room
 
-        with self.database.read() as unit:
-            found = data_requests_room.erased(unit)
+        with self.database.read() as tx:
+            found = data_requests_room.erased(tx)
         return [each for each in found if since is None or each["on"] >= since.isoformat()]
 
     def data_requests(self, holder_id: str | None = None, *, on: date | None = None) -> list[dict[str, Any]]:
         """What people asked about their data: state on a day (default: today), the first due first."""
         from permits_engine.application.queries import data_requests as data_requests_room
 
-        with self.database.read() as unit:
-            day = on or self.context.today(self.context.policies.current(unit, "MA"))
-            found = data_requests_room.everybodys(unit)
+        with self.database.read() as tx:
+            day = on or self.context.today(self.context.policies.current(tx, "MA"))
+            found = data_requests_room.everybodys(tx)
         return [
             {**msgspec.to_builtins(each), "state": each.state(day)}
             for each in found
@@ -228,9 +228,9 @@ class DataProtection:
         """What stands in the way of erasing a person today, each with its norm."""
         from permits_engine.application.queries import retention_obstacles
 
-        with self.database.read() as unit:
-            work = self.context.begin(unit)
-            work.person(holder_id)
+        with self.database.read() as tx:
+            uow = self.context.begin(tx)
+            uow.person(holder_id)
             return retention_obstacles.told(
-                retention_obstacles.standing(self.context, work, holder_id).obstacles
+                retention_obstacles.standing(self.context, uow, holder_id).obstacles
             )

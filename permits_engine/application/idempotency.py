@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from permits_engine.application.outcome import Outcome
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import Command
 from permits_engine.domain.errors import error
 from permits_engine.store.database.schema import events
@@ -23,31 +23,31 @@ _NAMES = Statement(
 )
 
 
-def replayed(work: Work, command: Command) -> Outcome | None:
+def replayed(uow: UnitOfWork, command: Command) -> Outcome | None:
     """Return the first outcome of a command's id; raise ``command.id_reused`` for other content."""
-    row = work.known(command.command_id or "")
+    row = uow.known(command.command_id or "")
     if row is None:
         return None
     digest, holder_id, permit_id, stream, first, last = row
-    cipher = work.key(holder_id) if holder_id else None
+    cipher = uow.key(holder_id) if holder_id else None
     if cipher is None or cipher.hmac(content_of(command)) != bytes(digest):
         raise error(
             "command.id_reused",
             f"command_id {command.command_id!r} was used for another content; give a new one",
             command_id=command.command_id,
         )
-    work.write()  # the first run may be part of this very transaction
-    names = work.unit.all(_NAMES, {"stream": stream, "low": first + 1, "high": last})
+    uow.write()  # the first run may be part of this very transaction
+    names = uow.tx.all(_NAMES, {"stream": stream, "low": first + 1, "high": last})
     return Outcome(permit_id, holder_id, last, tuple(n[0].split("@")[0] for n in names), replayed=True)
 
 
-def remember(work: Work, command: Command, outcome: Outcome, stream: str, first: int) -> None:
+def remember(uow: UnitOfWork, command: Command, outcome: Outcome, stream: str, first: int) -> None:
     """Keep a command's outcome under its id."""
     if command.command_id is not None and outcome.holder_id is not None:
-        work.remember(
+        uow.remember(
             {
                 "command_id": command.command_id,
-                "digest": work.cipher(outcome.holder_id).hmac(content_of(command)),
+                "digest": uow.cipher(outcome.holder_id).hmac(content_of(command)),
                 "holder_id": outcome.holder_id,
                 "permit_id": outcome.permit_id,
                 "stream": stream,

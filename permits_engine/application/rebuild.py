@@ -20,7 +20,7 @@ from permits_engine.projections.permit_rows import row_of
 from permits_engine.projections.writing import park
 from permits_engine.store.database.schema import FILES, events, notices, permits
 from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.keys import blind_index
 
@@ -66,7 +66,7 @@ class Report(msgspec.Struct):
     differences: list[dict[str, Any]] = msgspec.field(default_factory=list)
 
 
-PolicyOf = Callable[[Unit, str], Policy]
+PolicyOf = Callable[[Transaction, str], Policy]
 Today = Callable[[Policy], date]
 
 
@@ -85,10 +85,10 @@ def rebuild(
     report = Report(models)
     total = _total(database, models)
     for model in models:
-        next_streams, work = _WORK[model]
+        next_streams, uow = _WORK[model]
         for batch in _batches(database, next_streams):
-            with database.read() if check else database.write() as unit:
-                work(unit, context, batch, report, check)
+            with database.read() if check else database.write() as tx:
+                uow(tx, context, batch, report, check)
             report.streams += len(batch)
             if progress is not None:
                 progress(report.streams, total)
@@ -96,53 +96,53 @@ def rebuild(
 
 
 def _total(database: Database, models: list[str]) -> int:
-    with database.read() as unit:
-        counts = [unit.one(_COUNT, {"like": f"{_STREAMS[model]}.%"}) for model in models]
+    with database.read() as tx:
+        counts = [tx.one(_COUNT, {"like": f"{_STREAMS[model]}.%"}) for model in models]
     return sum(int(row[0]) for row in counts if row)
 
 
 def _batches(database: Database, statement: Statement) -> Iterator[list[str]]:
     after = ""
     while True:
-        with database.read() as unit:
-            ids = [row[0] for row in unit.all(statement, {"after": after, "size": BATCH})]
+        with database.read() as tx:
+            ids = [row[0] for row in tx.all(statement, {"after": after, "size": BATCH})]
         if not ids:
             return
         yield ids
         after = ids[-1]
 
 
-def _live(unit: Unit, table: Any, key: Any, ids: list[str]) -> dict[str, dict[str, Any]]:
+def _live(tx: Transaction, table: Any, key: Any, ids: list[str]) -> dict[str, dict[str, Any]]:
     names = [column.name for column in table.columns]
-    rows = unit.all(Statement(select(*table.columns).where(key.in_(ids))), {})
+    rows = tx.all(Statement(select(*table.columns).where(key.in_(ids))), {})
     return {row[names.index(key.name)]: dict(zip(names, row, strict=True)) for row in rows}
 
 
-def _permits(unit: Unit, context: Context, ids: list[str], report: Report, check: bool) -> None:
-    live = _live(unit, permits, permits.c.permit_id, ids) if check else {}
+def _permits(tx: Transaction, context: Context, ids: list[str], report: Report, check: bool) -> None:
+    live = _live(tx, permits, permits.c.permit_id, ids) if check else {}
     rows = []
-    work = context.begin(unit)
-    for stream, records in history.streams(unit, ids).items():
+    uow = context.begin(tx)
+    for stream, records in history.streams(tx, ids).items():
         try:
             permit = fold(stream, codec.numbered(records))
             assert permit is not None
-            policy = work.policy(permit.jurisdiction)
+            policy = uow.policy(permit.jurisdiction)
             row = row_of(permit, policy, context.today(policy))
         except PermitsError as problem:
             report.parked += 1
             if check:
                 report.differences.append({"permit_id": stream, "error": problem.as_dict()})
             else:
-                park(unit, stream, problem.message, context.now())
+                park(tx, stream, problem.message, context.now())
             continue
         if check:
-            _compare(live.get(stream), permit, policy, report, partial(_adoptions, unit, context, policy))
+            _compare(live.get(stream), permit, policy, report, partial(_adoptions, tx, context, policy))
         else:
             rows.append(row)
     if rows:
         whole = [row["permit_id"] for row in rows]
-        unit.run(_UNPARK, {"ids": json.dumps(whole) if unit.dialect == "sqlite" else whole})
-        writing.replace_rows(unit, rows)
+        tx.run(_UNPARK, {"ids": json.dumps(whole) if tx.dialect == "sqlite" else whole})
+        writing.replace_rows(tx, rows)
         report.written += len(rows)
 
 
@@ -171,11 +171,11 @@ def _compare(
         )
 
 
-def _adoptions(unit: Unit, context: Context, policy: Policy) -> set[str]:
+def _adoptions(tx: Transaction, context: Context, policy: Policy) -> set[str]:
     """The days on which policies were adopted, as an adoption writes them into rows."""
     return {
         datetime.fromtimestamp(record.recorded_at / 1_000_000, UTC).date().isoformat()
-        for record, _ in context.policies.every(unit, policy.jurisdiction)
+        for record, _ in context.policies.every(tx, policy.jurisdiction)
     }
 
 
@@ -195,12 +195,12 @@ def _earlier(live: dict[str, Any], fresh: dict[str, Any]) -> bool:
     )
 
 
-def _notices(unit: Unit, context: Context, ids: list[str], report: Report, check: bool) -> None:
-    live = _live(unit, notices, notices.c.notice_id, ids) if check else {}
-    for stream, records in history.streams(unit, ids).items():
+def _notices(tx: Transaction, context: Context, ids: list[str], report: Report, check: bool) -> None:
+    live = _live(tx, notices, notices.c.notice_id, ids) if check else {}
+    for stream, records in history.streams(tx, ids).items():
         row = notice_rows.row_of(stream, records)
         if not check:
-            notice_rows.replace(unit, row)
+            notice_rows.replace(tx, row)
             report.written += 1
         elif live.get(stream) is None:
             report.differences.append({"notice_id": stream, "missing": True})
@@ -212,12 +212,12 @@ def _notices(unit: Unit, context: Context, ids: list[str], report: Report, check
                 report.differences.append({"notice_id": stream, "fields": changed})
 
 
-def _search(unit: Unit, context: Context, ids: list[str], report: Report, check: bool) -> None:
+def _search(tx: Transaction, context: Context, ids: list[str], report: Report, check: bool) -> None:
     """What each person and their files are found by; nothing of those whose key was destroyed."""
-    key = context.keyring.load(unit, blind_index.KEY_ID)
+    key = context.keyring.load(tx, blind_index.KEY_ID)
     for holder_id in ids:
         try:
-            entries = search_entries.entries_of(unit, context.keyring, holder_id)
+            entries = search_entries.entries_of(tx, context.keyring, holder_id)
         except PermitsError as problem:
             # What cannot be read keeps the entries that it has.
             report.parked += 1
@@ -225,21 +225,21 @@ def _search(unit: Unit, context: Context, ids: list[str], report: Report, check:
                 report.differences.append({"holder_id": holder_id, "error": problem.as_dict()})
             continue
         if not check:
-            blind_index.forget(unit, holder_id)
-            blind_index.write(unit, context.keyring, entries)
+            blind_index.forget(tx, holder_id)
+            blind_index.write(tx, context.keyring, entries)
             report.written += len(entries)
             continue
         wanted = (
             {(row["token"], row["permit_id"]) for row in blind_index.rows(key, entries)} if key else set()
         )
-        found = blind_index.held(unit, holder_id)
+        found = blind_index.held(tx, holder_id)
         if found != wanted or (entries and key is None):
             report.differences.append(
                 {"holder_id": holder_id, "missing": len(wanted - found), "extra": len(found - wanted)}
             )
 
 
-_WORK: dict[str, tuple[Statement, Callable[[Unit, Any, list[str], Report, bool], None]]] = {
+_WORK: dict[str, tuple[Statement, Callable[[Transaction, Any, list[str], Report, bool], None]]] = {
     "permits": (_NEXT_PERMITS, _permits),
     "notices": (_NEXT_NOTICES, _notices),
     "search": (_NEXT_HOLDERS, _search),

@@ -15,7 +15,7 @@ import msgspec
 from eventsourcing.application import ProcessingEvent
 from sqlalchemy import bindparam, select, update
 
-from permits_engine.application.adopted_policies import Adopted
+from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.outcome import conflict
 from permits_engine.domain.decisions.case import OtherTitle
 from permits_engine.domain.errors import PermitsError, error
@@ -27,7 +27,7 @@ from permits_engine.projections.holder import Person, person_of
 from permits_engine.projections.permit_rows import row_of
 from permits_engine.store.database.schema import commands, holders, permits
 from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.database.upserts import insert_new
 from permits_engine.store.events.application import Files, PermitsApplication, Placed, numbered
 from permits_engine.store.keys import blind_index
@@ -83,7 +83,7 @@ class _Changed(msgspec.Struct):
     row: dict[str, Any] | None = None
 
 
-class Work(ProcessingEvent[str]):
+class UnitOfWork(ProcessingEvent[str]):
     """One transaction's memory, from its first read to the writing of everything decided in it.
 
     It is the library's processing event: its ``events`` are recorded by the application, and the rows of the
@@ -93,16 +93,16 @@ class Work(ProcessingEvent[str]):
     def __init__(
         self,
         application: PermitsApplication,
-        unit: Unit,
+        tx: Transaction,
         keyring: Keyring,
-        adopted: Adopted,
+        adopted: AdoptedPolicies,
         now: Callable[[], int],
     ) -> None:
         super().__init__()
         self.application = application
-        self.store = application.within(unit)
+        self.store = application.within(tx)
         self.repository = Files(self.store)
-        self.unit = unit
+        self.tx = tx
         self.keyring = keyring
         self.adopted = adopted
         self.now = now
@@ -126,7 +126,7 @@ class Work(ProcessingEvent[str]):
         """The policy in use; raises ``policy.none_in_force``."""
         found = self._policies.get(jurisdiction)
         if found is None:
-            found = self._policies[jurisdiction] = self.adopted.current(self.unit, jurisdiction)
+            found = self._policies[jurisdiction] = self.adopted.current(self.tx, jurisdiction)
         return found
 
     def expect_files(self, ids: Iterable[str]) -> None:
@@ -186,12 +186,12 @@ class Work(ProcessingEvent[str]):
     def expect_keys(self, ids: Iterable[str]) -> None:
         """Read keys that will be asked for, all at once."""
         wanted = [each for each in dict.fromkeys(ids) if each not in self._keys]
-        self._keys |= self.keyring.load_many(self.unit, wanted)
+        self._keys |= self.keyring.load_many(self.tx, wanted)
 
     def key(self, holder_id: str) -> Cipher | None:
         """The holder's key as this transaction reads it; none once their data were erased."""
         if holder_id not in self._keys:
-            self._keys[holder_id] = self.keyring.load(self.unit, holder_id)
+            self._keys[holder_id] = self.keyring.load(self.tx, holder_id)
         return self._keys[holder_id]
 
     def cipher(self, holder_id: str) -> Cipher:
@@ -226,7 +226,7 @@ class Work(ProcessingEvent[str]):
         rows = [
             row
             for holder_id in records
-            for row in self.unit.all(_TITLES, {"holder_id": holder_id, "permit_id": permit.permit_id})
+            for row in self.tx.all(_TITLES, {"holder_id": holder_id, "permit_id": permit.permit_id})
         ]
         return tuple(OtherTitle(r[0], r[1], date.fromisoformat(r[2]), date.fromisoformat(r[3])) for r in rows)
 
@@ -239,13 +239,13 @@ class Work(ProcessingEvent[str]):
     def known(self, command_id: str) -> Any:
         """What a command that was carried out under that id led to: digest, holder, permit, stream, versions."""
         if command_id not in self._known:
-            self._known[command_id] = self.unit.one(_COMMAND, {"command_id": command_id})
+            self._known[command_id] = self.tx.one(_COMMAND, {"command_id": command_id})
         return self._known[command_id]
 
     def _among(self, statement: Statement, ids: list[str]) -> list[Any]:
         if not ids:
             return []
-        return self.unit.all(statement, {"ids": json.dumps(ids) if self.unit.dialect == "sqlite" else ids})
+        return self.tx.all(statement, {"ids": json.dumps(ids) if self.tx.dialect == "sqlite" else ids})
 
     # --- deciding ---
 
@@ -349,30 +349,30 @@ class Work(ProcessingEvent[str]):
         self.broken = True
         self.rows()
         now = self.now() if self.events else 0
-        self.application.record(self, unit=self.unit, now=now, rows=self._rows)
+        self.application.record(self, tx=self.tx, now=now, rows=self._rows)
         self.broken = False
 
-    def _rows(self, unit: Unit) -> None:
+    def _rows(self, tx: Transaction) -> None:
         """The rows that go with the events, in their transaction; theirs are the gates that events pass."""
         changed = sorted(self._changed.values(), key=lambda each: each.permit.permit_id)
         self._changed = {}
         ready = [(each.seen, each.row or {}) for each in changed]
         old = [{**row, "of": row["permit_id"], "seen": seen} for seen, row in ready if seen]
         new = [row for seen, row in ready if not seen]
-        if writing.update_rows(unit, old) != len(old) or writing.insert_rows(unit, new) != len(new):
+        if writing.update_rows(tx, old) != len(old) or writing.insert_rows(tx, new) != len(new):
             raise _conflict(changed)
         self._moved.clear()
         waiting, self._waiting = self._waiting, {}
         for statement, rows in waiting.items():
-            if unit.each(statement, rows) != len(rows):
+            if tx.each(statement, rows) != len(rows):
                 if statement is NEW_KEY:
-                    self.keyring.check_current(unit)
+                    self.keyring.check_current(tx)
                 raise error("concurrency.conflict", "somebody else was first; read again and decide anew")
         entries, self._entries = self._entries, []
-        blind_index.write(unit, self.keyring, entries)
+        blind_index.write(tx, self.keyring, entries)
         last, self._last = self._last, []
         for statement, row in last:
-            unit.run(statement, row)
+            tx.run(statement, row)
 
 
 def _conflict(changed: list[_Changed]) -> Exception:
@@ -393,12 +393,12 @@ def taken(permit_id: str) -> Exception:
     )
 
 
-def records_of(work: Work, holder_id: str) -> list[str]:
+def records_of(uow: UnitOfWork, holder_id: str) -> list[str]:
     """Every holder that is the same person, the one asked about first."""
     found = [holder_id]
     for each in found:
-        gate = work.holder(each)
+        gate = uow.holder(each)
         if gate is None or gate[0] < 2:  # nothing was ever added to what registered them
             continue
-        found += [other for other in work.person(each).linked if other not in found]
+        found += [other for other in uow.person(each).linked if other not in found]
     return found

@@ -42,8 +42,8 @@ def _store(engine: Any, state: dict[str, Any]) -> Iterator[Finding]:
     for each in state["parked_streams"]:
         yield _say("error", f"{each['stream']} cannot be read and is set aside: {each['reason']}")
     if engine.database.dialect == "sqlite":
-        with engine.database.read() as unit:
-            [(said,)] = unit.all(_QUICK_CHECK, {})
+        with engine.database.read() as tx:
+            [(said,)] = tx.all(_QUICK_CHECK, {})
         if said != "ok":
             yield _say("error", f"the database file is damaged ({said}): restore a backup")
 
@@ -51,8 +51,8 @@ def _store(engine: Any, state: dict[str, Any]) -> Iterator[Finding]:
 def _head(engine: Any) -> int:
     from permits_engine.store.events import history
 
-    with engine.database.read() as unit:
-        return int(history.head(unit).recorded_at)
+    with engine.database.read() as tx:
+        return int(history.head(tx).recorded_at)
 
 
 def _messages(settings: Any) -> Iterator[Finding]:

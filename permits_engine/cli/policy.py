@@ -134,9 +134,9 @@ def policy_of(settings: Any, jurisdiction: str) -> Policy:
         # Rules are nobody's secret: they are shown without the master key.
         with (
             Engine.open(settings.store, keys=MasterKeys.in_memory()) as engine,
-            engine.database.read() as unit,
+            engine.database.read() as tx,
         ):
-            return engine.context.policies.current(unit, code)
+            return engine.context.policies.current(tx, code)
     except PermitsError as problem:
         if problem.code != "store.not_initialised" or "store" in settings.model_fields_set:
             raise

@@ -24,7 +24,7 @@ from permits_engine.documents.language import harmless
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.permit import rights
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.store.database.transactions import Unit
+from permits_engine.store.database.transactions import Transaction
 
 FORMATS = ("text", "html")
 _LOCALES = {"ar": "ar_MA", "en": "en_GB"}
@@ -89,7 +89,7 @@ def _layout(jurisdiction: str, form: str) -> Template:
 
 def made(
     context: Context,
-    unit: Unit,
+    tx: Transaction,
     permit_id: str,
     *,
     on: date | None = None,
@@ -104,11 +104,11 @@ def made(
     """
     if form not in FORMATS:
         raise invalid("format", f"{form!r} is none of {', '.join(FORMATS)}")
-    s, records = views.situation(context, unit, permit_id, on, None)
+    s, records = views.situation(context, tx, permit_id, on, None)
     today = context.today(s.rules.policy)
     if s.day > today:
         raise invalid("on", f"{s.day} lies after today ({today}); what is to come cannot be attested")
-    person = context.person(unit, s.permit.holder_id)
+    person = context.person(tx, s.permit.holder_id)
     if person.birth_date is None:
         raise error(
             "holder.erased",
@@ -116,7 +116,7 @@ def made(
             holder_id=person.holder_id,
         )
     shelf = _shelf(s.permit.jurisdiction, language, person.language)
-    cipher = context.keyring.load(unit, s.permit.holder_id)
+    cipher = context.keyring.load(tx, s.permit.holder_id)
     values = {
         "holder_name": harmless(person.name),
         "birth_date": _day(person.birth_date, shelf.language),

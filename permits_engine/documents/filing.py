@@ -15,7 +15,7 @@ from permits_engine.domain.errors import error
 from permits_engine.domain.permit import deadlines
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.projections.holder import Person
-from permits_engine.store.database.transactions import Unit
+from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.log import leaf
 
@@ -38,11 +38,11 @@ class Filed(msgspec.Struct):
         return "<Filed>"
 
 
-def filed(context: Context, unit: Unit, permit_id: str) -> Filed:
+def filed(context: Context, tx: Transaction, permit_id: str) -> Filed:
     """The latest filing of a file as it stands today; raises ``permit.not_found``, ``holder.erased``."""
-    s, records = situation(context, unit, permit_id, None, None)
-    work = context.begin(unit)
-    cipher, person = work.cipher(s.permit.holder_id), work.person(s.permit.holder_id)
+    s, records = situation(context, tx, permit_id, None, None)
+    uow = context.begin(tx)
+    cipher, person = uow.cipher(s.permit.holder_id), uow.person(s.permit.holder_id)
     if s.request is None:
         raise error(
             "transition.not_allowed",
@@ -55,7 +55,7 @@ def filed(context: Context, unit: Unit, permit_id: str) -> Filed:
     numbers: dict[str, Any] = numbers_on(records, s.permit, s.day, cipher)
     due = [d.due_on for d in deadlines.deadlines(s) if d.kind == "documents_due"]
     return Filed(
-        filing=_filing(s, person, records, specimen=unit.simulated),
+        filing=_filing(s, person, records, specimen=tx.simulated),
         person=person,
         jurisdiction=s.permit.jurisdiction,
         category=s.permit.category,

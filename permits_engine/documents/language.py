@@ -113,11 +113,11 @@ class _Speech:
             length, days = value.length, "clear_days" if value.counting == "franc" else "days"
         assert isinstance(length, Period)
         parts = {"years": length.years, "months": length.months, days: length.days, "hours": length.hours}
-        said = [self._counted(unit, number) for unit, number in parts.items() if number]
+        said = [self._counted(tx, number) for tx, number in parts.items() if number]
         return self._and.join(said) or self._counted("days", 0)
 
-    def _counted(self, unit: str, number: int) -> str:
-        forms = self._counts[unit]
+    def _counted(self, tx: str, number: int) -> str:
+        forms = self._counts[tx]
         return forms.get(self._locale.plural_form(number), forms["other"]).format(n=number)
 
     def _name(self, code: str, spec: str) -> str:

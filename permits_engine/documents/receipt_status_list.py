@@ -86,17 +86,17 @@ def read(data: bytes, keys: list[Verifier]) -> StatusList:
 def _superseded(database: Database, context: Context, today: date) -> Iterator[bytes]:
     after, since = "", (today - LOOK_BACK).isoformat()
     while True:
-        with database.read() as unit:
-            rows = unit.all(_FILES, {"after": after, "since": since})
-            work = context.begin(unit)
-            work.expect_files(row[0] for row in rows)
+        with database.read() as tx:
+            rows = tx.all(_FILES, {"after": after, "since": since})
+            uow = context.begin(tx)
+            uow.expect_files(row[0] for row in rows)
             for permit_id, jurisdiction in rows:
                 try:
-                    permit = work.file(permit_id)
+                    permit = uow.file(permit_id)
                 except PermitsError:
                     continue  # a file that cannot be read is what status and doctor speak of
                 assert permit is not None
-                s = Situation(permit, today, work.policy(jurisdiction).at(today))
+                s = Situation(permit, today, uow.policy(jurisdiction).at(today))
                 current = s.receipt.version if s.receipt is not None else None
                 for each in permit.receipts:
                     if each.until >= today and each.version != current:

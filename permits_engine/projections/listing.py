@@ -13,7 +13,7 @@ from sqlalchemy import Select, and_, bindparam, case, func, literal, or_, select
 
 from permits_engine.domain.errors import invalid
 from permits_engine.store.database.schema import notices, parked, permits, scheduler_passes
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 
 TITLE = ("none", "active", "expired_in_window", "expired", "revoked", "lost_by_absence", "closed")
 APPLICATION = (
@@ -51,8 +51,8 @@ def application_status(today: str) -> Any:
     return case((turned, _p.application_turns_to), else_=_p.application_status)
 
 
-def _ask(unit: Unit, statement: Select[Any], names: list[str]) -> list[dict[str, Any]]:
-    return [dict(zip(names, row, strict=True)) for row in unit.all(Statement(statement), {})]
+def _ask(tx: Transaction, statement: Select[Any], names: list[str]) -> list[dict[str, Any]]:
+    return [dict(zip(names, row, strict=True)) for row in tx.all(Statement(statement), {})]
 
 
 MOST = 1_000_000
@@ -106,7 +106,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         return any((self.status, self.prefecture, self.expiring_before, self.holder_id))
 
 
-def listing(unit: Unit, today: date, wanted: Wanted) -> Page:
+def listing(tx: Transaction, today: date, wanted: Wanted) -> Page:
     """Permits by status of the title or of the application, nearest expiry first."""
     query = _selected(today, wanted, COLUMNS)
     if wanted.after is not None:
@@ -116,11 +116,11 @@ def listing(unit: Unit, today: date, wanted: Wanted) -> Page:
         query = query.where(or_(ends > literal(until), same))
     if wanted.limit is not None:
         query = query.limit(_bounded(wanted.limit) + 1)
-    return _cut(_ask(unit, query, list(COLUMNS)), wanted.limit)
+    return _cut(_ask(tx, query, list(COLUMNS)), wanted.limit)
 
 
 def rows(
-    unit: Unit,
+    tx: Transaction,
     today: date,
     wanted: Wanted,
     *,
@@ -133,7 +133,7 @@ def rows(
         query = query.where(_p.holder_id.in_(holder_ids))
     if permit_ids is not None:
         query = query.where(_p.permit_id.in_(permit_ids))
-    return _ask(unit, query, list(WITH_HOLDER))
+    return _ask(tx, query, list(WITH_HOLDER))
 
 
 def page(found: Iterable[dict[str, Any]], wanted: Wanted) -> Page:
@@ -192,7 +192,7 @@ def _selected(today: date, wanted: Wanted, names: Sequence[str]) -> Select[Any]:
     return query
 
 
-def caseload(unit: Unit, on: date) -> list[dict[str, Any]]:
+def caseload(tx: Transaction, on: date) -> list[dict[str, Any]]:
     """By office: requests open at the end of a day, and filed and decided on it."""
     day = literal(on.isoformat())
     is_open = and_(
@@ -208,10 +208,10 @@ def caseload(unit: Unit, on: date) -> list[dict[str, Any]]:
         .group_by(_p.prefecture)
         .order_by(_p.prefecture)
     )
-    return _ask(unit, query, ["prefecture", "open", "filed", "decided"])
+    return _ask(tx, query, ["prefecture", "open", "filed", "decided"])
 
 
-def results(unit: Unit, by: tuple[str, ...], category: str | None = None) -> list[dict[str, Any]]:
+def results(tx: Transaction, by: tuple[str, ...], category: str | None = None) -> list[dict[str, Any]]:
     """The account of a campaign: first applications counted by some of nationality, sex, office, outcome."""
     unknown = [name for name in by if name not in GROUPS]
     if unknown or not by:
@@ -220,14 +220,14 @@ def results(unit: Unit, by: tuple[str, ...], category: str | None = None) -> lis
     query = select(*columns, func.count()).group_by(*columns).order_by(func.count().desc(), *columns)
     if category is not None:
         query = query.where(_p.category == literal(category))
-    return _ask(unit, query, [*by, "applications"])
+    return _ask(tx, query, [*by, "applications"])
 
 
 STATES = ("due", "sending", "sent", "failed", "bounced", "parked", "suppressed")
 
 
 def messages(
-    unit: Unit,
+    tx: Transaction,
     *,
     state: str | None = None,
     permit_id: str | None = None,
@@ -250,18 +250,18 @@ def messages(
         query = query.where(n.permit_id == literal(permit_id))
     if limit is not None:
         query = query.limit(_bounded(limit))
-    return [row | {"expedited": bool(row["expedited"])} for row in _ask(unit, query, names)]
+    return [row | {"expedited": bool(row["expedited"])} for row in _ask(tx, query, names)]
 
 
-def status(unit: Unit, adopted: list[tuple[str, str, int, int]], head: Any) -> dict[str, Any]:
+def status(tx: Transaction, adopted: list[tuple[str, str, int, int]], head: Any) -> dict[str, Any]:
     """The state of the store for an operator."""
-    [(count, seen)] = unit.all(Statement(select(func.count(), func.coalesce(func.sum(_p.version), 0))), {})
-    by_state = unit.all(
+    [(count, seen)] = tx.all(Statement(select(func.count(), func.coalesce(func.sum(_p.version), 0))), {})
+    by_state = tx.all(
         Statement(select(notices.c.state, func.count()).group_by(notices.c.state).order_by(notices.c.state)),
         {},
     )
-    broken = unit.all(Statement(select(parked.c.stream, parked.c.reason).order_by(parked.c.stream)), {})
-    last = unit.one(
+    broken = tx.all(Statement(select(parked.c.stream, parked.c.reason).order_by(parked.c.stream)), {})
+    last = tx.one(
         Statement(
             select(scheduler_passes.c.on_day, scheduler_passes.c.finished_at, scheduler_passes.c.summary)
             .order_by(scheduler_passes.c.id.desc())

@@ -18,7 +18,7 @@ from permits_engine.domain.events import (
 )
 from permits_engine.store.database import upserts
 from permits_engine.store.database.schema import notices
-from permits_engine.store.database.transactions import Unit
+from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
 
@@ -102,6 +102,6 @@ def row_of(notice_id: str, records: Sequence[StoredRecord]) -> dict[str, Any]:
     return row
 
 
-def replace(unit: Unit, row: dict[str, Any]) -> None:
+def replace(tx: Transaction, row: dict[str, Any]) -> None:
     """Put a row in place whatever was there."""
-    unit.run(_REPLACE, row)
+    tx.run(_REPLACE, row)

@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, select
 from permits_engine.domain.events import Corrected, Event, HolderRegistered, HolderUpdated
 from permits_engine.projections.holder import Person, grown
 from permits_engine.store.database.schema import permits
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.keys.blind_index import Entry, of_file, of_person
 from permits_engine.store.keys.keyring import Keyring
@@ -43,9 +43,9 @@ def _numbers(events: Iterable[Event]) -> list[tuple[str, str]]:
     return found
 
 
-def entries_of(unit: Unit, keyring: Keyring, holder_id: str) -> list[Entry]:
+def entries_of(tx: Transaction, keyring: Keyring, holder_id: str) -> list[Entry]:
     """Everything that a person and their files were ever found by, from their history; none once erased."""
-    cipher = keyring.load(unit, holder_id)
+    cipher = keyring.load(tx, holder_id)
     if cipher is None:
         return []
 
@@ -59,7 +59,7 @@ def entries_of(unit: Unit, keyring: Keyring, holder_id: str) -> list[Entry]:
                 cipher=cipher,
                 name=record.name,
             )
-            for record in history.stream(unit, stream)
+            for record in history.stream(tx, stream)
         ]
 
     entries: list[Entry] = []
@@ -68,6 +68,6 @@ def entries_of(unit: Unit, keyring: Keyring, holder_id: str) -> list[Entry]:
         if isinstance(event, HolderRegistered | HolderUpdated):
             person = grown(copy(person) if person else None, holder_id, 0, event)
             entries += entries_of_person(person)
-    for (permit_id,) in unit.all(_FILES, {"holder_id": holder_id}):
+    for (permit_id,) in tx.all(_FILES, {"holder_id": holder_id}):
         entries += entries_of_file(holder_id, permit_id, opened(permit_id))
     return list(dict.fromkeys(entries))

@@ -9,7 +9,7 @@ from sqlalchemy import ClauseElement, bindparam, tuple_, update
 
 from permits_engine.store.database.schema import notices, parked, permits
 from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.database.upserts import insert_new, replace
 
 _MOVED = (
@@ -68,31 +68,31 @@ UPDATE_NOTICE = Statement(
 _KNOWN_NOTICES = Statement(among("SELECT notice_id FROM notices WHERE notice_id"))
 
 
-def insert_rows(unit: Unit, rows: list[dict[str, Any]]) -> int:
+def insert_rows(tx: Transaction, rows: list[dict[str, Any]]) -> int:
     """Add the rows of new permits; how many were not there yet."""
-    return unit.each(_INSERT_PERMIT, rows)
+    return tx.each(_INSERT_PERMIT, rows)
 
 
-def update_rows(unit: Unit, rows: list[dict[str, Any]]) -> int:
+def update_rows(tx: Transaction, rows: list[dict[str, Any]]) -> int:
     """Replace rows of permits (``of``) at the versions ``seen``; how many nobody else was first to change."""
-    done = unit.each(_UPDATE_PERMIT, rows)
-    if unit.dialect == "sqlite" and rows:
+    done = tx.each(_UPDATE_PERMIT, rows)
+    if tx.dialect == "sqlite" and rows:
         for statement in _UPDATE_SOUGHT:
-            unit.each(statement, rows)
+            tx.each(statement, rows)
     return done
 
 
-def replace_rows(unit: Unit, rows: list[dict[str, Any]]) -> None:
+def replace_rows(tx: Transaction, rows: list[dict[str, Any]]) -> None:
     """Put rows in place whatever was there: for a rebuild, which is function of history alone."""
-    unit.many(_REPLACE_PERMIT, rows)
+    tx.many(_REPLACE_PERMIT, rows)
 
 
-def known_notices(unit: Unit, ids: list[str]) -> set[str]:
+def known_notices(tx: Transaction, ids: list[str]) -> set[str]:
     """Those of the notices that were claimed already."""
     if not ids:
         return set()
-    given = json.dumps(ids) if unit.dialect == "sqlite" else ids
-    return {row[0] for row in unit.all(_KNOWN_NOTICES, {"ids": given})}
+    given = json.dumps(ids) if tx.dialect == "sqlite" else ids
+    return {row[0] for row in tx.all(_KNOWN_NOTICES, {"ids": given})}
 
 
 def moved(row: dict[str, Any], seen: int) -> dict[str, Any]:
@@ -101,9 +101,9 @@ def moved(row: dict[str, Any], seen: int) -> dict[str, Any]:
     return {**fields, "of": row["notice_id"], "seen": seen}
 
 
-def update_notice(unit: Unit, fields: dict[str, Any]) -> bool:
+def update_notice(tx: Transaction, fields: dict[str, Any]) -> bool:
     """Change the row of a notice at the version seen; false where somebody was first."""
-    return unit.run(UPDATE_NOTICE, fields) == 1
+    return tx.run(UPDATE_NOTICE, fields) == 1
 
 
 _PARK = insert_new(parked)
@@ -116,7 +116,7 @@ _MARK = Statement(
 )
 
 
-def park(unit: Unit, stream: str, reason: str, now: int) -> None:
+def park(tx: Transaction, stream: str, reason: str, now: int) -> None:
     """Set a stream aside that cannot be folded; the others go on."""
-    unit.run(_PARK, {"stream": stream, "permit_id": stream, "reason": reason, "since": now})
-    unit.run(_MARK, {"of": stream, "reason": reason})
+    tx.run(_PARK, {"stream": stream, "permit_id": stream, "reason": reason, "since": now})
+    tx.run(_MARK, {"of": stream, "reason": reason})

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.database.transactions import Database, Transaction
 
-Write = Callable[[], AbstractContextManager[Unit]]
+Write = Callable[[], AbstractContextManager[Transaction]]
 
 APART = 3_600_000_000
 """Microseconds by which this machine's clock and the database's may differ."""

@@ -136,8 +136,8 @@ def stored_form(office: Office) -> int:
     Gives the number of events. Raises ``AssertionError``.
     """
     seen = 0
-    with office.engine.database.read() as unit:
-        while records := history.after(unit, seen, 500):
+    with office.engine.database.read() as tx:
+        while records := history.after(tx, seen, 500):
             for record in records:
                 event = codec.decode(record.name, record.payload)
                 written = codec.encode(event, version=record.version, stream=record.stream)

@@ -84,8 +84,8 @@ class Runner:
         code = self.scenario.jurisdiction
         if code not in PACKAGED:
             raise invalid("jurisdiction", f"{code!r} has no rules here; there is: {', '.join(PACKAGED)}")
-        with self.engine.database.read() as unit:
-            policy = self.engine.context.policies.current(unit, code)
+        with self.engine.database.read() as tx:
+            policy = self.engine.context.policies.current(tx, code)
         self.clock = FakeClock(self.clock.instant, policy.calendar.time_zone)
         self.engine.clock = self.engine.context.clock = self.clock
 
@@ -122,8 +122,8 @@ class Runner:
         return next((name for name, each in self.permits.items() if each == permit_id), permit_id)
 
     def _position(self) -> int:
-        with self.engine.database.read() as unit:
-            return history.head(unit).position
+        with self.engine.database.read() as tx:
+            return history.head(tx).position
 
     def _names(self, permit_id: str | None) -> list[str]:
         if permit_id is None:

@@ -36,8 +36,8 @@ def recorded(path: Path) -> list[dict[str, Any]]:
     day = max(step.day for step in runner.scenario.steps)
     lines: list[dict[str, Any]] = []
     with runner.engine as engine:
-        with engine.database.read() as unit:
-            records = history.after(unit, 0, 100_000)
+        with engine.database.read() as tx:
+            records = history.after(tx, 0, 100_000)
         for each in records:
             if not each.name.startswith("policy."):
                 lines.append(

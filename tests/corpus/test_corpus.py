@@ -15,7 +15,7 @@ from eventsourcing.persistence import StoredEvent
 from permits_engine import Engine
 from permits_engine.domain.events import EVENTS
 from permits_engine.store.events import codec
-from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.events.recorder import TransactionRecorder
 from permits_engine.testing import FakeClock
 from tests.corpus.make import FIELDS
 
@@ -39,10 +39,10 @@ def test_a_release_history_replays_to_what_it_meant(path: Path) -> None:
     clock.at(date(2027, 1, 1))
     texts = [line["policy"] for line in lines if "policy" in line]
     with Engine.open("sqlite://", clock=clock, policies=texts) as engine:
-        with engine.database.write() as unit:
+        with engine.database.write() as tx:
             for line in events:
                 record = StoredEvent(line["stream"], line["version"], line["name"], line["payload"].encode())
-                Transaction(unit).insert_events([record], now=line["recorded_at"])
+                TransactionRecorder(tx).insert_events([record], now=line["recorded_at"])
         report = engine.rebuild()
         assert report.parked == 0
         differ = []

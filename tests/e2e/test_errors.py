@@ -233,8 +233,8 @@ def test_who_was_erased_gets_no_new_event(cli: Cli) -> None:
     holder_id = cli.holder()
     assert cli.store is not None
     database = Database.open(cli.store)
-    with database.write() as unit:
-        unit.run(Statement("DELETE FROM holder_keys WHERE holder_id = :id"), {"id": holder_id})
+    with database.write() as tx:
+        tx.run(Statement("DELETE FROM holder_keys WHERE holder_id = :id"), {"id": holder_id})
     database.close()
     assert cli.refused(application(holder_id) | {"file_number": "12/2016"})["code"] == "holder.erased"
 

@@ -385,9 +385,9 @@ def test_a_row_that_is_not_what_history_says_is_found_and_put_right(cli: Cli) ->
     assert cli.ok("rebuild", "--check", "--json").json["differences"] == []
     assert cli.store is not None
     database = Database.open(cli.store)
-    with database.write() as unit:
+    with database.write() as tx:
         wrong = Statement("UPDATE permits SET prefecture = 'MA-FES' WHERE permit_id = :id")
-        unit.run(wrong, {"id": permit_id})
+        tx.run(wrong, {"id": permit_id})
     database.close()
     done = cli("rebuild", "--check", "--json")
     assert done.code == 3

@@ -122,9 +122,9 @@ class Invariants:
     def _rows(self, touched: dict[str, list[str]]) -> None:
         engine = self.world.portal.engine
         report = rebuild.Report(list(touched))
-        with engine.database.read() as unit:
+        with engine.database.read() as tx:
             for model, ids in touched.items():
-                rebuild._WORK[model][1](unit, engine.context, ids, report, True)
+                rebuild._WORK[model][1](tx, engine.context, ids, report, True)
         require(not report.differences, f"rows differ from rebuilt ones: {report.differences[:2]}")
 
     def receipts(self) -> None:
@@ -154,12 +154,12 @@ class Invariants:
     def file(self, permit_id: str) -> None:
         """Who filed in time has no day without standing; a person's titles do not overlap."""
         engine, today = self.world.portal.engine, self.world.today
-        with engine.database.read() as unit:
-            records = history.stream(unit, permit_id)
+        with engine.database.read() as tx:
+            records = history.stream(tx, permit_id)
             past = [(r.version, codec.decode(r.name, r.payload)) for r in records]
             permit = fold(permit_id, past)
             require(permit is not None, f"{permit_id} cannot be folded")
-            policy = engine.context.policies.current(unit, permit.jurisdiction)
+            policy = engine.context.policies.current(tx, permit.jurisdiction)
         require([r.version for r in records] == list(range(1, len(records) + 1)), "versions have a gap")
         for _, event in past:
             decision = isinstance(event, Refused | RenewalRefused | Revoked)

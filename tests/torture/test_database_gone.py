@@ -42,8 +42,8 @@ def test_a_database_killed_under_load_loses_nothing_acknowledged(
         assert refused <= {"store.unavailable", "concurrency.conflict"}, refused
         assert all(done), "a writer got nothing through"
         for holder_id in (each for told in done for each in told):
-            with engine.database.read() as unit:
-                assert engine.context.begin(unit).person(holder_id).version == 1
+            with engine.database.read() as tx:
+                assert engine.context.begin(tx).person(holder_id).version == 1
         assert engine.status()["head"]["position"] == 3 + sum(len(told) for told in done)
         sound(engine)
     print(f"\n{kills} crashes of the server: {sum(map(len, done)):,} acknowledged, lost 0, twice 0")
@@ -108,8 +108,8 @@ def test_a_connection_cut_at_any_step_leaves_all_or_nothing(server: Any, tmp_pat
                 cuts += scissors.cut
                 again = engine.execute(person(0, step), actor=COUNTER)
             assert told is None or again.replayed
-            with watching.database.read() as unit:
-                assert watching.context.begin(unit).person(str(again.holder_id)).version == 1
+            with watching.database.read() as tx:
+                assert watching.context.begin(tx).person(str(again.holder_id)).version == 1
             if not scissors.cut:
                 break
         assert cuts > 3

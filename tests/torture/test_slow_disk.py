@@ -227,8 +227,8 @@ def test_a_server_killed_on_a_slow_disk_loses_nothing_acknowledged(
             each.join(60)
         assert refused <= {"store.unavailable", "concurrency.conflict"}, refused
         for holder_id in (each for told in done for each in told):
-            with engine.database.read() as unit:
-                assert engine.context.begin(unit).person(holder_id).version == 1
+            with engine.database.read() as tx:
+                assert engine.context.begin(tx).person(holder_id).version == 1
         sound(engine)
     assert slow_disk.syncs > kills
     print(f"\n{kills} crashes on a slow disk: {sum(map(len, done)):,} acknowledged, lost 0, twice 0")

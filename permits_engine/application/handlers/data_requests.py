@@ -8,7 +8,7 @@ from permits_engine.application.context import competence
 from permits_engine.application.handlers import erasure
 from permits_engine.application.outcome import Outcome
 from permits_engine.application.queries.data_requests import holds_of, requests_of
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import (
     AnswerDataRequest,
     Command,
@@ -38,10 +38,10 @@ from permits_engine.domain.events import (
 
 
 def record(
-    context: Context, work: Work, command: RecordDataRequest, actor: Actor, today: date
+    context: Context, uow: UnitOfWork, command: RecordDataRequest, actor: Actor, today: date
 ) -> tuple[Event, ...]:
     """The event of a request, with the last day for its answer by the policy's own counting."""
-    policy = work.policy((actor.prefecture or DEFAULT_JURISDICTION)[:2])
+    policy = uow.policy((actor.prefecture or DEFAULT_JURISDICTION)[:2])
     rules, on = policy.at(today), command.on or today
     due = rules.due(on, rules.need("requests.answer", on, {}))
     stamp = context.stamper(actor, command, on)
@@ -50,10 +50,10 @@ def record(
 
 
 def answer(
-    context: Context, work: Work, command: AnswerDataRequest, actor: Actor, today: date
+    context: Context, uow: UnitOfWork, command: AnswerDataRequest, actor: Actor, today: date
 ) -> tuple[Event, ...]:
     """The event of an answer; raises ``transition.not_allowed`` where no such request is open."""
-    open_ones = [each.version for each in requests_of(work, command.holder_id) if each.answered_on is None]
+    open_ones = [each.version for each in requests_of(uow, command.holder_id) if each.answered_on is None]
     if command.of_version not in open_ones:
         raise _nothing(command.name, "request", command.of_version, open_ones)
     stamp = context.stamper(actor, command, command.on or today)
@@ -61,35 +61,41 @@ def answer(
     return (stamp(HolderRequestAnswered, **fields),)
 
 
-def hold(context: Context, work: Work, command: PlaceHold, actor: Actor, today: date) -> tuple[Event, ...]:
+def hold(
+    context: Context, uow: UnitOfWork, command: PlaceHold, actor: Actor, today: date
+) -> tuple[Event, ...]:
     """The event of a duty to keep."""
     stamp = context.stamper(actor, command, command.on or today)
     return (stamp(HolderHoldPlaced, norm=command.norm, until=command.until, reason=command.reason),)
 
 
-def lift(context: Context, work: Work, command: LiftHold, actor: Actor, today: date) -> tuple[Event, ...]:
+def lift(
+    context: Context, uow: UnitOfWork, command: LiftHold, actor: Actor, today: date
+) -> tuple[Event, ...]:
     """The event of its end; raises ``transition.not_allowed`` where no such hold stands."""
-    standing = [each.version for each in holds_of(work, command.holder_id) if not each.lifted]
+    standing = [each.version for each in holds_of(uow, command.holder_id) if not each.lifted]
     if command.of_version not in standing:
         raise _nothing(command.name, "hold", command.of_version, standing)
     stamp = context.stamper(actor, command, command.on or today)
     return (stamp(HolderHoldLifted, of_version=command.of_version, reason=command.reason),)
 
 
-def carry_out(context: Context, work: Work, command: Any, actor: Actor, today: date, new: Any) -> Outcome:
+def carry_out(
+    context: Context, uow: UnitOfWork, command: Any, actor: Actor, today: date, new: Any
+) -> Outcome:
     """Append to a holder's stream; raises ``holder.not_found``, ``holder.erased``."""
     holder_id = command.holder_id
-    gate = work.holder(holder_id)
+    gate = uow.holder(holder_id)
     if gate is None:
         raise error("holder.not_found", f"there is no holder {holder_id}", holder_id=holder_id)
-    work.cipher(holder_id)
-    events = new(context, work, command, actor, today)
+    uow.cipher(holder_id)
+    events = new(context, uow, command, actor, today)
     seen = gate[0]
-    records = work.sealed(holder_id, seen, events, holder_id)
+    records = uow.sealed(holder_id, seen, events, holder_id)
     outcome = Outcome(None, holder_id, seen + len(events), tuple(each.NAME for each in events))
-    idempotency.remember(work, command, outcome, holder_id, seen)
-    work.move_holder(holder_id, seen, outcome.version)
-    work.append(records)
+    idempotency.remember(uow, command, outcome, holder_id, seen)
+    uow.move_holder(holder_id, seen, outcome.version)
+    uow.append(records)
     return outcome
 
 
@@ -115,9 +121,9 @@ _APPENDED: dict[type[Command], Any] = {
 }
 
 
-def change(context: Context, work: Work, command: Any, actor: Actor) -> Outcome:
+def change(context: Context, uow: UnitOfWork, command: Any, actor: Actor) -> Outcome:
     """Carry out a command about a person's data; raises ``actor.not_competent`` first of all."""
-    today = competence(context, work, command, actor)
+    today = competence(context, uow, command, actor)
     if isinstance(command, EraseHolder):
-        return erasure.erase(context, work, command, actor, today)
-    return carry_out(context, work, command, actor, today, _APPENDED[type(command)])
+        return erasure.erase(context, uow, command, actor, today)
+    return carry_out(context, uow, command, actor, today, _APPENDED[type(command)])

@@ -16,7 +16,7 @@ from permits_engine.application.context import DEFAULT_JURISDICTION
 from permits_engine.application.outcome import Outcome, conflict
 from permits_engine.application.queries import data_requests, retention_obstacles
 from permits_engine.application.queries.views import numbers_of
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import EraseHolder
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, Event, HolderErased, HolderRequestAnswered, NoticeSuppressed
@@ -49,29 +49,29 @@ _SEVER = Statement(
 _SHORT = 3
 
 
-def erase(context: Context, work: Work, command: EraseHolder, actor: Actor, today: date) -> Outcome:
+def erase(context: Context, uow: UnitOfWork, command: EraseHolder, actor: Actor, today: date) -> Outcome:
     """Erase a person; of one who was erased already nothing more happens.
 
     Raises ``holder.not_found``, ``holder.held`` with what stands in the way, ``input.invalid`` where the
     reason names the person.
     """
     holder_id = command.holder_id
-    if work.unit.writing:
-        work.write()  # what was decided before in this transaction comes first
-        context.keyring.hold(work.unit, holder_id)
-        work.forget(holder_id)
-    gate = work.holder(holder_id)
+    if uow.tx.writing:
+        uow.write()  # what was decided before in this transaction comes first
+        context.keyring.hold(uow.tx, holder_id)
+        uow.forget(holder_id)
+    gate = uow.holder(holder_id)
     if gate is None:
         raise error("holder.not_found", f"there is no holder {holder_id}", holder_id=holder_id)
     seen = gate[0]
     if command.expected_version not in (None, seen):
         raise conflict(holder_id, seen, command.expected_version or 0)
-    records = history.stream(work.unit, holder_id)
-    if work.key(holder_id) is None and any(r.name.startswith(f"{HolderErased.NAME}@") for r in records):
+    records = history.stream(uow.tx, holder_id)
+    if uow.key(holder_id) is None and any(r.name.startswith(f"{HolderErased.NAME}@") for r in records):
         return Outcome(None, holder_id, seen, ())
-    _names_nobody(work.person(holder_id), reason=command.reason, agreement=command.archive_agreement)
+    _names_nobody(uow.person(holder_id), reason=command.reason, agreement=command.archive_agreement)
     jurisdiction = (actor.prefecture or DEFAULT_JURISDICTION)[:2]
-    standing = retention_obstacles.standing(context, work, holder_id, jurisdiction=jurisdiction)
+    standing = retention_obstacles.standing(context, uow, holder_id, jurisdiction=jurisdiction)
     obstacles = [
         each
         for each in standing.obstacles
@@ -79,15 +79,15 @@ def erase(context: Context, work: Work, command: EraseHolder, actor: Actor, toda
     ]
     if obstacles:
         raise held(holder_id, obstacles)
-    events = _events(context, work, command, actor, today)
+    events = _events(context, uow, command, actor, today)
     outcome = Outcome(None, holder_id, seen + len(events), tuple(each.NAME for each in events))
-    _destroy(context, work, holder_id, _commands(context, work, holder_id))
-    _silence(context, work, holder_id, actor, today)
-    work.append(work.sealed(holder_id, seen, events, None))
-    work.move_holder(holder_id, seen, outcome.version)
-    if work.unit.writing:
-        work.write()
-        work.forget(holder_id)
+    _destroy(context, uow, holder_id, _commands(context, uow, holder_id))
+    _silence(context, uow, holder_id, actor, today)
+    uow.append(uow.sealed(holder_id, seen, events, None))
+    uow.move_holder(holder_id, seen, outcome.version)
+    if uow.tx.writing:
+        uow.write()
+        uow.forget(holder_id)
     return outcome
 
 
@@ -108,11 +108,13 @@ def held(holder_id: str, obstacles: list[retention_obstacles.Obstacle]) -> Excep
     )
 
 
-def _events(context: Context, work: Work, command: EraseHolder, actor: Actor, today: date) -> list[Event]:
+def _events(
+    context: Context, uow: UnitOfWork, command: EraseHolder, actor: Actor, today: date
+) -> list[Event]:
     stamp = context.stamper(actor, command, command.on or today)
     wanted = [
         each
-        for each in data_requests.requests_of(work, command.holder_id)
+        for each in data_requests.requests_of(uow, command.holder_id)
         if each.right == "erasure" and each.answered_on is None
     ]
     return [
@@ -121,39 +123,39 @@ def _events(context: Context, work: Work, command: EraseHolder, actor: Actor, to
     ]
 
 
-def _destroy(context: Context, work: Work, holder_id: str, command_ids: set[str]) -> None:
-    if work.key(holder_id) is not None:
-        work.later(DESTROY, {"holder_id": holder_id})
-    work.last(blind_index.FORGET, {"holder_id": holder_id})
+def _destroy(context: Context, uow: UnitOfWork, holder_id: str, command_ids: set[str]) -> None:
+    if uow.key(holder_id) is not None:
+        uow.later(DESTROY, {"holder_id": holder_id})
+    uow.last(blind_index.FORGET, {"holder_id": holder_id})
     for command_id in sorted(command_ids):
         sever = _SEVER if command_id.startswith("register/") else _BLANK
-        work.last(sever, {"command_id": command_id, "holder_id": holder_id, "nothing": b""})
-    work.last(erasure.BEGIN, {"holder_id": holder_id, "now": context.now()})
+        uow.last(sever, {"command_id": command_id, "holder_id": holder_id, "nothing": b""})
+    uow.last(erasure.BEGIN, {"holder_id": holder_id, "now": context.now()})
 
 
-def _commands(context: Context, work: Work, holder_id: str) -> set[str]:
+def _commands(context: Context, uow: UnitOfWork, holder_id: str) -> set[str]:
     """Under which ids commands about the person were carried out, and rows of a register taken over."""
-    files = [row[0] for row in work.unit.all(retention_obstacles.FILES, {"holder_id": holder_id})]
+    files = [row[0] for row in uow.tx.all(retention_obstacles.FILES, {"holder_id": holder_id})]
     found = set()
-    for records in history.streams(work.unit, [holder_id, *files]).values():
+    for records in history.streams(uow.tx, [holder_id, *files]).values():
         found |= {codec.decode(r.name, r.payload).command_id for r in records}
-    index = context.keyring.load(work.unit, REGISTER_KEY)
+    index = context.keyring.load(uow.tx, REGISTER_KEY)
     if index is not None:
         for permit_id in files:
-            numbers = numbers_of(context, work.unit, permit_id, "file_number", as_first_written=True)
+            numbers = numbers_of(context, uow.tx, permit_id, "file_number", as_first_written=True)
             found |= {register_id(index, number) for number in numbers}
     return {each for each in found if each is not None}
 
 
-def _silence(context: Context, work: Work, holder_id: str, actor: Actor, today: date) -> None:
+def _silence(context: Context, uow: UnitOfWork, holder_id: str, actor: Actor, today: date) -> None:
     """Nothing that waits to be said to the person, or about them, is said any more."""
     names = [column.name for column in notices.columns]
-    for values in work.unit.all(_MESSAGES, {"holder_id": holder_id}):
+    for values in uow.tx.all(_MESSAGES, {"holder_id": holder_id}):
         row = dict(zip(names, values, strict=True))
         event = context.stamper(actor, None, today)(NoticeSuppressed, reason="holder_erased")
         after = notice_rows.after(row, event, row["version"] + 1, context.now())
-        work.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
-        work.append(work.sealed(row["notice_id"], row["version"], [event], None))
+        uow.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
+        uow.append(uow.sealed(row["notice_id"], row["version"], [event], None))
 
 
 def _names_nobody(person: Person, **texts: str | None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import date
 
 from permits_engine.application.outcome import not_found
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import RecordFact
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import DependentLinked, Event, PrincipalEnded, PrincipalRestored
@@ -22,11 +22,11 @@ from permits_engine.domain.rules.policy import Policy
 Stamp = Callable[..., Event]
 
 
-def principal(work: Work, command: RecordFact, permit: Permit) -> Permit | None:
+def principal(uow: UnitOfWork, command: RecordFact, permit: Permit) -> Permit | None:
     """The file that a tie names; raises ``permit.not_found``, or ``input.invalid`` for one of another country."""
     if command.of is None:
         return None
-    found = work.file(command.of)
+    found = uow.file(command.of)
     if found is None:
         raise not_found(command.of)
     if found.jurisdiction != permit.jurisdiction:
@@ -34,7 +34,9 @@ def principal(work: Work, command: RecordFact, permit: Permit) -> Permit | None:
     return found
 
 
-def link(work: Work, command: RecordFact, above: Permit, policy: Policy, today: date, stamp: Stamp) -> None:
+def link(
+    uow: UnitOfWork, command: RecordFact, above: Permit, policy: Policy, today: date, stamp: Stamp
+) -> None:
     """Note on a principal's file that another one hangs on it, and tell that one where its title has ended."""
     event = stamp(
         DependentLinked,
@@ -43,11 +45,11 @@ def link(work: Work, command: RecordFact, above: Permit, policy: Policy, today: 
         since=command.since,
         until=command.until,
     )
-    _append(work, above, event, policy, today)
-    tell(work, above, policy, today, stamp)
+    _append(uow, above, event, policy, today)
+    tell(uow, above, policy, today, stamp)
 
 
-def tell(work: Work, permit: Permit, policy: Policy, today: date, stamp: Stamp) -> list[str]:
+def tell(uow: UnitOfWork, permit: Permit, policy: Policy, today: date, stamp: Stamp) -> list[str]:
     """Tell every file that hangs on this one what has become of its title; gives the events' names.
 
     What was told already is not told again, and what fell away is taken back.
@@ -55,12 +57,12 @@ def tell(work: Work, permit: Permit, policy: Policy, today: date, stamp: Stamp) 
     s = Situation(permit, today, policy.at(today))
     names = []
     for dependent in dict.fromkeys(each.permit_id for each in permit.dependents):
-        below = work.file(dependent)
+        below = uow.file(dependent)
         told = news(s, below) if below is not None else None
         if below is None or told is None:
             continue
         kind, day, how = told
-        _append(work, below, stamp(kind, day, principal=permit.permit_id, **how), policy, today)
+        _append(uow, below, stamp(kind, day, principal=permit.permit_id, **how), policy, today)
         names.append(kind.NAME)
     return names
 
@@ -78,8 +80,8 @@ def news(s: Situation, below: Permit) -> tuple[type[Event], date, dict[str, str]
     return PrincipalEnded, end[1], {"how": end[0]}
 
 
-def _append(work: Work, permit: Permit, event: Event, policy: Policy, today: date) -> None:
+def _append(uow: UnitOfWork, permit: Permit, event: Event, policy: Policy, today: date) -> None:
     seen = permit.version
-    records = work.sealed(permit.permit_id, seen, [event], permit.holder_id)
+    records = uow.sealed(permit.permit_id, seen, [event], permit.holder_id)
     apply(permit, seen + 1, event)
-    work.change(permit, policy, today, seen, records)
+    uow.change(permit, policy, today, seen, records)

@@ -7,7 +7,7 @@ from copy import copy
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context, competence
 from permits_engine.application.outcome import Outcome, conflict
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import RegisterHolder, UpdateHolder
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import (
@@ -24,14 +24,14 @@ from permits_engine.store.keys.keyring import NEW_KEY
 _ENVELOPE = {"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"}
 
 
-def register(context: Context, work: Work, command: RegisterHolder, actor: Actor) -> Outcome:
+def register(context: Context, uow: UnitOfWork, command: RegisterHolder, actor: Actor) -> Outcome:
     """Make a person known; everything about them is sealed under a key of their own."""
-    today = competence(context, work, command, actor)
+    today = competence(context, uow, command, actor)
     if command.birth_date > today:
         raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
     holder_id = command.holder_id or context.new_id()
-    if command.holder_id is not None and work.holder(holder_id) is not None:
-        work.cipher(holder_id)  # whoever was erased does not come back
+    if command.holder_id is not None and uow.holder(holder_id) is not None:
+        uow.cipher(holder_id)  # whoever was erased does not come back
         raise error(
             "concurrency.conflict",
             f"holder_id {holder_id} is registered already; use update_holder",
@@ -41,25 +41,25 @@ def register(context: Context, work: Work, command: RegisterHolder, actor: Actor
     event = context.stamper(actor, command, command.on or today)(HolderRegistered, **fields)
     cipher, row = context.keyring.make(holder_id)
     person = grown(None, holder_id, 1, event)
-    work.new_holder(person, cipher)
-    work.later(NEW_KEY, row)
-    work.append(work.sealed(holder_id, 0, [event], holder_id))
+    uow.new_holder(person, cipher)
+    uow.later(NEW_KEY, row)
+    uow.append(uow.sealed(holder_id, 0, [event], holder_id))
     outcome = Outcome(None, holder_id, 1, (event.NAME,))
-    idempotency.remember(work, command, outcome, holder_id, 0)
-    work.found_by(entries_of_person(person))
+    idempotency.remember(uow, command, outcome, holder_id, 0)
+    uow.found_by(entries_of_person(person))
     return outcome
 
 
-def change(context: Context, work: Work, command: UpdateHolder, actor: Actor) -> Outcome:
+def change(context: Context, uow: UnitOfWork, command: UpdateHolder, actor: Actor) -> Outcome:
     """Change what is known about a person; raises ``holder.not_found``."""
-    today = competence(context, work, command, actor)
-    gate = work.holder(command.holder_id)
+    today = competence(context, uow, command, actor)
+    gate = uow.holder(command.holder_id)
     if gate is None:
         raise error(
             "holder.not_found", f"there is no holder {command.holder_id}", holder_id=command.holder_id
         )
     seen = gate[0]
-    if command.expected_version is not None and not _unchanged(work, command.holder_id, command, seen):
+    if command.expected_version is not None and not _unchanged(uow, command.holder_id, command, seen):
         raise conflict(command.holder_id, seen, command.expected_version)
     fields = command.model_dump(mode="json", exclude=_ENVELOPE, exclude_unset=True)
     if not fields:
@@ -69,27 +69,27 @@ def change(context: Context, work: Work, command: UpdateHolder, actor: Actor) ->
             raise invalid(required, "cannot be emptied")
     if command.birth_date is not None and command.birth_date > today:
         raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
-    work.cipher(command.holder_id)
+    uow.cipher(command.holder_id)
     stamp = context.stamper(actor, command, command.on or today)
     event = stamp(HolderUpdated, changed=tuple(fields), **fields)
-    records = work.sealed(command.holder_id, seen, [event], command.holder_id)
+    records = uow.sealed(command.holder_id, seen, [event], command.holder_id)
     outcome = Outcome(None, command.holder_id, seen + 1, (event.NAME,))
     entries = []
     if fields.keys() & {"family_name", "given_names", "birth_date"}:
-        known = copy(work.person(command.holder_id))
+        known = copy(uow.person(command.holder_id))
         entries = entries_of_person(grown(known, command.holder_id, seen + 1, event))
-    idempotency.remember(work, command, outcome, command.holder_id, seen)
-    work.found_by(entries)
-    work.move_holder(command.holder_id, seen, seen + 1)
-    work.append(records)
+    idempotency.remember(uow, command, outcome, command.holder_id, seen)
+    uow.found_by(entries)
+    uow.move_holder(command.holder_id, seen, seen + 1)
+    uow.append(records)
     return outcome
 
 
-def _unchanged(work: Work, holder_id: str, command: UpdateHolder, version: int) -> bool:
+def _unchanged(uow: UnitOfWork, holder_id: str, command: UpdateHolder, version: int) -> bool:
     """Whether nothing but looks at the person lies between the version that was expected and the present one."""
     expected = command.expected_version
     if expected is None or expected == version:
         return True
-    since = history.stream(work.unit, holder_id, after=expected)
+    since = history.stream(uow.tx, holder_id, after=expected)
     looks = [each for each in since if each.name.startswith(f"{HolderAccessed.NAME}@")]
     return expected < version and len(looks) == version - expected

@@ -10,7 +10,7 @@ from permits_engine.application import context as context_room
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context
 from permits_engine.application.outcome import Outcome, conflict
-from permits_engine.application.unit_of_work import Work, records_of
+from permits_engine.application.unit_of_work import UnitOfWork, records_of
 from permits_engine.commands import LinkHolders, UnlinkHolders
 from permits_engine.commands.fields import is_blank
 from permits_engine.domain.errors import error, invalid
@@ -20,19 +20,19 @@ MOST = 50
 """Records of one person that a decision looks at; more is a mistake that somebody should look at first."""
 
 
-def change(context: Context, work: Work, command: LinkHolders | UnlinkHolders, actor: Actor) -> Outcome:
+def change(context: Context, uow: UnitOfWork, command: LinkHolders | UnlinkHolders, actor: Actor) -> Outcome:
     """Link two holders, or unlink them; raises ``holder.not_found``, ``holder.erased``."""
-    today = context_room.competence(context, work, command, actor)
+    today = context_room.competence(context, uow, command, actor)
     ids = (command.holder_id, command.other_id)
     if ids[0] == ids[1]:
         raise invalid("other_id", "is the holder's own id; name the other record")
     if is_blank(command.reason):
         raise invalid("reason", "is blank; say what shows it")
-    seen = {each: _version(work, each) for each in ids}
+    seen = {each: _version(uow, each) for each in ids}
     if command.expected_version is not None and command.expected_version != seen[ids[0]]:
         raise conflict(ids[0], seen[ids[0]], command.expected_version)
     wanted = isinstance(command, LinkHolders)
-    if (ids[1] in work.person(ids[0]).linked) == wanted:
+    if (ids[1] in uow.person(ids[0]).linked) == wanted:
         raise error(
             "transition.not_allowed",
             f"{command.name} is not possible: the holders are {'linked already' if wanted else 'not linked'}",
@@ -40,25 +40,25 @@ def change(context: Context, work: Work, command: LinkHolders | UnlinkHolders, a
             command=command.name,
             allowed=["unlink_holders" if wanted else "link_holders"],
         )
-    if wanted and len(records_of(work, ids[0])) + len(records_of(work, ids[1])) > MOST:
+    if wanted and len(records_of(uow, ids[0])) + len(records_of(uow, ids[1])) > MOST:
         raise invalid("other_id", f"would make more than {MOST} records of one person; look at them first")
     stamp = context.stamper(actor, command, command.on or today)
     kind = HolderLinked if wanted else HolderUnlinked
     records = [
-        (each, work.sealed(each, seen[each], [stamp(kind, other=other, reason=command.reason)], each))
+        (each, uow.sealed(each, seen[each], [stamp(kind, other=other, reason=command.reason)], each))
         for each, other in (ids, ids[::-1])
     ]
     outcome = Outcome(None, ids[0], seen[ids[0]] + 1, (kind.NAME,))
-    idempotency.remember(work, command, outcome, ids[0], seen[ids[0]])
+    idempotency.remember(uow, command, outcome, ids[0], seen[ids[0]])
     for each, new in records:
-        work.move_holder(each, seen[each], seen[each] + 1)
-        work.pass_gate(each)  # a card decided meanwhile did not know that they are one person
-        work.append(new)
+        uow.move_holder(each, seen[each], seen[each] + 1)
+        uow.pass_gate(each)  # a card decided meanwhile did not know that they are one person
+        uow.append(new)
     return outcome
 
 
-def _version(work: Work, holder_id: str) -> int:
-    gate = work.holder(holder_id)
+def _version(uow: UnitOfWork, holder_id: str) -> int:
+    gate = uow.holder(holder_id)
     if gate is None:
         raise error("holder.not_found", f"there is no holder {holder_id}", holder_id=holder_id)
     return gate[0]

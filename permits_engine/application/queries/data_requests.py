@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.domain.events import (
     Event,
     HolderErased,
@@ -17,7 +17,7 @@ from permits_engine.domain.events import (
     HolderRequestAnswered,
     HolderRequestRecorded,
 )
-from permits_engine.store.database.transactions import Unit
+from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 
@@ -49,15 +49,15 @@ class Hold(msgspec.Struct):
     lifted: bool = False
 
 
-def requests_of(work: Work, holder_id: str) -> list[Request]:
+def requests_of(uow: UnitOfWork, holder_id: str) -> list[Request]:
     """Every request of a person, in the order in which they came."""
-    return _requests(_events(work.unit, holder_id))
+    return _requests(_events(uow.tx, holder_id))
 
 
-def holds_of(work: Work, holder_id: str) -> list[Hold]:
+def holds_of(uow: UnitOfWork, holder_id: str) -> list[Hold]:
     """Every hold that was placed on a person's data."""
     found: dict[int, Hold] = {}
-    for version, event in ((version, event) for _, version, event in _events(work.unit, holder_id)):
+    for version, event in ((version, event) for _, version, event in _events(uow.tx, holder_id)):
         if isinstance(event, HolderHoldPlaced):
             found[version] = Hold(version, event.norm, event.until)
         if isinstance(event, HolderHoldLifted) and event.of_version in found:
@@ -65,16 +65,16 @@ def holds_of(work: Work, holder_id: str) -> list[Hold]:
     return list(found.values())
 
 
-def everybodys(unit: Unit) -> list[Request]:
+def everybodys(tx: Transaction) -> list[Request]:
     """Every request that was ever recorded, the first due first."""
-    events = [(r.stream, r.version, codec.decode(r.name, r.payload)) for r in history.asked(unit)]
+    events = [(r.stream, r.version, codec.decode(r.name, r.payload)) for r in history.asked(tx)]
     return sorted(_requests(events), key=lambda each: (each.due_on, each.holder_id, each.version))
 
 
-def erased(unit: Unit) -> list[dict[str, Any]]:
+def erased(tx: Transaction) -> list[dict[str, Any]]:
     """Who was erased, on which day and why, in the order of their ids; it names nobody."""
     found = []
-    for record in history.asked(unit):
+    for record in history.asked(tx):
         event = codec.decode(record.name, record.payload)
         if isinstance(event, HolderErased):
             on = event.effective_on.isoformat()
@@ -82,11 +82,11 @@ def erased(unit: Unit) -> list[dict[str, Any]]:
     return found
 
 
-def _events(unit: Unit, holder_id: str) -> list[tuple[str, int, Event]]:
+def _events(tx: Transaction, holder_id: str) -> list[tuple[str, int, Event]]:
     def decoded(record: StoredRecord) -> tuple[str, int, Event]:
         return record.stream, record.version, codec.decode(record.name, record.payload)
 
-    return [decoded(each) for each in history.stream(unit, holder_id)]
+    return [decoded(each) for each in history.stream(tx, holder_id)]
 
 
 def _requests(events: Iterable[tuple[str, int, Event]]) -> list[Request]:

@@ -15,7 +15,7 @@ from permits_engine.domain.decisions.departures import in_words
 from permits_engine.domain.events import AppealDecided, Event, Issued, Refused, Renewed, stored_name
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.store.database.schema import events
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec
 
 DECISIONS = (Issued, Renewed, Refused, AppealDecided)
@@ -36,7 +36,7 @@ _SIZE = 5000
 
 def listed(
     context: Context,
-    unit: Unit,
+    tx: Transaction,
     *,
     first: date | None = None,
     last: date | None = None,
@@ -44,14 +44,14 @@ def listed(
 ) -> list[dict[str, Any]]:
     """The decisions of a period that depart from a rule, in the order of their recording."""
     found = []
-    for stream, version, event in _departing(unit):
+    for stream, version, event in _departing(tx):
         if (first is not None and event.effective_on < first) or (
             last is not None and event.effective_on > last
         ):
             continue
         if office is not None and event.actor.prefecture != office:
             continue
-        policy = _policy(context, unit, event)
+        policy = _policy(context, tx, event)
         rule = getattr(event, "departs_from", None)
         if policy is None or rule is None:
             continue
@@ -81,10 +81,10 @@ def counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _departing(unit: Unit) -> Iterator[tuple[str, int, Event]]:
+def _departing(tx: Transaction) -> Iterator[tuple[str, int, Event]]:
     position = 0
     while True:
-        rows = unit.all(_PAGE, {"after": position, "size": _SIZE})
+        rows = tx.all(_PAGE, {"after": position, "size": _SIZE})
         for _, stream, version, name, payload in rows:
             if MARK in bytes(payload):
                 yield stream, version, codec.decode(name, bytes(payload))
@@ -93,11 +93,11 @@ def _departing(unit: Unit) -> Iterator[tuple[str, int, Event]]:
         position = rows[-1][0]
 
 
-def _policy(context: Context, unit: Unit, event: Event) -> Policy | None:
+def _policy(context: Context, tx: Transaction, event: Event) -> Policy | None:
     if event.basis is None:
         return None
-    for jurisdiction, *_ in context.policies.all(unit):
-        policy = context.policies.by_digest(unit, jurisdiction, event.basis.policy)
+    for jurisdiction, *_ in context.policies.all(tx):
+        policy = context.policies.by_digest(tx, jurisdiction, event.basis.policy)
         if policy is not None:
             return policy
     return None

@@ -18,7 +18,7 @@ from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import view
-from permits_engine.store.database.transactions import Unit
+from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import codec, history, timestamps
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.events.timestamps import micros, moment
@@ -39,7 +39,7 @@ class _Step(NamedTuple):
 
 def diff(
     context: Context,
-    unit: Unit,
+    tx: Transaction,
     permit_id: str,
     first: datetime,
     second: datetime | None,
@@ -53,12 +53,12 @@ def diff(
     """
     if as_of is not None and type(as_of) is not date:
         raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
-    low = views.limit_of(unit, first, context)
-    records, limit = views.known_records(unit, permit_id, second, context)
+    low = views.limit_of(tx, first, context)
+    records, limit = views.known_records(tx, permit_id, second, context)
     high = limit if limit is not None else max(context.now(), records[-1].recorded_at)
     if low > high:
         raise invalid("known_at", "the first moment lies after the second; give the earlier one first")
-    walk = _Walk(context, unit, permit_id, records, as_of, opened)
+    walk = _Walk(context, tx, permit_id, records, as_of, opened)
     fields = walk.between(low, high)
     return {
         "permit_id": permit_id,
@@ -82,7 +82,7 @@ class _Walk:
     def __init__(
         self,
         context: Context,
-        unit: Unit,
+        tx: Transaction,
         permit_id: str,
         records: list[StoredRecord],
         as_of: date | None,
@@ -93,10 +93,10 @@ class _Walk:
         self.permit_id = permit_id
         self.records = records
         self.holder_id = lodged.holder_id
-        self.cipher: Cipher | None = context.keyring.load(unit, lodged.holder_id) if opened else None
-        self.texts = context.policies.every(unit, lodged.jurisdiction)
-        self.people = history.stream(unit, lodged.holder_id)
-        current = context.policies.current(unit, lodged.jurisdiction)
+        self.cipher: Cipher | None = context.keyring.load(tx, lodged.holder_id) if opened else None
+        self.texts = context.policies.every(tx, lodged.jurisdiction)
+        self.people = history.stream(tx, lodged.holder_id)
+        current = context.policies.current(tx, lodged.jurisdiction)
         self.zone = ZoneInfo(current.calendar.time_zone)
         self.as_of = as_of or context.today(current)
         self.versions = (0, 0)

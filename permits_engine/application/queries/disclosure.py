@@ -12,7 +12,7 @@ from permits_engine.application.queries import data_requests, retention_obstacle
 from permits_engine.domain.events import PERSONAL, HolderAccessed
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.rules.policy import Rules
-from permits_engine.store.database.transactions import Unit
+from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import history, timestamps
 from permits_engine.store.keys.keyring import Cipher
 
@@ -23,30 +23,30 @@ DATA = ("person", "file", "letter")
 """Classes of data, as the policy tells them apart."""
 
 
-def disclosure(context: Context, unit: Unit, holder_id: str) -> dict[str, Any]:
+def disclosure(context: Context, tx: Transaction, holder_id: str) -> dict[str, Any]:
     """Everything about a person as plain values; raises ``holder.not_found``.
 
     Of a person who was erased it holds what is left: the events in clear.
     """
-    work = context.begin(unit)
-    person = work.person(holder_id)
-    cipher = work.key(holder_id)
-    records = history.stream(unit, holder_id)
+    uow = context.begin(tx)
+    person = uow.person(holder_id)
+    cipher = uow.key(holder_id)
+    records = history.stream(tx, holder_id)
     said = [views.shown(each, holder_id, cipher) for each in records]
-    standing = retention_obstacles.standing(context, work, holder_id)
-    files = [row[0] for row in unit.all(retention_obstacles.FILES, {"holder_id": holder_id})]
+    standing = retention_obstacles.standing(context, uow, holder_id)
+    files = [row[0] for row in tx.all(retention_obstacles.FILES, {"holder_id": holder_id})]
     return {
         "holder_id": holder_id,
         "made_at": timestamps.iso(context.now()),
         "erased": cipher is None,
         "person": {name: _plain(getattr(person, name)) for name in PERSONAL},
         "linked_to": list(person.linked),
-        "files": [_file(context, unit, permit_id, holder_id, cipher) for permit_id in sorted(files)],
+        "files": [_file(context, tx, permit_id, holder_id, cipher) for permit_id in sorted(files)],
         "said_about_the_person": [each for each in said if each["name"] != HolderAccessed.NAME],
         "looks": [_look(each) for each in reversed(said) if each["name"] == HolderAccessed.NAME],
         "requests": [
             {**msgspec.to_builtins(each), "state": each.state(context.clock().date())}
-            for each in data_requests.requests_of(work, holder_id)
+            for each in data_requests.requests_of(uow, holder_id)
         ],
         "kept_because": retention_obstacles.told(standing.obstacles),
         "retention": [
@@ -71,18 +71,18 @@ def periods(rules: Rules, ended_on: date | None) -> Iterator[dict[str, Any]]:
 
 
 def _file(
-    context: Context, unit: Unit, permit_id: str, holder_id: str, cipher: Cipher | None
+    context: Context, tx: Transaction, permit_id: str, holder_id: str, cipher: Cipher | None
 ) -> dict[str, Any]:
-    view = views.permit(context, unit, permit_id, as_of=None, known_at=None)
+    view = views.permit(context, tx, permit_id, as_of=None, known_at=None)
     of = {"permit_id": permit_id, "holder_id": holder_id}
-    messages = sorted(row[0] for row in unit.all(retention_obstacles.LETTERS_OF_FILE, of))
+    messages = sorted(row[0] for row in tx.all(retention_obstacles.LETTERS_OF_FILE, of))
     return {
         **view.as_dict(),
-        "history": views.history_of(context, unit, permit_id, opened=True),
+        "history": views.history_of(context, tx, permit_id, opened=True),
         "messages": [
             {
                 "notice_id": notice_id,
-                "history": [views.shown(each, holder_id, cipher) for each in history.stream(unit, notice_id)],
+                "history": [views.shown(each, holder_id, cipher) for each in history.stream(tx, notice_id)],
             }
             for notice_id in messages
         ],

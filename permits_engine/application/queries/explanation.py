@@ -26,7 +26,7 @@ from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.store.database.schema import notices
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.events.timestamps import moment
@@ -46,7 +46,7 @@ _SENT = frozenset({"sent", "served"})
 
 def explain(
     context: Context,
-    unit: Unit,
+    tx: Transaction,
     permit_id: str,
     version: int | None,
     say: Say = str,
@@ -57,7 +57,7 @@ def explain(
 
     ``say`` puts what is said in phrases (deadlines, quality, a warning) into another language than English.
     """
-    records, _ = known_records(unit, permit_id, None, context)
+    records, _ = known_records(tx, permit_id, None, context)
     if version is not None and not 1 <= version <= len(records):
         raise error(
             "position.beyond_head",
@@ -70,12 +70,12 @@ def explain(
     event = history[record.version - 1][1]
     permit = fold(permit_id, history[: record.version])
     assert permit is not None
-    cipher = context.keyring.load(unit, permit.holder_id) if opened else None
+    cipher = context.keyring.load(tx, permit.holder_id) if opened else None
     result = shown(record, permit.holder_id, cipher)
-    policy = context.policies.current(unit, permit.jurisdiction)
+    policy = context.policies.current(tx, permit.jurisdiction)
     known = local_day(policy, moment(record.recorded_at))
     if event.basis is not None:
-        adopted = context.policies.by_digest(unit, permit.jurisdiction, event.basis.policy)
+        adopted = context.policies.by_digest(tx, permit.jurisdiction, event.basis.policy)
         if adopted is None:
             raise error("integrity.broken", f"event {record.version} pins a policy that was never adopted")
         policy = adopted
@@ -99,7 +99,7 @@ def explain(
         after = fold(permit_id, history)
         assert after is not None
         result["alternatives"] = alternatives(made, on, policy, known)
-        result["quality"] = _quality(unit, event, record, result if cipher else None, on, after, say)
+        result["quality"] = _quality(tx, event, record, result if cipher else None, on, after, say)
     return result
 
 
@@ -239,7 +239,7 @@ def _stood_against(
 
 
 def _quality(
-    unit: Unit,
+    tx: Transaction,
     event: Event,
     record: StoredRecord,
     opened: dict[str, Any] | None,
@@ -252,20 +252,18 @@ def _quality(
         exclusion = opened.get("exclusion") or {}
         fields = ("reasons_in_fact", "reasons_in_law", "reasons")
         words = {name: str(opened.get(name) or exclusion.get(name) or "") for name in fields}
-    decision = quality.Decision(
-        event, record.version, before, after, letters_of(unit, after.permit_id), words
-    )
+    decision = quality.Decision(event, record.version, before, after, letters_of(tx, after.permit_id), words)
     return [
         {"gate": each.gate, "status": each.status, "because": say(each.because)}
         for each in quality.judged(decision)
     ]
 
 
-def letters_of(unit: Unit, permit_id: str) -> list[quality.Letter]:
+def letters_of(tx: Transaction, permit_id: str) -> list[quality.Letter]:
     """The messages to the holder of a file, with what became of them."""
     found = []
-    for notice_id, kind, language, state in unit.all(_LETTERS, {"permit_id": permit_id}):
-        row = unit.one(_NOTICE, {"stream": notice_id})
+    for notice_id, kind, language, state in tx.all(_LETTERS, {"permit_id": permit_id}):
+        row = tx.one(_NOTICE, {"stream": notice_id})
         event = codec.decode(row[0], row[1]) if row is not None else None
         if isinstance(event, NoticeDue):
             found.append(quality.Letter(kind, event.anchor, language, state in _SENT))

@@ -30,8 +30,8 @@ def events(
     """
     if after < 0:
         raise invalid("after", f"{after} is no position; give 0 for the beginning")
-    with application.database.read() as unit:
-        head = history.head(unit).position
+    with application.database.read() as tx:
+        head = history.head(tx).position
     if after > head:
         raise error(
             "position.beyond_head",

@@ -9,26 +9,28 @@ from permits_engine.application.context import Context
 from permits_engine.application.queries.views import shown
 from permits_engine.domain.errors import NotFoundError
 from permits_engine.domain.events import NoticeDue
-from permits_engine.store.database.transactions import Unit
+from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 
 
-def history_of(context: Context, unit: Unit, notice_id: str, *, opened: bool = True) -> list[dict[str, Any]]:
+def history_of(
+    context: Context, tx: Transaction, notice_id: str, *, opened: bool = True
+) -> list[dict[str, Any]]:
     """Every event of a message with its envelope; the channels' answers while the holder's key exists."""
-    records = _records(unit, notice_id)
+    records = _records(tx, notice_id)
     holder_id = _claim(records).holder_id
-    cipher = context.keyring.load(unit, holder_id) if opened else None
+    cipher = context.keyring.load(tx, holder_id) if opened else None
     return [shown(record, holder_id, cipher) for record in records]
 
 
-def permit_of(unit: Unit, notice_id: str) -> str:
+def permit_of(tx: Transaction, notice_id: str) -> str:
     """The permit that a message is about; raises ``notice.not_found``."""
-    return _claim(_records(unit, notice_id)).permit_id
+    return _claim(_records(tx, notice_id)).permit_id
 
 
-def _records(unit: Unit, notice_id: str) -> Sequence[StoredRecord]:
-    records = history.stream(unit, notice_id)
+def _records(tx: Transaction, notice_id: str) -> Sequence[StoredRecord]:
+    records = history.stream(tx, notice_id)
     if not records or not records[0].name.startswith("notice."):
         raise NotFoundError("notice.not_found", f"there is no notice {notice_id}", notice_id=notice_id)
     return records

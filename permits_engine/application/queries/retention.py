@@ -21,7 +21,7 @@ from permits_engine.application.queries import disclosure, retention_obstacles
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.rules.policy import Rules, Value
 from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events.timestamps import moment
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ def plan(context: Context, database: Database, letters: Path | None) -> Plan:
 
 def rules_of(context: Context, database: Database) -> list[dict[str, Any]]:
     """The classes of data with floor and ceiling, country by country, each with its norm."""
-    with database.read() as unit:
-        found = [context.policies.current(unit, code) for code in _countries(context, unit)]
+    with database.read() as tx:
+        found = [context.policies.current(tx, code) for code in _countries(context, tx)]
         return [
             {name: value for name, value in line.items() if not name.endswith("_on")}
             for policy in found
@@ -95,8 +95,8 @@ def rules_of(context: Context, database: Database) -> list[dict[str, Any]]:
 
 
 def _people(context: Context, database: Database) -> Iterator[Due]:
-    with database.read() as unit:
-        policies = [context.policies.current(unit, code) for code in _countries(context, unit)]
+    with database.read() as tx:
+        policies = [context.policies.current(tx, code) for code in _countries(context, tx)]
     shortest = []
     for policy in policies:
         today = context.today(policy)
@@ -105,12 +105,12 @@ def _people(context: Context, database: Database) -> Iterator[Due]:
             shortest.append(add(today, ceiling.value, -1))
     after = ""
     while shortest:
-        with database.read() as unit:
+        with database.read() as tx:
             given = {"after": after, "day": max(shortest).isoformat(), "size": BATCH}
-            ids = [row[0] for row in unit.all(_CANDIDATES, given)]
-            work = context.begin(unit)
+            ids = [row[0] for row in tx.all(_CANDIDATES, given)]
+            uow = context.begin(tx)
             for holder_id in ids:
-                found = _person(holder_id, retention_obstacles.standing(context, work, holder_id))
+                found = _person(holder_id, retention_obstacles.standing(context, uow, holder_id))
                 if found is not None:
                     yield found
         if len(ids) < BATCH:
@@ -145,10 +145,10 @@ def _letters(context: Context, database: Database, folder: Path) -> Iterator[Due
     names = mail_folder.messages(folder)
     for start in range(0, len(names), BATCH):
         ids = names[start : start + BATCH]
-        with database.read() as unit:
-            given: Any = json.dumps(ids) if unit.dialect == "sqlite" else ids
-            for notice_id, holder_id, sent, jurisdiction in unit.all(_SENT, {"ids": given}):
-                policy = context.policies.current(unit, jurisdiction)
+        with database.read() as tx:
+            given: Any = json.dumps(ids) if tx.dialect == "sqlite" else ids
+            for notice_id, holder_id, sent, jurisdiction in tx.all(_SENT, {"ids": given}):
+                policy = context.policies.current(tx, jurisdiction)
                 today = context.today(policy)
                 ceiling = _ceiling(policy.at(today), "letter")
                 went = moment(sent).date()
@@ -157,8 +157,8 @@ def _letters(context: Context, database: Database, folder: Path) -> Iterator[Due
                     yield Due("letter", holder_id, went, day, str(ceiling.source), notice_id)
 
 
-def _countries(context: Context, unit: Unit) -> list[str]:
-    return sorted(str(row[0]) for row in context.policies.all(unit))
+def _countries(context: Context, tx: Transaction) -> list[str]:
+    return sorted(str(row[0]) for row in context.policies.all(tx))
 
 
 def _ceiling(rules: Rules, data: str) -> Value | None:

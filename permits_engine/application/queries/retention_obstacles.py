@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select
 
 from permits_engine.application.context import DEFAULT_JURISDICTION
 from permits_engine.application.queries import data_requests
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.permit import deadlines
 from permits_engine.domain.permit.situation import Situation
@@ -50,16 +50,16 @@ class Standing(msgspec.Struct):
 
 
 def standing(
-    context: Context, work: Work, holder_id: str, *, jurisdiction: str = DEFAULT_JURISDICTION
+    context: Context, uow: UnitOfWork, holder_id: str, *, jurisdiction: str = DEFAULT_JURISDICTION
 ) -> Standing:
     """What stands in the way of erasing a person; ``jurisdiction`` is asked where they have no file."""
     obstacles: list[Obstacle] = []
     ends: list[date] = []
     rules: dict[str, Rules] = {}
-    for (permit_id,) in work.unit.all(FILES, {"holder_id": holder_id}):
-        permit = work.file(permit_id)
+    for (permit_id,) in uow.tx.all(FILES, {"holder_id": holder_id}):
+        permit = uow.file(permit_id)
         assert permit is not None
-        policy = work.policy(permit.jurisdiction)
+        policy = uow.policy(permit.jurisdiction)
         today = context.today(policy)
         of_file = rules.setdefault(permit.jurisdiction, policy.at(today))
         s = Situation(permit, today, of_file)
@@ -67,16 +67,16 @@ def standing(
         obstacles += open_ones
         if not open_ones:
             ends.append(_end(s, view(s)))
-    policy = work.policy(jurisdiction)
+    policy = uow.policy(jurisdiction)
     today = context.today(policy)
     if not rules:
         rules[jurisdiction] = policy.at(today)
-        ends += [_last_day(work, holder_id)]
+        ends += [_last_day(uow, holder_id)]
     if not obstacles:
         obstacles += _floors(rules, max(ends), today)
     obstacles += [
         Obstacle("hold", "a duty to keep was placed on this person", each.norm, until=each.until)
-        for each in data_requests.holds_of(work, holder_id)
+        for each in data_requests.holds_of(uow, holder_id)
         if not each.lifted and (each.until is None or each.until >= today)
     ]
     open_file = any(each.permit_id is not None for each in obstacles)
@@ -130,9 +130,9 @@ def _end(s: Situation, now: View) -> date:
     return min(max(day for day in days if day is not None), s.day)
 
 
-def _last_day(work: Work, holder_id: str) -> date:
+def _last_day(uow: UnitOfWork, holder_id: str) -> date:
     """Of a person without a file: the last day on which something was said about them."""
-    said = [r for r in history.stream(work.unit, holder_id) if not r.name.startswith("holder.accessed")]
+    said = [r for r in history.stream(uow.tx, holder_id) if not r.name.startswith("holder.accessed")]
     return max(codec.decode(r.name, r.payload).effective_on for r in said)
 
 

@@ -15,13 +15,13 @@ from permits_engine.projections import listing
 from permits_engine.projections.holder import Person
 from permits_engine.projections.listing import Page, Wanted
 from permits_engine.store.database.schema import permits
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.keys import blind_index
 
 MOST = 1000
 """People or files that one question may find; beyond it, more has to be said."""
 
-Sees = Callable[[Unit, str | None, str | None], bool]
+Sees = Callable[[Transaction, str | None, str | None], bool]
 """Whether the reader may see a file of a jurisdiction and an office (none: a person without a file)."""
 
 _OFFICES = Statement(
@@ -32,49 +32,49 @@ _OFFICES = Statement(
 )
 
 
-def offices_of(unit: Unit, holder_id: str) -> list[tuple[str, str]]:
+def offices_of(tx: Transaction, holder_id: str) -> list[tuple[str, str]]:
     """Jurisdiction and office of every file of a person."""
-    return [(row[0], row[1]) for row in unit.all(_OFFICES, {"holder_id": holder_id})]
+    return [(row[0], row[1]) for row in tx.all(_OFFICES, {"holder_id": holder_id})]
 
 
 def people(
-    context: Context, unit: Unit, name: str, birth_date: date, wanted: Wanted, sees: Sees, today: date
+    context: Context, tx: Transaction, name: str, birth_date: date, wanted: Wanted, sees: Sees, today: date
 ) -> Page:
     """The files of everybody of that name born on that day, and those of them who have no file."""
     asked = blind_index.words(name)
     if not asked:
         raise invalid("name", "holds no letter; give at least one word of the name")
-    work = context.begin(unit)
-    candidates = _few(blind_index.persons(unit, context.keyring, name, birth_date))
-    work.expect_persons(candidates)
-    found = {each: work.person(each) for each in candidates}
+    uow = context.begin(tx)
+    candidates = _few(blind_index.persons(tx, context.keyring, name, birth_date))
+    uow.expect_persons(candidates)
+    found = {each: uow.person(each) for each in candidates}
     matching = {each: p for each, p in found.items() if asked <= _words(p) and p.birth_date == birth_date}
-    rows = listing.rows(unit, today, wanted, holder_ids=list(matching))
+    rows = listing.rows(tx, today, wanted, holder_ids=list(matching))
     with_files = {row["holder_id"] for row in rows}
-    without = [each for each in matching if each not in with_files and not offices_of(unit, each)]
+    without = [each for each in matching if each not in with_files and not offices_of(tx, each)]
     if wanted.narrow:
         without = []
     rows += [dict.fromkeys(listing.WITH_HOLDER) | {"holder_id": each} for each in sorted(without)]
-    return _page(unit, rows, matching, wanted, sees)
+    return _page(tx, rows, matching, wanted, sees)
 
 
 def numbered(
-    context: Context, unit: Unit, kind: str, value: str, wanted: Wanted, sees: Sees, today: date
+    context: Context, tx: Transaction, kind: str, value: str, wanted: Wanted, sees: Sees, today: date
 ) -> Page:
     """The files that bear a file or card number, as corrected; an older card of a file counts as well."""
     asked = blind_index.number(value)
     if not asked:
         raise invalid(kind, "holds no letter and no digit; give the number as it is printed")
-    candidates = _few(blind_index.files(unit, context.keyring, kind, value))
+    candidates = _few(blind_index.files(tx, context.keyring, kind, value))
     bearing = {
         permit_id
         for _, permit_id in candidates
-        if asked in map(blind_index.number, views.numbers_of(context, unit, permit_id, kind))
+        if asked in map(blind_index.number, views.numbers_of(context, tx, permit_id, kind))
     }
-    rows = listing.rows(unit, today, wanted, permit_ids=sorted(bearing))
-    work = context.begin(unit)
-    people = {row["holder_id"]: work.person(row["holder_id"]) for row in rows}
-    return _page(unit, rows, people, wanted, sees)
+    rows = listing.rows(tx, today, wanted, permit_ids=sorted(bearing))
+    uow = context.begin(tx)
+    people = {row["holder_id"]: uow.person(row["holder_id"]) for row in rows}
+    return _page(tx, rows, people, wanted, sees)
 
 
 def _words(person: Person) -> frozenset[str]:
@@ -88,9 +88,9 @@ def _few(candidates: list[Any]) -> list[Any]:
 
 
 def _page(
-    unit: Unit, rows: Iterable[dict[str, Any]], people: dict[str, Person], wanted: Wanted, sees: Sees
+    tx: Transaction, rows: Iterable[dict[str, Any]], people: dict[str, Person], wanted: Wanted, sees: Sees
 ) -> Page:
-    seen = [row for row in rows if sees(unit, row["jurisdiction"], row["prefecture"])]
+    seen = [row for row in rows if sees(tx, row["jurisdiction"], row["prefecture"])]
     page = listing.page(seen, wanted)
     for row in page:
         person = people[row["holder_id"]]

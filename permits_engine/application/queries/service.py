@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from permits_engine.application.adopted_policies import Adopted
+from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.context import Context
 from permits_engine.application.queries import difference, explanation, feed, views
 from permits_engine.application.queries import notices as notices_room
@@ -30,7 +30,7 @@ class Questions:
 
     database: Database
     application: PermitsApplication
-    adopted: Adopted
+    adopted: AdoptedPolicies
     context: Context
 
     # --- one permit ---
@@ -39,8 +39,8 @@ class Questions:
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
     ) -> views.PermitView:
         """The permit on a legal date (default: today), as known at a moment (default: now)."""
-        with self.database.read() as unit:
-            return views.permit(self.context, unit, permit_id, as_of=as_of, known_at=known_at)
+        with self.database.read() as tx:
+            return views.permit(self.context, tx, permit_id, as_of=as_of, known_at=known_at)
 
     def diff(
         self,
@@ -54,22 +54,22 @@ class Questions:
 
         ``second`` none is now. Raises ``permit.not_found``, ``position.beyond_head``.
         """
-        with self.database.read() as unit:
-            return difference.diff(self.context, unit, permit_id, first, second, as_of=as_of)
+        with self.database.read() as tx:
+            return difference.diff(self.context, tx, permit_id, first, second, as_of=as_of)
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:
         """Every legal clock of the permit that runs on a day, with its working in words."""
-        with self.database.read() as unit:
-            return views.deadlines_of(self.context, unit, permit_id, on, known_at)
+        with self.database.read() as tx:
+            return views.deadlines_of(self.context, tx, permit_id, on, known_at)
 
     def rights(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:
         """What the permit opens on a day: each right, open or not, by which rule and because of what."""
-        with self.database.read() as unit:
-            return views.rights_of(self.context, unit, permit_id, on, known_at)
+        with self.database.read() as tx:
+            return views.rights_of(self.context, tx, permit_id, on, known_at)
 
     def history(
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
@@ -78,8 +78,8 @@ class Questions:
 
         Those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
         """
-        with self.database.read() as unit:
-            return views.history_of(self.context, unit, permit_id, as_of=as_of, known_at=known_at)
+        with self.database.read() as tx:
+            return views.history_of(self.context, tx, permit_id, as_of=as_of, known_at=known_at)
 
     def explain(self, permit_id: str, version: int | None = None, *, language: str = "en") -> dict[str, Any]:
         """Why an event was allowed: who did it, and each rule as it then stood (default: the last one).
@@ -88,8 +88,8 @@ class Questions:
         decision departs from. Reasons in words are shown through ``as_``.
         """
         say = saying(language)
-        with self.database.read() as unit:
-            return explanation.explain(self.context, unit, permit_id, version, say)
+        with self.database.read() as tx:
+            return explanation.explain(self.context, tx, permit_id, version, say)
 
     def find(
         self,
@@ -117,20 +117,20 @@ class Questions:
             limit=limit,
             after=after,
         )
-        with self.database.read() as unit:
-            return listing.listing(unit, self.today(), wanted)
+        with self.database.read() as tx:
+            return listing.listing(tx, self.today(), wanted)
 
     def caseload(self, on: date | None = None) -> list[dict[str, Any]]:
         """By office: requests open at the end of a day (default: today), and filed and decided on it."""
-        with self.database.read() as unit:
-            return listing.caseload(unit, on or self.today())
+        with self.database.read() as tx:
+            return listing.caseload(tx, on or self.today())
 
     def results(
         self, by: tuple[str, ...] = ("outcome",), category: str | None = None
     ) -> list[dict[str, Any]]:
         """The account of a campaign: first applications counted by some of the coarse attributes."""
-        with self.database.read() as unit:
-            return listing.results(unit, by, category)
+        with self.database.read() as tx:
+            return listing.results(tx, by, category)
 
     def notices(
         self,
@@ -141,15 +141,13 @@ class Questions:
         limit: int | None = 100,
     ) -> list[dict[str, Any]]:
         """Messages to holders and offices, by state, permit or office."""
-        with self.database.read() as unit:
-            return listing.messages(
-                unit, state=state, permit_id=permit_id, prefecture=prefecture, limit=limit
-            )
+        with self.database.read() as tx:
+            return listing.messages(tx, state=state, permit_id=permit_id, prefecture=prefecture, limit=limit)
 
     def notice_history(self, notice_id: str) -> list[dict[str, Any]]:
         """Every event of a message, in order, with its envelope."""
-        with self.database.read() as unit:
-            return notices_room.history_of(self.context, unit, notice_id)
+        with self.database.read() as tx:
+            return notices_room.history_of(self.context, tx, notice_id)
 
     def coverage(self, first: date, last: date) -> Report:
         """Whether everybody who should have been told in a period was told, or why not."""
@@ -167,18 +165,16 @@ class Questions:
         if type(ahead) is not int or not 0 <= ahead <= 366:
             raise invalid("ahead", "is not a number of days from 0 to 366")
         day = on or self.today()
-        with self.database.read() as unit:
-            wanted = [prefecture] if prefecture is not None else offices(unit)
+        with self.database.read() as tx:
+            wanted = [prefecture] if prefecture is not None else offices(tx)
             return [
-                row
-                for office in wanted
-                for row in listed(digest(self.context, unit, office, day, ahead=ahead))
+                row for office in wanted for row in listed(digest(self.context, tx, office, day, ahead=ahead))
             ]
 
     def notice_letter(self, notice_id: str) -> Letter:
         """The letter of a message as the file stands now."""
-        with self.database.read() as unit:
-            return operations.letter(self.context, unit, notice_id, opened=True)
+        with self.database.read() as tx:
+            return operations.letter(self.context, tx, notice_id, opened=True)
 
     def departures(
         self, *, first: date | None = None, last: date | None = None, prefecture: str | None = None
@@ -189,8 +185,8 @@ class Questions:
         """
         from permits_engine.application.queries import departures
 
-        with self.database.read() as unit:
-            return departures.listed(self.context, unit, first=first, last=last, office=prefecture)
+        with self.database.read() as tx:
+            return departures.listed(self.context, tx, first=first, last=last, office=prefecture)
 
     # --- the store ---
 
@@ -207,23 +203,23 @@ class Questions:
 
     def status(self) -> dict[str, Any]:
         """Head position, read models, last pass of the scheduler, parked notices and streams."""
-        with self.database.read() as unit:
-            state = listing.status(unit, self.adopted.all(unit), history.head(unit))
-            return state | health.facts(unit)
+        with self.database.read() as tx:
+            state = listing.status(tx, self.adopted.all(tx), history.head(tx))
+            return state | health.facts(tx)
 
     def today(self, jurisdiction: str = "MA") -> date:
         """The legal day in a jurisdiction's time zone."""
-        with self.database.read() as unit:
-            return self.context.today(self.adopted.current(unit, jurisdiction))
+        with self.database.read() as tx:
+            return self.context.today(self.adopted.current(tx, jurisdiction))
 
     def roles(self, jurisdiction: str, name: str, on: date, body: str | None = None) -> dict[str, str]:
         """The roles that may give a command on a day, each with its reach (own office, or any)."""
-        with self.database.read() as unit:
-            policy = self.adopted.current(unit, jurisdiction)
+        with self.database.read() as tx:
+            policy = self.adopted.current(tx, jurisdiction)
         return roles_for(policy.at(self.context.today(policy)), on, name, body)
 
     def pending_body(self, permit_id: str, on: date) -> str | None:
         """The body before which an appeal is pending on a day."""
-        with self.database.read() as unit:
-            s, _ = views.situation(self.context, unit, permit_id, on, None)
+        with self.database.read() as tx:
+            s, _ = views.situation(self.context, tx, permit_id, on, None)
         return s.pending_appeal.body if s.pending_appeal else None

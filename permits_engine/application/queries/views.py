@@ -20,7 +20,7 @@ from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Policy, Silence
 from permits_engine.projections.holder import facts_known
 from permits_engine.projections.search_entries import NUMBERS
-from permits_engine.store.database.transactions import Unit
+from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.events.timestamps import iso, micros
@@ -44,12 +44,12 @@ class PermitView(View, frozen=True):
         return plain
 
 
-def limit_of(unit: Unit, known_at: datetime, context: Context) -> int:
+def limit_of(tx: Transaction, known_at: datetime, context: Context) -> int:
     """A moment of knowledge in microseconds; raises ``position.beyond_head``, ``input.invalid``."""
     if known_at.tzinfo is None:
         raise invalid("known_at", "lacks its offset; write it as 2017-02-01T09:00:00Z")
     limit = micros(known_at)
-    latest = max(context.now(), history.head(unit).recorded_at)
+    latest = max(context.now(), history.head(tx).recorded_at)
     if limit > latest:
         raise error(
             "position.beyond_head",
@@ -61,11 +61,11 @@ def limit_of(unit: Unit, known_at: datetime, context: Context) -> int:
 
 
 def known_records(
-    unit: Unit, permit_id: str, known_at: datetime | None, context: Context
+    tx: Transaction, permit_id: str, known_at: datetime | None, context: Context
 ) -> tuple[list[StoredRecord], int | None]:
     """The events of a permit that are known at a moment; raises ``permit.not_found``, ``position.beyond_head``."""
-    records = history.stream(unit, permit_id)
-    limit = None if known_at is None else limit_of(unit, known_at, context)
+    records = history.stream(tx, permit_id)
+    limit = None if known_at is None else limit_of(tx, known_at, context)
     if limit is not None:
         records = [r for r in records if r.recorded_at <= limit]
     if not records or not records[0].name.startswith("permit."):
@@ -74,24 +74,24 @@ def known_records(
 
 
 def situation(
-    context: Context, unit: Unit, permit_id: str, as_of: date | None, known_at: datetime | None
+    context: Context, tx: Transaction, permit_id: str, as_of: date | None, known_at: datetime | None
 ) -> tuple[Situation, list[StoredRecord]]:
     """The file on a date as known at a moment."""
     if as_of is not None and type(as_of) is not date:
         raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
-    records, limit = known_records(unit, permit_id, known_at, context)
+    records, limit = known_records(tx, permit_id, known_at, context)
     permit = fold(permit_id, codec.numbered(records))
     assert permit is not None
-    policy = context.policies.at(unit, permit.jurisdiction, limit)
+    policy = context.policies.at(tx, permit.jurisdiction, limit)
     today = context.today(policy)
     known = today if known_at is None else local_day(policy, known_at)
-    facts = _facts(unit, permit, limit)
+    facts = _facts(tx, permit, limit)
     return Situation(permit, as_of or today, policy.at(known), facts), records
 
 
-def _facts(unit: Unit, permit: Permit, limit: int | None) -> tuple[Fact, ...] | None:
+def _facts(tx: Transaction, permit: Permit, limit: int | None) -> tuple[Fact, ...] | None:
     """What is known about the holder, also through their other files, by that moment."""
-    return facts_known(lambda holder_id: history.stream(unit, holder_id), permit.holder_id, limit) or None
+    return facts_known(lambda holder_id: history.stream(tx, holder_id), permit.holder_id, limit) or None
 
 
 def local_day(policy: Policy, at: datetime) -> date:
@@ -102,7 +102,7 @@ def local_day(policy: Policy, at: datetime) -> date:
 
 def permit(
     context: Context,
-    unit: Unit,
+    tx: Transaction,
     permit_id: str,
     *,
     as_of: date | None,
@@ -110,8 +110,8 @@ def permit(
     opened: bool = True,
 ) -> PermitView:
     """The view, with the numbers that only the holder's key opens."""
-    s, records = situation(context, unit, permit_id, as_of, known_at)
-    cipher = context.keyring.load(unit, s.permit.holder_id) if opened else None
+    s, records = situation(context, tx, permit_id, as_of, known_at)
+    cipher = context.keyring.load(tx, s.permit.holder_id) if opened else None
     numbers = numbers_on(records, s.permit, s.day, cipher)
     plain = view(s)
     return PermitView(
@@ -158,16 +158,16 @@ def _all_numbers(
 
 
 def numbers_of(
-    context: Context, unit: Unit, permit_id: str, kind: str, *, as_first_written: bool = False
+    context: Context, tx: Transaction, permit_id: str, kind: str, *, as_first_written: bool = False
 ) -> list[str]:
     """Every file or card number that a file has borne, as corrected; none once its holder was erased.
 
     ``as_first_written`` asks for those that were corrected later too, as they stood.
     """
-    records, _ = known_records(unit, permit_id, None, context)
+    records, _ = known_records(tx, permit_id, None, context)
     permit = fold(permit_id, codec.numbered(records))
     assert permit is not None
-    cipher = context.keyring.load(unit, permit.holder_id)
+    cipher = context.keyring.load(tx, permit.holder_id)
     if cipher is None:
         return []
     found = [value for name, value, _ in _all_numbers(records, permit.holder_id, cipher) if name == kind]
@@ -190,28 +190,28 @@ def _opened(event: Event, record: StoredRecord, holder_id: str, cipher: Cipher |
 
 def deadlines_of(
     context: Context,
-    unit: Unit,
+    tx: Transaction,
     permit_id: str,
     on: date | None,
     known_at: datetime | None = None,
     say: Callable[[str], str] = str,
 ) -> list[dict[str, Any]]:
     """The deadlines that run on a day, with their working; ``say`` puts it into another language than English."""
-    s, _ = situation(context, unit, permit_id, on, known_at)
+    s, _ = situation(context, tx, permit_id, on, known_at)
     return explanations.explained(s, say)
 
 
 def rights_of(
-    context: Context, unit: Unit, permit_id: str, on: date | None, known_at: datetime | None = None
+    context: Context, tx: Transaction, permit_id: str, on: date | None, known_at: datetime | None = None
 ) -> list[dict[str, Any]]:
     """What the permit opens on a day, right by right."""
-    s, _ = situation(context, unit, permit_id, on, known_at)
+    s, _ = situation(context, tx, permit_id, on, known_at)
     return rights.explained(s)
 
 
 def history_of(
     context: Context,
-    unit: Unit,
+    tx: Transaction,
     permit_id: str,
     *,
     as_of: date | None = None,
@@ -224,10 +224,10 @@ def history_of(
     """
     if as_of is not None and type(as_of) is not date:
         raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
-    records, _ = known_records(unit, permit_id, known_at, context)
+    records, _ = known_records(tx, permit_id, known_at, context)
     first = codec.decode(records[0].name, records[0].payload)
     assert isinstance(first, ApplicationLodged)
-    cipher = context.keyring.load(unit, first.holder_id) if opened else None
+    cipher = context.keyring.load(tx, first.holder_id) if opened else None
     told = [shown(record, first.holder_id, cipher) for record in records]
     return [each for each in told if as_of is None or each["effective_on"] <= as_of.isoformat()]
 

@@ -29,7 +29,7 @@ from permits_engine.projections import writing
 from permits_engine.projections.search_entries import entries_of_file
 from permits_engine.store.database.schema import commands, holders
 from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.database.upserts import insert_new
 from permits_engine.store.events.application import Placed
 from permits_engine.store.keys import blind_index
@@ -95,12 +95,12 @@ def import_register(
         out = Rejects(place, file.own_columns, file.separator)
         stack.callback(out.discard)
         people = stack.enter_context(closing(LookAlikes()))
-        work = _Import(database, context, jurisdiction, file, out, people)
-        work.run(progress)
+        uow = _Import(database, context, jurisdiction, file, out, people)
+        uow.run(progress)
         done = out.finish()
-        work.report.rejects = str(done) if done is not None else None
-        work.report.look_alikes = people.groups()
-        return work.report
+        uow.report.rejects = str(done) if done is not None else None
+        uow.report.look_alikes = people.groups()
+        return uow.report
 
 
 class _Import:
@@ -166,11 +166,11 @@ class _Import:
 
     def _attempt(self, batch: list[Entry]) -> list[tuple[Record, int, str]]:
         """Check, plan and write a batch; gives who is in the store now, with their lines."""
-        with self.database.read() as unit:
-            checks = self._current(unit)
+        with self.database.read() as tx:
+            checks = self._current(tx)
             for entry in batch:
                 self._check(entry, checks)
-            known, people = self._compare(unit, batch)
+            known, people = self._compare(tx, batch)
         planner = self._planner(checks)
         plans: list[tuple[Entry, Plan]] = []
         first: dict[str, tuple[Record, str]] = {}
@@ -215,12 +215,14 @@ class _Import:
         else:
             entry.key = register_id(self._index, entry.record.file_number)
 
-    def _compare(self, unit: Unit, batch: Sequence[Entry]) -> tuple[set[str], list[tuple[Record, int, str]]]:
+    def _compare(
+        self, tx: Transaction, batch: Sequence[Entry]
+    ) -> tuple[set[str], list[tuple[Record, int, str]]]:
         """What the store knows already: the same rows stay as they are, changed ones are refused."""
         ids = list({entry.key for entry in batch if entry.bad is None})
-        given: Any = json.dumps(ids) if unit.dialect == "sqlite" else ids
-        found = {row[0]: row for row in unit.all(_KNOWN, {"ids": given})} if ids else {}
-        keys = self.context.keyring.load_many(unit, [row[2] for row in found.values()])
+        given: Any = json.dumps(ids) if tx.dialect == "sqlite" else ids
+        found = {row[0]: row for row in tx.all(_KNOWN, {"ids": given})} if ids else {}
+        keys = self.context.keyring.load_many(tx, [row[2] for row in found.values()])
         people: list[tuple[Record, int, str]] = []
         for entry in batch:
             row = found.get(entry.key)
@@ -240,8 +242,8 @@ class _Import:
 
     def _write(self, plans: Sequence[tuple[Entry, Plan]], policy: Policy) -> None:
         context = self.context
-        with self.database.write() as unit:
-            if context.policies.current(unit, self.jurisdiction).digest != policy.digest:
+        with self.database.write() as tx:
+            if context.policies.current(tx, self.jurisdiction).digest != policy.digest:
                 raise error("concurrency.conflict", "another policy was adopted meanwhile")
             placed: list[Placed] = []
             keys: list[dict[str, Any]] = []
@@ -264,20 +266,20 @@ class _Import:
                 )
             persons = [{"holder_id": plan.holder_id, "version": 1, "gate": 0} for _, plan in plans]
             rows = [plan.row for _, plan in plans]
-            _all_new(remembered, unit.each(_NEW_COMMAND, remembered))
-            _all_new(keys, unit.each(NEW_KEY, keys))
-            _all_new(persons, unit.each(_NEW_HOLDER, persons))
-            _all_new(rows, writing.insert_rows(unit, rows))
+            _all_new(remembered, tx.each(_NEW_COMMAND, remembered))
+            _all_new(keys, tx.each(NEW_KEY, keys))
+            _all_new(persons, tx.each(_NEW_HOLDER, persons))
+            _all_new(rows, writing.insert_rows(tx, rows))
             messages = [row for _, plan in plans for row, _, _ in plan.notices]
             if messages:
-                _all_new(messages, unit.each(writing.INSERT_NOTICE, messages))
-            blind_index.write(unit, context.keyring, [each for _, plan in plans for each in _found_by(plan)])
-            context.application.events.put(placed, unit=unit, now=context.now())
+                _all_new(messages, tx.each(writing.INSERT_NOTICE, messages))
+            blind_index.write(tx, context.keyring, [each for _, plan in plans for each in _found_by(plan)])
+            context.application.events.put(placed, tx=tx, now=context.now())
 
     # --- what a run needs ---------------------------------------------------------------------------------
 
-    def _current(self, unit: Unit) -> Checks:
-        policy = self.context.policies.current(unit, self.jurisdiction)
+    def _current(self, tx: Transaction) -> Checks:
+        policy = self.context.policies.current(tx, self.jurisdiction)
         today = self.context.today(policy)
         old = self._checks
         if old is None or old.policy is not policy or old.today != today:
@@ -295,17 +297,17 @@ class _Import:
 
     def _index_key(self) -> Cipher:
         keyring = self.context.keyring
-        with self.database.read() as unit:
-            self._current(unit)  # a jurisdiction without a policy is refused before anything is written
-            key = keyring.load(unit, REGISTER_KEY)
+        with self.database.read() as tx:
+            self._current(tx)  # a jurisdiction without a policy is refused before anything is written
+            key = keyring.load(tx, REGISTER_KEY)
         if key is not None:
             return key
         try:
-            with self.database.write() as unit:
-                return keyring.mint(unit, REGISTER_KEY)
+            with self.database.write() as tx:
+                return keyring.mint(tx, REGISTER_KEY)
         except ConflictError:
-            with self.database.read() as unit:
-                key = keyring.load(unit, REGISTER_KEY)
+            with self.database.read() as tx:
+                key = keyring.load(tx, REGISTER_KEY)
             assert key is not None
             return key
 

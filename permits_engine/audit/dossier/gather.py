@@ -32,7 +32,7 @@ from permits_engine.domain.events import (
 )
 from permits_engine.domain.phrases import Phrase
 from permits_engine.projections import listing
-from permits_engine.store.database.transactions import Unit
+from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import history
 from permits_engine.store.log.signing_keys import origin_of
 
@@ -91,19 +91,19 @@ def _in_english(value: Any) -> str:
 
 def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose: str | None) -> Dossier:
     """Everything about a permit, ``opened`` or with what is sealed left out; the caller has seen to the rights."""
-    with engine.database.read() as unit:
-        head = history.head(unit)
+    with engine.database.read() as tx:
+        head = history.head(tx)
         context = engine.context
-        view = views.permit(context, unit, permit_id, as_of=None, known_at=None, opened=opened)
-        events = views.history_of(context, unit, permit_id, opened=opened)
+        view = views.permit(context, tx, permit_id, as_of=None, known_at=None, opened=opened)
+        events = views.history_of(context, tx, permit_id, opened=opened)
         decisions = [
-            explain(context, unit, permit_id, event["version"], kept, opened=opened)
+            explain(context, tx, permit_id, event["version"], kept, opened=opened)
             for event in events
             if event["name"] in DECISIONS
         ]
-        clocks = views.deadlines_of(context, unit, permit_id, None, say=kept)
-        person = msgspec.to_builtins(context.person(unit, view.holder_id)) if opened else None
-        notices = _notices(engine, unit, permit_id, opened)
+        clocks = views.deadlines_of(context, tx, permit_id, None, say=kept)
+        person = msgspec.to_builtins(context.person(tx, view.holder_id)) if opened else None
+        notices = _notices(engine, tx, permit_id, opened)
     if not opened:
         events, decisions = ([_discreet(each) for each in found] for found in (events, decisions))
     return Dossier(
@@ -121,10 +121,10 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
     )
 
 
-def _notices(engine: Engine, unit: Unit, permit_id: str, opened: bool) -> list[dict[str, Any]]:
-    rows = listing.messages(unit, permit_id=permit_id, limit=None)
+def _notices(engine: Engine, tx: Transaction, permit_id: str, opened: bool) -> list[dict[str, Any]]:
+    rows = listing.messages(tx, permit_id=permit_id, limit=None)
     found = [
-        {**row, "events": notices_room.history_of(engine.context, unit, row["notice_id"], opened=opened)}
+        {**row, "events": notices_room.history_of(engine.context, tx, row["notice_id"], opened=opened)}
         for row in rows
     ]
     return sorted(found, key=lambda notice: int(notice["events"][0]["position"]))

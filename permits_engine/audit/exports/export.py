@@ -116,8 +116,8 @@ def export(
     """
     wanted = formats_of(formats)
     target = Path(out)
-    with database.read() as unit:
-        head = history.head(unit)
+    with database.read() as tx:
+        head = history.head(tx)
     position = head.position if until is None else until
     about = {"layout": LAYOUT, "origin": origin_of(head.store_id), "position": str(position)}
     options = {"personal": keyring is not None, "about": about}

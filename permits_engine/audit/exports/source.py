@@ -91,8 +91,8 @@ def _pages(database: Database, until: int, family: str, page: int) -> Iterator[l
             "names": f"{family}%",
             "limit": page,
         }
-        with database.read() as unit:
-            rows = [StoredRecord._make(row) for row in unit.all(_PAGE, bounds)]
+        with database.read() as tx:
+            rows = [StoredRecord._make(row) for row in tx.all(_PAGE, bounds)]
         whole: list[list[StoredRecord]] = []
         for record in rows:
             if waiting and waiting[0].stream != record.stream:
@@ -141,8 +141,8 @@ _COARSE = ("criterion", "nationality", "sex", "age")
 
 def _opened(database: Database, keyring: Keyring, batch: list[Stream]) -> list[Stream]:
     ids = {each[0].context.holder_id for each in batch} - {None}
-    with database.read() as unit:
-        keys = keyring.load_many(unit, sorted(filter(None, ids)))
+    with database.read() as tx:
+        keys = keyring.load_many(tx, sorted(filter(None, ids)))
     return [[_revealed(each, keys) for each in stream] for stream in batch]
 
 

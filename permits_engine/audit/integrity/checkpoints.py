@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Self
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import history
 from permits_engine.store.log import merkle
 from permits_engine.store.log.signed_note import Note, NoteError, Verifier, decoded
@@ -85,20 +85,20 @@ def take(
     ``now`` is in microseconds since the epoch. Nothing is signed that contradicts the last checkpoint
     (``integrity.broken``). Raises ``store.unavailable``, ``input.invalid`` without a key to sign.
     """
-    with database.read() as unit:
-        origin = origin_of(history.head(unit).store_id)
+    with database.read() as tx:
+        origin = origin_of(history.head(tx).store_id)
     signer = signing.signer(origin)
     seal(database, progress=progress)
-    with database.read() as unit:
-        tiles = Tiles(unit)
+    with database.read() as tx:
+        tiles = Tiles(tx)
         size = tiles.size()
         root = tiles.root(size)
-        for last in newest(unit, 0, limit=1):
+        for last in newest(tx, 0, limit=1):
             _grown(tiles, last, size, root)
     made = Checkpoint(origin, size, root, signer.sign(body(origin, size, root)))
     kept = {"size": size, "key_id": signer.verifier.key_id.hex(), "note": made.note, "made_at": now}
-    with database.write() as unit:
-        unit.run(_INSERT, kept)
+    with database.write() as tx:
+        tx.run(_INSERT, kept)
     return made
 
 
@@ -133,8 +133,8 @@ def stored(database: Database) -> Iterator[Stored]:
     """Every kept checkpoint by size, some at a time."""
     least, skip = -1, 0
     while True:
-        with database.read() as unit:
-            page = nearest(unit, least, limit=_PAGE, skip=skip)
+        with database.read() as tx:
+            page = nearest(tx, least, limit=_PAGE, skip=skip)
         yield from page
         if len(page) < _PAGE:
             return
@@ -142,16 +142,16 @@ def stored(database: Database) -> Iterator[Stored]:
         least, skip = page[-1].size, same + (skip if page[-1].size == least else 0)
 
 
-def newest(unit: Unit, least: int, *, limit: int = 1) -> list[Stored]:
+def newest(tx: Transaction, least: int, *, limit: int = 1) -> list[Stored]:
     """The kept checkpoints of the most events, ``least`` or more."""
-    return _found(unit, _DESCENDING, least, limit, 0)
+    return _found(tx, _DESCENDING, least, limit, 0)
 
 
-def nearest(unit: Unit, least: int, *, limit: int = 1, skip: int = 0) -> list[Stored]:
+def nearest(tx: Transaction, least: int, *, limit: int = 1, skip: int = 0) -> list[Stored]:
     """The kept checkpoints of the fewest events, ``least`` or more."""
-    return _found(unit, _ASCENDING, least, limit, skip)
+    return _found(tx, _ASCENDING, least, limit, skip)
 
 
-def _found(unit: Unit, statement: Statement, least: int, limit: int, skip: int) -> list[Stored]:
-    rows = unit.all(statement, {"least": least, "limit": limit, "skip": skip})
+def _found(tx: Transaction, statement: Statement, least: int, limit: int, skip: int) -> list[Stored]:
+    rows = tx.all(statement, {"least": least, "limit": limit, "skip": skip})
     return [Stored(row[0], bytes(row[1] or b"")) for row in rows]

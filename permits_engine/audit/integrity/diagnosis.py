@@ -68,23 +68,23 @@ class Diagnosis:
         end, settled = last + REACH, first - 1
         for after in range(first - 1, end, CHUNK):
             until = min(after + CHUNK, end)
-            with self._database.read() as unit:
-                tiles = Tiles(unit)
-                for row in unit.all(ROWS, {"after": after, "until": until}):
+            with self._database.read() as tx:
+                tiles = Tiles(tx)
+                for row in tx.all(ROWS, {"after": after, "until": until}):
                     self._place(tiles, row)
                 ready = last if until == end else min(last, until - REACH)
                 for position in range(settled + 1, ready + 1):
                     self._settle(tiles, position)
                 settled = max(settled, ready)
-        with self._database.read() as unit:
-            self._end_runs(Tiles(unit))
+        with self._database.read() as tx:
+            self._end_runs(Tiles(tx))
         self._at.clear()
         self._claimed.clear()
 
     def finish(self) -> None:
         """Tell of the rows that are still without a place."""
-        with self._database.read() as unit:
-            tiles = Tiles(unit)
+        with self._database.read() as tx:
+            tiles = Tiles(tx)
             for row in self._held:
                 origin = self._exchanged(tiles, row)
                 if origin is None:

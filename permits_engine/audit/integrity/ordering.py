@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from permits_engine.audit.integrity.findings import MOST, Finding, Report, span
 from permits_engine.domain.errors import StoreError, error
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import history
 from permits_engine.store.log.leaf import Row
 
@@ -33,15 +33,15 @@ class Ends(NamedTuple):
     recorded_at: Any
 
     @classmethod
-    def read(cls, unit: Unit) -> Ends:
+    def read(cls, tx: Transaction) -> Ends:
         """The ends of one view of the store."""
         try:
-            head = history.head(unit)
+            head = history.head(tx)
         except StoreError:
             message = "the history's head is gone, and the store's name with it: restore a backup"
             raise error("integrity.broken", message) from None
-        counted, last = unit.one(_ENDS) or (0, 0)
-        row = unit.one(_LAST, {"position": last})
+        counted, last = tx.one(_ENDS) or (0, 0)
+        row = tx.one(_LAST, {"position": last})
         return cls(head, counted, last, row[0] if row else 0)
 
     def check(self, report: Report, seen: int) -> None:
@@ -58,9 +58,9 @@ class Ends(NamedTuple):
             report.add(Finding("unplaced", message))
 
 
-def following(unit: Unit, after: int) -> int | None:
+def following(tx: Transaction, after: int) -> int | None:
     """The place of the first event after a position; none where there is none."""
-    row = unit.one(_NEXT, {"after": after})
+    row = tx.one(_NEXT, {"after": after})
     return None if row is None else row[0]
 
 
@@ -119,10 +119,10 @@ class Order:
                 self.times.append(Finding("recorded_at", message, position, position))
 
 
-def versions(unit: Unit, report: Report) -> None:
+def versions(tx: Transaction, report: Report) -> None:
     """That every stream's versions are 1, 2, 3 and so on, each later than the one before."""
     current, before, place = b"", 0, 0
-    for stream, version, position in unit.stream(_VERSIONS):
+    for stream, version, position in tx.stream(_VERSIONS):
         if stream != current:
             current, before, place = stream, 0, 0
         if version != before + 1:

@@ -17,7 +17,7 @@ import msgspec
 from permits_engine.audit.integrity import checkpoints
 from permits_engine.audit.integrity.checkpoints import Checkpoint
 from permits_engine.domain.errors import PermitsError, error, invalid
-from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.events import history
 from permits_engine.store.events.timestamps import moment
 from permits_engine.store.log import merkle
@@ -109,16 +109,16 @@ def prove(
     Raises ``permit.not_found``, ``position.beyond_head``, ``integrity.broken`` where the event is not the
     one that was sealed, and what making a checkpoint raises.
     """
-    with database.read() as unit:
-        record = _record(unit, stream, version)
-        origin = origin_of(history.head(unit).store_id)
+    with database.read() as tx:
+        record = _record(tx, stream, version)
+        origin = origin_of(history.head(tx).store_id)
         keys = signing.verifiers(origin)
-        found = _latest(unit, record.position, keys)
+        found = _latest(tx, record.position, keys)
     if found is None:
         found = checkpoints.take(database, signing, now=now, progress=progress)
         keys = keys or signing.verifiers(origin)
-    with database.read() as unit:
-        path = merkle.inclusion_proof(record.position - 1, found.size, Tiles(unit).node)
+    with database.read() as tx:
+        path = merkle.inclusion_proof(record.position - 1, found.size, Tiles(tx).node)
     proof = Proof(leaf_bytes(*record), record.position - 1, tuple(path), found)
     try:
         proof.check(keys)
@@ -128,21 +128,21 @@ def prove(
     return proof
 
 
-def _record(unit: Unit, stream: str, version: int) -> history.StoredRecord:
+def _record(tx: Transaction, stream: str, version: int) -> history.StoredRecord:
     if version < 1:
         raise invalid("version", "is less than 1")
-    records = history.stream(unit, stream, after=version - 1, until=version)
+    records = history.stream(tx, stream, after=version - 1, until=version)
     if records:
         return records[0]
-    last = history.stream(unit, stream)
+    last = history.stream(tx, stream)
     if not last:
         raise error("permit.not_found", f"there is no permit, holder or notice {stream}", permit_id=stream)
     message = f"{stream} has no version {version}: its last is {last[-1].version}"
     raise error("position.beyond_head", message, version=last[-1].version)
 
 
-def _latest(unit: Unit, position: int, keys: Sequence[Verifier]) -> Checkpoint | None:
-    for row in checkpoints.newest(unit, position, limit=2):
+def _latest(tx: Transaction, position: int, keys: Sequence[Verifier]) -> Checkpoint | None:
+    for row in checkpoints.newest(tx, position, limit=2):
         try:
             found = Checkpoint.parse(row.note)
             found.signed_by(keys)

@@ -31,8 +31,8 @@ class Evidence:
     @property
     def origin(self) -> str:
         """The name of the store's log, which its checkpoints begin with."""
-        with self.database.read() as unit:
-            return origin_of(history.head(unit).store_id)
+        with self.database.read() as tx:
+            return origin_of(history.head(tx).store_id)
 
     def verify(
         self,
@@ -50,9 +50,9 @@ class Evidence:
         report = verification.verify(
             self.database, self.signing, outside=outside, keys=keys, progress=progress
         )
-        with self.database.read() as unit:
+        with self.database.read() as tx:
             report.restored = [
-                Restored(iso(each.made_at), each.position, iso(each.recorded_at)) for each in restores(unit)
+                Restored(iso(each.made_at), each.position, iso(each.recorded_at)) for each in restores(tx)
             ]
         return report
 

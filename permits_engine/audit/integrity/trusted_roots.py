@@ -10,7 +10,7 @@ from permits_engine.audit.integrity import checkpoints
 from permits_engine.audit.integrity.checkpoints import Checkpoint, Stored
 from permits_engine.audit.integrity.findings import Finding, Report
 from permits_engine.domain.errors import PermitsError, error, invalid
-from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.log import merkle
 from permits_engine.store.log.signed_note import NoteError, Verifier
 from permits_engine.store.log.tiles import Tiles
@@ -46,7 +46,7 @@ class Marks:
     def vouching(self, tiles: Tiles, height: int, index: int, node: bytes) -> Mark | None:
         """A checkpoint that proves a subtree's hash, by way of the tiles as they are."""
         end = (index + 1) << height
-        for mark in self._over(tiles.unit, end):
+        for mark in self._over(tiles.tx, end):
             try:
                 proof = merkle.inclusion_proof(index, mark.size, tiles.node, height)
             except PermitsError:
@@ -55,10 +55,10 @@ class Marks:
                 return mark
         return None
 
-    def _over(self, unit: Unit, least: int) -> Iterator[Mark]:
+    def _over(self, tx: Transaction, least: int) -> Iterator[Mark]:
         yield from (mark for mark in self._outside if mark.size >= least)
         seen = set()
-        for row in checkpoints.newest(unit, least, limit=2) + checkpoints.nearest(unit, least, limit=2):
+        for row in checkpoints.newest(tx, least, limit=2) + checkpoints.nearest(tx, least, limit=2):
             if row not in seen:
                 seen.add(row)
                 try:

@@ -14,7 +14,7 @@ from permits_engine.audit.integrity.ordering import Ends, Order, following, vers
 from permits_engine.audit.integrity.sealed_tree import Tree
 from permits_engine.audit.integrity.trusted_roots import Marks, from_outside
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.log import merkle
 from permits_engine.store.log.leaf import Row, leaf_hashes
 from permits_engine.store.log.signed_note import Verifier
@@ -43,8 +43,8 @@ def verify(
     sealed yet is sealed at the end, where the store may be written. A break is a finding in the report; what
     is raised is ``input.invalid`` or ``integrity.broken`` for a checkpoint from outside.
     """
-    with database.read() as unit:
-        ends, tiles = Ends.read(unit), Tiles(unit)
+    with database.read() as tx:
+        ends, tiles = Ends.read(tx), Tiles(tx)
         sealed = min(tiles.size(), max(ends.last, tiles.most()))
     origin = origin_of(ends.head.store_id)
     trusted = signing.verifiers(origin) if keys is None else list(keys)
@@ -82,17 +82,17 @@ class _Verification:
         total, after = max(self._ends.last, self._sealed), 0
         while after < total:
             until = min(after + CHUNK, total)
-            with self._database.read() as unit:
-                if not self._chunk(unit, after, until) and until >= self._sealed:
+            with self._database.read() as tx:
+                if not self._chunk(tx, after, until) and until >= self._sealed:
                     # A gap may be as wide as an attacker likes.
-                    until = max(until, ((following(unit, until) or total) - 1) // CHUNK * CHUNK)
+                    until = max(until, ((following(tx, until) or total) - 1) // CHUNK * CHUNK)
             after = until
             if progress is not None:
                 progress(after, total)
         self._tree.finish(self._ends.last)
         self._ends.check(self._report, self._order.seen)
-        with self._database.read() as unit:
-            versions(unit, self._report)
+        with self._database.read() as tx:
+            versions(tx, self._report)
         self._diagnose()
         for each in self._order.times:
             # An event that is named already takes its neighbours' times with it.
@@ -102,13 +102,13 @@ class _Verification:
                 self._report.add(each)
         self._report.findings.sort(key=_rank)
 
-    def _chunk(self, unit: Unit, after: int, until: int) -> int:
+    def _chunk(self, tx: Transaction, after: int, until: int) -> int:
         """Go on by some tiles; gives how many events there were."""
         last = min(until, self._ends.last)
-        rows = unit.all(ROWS, {"after": after, "until": last})
+        rows = tx.all(ROWS, {"after": after, "until": last})
         whole = self._order.rows(rows, after, last)
         made = _made(rows, after, last, whole=whole)
-        tiles = Tiles(unit)
+        tiles = Tiles(tx)
         for start in range(after, until, WIDTH):
             number = start // WIDTH
             now = made[start - after : start - after + WIDTH]

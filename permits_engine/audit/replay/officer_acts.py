@@ -75,8 +75,8 @@ def acts(database: Database, period: Period, time_zone: str, names: str = "") ->
     """The acts meant in the store's one order; ``names`` is how the event's name begins."""
     position = 0
     while True:
-        with database.read() as unit:
-            records = history.after(unit, position, PAGE)
+        with database.read() as tx:
+            records = history.after(tx, position, PAGE)
         for record in records:
             if not record.name.startswith(names):
                 continue

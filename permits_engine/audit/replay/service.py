@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from permits_engine.application.adopted_policies import Adopted
+from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.context import Context
 from permits_engine.application.outcome import Outcome
 from permits_engine.audit.replay import officer_acts, reexamination
@@ -33,7 +33,7 @@ class Reviews:
     """The part of the façade that looks back over whole histories."""
 
     database: Database
-    adopted: Adopted
+    adopted: AdoptedPolicies
     context: Context
 
     if TYPE_CHECKING:
@@ -123,8 +123,8 @@ class Reviews:
         opened, and how many were not by their error. Raises ``policy.none_in_force``.
         """
         text, other = whole(self._source()[0], policy)
-        with self.database.read() as unit:
-            current = self.adopted.current(unit, other.jurisdiction)
+        with self.database.read() as tx:
+            current = self.adopted.current(tx, other.jurisdiction)
         if current.digest != other.digest:
             raise error(
                 "policy.none_in_force",
@@ -217,15 +217,15 @@ class Reviews:
         )
 
     def _zone(self, jurisdiction: str) -> str:
-        with self.database.read() as unit:
-            return self.adopted.current(unit, jurisdiction).calendar.time_zone
+        with self.database.read() as tx:
+            return self.adopted.current(tx, jurisdiction).calendar.time_zone
 
     def _source(self, parquet: str | Path | None = None) -> tuple[Source, str]:
         """The history to be read, and a name that tells it from others."""
         if parquet is not None:
             return exported(parquet)
-        with self.database.read() as unit:
-            name = history.head(unit).store_id
+        with self.database.read() as tx:
+            name = history.head(tx).store_id
         return StoreSource.of(self.database), name
 
 

@@ -14,14 +14,14 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 from sqlalchemy import bindparam, func, select, text
 
-from permits_engine.application.adopted_policies import Adopted
+from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import Event, NoticeDue, PolicyAdopted
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.holder import facts_known
 from permits_engine.store.database.schema import FILES, events
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 
@@ -119,28 +119,28 @@ class StoreSource:
     def __init__(self, database: Database, place: Place) -> None:
         self.database = database
         self.place = place
-        self._adopted = Adopted()
+        self._adopted = AdoptedPolicies()
         self._policies: dict[str, Policy] = {}
 
     @classmethod
     def of(cls, database: Database) -> StoreSource:
         """The store as it is now."""
-        with database.read() as unit:
-            until = history.head(unit).position
+        with database.read() as tx:
+            until = history.head(tx).position
         return cls(database, Place("store", address_of(database), until))
 
     def total(self) -> int:
         """How many permits there are."""
-        with self.database.read() as unit:
-            row = unit.one(_COUNT, {"until": self.place.until})
+        with self.database.read() as tx:
+            row = tx.one(_COUNT, {"until": self.place.until})
         return int(row[0]) if row else 0
 
     def parts(self, after: str = "") -> Iterator[Part]:
         """Neighbouring ids, some hundreds at a time."""
         while True:
             bounds = {"after": after, "size": PART, "until": self.place.until}
-            with self.database.read() as unit:
-                ids = [row[0] for row in unit.all(_CEILINGS, bounds)]
+            with self.database.read() as tx:
+                ids = [row[0] for row in tx.all(_CEILINGS, bounds)]
             if not ids:
                 return
             yield Part(after, ids[-1], len(ids))
@@ -149,40 +149,40 @@ class StoreSource:
     def files(self, part: Part, *, notices: bool = False) -> Iterator[File]:
         """The files of a part, read in one go."""
         bounds = {"after": part.after, "last": part.last, "until": self.place.until}
-        with self.database.read() as unit:
-            rows = unit.all(_RANGE, bounds)
-            letters = [StoredRecord._make(row) for row in unit.all(_NOTICES, bounds)] if notices else []
+        with self.database.read() as tx:
+            rows = tx.all(_RANGE, bounds)
+            letters = [StoredRecord._make(row) for row in tx.all(_NOTICES, bounds)] if notices else []
         yield from together(rows, letters)
 
     def policy(self, jurisdiction: str, digest: str) -> Policy:
         """An adopted text, compiled once."""
         found = self._policies.get(digest)
         if found is None:
-            with self.database.read() as unit:
-                policy = self._adopted.by_digest(unit, jurisdiction, digest)
+            with self.database.read() as tx:
+                policy = self._adopted.by_digest(tx, jurisdiction, digest)
             found = self._policies[digest] = _found(policy, jurisdiction, digest)
         return found
 
     def text(self, jurisdiction: str) -> str:
         """The words of the text that was in use at the end."""
-        with self.database.read() as unit:
-            rows = unit.all(_TEXTS, {"until": self.place.until})
+        with self.database.read() as tx:
+            rows = tx.all(_TEXTS, {"until": self.place.until})
         return text_in([StoredRecord._make(row) for row in rows], jurisdiction)
 
     def end(self) -> int:
         """When a permit's event or a message was last recorded."""
-        with self.database.read() as unit:
-            row = unit.one(_END, {"until": self.place.until})
+        with self.database.read() as tx:
+            row = tx.one(_END, {"until": self.place.until})
         return int(row[0]) if row and row[0] is not None else 0
 
     def known(self, holder_id: str, before: int) -> tuple[Fact, ...]:
         """What had been recorded about a holder by a moment."""
-        with self.database.read() as unit:
-            return facts_known(lambda each: _stream(unit, each, self.place.until), holder_id, before)
+        with self.database.read() as tx:
+            return facts_known(lambda each: _stream(tx, each, self.place.until), holder_id, before)
 
 
-def _stream(unit: Unit, stream: str, until: int) -> list[StoredRecord]:
-    return [record for record in history.stream(unit, stream) if record.position <= until]
+def _stream(tx: Transaction, stream: str, until: int) -> list[StoredRecord]:
+    return [record for record in history.stream(tx, stream) if record.position <= until]
 
 
 def together(rows: Sequence[codec.Stored], notices: Sequence[StoredRecord]) -> Iterator[File]:

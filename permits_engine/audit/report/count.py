@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from permits_engine.application.adopted_policies import Adopted
+from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.audit.exports.source import Stream, streams
 from permits_engine.audit.report.tallies import Account, Delays, count
 from permits_engine.domain.decisions.departures import kind_of
@@ -19,7 +19,7 @@ from permits_engine.domain.permit.situation import GRANTS, REFUSALS, Situation
 from permits_engine.domain.permit.state import Appeal, Decision, Request, Term
 from permits_engine.domain.rules.policy import Policy, count_of
 from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import history
 from permits_engine.store.events.timestamps import moment
 from permits_engine.store.log.signing_keys import origin_of
@@ -50,7 +50,7 @@ class Reminder:
 
 def account(
     database: Database,
-    adopted: Adopted,
+    adopted: AdoptedPolicies,
     today: Callable[[Policy], date],
     *,
     year: int | None = None,
@@ -61,9 +61,9 @@ def account(
     An application counts in the year of its filing, an appeal in that of its ruling (while it is pending, of its
     lodging), everything else in the year of its own legal date.
     """
-    with database.read() as unit:
-        head, row = history.head(unit), unit.one(_COUNT)
-        policies = {code: adopted.current(unit, code) for code, *_ in adopted.all(unit)}
+    with database.read() as tx:
+        head, row = history.head(tx), tx.one(_COUNT)
+        policies = {code: adopted.current(tx, code) for code, *_ in adopted.all(tx)}
     days = {code: _day(today(policy), policy, head) for code, policy in policies.items()}
     made_on = days.get("MA") or max(days.values())
     found = Account(
@@ -94,14 +94,14 @@ def _day(today: date, policy: Policy, head: history.Head) -> date:
 
 def _reminders(database: Database, ids: Sequence[str]) -> dict[str, list[Reminder]]:
     found: dict[str, list[Reminder]] = {}
-    with database.read() as unit:
-        for permit_id, *row in unit.all(_REMINDERS, {"ids": _given(unit, ids)}):
+    with database.read() as tx:
+        for permit_id, *row in tx.all(_REMINDERS, {"ids": _given(tx, ids)}):
             found.setdefault(permit_id, []).append(Reminder(*row))
     return found
 
 
-def _given(unit: Unit, ids: Sequence[str]) -> Any:
-    return json.dumps(list(ids)) if unit.dialect == "sqlite" else list(ids)
+def _given(tx: Transaction, ids: Sequence[str]) -> Any:
+    return json.dumps(list(ids)) if tx.dialect == "sqlite" else list(ids)
 
 
 def _permit(

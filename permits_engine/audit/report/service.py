@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from permits_engine.application.adopted_policies import Adopted
+from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.context import Context
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
@@ -19,7 +19,7 @@ class Accounts:
     """The part of the façade that adds up."""
 
     database: Database
-    adopted: Adopted
+    adopted: AdoptedPolicies
     context: Context
 
     def account(
@@ -54,9 +54,9 @@ class Accounts:
         target, speech = Path(out), Speech(language)
         output_files.may_replace(target, force=force, folder=False)
         found = self.account(year=year, progress=progress)
-        with self.database.read() as unit:
-            simulated = history.head(unit).simulated
-            policies = [self.adopted.current(unit, code) for code, *_ in self.adopted.all(unit)]
+        with self.database.read() as tx:
+            simulated = history.head(tx).simulated
+            policies = [self.adopted.current(tx, code) for code, *_ in self.adopted.all(tx)]
         names = {code: office.names for policy in policies for code, office in policy.offices.items()}
         with output_files.whole_file(target, force=force) as part:
             part.write_text(html(found, speech, names, simulated=simulated), encoding="utf-8")

@@ -29,8 +29,8 @@ class Posted(NamedTuple):
 
 def due(engine: Any, every: float) -> bool:
     """Whether the last checkpoint is older than so many seconds, or there is none."""
-    with engine.database.read() as unit:
-        row = unit.one(_LAST)
+    with engine.database.read() as tx:
+        row = tx.one(_LAST)
     made_at = row[0] if row else None
     return made_at is None or micros(engine.clock()) - int(made_at) >= every * 1_000_000
 

@@ -11,7 +11,7 @@ from permits_engine.scheduler.daemon import lease
 from permits_engine.scheduler.notices import pauses
 from permits_engine.scheduler.notices.pending import OPEN
 from permits_engine.store.database.schema import notices
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events.timestamps import iso
 
 _n = notices.c
@@ -21,18 +21,18 @@ _PARKED = Statement(
 )
 
 
-def facts(unit: Unit) -> dict[str, Any]:
+def facts(tx: Transaction) -> dict[str, Any]:
     """The scheduler's part of the status.
 
     ``waiting.since`` is the day on which the oldest message that has not gone out became due: how late the
     scheduler is.
     """
-    count, since = unit.one(_WAITING) or (0, None)
+    count, since = tx.one(_WAITING) or (0, None)
     return {
         "waiting": {"messages": count, "since": since},
-        "parked": dict(unit.all(_PARKED)),
-        "paused": [each for each in pauses.pauses(unit) if each["until"] is None],
-        "lease": _holder(unit),
+        "parked": dict(tx.all(_PARKED)),
+        "paused": [each for each in pauses.pauses(tx) if each["until"] is None],
+        "lease": _holder(tx),
     }
 
 
@@ -46,10 +46,10 @@ def clock_ahead(database: Database, now: int) -> timedelta:
     return timedelta(microseconds=now - lease.look(database).now)
 
 
-def _holder(unit: Unit) -> dict[str, Any] | None:
-    held = lease.read(unit)
+def _holder(tx: Transaction) -> dict[str, Any] | None:
+    held = lease.read(tx)
     # On SQLite a file's lock tells who holds it; the row, who did last and has not given it back.
-    if not held.expires_at or (unit.dialect == "postgresql" and held.expires_at <= held.now):
+    if not held.expires_at or (tx.dialect == "postgresql" and held.expires_at <= held.now):
         return None
     found = {"holder": held.holder, "since": iso(held.since), "epoch": held.epoch}
-    return found if unit.dialect == "sqlite" else {**found, "until": iso(held.expires_at)}
+    return found if tx.dialect == "sqlite" else {**found, "until": iso(held.expires_at)}

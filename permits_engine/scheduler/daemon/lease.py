@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events.timestamps import moment
 
 SECONDS = 30.0
@@ -102,12 +102,12 @@ class Lease:
             return False
         asked = uptime()
         try:
-            with self.database.write() as unit:
-                unit.one(_LOCK)
-                seen = read(unit)
-                if unit.dialect == "postgresql" and seen.expires_at > seen.now:
+            with self.database.write() as tx:
+                tx.one(_LOCK)
+                seen = read(tx)
+                if tx.dialect == "postgresql" and seen.expires_at > seen.now:
                     return False
-                unit.run(_TAKE, {"holder": self.holder, "length": self._length})
+                tx.run(_TAKE, {"holder": self.holder, "length": self._length})
         except PermitsError:
             self._unlock()
             raise
@@ -117,8 +117,8 @@ class Lease:
     def renew(self) -> bool:
         """Stay the holder; false where somebody else has taken over."""
         asked = uptime()
-        with self.database.write() as unit:
-            kept = unit.run(_RENEW, {"epoch": self.epoch, "length": self._length}) == 1
+        with self.database.write() as tx:
+            kept = tx.run(_RENEW, {"epoch": self.epoch, "length": self._length}) == 1
         self._until = asked + self.seconds if kept else 0.0
         return kept
 
@@ -127,8 +127,8 @@ class Lease:
         epoch, self.epoch, self._until = self.epoch, 0, 0.0
         try:
             if epoch:
-                with self.database.write() as unit:
-                    unit.run(_RELEASE, {"epoch": epoch})
+                with self.database.write() as tx:
+                    tx.run(_RELEASE, {"epoch": epoch})
         finally:
             self._unlock()
 
@@ -141,22 +141,22 @@ class Lease:
         """
         return self.epoch > 0 and (self.database.dialect == "sqlite" or uptime() < self._until)
 
-    def fence(self, unit: Unit) -> None:
+    def fence(self, tx: Transaction) -> None:
         """See in a transaction that it may be committed: nobody takes over before it ends.
 
         Raises ``scheduler.lease_lost``.
         """
         idle = str(int(self.seconds * 1000))
-        if not self.epoch or unit.one(_FENCE, {"epoch": self.epoch, "idle": idle}) is None:
+        if not self.epoch or tx.one(_FENCE, {"epoch": self.epoch, "idle": idle}) is None:
             self._until = 0.0
             raise error("scheduler.lease_lost", "another daemon has taken over; this one writes nothing")
 
     @contextmanager
-    def write(self) -> Iterator[Unit]:
+    def write(self) -> Iterator[Transaction]:
         """A write transaction behind the fence."""
-        with self.database.write() as unit:
-            self.fence(unit)
-            yield unit
+        with self.database.write() as tx:
+            self.fence(tx)
+            yield tx
 
     @property
     def _length(self) -> int:
@@ -218,8 +218,8 @@ def taken(database: Database, holder: str, seconds: float = SECONDS) -> Lease:
 
 def look(database: Database) -> Held:
     """Who holds the lease, for an operator."""
-    with database.read() as unit:
-        return read(unit)
+    with database.read() as tx:
+        return read(tx)
 
 
 def lock_file(database: Database) -> Path | None:
@@ -241,8 +241,8 @@ def uptime() -> float:
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-def read(unit: Unit) -> Held:
+def read(tx: Transaction) -> Held:
     """The lease as a transaction sees it."""
-    row = unit.one(_LOOK)
+    row = tx.one(_LOOK)
     assert row is not None
     return Held(*row)

@@ -70,8 +70,8 @@ class Metrics:
     def gathered(self) -> Iterable[Any]:
         """What the store says now; nothing where it cannot be reached."""
         try:
-            with self._engine.database.read() as unit:
-                facts = health.facts(unit)
+            with self._engine.database.read() as tx:
+                facts = health.facts(tx)
         except PermitsError:
             return
         gauge = self._gauge

@@ -19,7 +19,7 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter
 from permits_engine.scheduler.notices.outbox import Outbox
 from permits_engine.store.database.schema import notices, permits
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.ids import derived
 from permits_engine.store.events.timestamps import moment
@@ -78,27 +78,27 @@ class Digest(msgspec.Struct, frozen=True):
         return derived(f"digest/{self.office}/{self.day.isoformat()}")
 
 
-def offices(unit: Unit) -> list[str]:
+def offices(tx: Transaction) -> list[str]:
     """The offices for which something is open."""
-    return sorted(row[0] for row in unit.all(_OFFICES, {}))
+    return sorted(row[0] for row in tx.all(_OFFICES, {}))
 
 
-def digest(context: Context, unit: Unit, office: str, day: date, *, ahead: int = AHEAD) -> Digest:
+def digest(context: Context, tx: Transaction, office: str, day: date, *, ahead: int = AHEAD) -> Digest:
     """What waits in an office on a day, worst first; a file that cannot be folded is left to status."""
     last = day + timedelta(days=ahead)
-    policy = context.policies.current(unit, office[:2])
+    policy = context.policies.current(tx, office[:2])
     rules = policy.at(max(day, context.today(policy)))
     items: list[Item] = []
-    ids = [row[0] for row in unit.all(_OPEN, {"office": office})]
+    ids = [row[0] for row in tx.all(_OPEN, {"office": office})]
     for start in range(0, len(ids), BATCH):
-        for permit_id, records in history.streams(unit, ids[start : start + BATCH]).items():
+        for permit_id, records in history.streams(tx, ids[start : start + BATCH]).items():
             try:
                 permit = fold(permit_id, codec.numbered(records))
             except PermitsError:
                 continue
             assert permit is not None
             items += _of_file(Situation(permit, day, rules), last)
-    for permit_id, kind, reason, updated_at in unit.all(_PARKED, {"office": office}):
+    for permit_id, kind, reason, updated_at in tx.all(_PARKED, {"office": office}):
         since = moment(updated_at).date()
         items.append(Item(PARKED, permit_id, since, (since - day).days, f"{kind}: {reason}"))
     return Digest(office, day, sorted(items, key=_rank))
@@ -161,12 +161,12 @@ def send_digests(outbox: Outbox, on: date, now: datetime) -> Mornings:
 
 
 def _one(outbox: Outbox, office: str, on: date, now: datetime) -> Evidence | DeliveryError | None:
-    with outbox.database.read() as unit:
-        policy = outbox.context.policies.current(unit, office[:2])
+    with outbox.database.read() as tx:
+        policy = outbox.context.policies.current(tx, office[:2])
         if outbox.held(policy, office, now) or not policy.calendar.is_working(on, on):
             return None
-        found = digest(outbox.context, unit, office, on)
-        if not found.items or history.stream(unit, found.notice_id):
+        found = digest(outbox.context, tx, office, on)
+        if not found.items or history.stream(tx, found.notice_id):
             return None
     channel = outbox.routes.office
     letter = _letter(outbox, found, policy, now)
@@ -217,9 +217,9 @@ def _record(outbox: Outbox, found: Digest, letter: Letter, answer: Evidence) -> 
         template=letter.template,
     )
     try:
-        with outbox.limits.write() as unit:
-            work = outbox.context.begin(unit)
-            work.append(work.sealed(found.notice_id, 0, [event], None))
-            work.write()
+        with outbox.limits.write() as tx:
+            uow = outbox.context.begin(tx)
+            uow.append(uow.sealed(found.notice_id, 0, [event], None))
+            uow.write()
     except ConflictError:
         return  # another process has sent it, under the same identity

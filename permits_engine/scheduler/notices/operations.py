@@ -16,14 +16,14 @@ from permits_engine.projections.holder import Person
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.notices.bounce import Bounce
 from permits_engine.scheduler.notices.pending import loaded
-from permits_engine.store.database.transactions import Unit
+from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
 
 
-def retry(context: Context, unit: Unit, notice_id: str, by: str) -> dict[str, Any]:
+def retry(context: Context, tx: Transaction, notice_id: str, by: str) -> dict[str, Any]:
     """Append a fresh ``notice.due`` to a parked or failed message; gives its row."""
-    records = _records(unit, notice_id)
+    records = _records(tx, notice_id)
     row = _row(
         notice_id, records, {"parked", "failed"}, "retry", "only a parked or failed one is tried again"
     )
@@ -32,16 +32,16 @@ def retry(context: Context, unit: Unit, notice_id: str, by: str) -> dict[str, An
     fresh = msgspec.structs.replace(
         first, event_id=stamp(NoticeParked, reason="").event_id, actor=Actor(by, "administrator")
     )
-    return _appended(context, unit, row, [fresh], None)
+    return _appended(context, tx, row, [fresh], None)
 
 
-def bounced(context: Context, unit: Unit, bounce: Bounce) -> dict[str, Any]:
+def bounced(context: Context, tx: Transaction, bounce: Bounce) -> dict[str, Any]:
     """A sent message came back: its channel is given up, and the next pass tries the next one.
 
     Raises ``notice.not_found``, ``transition.not_allowed`` for a message that was not sent, ``input.invalid``
     for a report about another letter than the one that was sent.
     """
-    records = _records(unit, bounce.notice_id)
+    records = _records(tx, bounce.notice_id)
     row = _row(bounce.notice_id, records, {"sent"}, "bounced", "only a sent one can come back")
     sent = codec.decode(records[-1].name, records[-1].payload)
     if not isinstance(sent, NoticeSent) or sent.message_id != bounce.message_id:
@@ -49,23 +49,23 @@ def bounced(context: Context, unit: Unit, bounce: Bounce) -> dict[str, Any]:
     first = _claim(records)
     actor = Actor("mail-server", "scheduler")
     stamp = context.stamper(actor, None, first.effective_on)
-    sealed = context.keyring.load(unit, first.holder_id) is not None
+    sealed = context.keyring.load(tx, first.holder_id) is not None
     answer = bounce.answer if sealed else None
     event = stamp(NoticeBounced, channel=sent.channel, code=bounce.code, response=answer)
-    return _appended(context, unit, row, [event], first.holder_id)
+    return _appended(context, tx, row, [event], first.holder_id)
 
 
-def served(context: Context, unit: Unit, notice_id: str, by: str) -> dict[str, Any]:
+def served(context: Context, tx: Transaction, notice_id: str, by: str) -> dict[str, Any]:
     """A parked or failed message was handed to the holder in person: that is its delivery."""
-    records = _records(unit, notice_id)
+    records = _records(tx, notice_id)
     row = _row(notice_id, records, {"parked", "failed"}, "served", "only a parked or failed one is served so")
     first = _claim(records)
-    today = context.today(context.policies.current(unit, _jurisdiction(context, unit, first)))
+    today = context.today(context.policies.current(tx, _jurisdiction(context, tx, first)))
     event = context.stamper(Actor(by, "counter"), None, today)(NoticeSent, channel="counter")
-    return _appended(context, unit, row, [event], first.holder_id)
+    return _appended(context, tx, row, [event], first.holder_id)
 
 
-def letter(context: Context, unit: Unit, notice_id: str, *, opened: bool) -> Letter:
+def letter(context: Context, tx: Transaction, notice_id: str, *, opened: bool) -> Letter:
     """The letter of a message as the file stands now; without ``opened`` it names nobody.
 
     Raises ``notice.not_found``, and ``policy.invalid`` where the jurisdiction's text does not fit the file.
@@ -76,8 +76,8 @@ def letter(context: Context, unit: Unit, notice_id: str, *, opened: bool) -> Let
     from permits_engine.scheduler.delivery.routing import Routes
     from permits_engine.scheduler.notices.composer import Composer
 
-    row = notice_rows.row_of(notice_id, _records(unit, notice_id))
-    found = loaded(context.begin(unit), [row])
+    row = notice_rows.row_of(notice_id, _records(tx, notice_id))
+    found = loaded(context.begin(tx), [row])
     if not found:
         raise error("integrity.broken", f"the file of the notice {notice_id} cannot be read: permits status")
     waiting = found[0]
@@ -91,8 +91,8 @@ def letter(context: Context, unit: Unit, notice_id: str, *, opened: bool) -> Let
         raise error("policy.invalid", f"the letter cannot be composed: {problem}") from None
 
 
-def _jurisdiction(context: Context, unit: Unit, claim: NoticeDue) -> str:
-    permit = context.begin(unit).file(claim.permit_id)
+def _jurisdiction(context: Context, tx: Transaction, claim: NoticeDue) -> str:
+    permit = context.begin(tx).file(claim.permit_id)
     assert permit is not None
     return permit.jurisdiction
 
@@ -113,13 +113,13 @@ def _row(
 
 
 def _appended(
-    context: Context, unit: Unit, row: dict[str, Any], new: Sequence[Event], holder_id: str | None
+    context: Context, tx: Transaction, row: dict[str, Any], new: Sequence[Event], holder_id: str | None
 ) -> dict[str, Any]:
     after = row
     for event in new:
         after = notice_rows.after(after, event, after["version"] + 1, context.now())
-    work = context.begin(unit)
-    work.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
-    work.append(work.sealed(row["notice_id"], row["version"], new, holder_id))
-    work.write()
+    uow = context.begin(tx)
+    uow.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
+    uow.append(uow.sealed(row["notice_id"], row["version"], new, holder_id))
+    uow.write()
     return after

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.documents.letter_templates import NoticesError
 from permits_engine.domain.errors import ConflictError
 from permits_engine.domain.events import (
@@ -33,7 +33,7 @@ from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices import pauses
 from permits_engine.scheduler.notices.composer import Composer, Seal
 from permits_engine.scheduler.notices.pending import Waiting, loaded, open_counts, open_page, still_due
-from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.database.transactions import Database, Transaction
 
 __all__ = ["Outbox", "Result", "Routes", "Waiting"]
 
@@ -93,8 +93,8 @@ class Outbox:
         """A new pass: channels are tried again, pauses looked up."""
         self.away.clear()
         self.sent, self.braked = 0, False
-        with self.database.read() as unit:
-            self.paused = pauses.paused(unit)
+        with self.database.read() as tx:
+            self.paused = pauses.paused(tx)
 
     # --- going out ---
 
@@ -130,8 +130,8 @@ class Outbox:
             return []
         results: list[Result] = []
         ready: list[tuple[Waiting, Letter]] = []
-        with self.database.read() as unit:
-            current = still_due(self.context, unit, items, on)
+        with self.database.read() as tx:
+            current = still_due(self.context, tx, items, on)
         for each in items:
             if each.notice_id not in current:
                 continue
@@ -184,13 +184,13 @@ class Outbox:
     def _mark(self, channel: Channel, items: Sequence[Waiting], on: date) -> None:
         """Put down that messages go to a channel that must not get them twice."""
         rows = []
-        with self.limits.write() as unit:
-            work = self.context.begin(unit)
+        with self.limits.write() as tx:
+            uow = self.context.begin(tx)
             for each in items:
-                row = self.extended(work, each, [self._event(NoticeAttempted, on, channel=channel.name)], {})
-                work.later(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
+                row = self.extended(uow, each, [self._event(NoticeAttempted, on, channel=channel.name)], {})
+                uow.later(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
                 rows.append(row)
-            work.write()
+            uow.write()
         for each, row in zip(items, rows, strict=True):
             each.row = row
 
@@ -267,24 +267,26 @@ class Outbox:
             return []
         return [self._sent(channel.served(each.event.office), self.composer.template(each), on)]
 
-    def record(self, work: Work, results: Sequence[Result], tally: Tally) -> None:
+    def record(self, uow: UnitOfWork, results: Sequence[Result], tally: Tally) -> None:
         """Put into a transaction what became of messages."""
-        work.expect_keys(each.event.holder_id for each, _ in results)
+        uow.expect_keys(each.event.holder_id for each, _ in results)
         by_notice: dict[str, tuple[Waiting, list[Event]]] = {}
         for each, event in results:
             by_notice.setdefault(each.notice_id, (each, []))[1].append(event)
         for each, events in by_notice.values():
-            row = self.extended(work, each, events, tally)
-            work.later(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
+            row = self.extended(uow, each, events, tally)
+            uow.later(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
 
-    def extended(self, work: Work, each: Waiting, events: Sequence[Event], tally: Tally) -> dict[str, Any]:
+    def extended(
+        self, uow: UnitOfWork, each: Waiting, events: Sequence[Event], tally: Tally
+    ) -> dict[str, Any]:
         """Append what became of a message; gives its row after that."""
         seen, row = each.row["version"], each.row
         if not events:
             return row
-        if work.key(each.event.holder_id) is None:
+        if uow.key(each.event.holder_id) is None:
             events = [msgspec.structs.replace(x, **dict.fromkeys(x.SEALED)) for x in events]
-        work.append(work.sealed(each.notice_id, seen, events, each.event.holder_id))
+        uow.append(uow.sealed(each.notice_id, seen, events, each.event.holder_id))
         for version, event in enumerate(events, seen + 1):
             row = notice_rows.after(row, event, version, self.context.now())
             name = event.NAME.removeprefix("notice.")
@@ -296,10 +298,10 @@ class Outbox:
         for notice_id in dict.fromkeys(each.notice_id for each, _ in results):
             done: Tally = {}
             try:
-                with self.limits.write() as unit:
-                    work = self.context.begin(unit)
-                    self.record(work, [r for r in results if r[0].notice_id == notice_id], done)
-                    work.write()
+                with self.limits.write() as tx:
+                    uow = self.context.begin(tx)
+                    self.record(uow, [r for r in results if r[0].notice_id == notice_id], done)
+                    uow.write()
             except ConflictError:
                 continue
             _add(tally, done)
@@ -309,10 +311,10 @@ class Outbox:
             return
         done: Tally = {}
         try:
-            with self.limits.write() as unit:
-                work = self.context.begin(unit)
-                self.record(work, results, done)
-                work.write()
+            with self.limits.write() as tx:
+                uow = self.context.begin(tx)
+                self.record(uow, results, done)
+                uow.write()
         except ConflictError:
             self.record_each(results, tally)
         else:
@@ -320,9 +322,9 @@ class Outbox:
 
     # --- what still waits of before ---
 
-    def anything_open(self, unit: Unit) -> bool:
+    def anything_open(self, tx: Transaction) -> bool:
         """Whether a message of before still waits to go out."""
-        return bool(open_counts(unit, self.context.now()))
+        return bool(open_counts(tx, self.context.now()))
 
     def flush(self, on: date, now: datetime, tally: Tally) -> int:
         """Try every message that is still open: held back, refused for a while, or left by a crash.
@@ -330,9 +332,9 @@ class Outbox:
         Gives how many quiet hours or a pause hold back.
         """
         moment = self.context.now()
-        with self.database.read() as unit:
-            counts = open_counts(unit, moment)
-            policies = {code: self.context.policies.current(unit, code) for code, _, _ in counts}
+        with self.database.read() as tx:
+            counts = open_counts(tx, moment)
+            policies = {code: self.context.policies.current(tx, code) for code, _, _ in counts}
         offices = {office for code, office, _ in counts if not self.held(policies[code], office, now)}
         held = sum(count for _, office, count in counts if office not in offices)
         self._moved_on = bool(offices)
@@ -345,9 +347,9 @@ class Outbox:
         """Try each open message once, the most urgent first."""
         last: dict[str, Any] | None = None
         while self.go_on():
-            with self.database.read() as unit:
-                rows = open_page(unit, moment, offices, last)
-                waiting = loaded(self.context.begin(unit), rows)
+            with self.database.read() as tx:
+                rows = open_page(tx, moment, offices, last)
+                waiting = loaded(self.context.begin(tx), rows)
             if not rows:
                 return
             last = rows[-1]

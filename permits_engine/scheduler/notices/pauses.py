@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from permits_engine.domain.errors import invalid
 from permits_engine.store.database.schema import scheduler_pauses as table
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events.timestamps import iso
 
 _c = table.c
@@ -38,28 +38,28 @@ class Paused:
         return None in self._offices or office in self._offices
 
 
-def paused(unit: Unit) -> Paused:
+def paused(tx: Transaction) -> Paused:
     """What is paused now."""
-    return Paused({row[0] for row in unit.all(_RUNNING)})
+    return Paused({row[0] for row in tx.all(_RUNNING)})
 
 
-def pause(unit: Unit, office: str | None, *, by: str, reason: str, now: int) -> None:
+def pause(tx: Transaction, office: str | None, *, by: str, reason: str, now: int) -> None:
     """Hold messages back, of one office or of all; raises ``input.invalid`` where that is so already."""
-    if office in {row[0] for row in unit.all(_RUNNING)}:
+    if office in {row[0] for row in tx.all(_RUNNING)}:
         raise invalid("prefecture", f"{office or 'every office'} is paused already; permits resume ends it")
-    unit.run(_BEGIN, {"office": office, "since": now, "by": by, "reason": reason})
+    tx.run(_BEGIN, {"office": office, "since": now, "by": by, "reason": reason})
 
 
-def resume(unit: Unit, office: str | None, *, by: str, now: int) -> None:
+def resume(tx: Transaction, office: str | None, *, by: str, now: int) -> None:
     """Let messages go out again; raises ``input.invalid`` where no such pause runs."""
-    if not unit.run(_END, {"of": office, "until": now, "ended_by": by}):
+    if not tx.run(_END, {"of": office, "until": now, "ended_by": by}):
         raise invalid("prefecture", f"{office or 'every office'} is not paused; permits status shows what is")
 
 
-def pauses(unit: Unit) -> list[dict[str, Any]]:
+def pauses(tx: Transaction) -> list[dict[str, Any]]:
     """Every pause that there was, those that run last."""
     names = [column.name for column in table.columns]
-    found = [dict(zip(names, row, strict=True)) for row in unit.all(_ALL)]
+    found = [dict(zip(names, row, strict=True)) for row in tx.all(_ALL)]
     for each in found:
         each["since"] = iso(each["since"])
         each["until"] = iso(each["until"]) if each["until"] is not None else None

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, func, or_, select
 
 from permits_engine.application.context import Context
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import NoticeDue
 from permits_engine.domain.permit import notices as notice
@@ -21,7 +21,7 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.holder import Person
 from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.keys.keyring import Cipher
@@ -81,45 +81,45 @@ class Waiting(msgspec.Struct):
         return str(self.row["refused_by"] or "").split()
 
 
-def open_counts(unit: Unit, now: int) -> list[tuple[str, str, int]]:
+def open_counts(tx: Transaction, now: int) -> list[tuple[str, str, int]]:
     """How many messages wait that may be tried at a moment, by jurisdiction and office."""
-    return [(row[0], row[1], row[2]) for row in unit.all(_COUNTS, {"now": now})]
+    return [(row[0], row[1], row[2]) for row in tx.all(_COUNTS, {"now": now})]
 
 
 def open_page(
-    unit: Unit, now: int, offices: Iterable[str], after: dict[str, Any] | None
+    tx: Transaction, now: int, offices: Iterable[str], after: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
     """The next rows of messages that may be tried, the most urgent first."""
     place = {"day": "", "after": ""}
     if after is not None:
         place = {"day": after["due_on"] or "9999-12-31", "after": after["notice_id"]}
-    rows = unit.all(_PAGE, {"now": now, "offices": list(offices), "size": PAGE, **place})
+    rows = tx.all(_PAGE, {"now": now, "offices": list(offices), "size": PAGE, **place})
     return [dict(zip(NAMES, row, strict=True)) for row in rows]
 
 
-def loaded(work: Work, rows: Sequence[dict[str, Any]]) -> list[Waiting]:
+def loaded(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> list[Waiting]:
     """Messages of before with what their letters need; one whose file cannot be read is left to status."""
-    streams = history.streams(work.unit, [row["notice_id"] for row in rows])
-    records = history.streams(work.unit, [row["permit_id"] for row in rows])
-    work.expect_files(row["permit_id"] for row in rows)
-    work.expect_persons(row["holder_id"] for row in rows)
+    streams = history.streams(uow.tx, [row["notice_id"] for row in rows])
+    records = history.streams(uow.tx, [row["permit_id"] for row in rows])
+    uow.expect_files(row["permit_id"] for row in rows)
+    uow.expect_persons(row["holder_id"] for row in rows)
     found = []
     for row in rows:
         first = streams[row["notice_id"]][0]
         event = codec.decode(first.name, first.payload)
         assert isinstance(event, NoticeDue)
         try:
-            permit, person = work.file(event.permit_id), work.person(event.holder_id)
+            permit, person = uow.file(event.permit_id), uow.person(event.holder_id)
         except PermitsError:
             continue
         assert permit is not None
-        policy = work.policy(permit.jurisdiction)
-        past, cipher = records.get(event.permit_id, ()), work.key(event.holder_id)
+        policy = uow.policy(permit.jurisdiction)
+        past, cipher = records.get(event.permit_id, ()), uow.key(event.holder_id)
         found.append(Waiting(row["notice_id"], row, event, permit, person, policy, past, cipher))
     return found
 
 
-def still_due(context: Context, unit: Unit, waiting: Sequence[Waiting], on: date) -> dict[str, bool]:
+def still_due(context: Context, tx: Transaction, waiting: Sequence[Waiting], on: date) -> dict[str, bool]:
     """Whether each message is due on the file as it is at this moment.
 
     Person and file are read again where they have changed since. A message whose file or person cannot be
@@ -127,19 +127,19 @@ def still_due(context: Context, unit: Unit, waiting: Sequence[Waiting], on: date
     """
     if not waiting:
         return {}
-    work = context.begin(unit)
-    files = _versions(unit, _VERSIONS, {each.permit.permit_id for each in waiting})
-    persons = _versions(unit, _PERSONS, {each.person.holder_id for each in waiting})
-    work.expect_keys(each.person.holder_id for each in waiting)
+    uow = context.begin(tx)
+    files = _versions(tx, _VERSIONS, {each.permit.permit_id for each in waiting})
+    persons = _versions(tx, _PERSONS, {each.person.holder_id for each in waiting})
+    uow.expect_keys(each.person.holder_id for each in waiting)
     current = {}
     for each in waiting:
         try:
             if files.get(each.permit.permit_id) != each.permit.version:
-                each.permit = work.file(each.permit.permit_id) or each.permit
-                each.records, each.situation = history.stream(unit, each.permit.permit_id), None
+                each.permit = uow.file(each.permit.permit_id) or each.permit
+                each.records, each.situation = history.stream(tx, each.permit.permit_id), None
             if persons.get(each.person.holder_id) != each.person.version:
-                each.person = work.person(each.person.holder_id)
-            each.cipher = work.key(each.person.holder_id)
+                each.person = uow.person(each.person.holder_id)
+            each.cipher = uow.key(each.person.holder_id)
             current[each.notice_id] = each.situation is not None or _is_due(context, each, on)
         except PermitsError as problem:
             if problem.family == "store":
@@ -161,7 +161,7 @@ def _is_due(context: Context, each: Waiting, on: date) -> bool:
     return (each.event.kind, each.event.deadline, each.event.tier, each.event.anchor) in keys
 
 
-def _versions(unit: Unit, statement: Statement, ids: set[str]) -> dict[str, int]:
+def _versions(tx: Transaction, statement: Statement, ids: set[str]) -> dict[str, int]:
     wanted = sorted(ids)
-    given = json.dumps(wanted) if unit.dialect == "sqlite" else wanted
-    return {row[0]: row[1] for row in unit.all(statement, {"ids": given})}
+    given = json.dumps(wanted) if tx.dialect == "sqlite" else wanted
+    return {row[0]: row[1] for row in tx.all(statement, {"ids": given})}

@@ -19,7 +19,7 @@ from permits_engine.scheduler.notices.pending import open_counts
 from permits_engine.scheduler.passes.preview import foreseen
 from permits_engine.scheduler.passes.reconciler import Reconciler
 from permits_engine.store.database.schema import permits, scheduler_passes
-from permits_engine.store.database.transactions import Statement, Unit
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import history
 from permits_engine.store.events.timestamps import moment
 
@@ -53,11 +53,11 @@ def check(reconciler: Reconciler, limits: Limits, on: date) -> bool:
     Gives whether its day does not follow from what is known, while nothing is due that could do harm.
     """
     context = reconciler.context
-    with reconciler.database.read() as unit:
-        zone = ZoneInfo(context.policies.current(unit, "MA").calendar.time_zone)
-        known = _last_known(unit)
+    with reconciler.database.read() as tx:
+        zone = ZoneInfo(context.policies.current(tx, "MA").calendar.time_zone)
+        known = _last_known(tx)
         here = context.now()
-        _compare(here, unit.one(_CLOCK))
+        _compare(here, tx.one(_CLOCK))
         before, today = _day(known, zone), _day(here, zone)
         if today < before:
             raise _braked(
@@ -65,8 +65,8 @@ def check(reconciler: Reconciler, limits: Limits, on: date) -> bool:
                 f"this machine's clock says {today}, but the store has recorded things on {before}: set the "
                 "clock, or let one pass run with permits daemon --once --release",
             )
-        due = int((unit.one(_DUE, {"today": on.isoformat()}) or (0,))[0])
-        waiting = sum(count for _, _, count in open_counts(unit, here))
+        due = int((tx.one(_DUE, {"today": on.isoformat()}) or (0,))[0])
+        waiting = sum(count for _, _, count in open_counts(tx, here))
     leapt = today > before + _ONE_DAY
     if leapt and (due or waiting):
         raise _braked(
@@ -98,9 +98,9 @@ def _count(reconciler: Reconciler, on: date, waiting: int, most: int) -> None:
             raise too_many(letters, most)
 
 
-def _last_known(unit: Unit) -> int:
-    row = unit.one(_LAST_PASS, {"n": 1})
-    return max(history.head(unit).recorded_at, int(row[0]) if row else 0)
+def _last_known(tx: Transaction) -> int:
+    row = tx.one(_LAST_PASS, {"n": 1})
+    return max(history.head(tx).recorded_at, int(row[0]) if row else 0)
 
 
 def _compare(here: int, row: Any) -> None:

@@ -34,7 +34,7 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.scheduler.limits import APART
 from permits_engine.scheduler.notices import pauses
 from permits_engine.store.database.schema import permits, scheduler_passes
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.events.ids import derived
@@ -122,47 +122,52 @@ class Coverage:
         if last < first:
             raise invalid("to", f"{last} lies before {first}")
         report = Report(first, last)
-        with self.database.read() as unit:
-            passes = unit.all(_PASSES, {**_bounds(first, last + LATE), "apart": APART})
+        with self.database.read() as tx:
+            passes = tx.all(_PASSES, {**_bounds(first, last + LATE), "apart": APART})
             ran = {date.fromisoformat(day): int(started) for day, started in passes}
-            held = pauses.pauses(unit)
+            held = pauses.pauses(tx)
         after = ""
         while True:
-            with self.database.read() as unit:
-                ids = [row[0] for row in unit.all(_IDS, {"after": after, "size": BATCH})]
+            with self.database.read() as tx:
+                ids = [row[0] for row in tx.all(_IDS, {"after": after, "size": BATCH})]
                 if not ids:
                     return report
                 after = ids[-1]
-                self._batch(unit, ids, report, ran, held)
+                self._batch(tx, ids, report, ran, held)
 
     def _batch(
-        self, unit: Unit, ids: Sequence[str], report: Report, ran: dict[date, int], held: list[dict[str, Any]]
+        self,
+        tx: Transaction,
+        ids: Sequence[str],
+        report: Report,
+        ran: dict[date, int],
+        held: list[dict[str, Any]],
     ) -> None:
         found: list[Due] = []
-        for permit_id, records in history.streams(unit, ids).items():
+        for permit_id, records in history.streams(tx, ids).items():
             report.permits += 1
             try:
-                found += self._due(unit, permit_id, records, report.first, report.last)
+                found += self._due(tx, permit_id, records, report.first, report.last)
             except PermitsError:
                 report.unreadable += 1
-        streams = history.streams(unit, [each.notice_id for each in found])
+        streams = history.streams(tx, [each.notice_id for each in found])
         for each in found:
             report.due += 1
             _account(report, each, streams.get(each.notice_id, ()), ran, held)
 
-    def _adoptions(self, unit: Unit, jurisdiction: str) -> Adoptions:
+    def _adoptions(self, tx: Transaction, jurisdiction: str) -> Adoptions:
         """The policies of a jurisdiction, each with the moment of its adoption."""
         found = self._adopted.get(jurisdiction)
         if found is None:
-            adopted = self.context.policies.every(unit, jurisdiction)
+            adopted = self.context.policies.every(tx, jurisdiction)
             found = self._adopted[jurisdiction] = [(record.recorded_at, policy) for record, policy in adopted]
         return found
 
     def _due(
-        self, unit: Unit, permit_id: str, records: Sequence[StoredRecord], first: date, last: date
+        self, tx: Transaction, permit_id: str, records: Sequence[StoredRecord], first: date, last: date
     ) -> Iterator[Due]:
         """The messages that became due in the period, by what was known on each day."""
-        adoptions = self._adoptions(unit, _jurisdiction(records))
+        adoptions = self._adoptions(tx, _jurisdiction(records))
         zone = ZoneInfo(adoptions[-1][1].calendar.time_zone)
         before: set[str] = set()
         seen: dict[str, Due] = {}

@@ -21,7 +21,7 @@ from permits_engine.domain.permit.fold import apply, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.projections import writing
 from permits_engine.store.database.schema import permits
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.ids import derived
 
@@ -36,20 +36,22 @@ _ALL_DUE = Statement(
 
 def foreseen(database: Database, context: Context, on: date) -> Iterator[dict[str, Any]]:
     """Each thing that a pass would do, file by file, nearest expiry first."""
-    with database.read() as unit:
-        ids = [row[0] for row in unit.all(_ALL_DUE, {"today": on.isoformat()})]
+    with database.read() as tx:
+        ids = [row[0] for row in tx.all(_ALL_DUE, {"today": on.isoformat()})]
         for start in range(0, len(ids), BATCH):
-            for permit_id, records in history.streams(unit, ids[start : start + BATCH]).items():
-                yield from _of_file(context, unit, permit_id, records, on)
+            for permit_id, records in history.streams(tx, ids[start : start + BATCH]).items():
+                yield from _of_file(context, tx, permit_id, records, on)
 
 
-def _of_file(context: Context, unit: Unit, permit_id: str, records: Any, on: date) -> list[dict[str, Any]]:
+def _of_file(
+    context: Context, tx: Transaction, permit_id: str, records: Any, on: date
+) -> list[dict[str, Any]]:
     try:
         permit = fold(permit_id, codec.numbered(records))
     except PermitsError as problem:
         return [{"permit_id": permit_id, "does": "park", "reason": problem.message}]
     assert permit is not None
-    policy = context.policies.current(unit, permit.jurisdiction)
+    policy = context.policies.current(tx, permit.jurisdiction)
     known = max(on, context.today(policy))
     command = RunClock(permit_id=permit_id, on=on)
     drafts = decide.decide(
@@ -63,14 +65,14 @@ def _of_file(context: Context, unit: Unit, permit_id: str, records: Any, on: dat
         apply(permit, number, stamp(draft.kind, draft.effective_on, **draft.fields))
     s = Situation(permit, on, policy.at(known))
     for dependent in {each.permit_id: None for each in permit.dependents}:
-        below = fold(dependent, context.load(unit, dependent))
+        below = fold(dependent, context.load(tx, dependent))
         end = families.news(s, below) if below is not None else None
         if end is not None:
             name, day, _ = end
             found.append({"permit_id": dependent, "does": name.NAME, "on": day.isoformat()})
     due = notices.due(s)
     ids = [derived(f"notice/{each.key(permit_id)}") for each in due]
-    known_ids = writing.known_notices(unit, ids)
+    known_ids = writing.known_notices(tx, ids)
     for notice_id, each in zip(ids, due, strict=True):
         if notice_id not in known_ids:
             plain = {k: v for k, v in msgspec.to_builtins(each).items() if v not in (None, False)}

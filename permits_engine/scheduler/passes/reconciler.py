@@ -17,7 +17,7 @@ from sqlalchemy import bindparam, func, insert, select
 
 from permits_engine.application.context import Context, events_of
 from permits_engine.application.handlers import families
-from permits_engine.application.unit_of_work import Work
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import RunClock
 from permits_engine.domain.decisions import decide, time_effects
 from permits_engine.domain.decisions.case import Holder
@@ -33,7 +33,7 @@ from permits_engine.projections.writing import park
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices.outbox import Outbox, Result, Waiting
 from permits_engine.store.database.schema import permits, scheduler_passes
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.events.ids import derived
@@ -59,9 +59,9 @@ _PASS = Statement(
 )
 
 
-def due_ids(unit: Unit, on: date, size: int) -> list[str]:
+def due_ids(tx: Transaction, on: date, size: int) -> list[str]:
     """The files on which something is due, nearest expiry first."""
-    return [row[0] for row in unit.all(_DUE, {"today": on.isoformat(), "size": size})]
+    return [row[0] for row in tx.all(_DUE, {"today": on.isoformat(), "size": size})]
 
 
 class Pass(msgspec.Struct):
@@ -145,8 +145,8 @@ class Reconciler:
         report.held = self.outbox.flush(on, now, report.notices)
         report.away, report.stopped = dict(self.outbox.away), not self.outbox.go_on()
         if record:
-            with self.limits.write() as unit:
-                self._note(unit, report, started)
+            with self.limits.write() as tx:
+                self._note(tx, report, started)
         return report
 
     def _step(
@@ -157,16 +157,16 @@ class Reconciler:
         noted = False
         ids: list[str] = []
         try:
-            with self.limits.write() as unit:
-                work = self.context.begin(unit)
-                self.outbox.record(work, results, done.notices)
+            with self.limits.write() as tx:
+                uow = self.context.begin(tx)
+                self.outbox.record(uow, results, done.notices)
                 report.stopped = not self.outbox.go_on()
-                ids = [] if report.stopped else self._next(unit, on)
-                waiting = self._settle_all(work, ids, on, now, done)
-                work.write()
+                ids = [] if report.stopped else self._next(tx, on)
+                waiting = self._settle_all(uow, ids, on, now, done)
+                uow.write()
                 last = not self._queue and len(ids) < BATCH and not waiting and not report.stopped
-                if last and started is not None and not self.outbox.anything_open(unit):
-                    self._note(unit, _sum(report, done), started)
+                if last and started is not None and not self.outbox.anything_open(tx):
+                    self._note(tx, _sum(report, done), started)
                     noted = True
         except ConflictError:
             self.outbox.record_each(results, report.notices)
@@ -174,13 +174,13 @@ class Reconciler:
         report.add(done)
         return waiting, len(ids), noted
 
-    def _next(self, unit: Unit, on: date) -> list[str]:
+    def _next(self, tx: Transaction, on: date) -> list[str]:
         """The next files to settle: those found due, and when these are done, those that are due by then.
 
         A page of which nothing could be settled ends the pass.
         """
         if not self._queue:
-            found = due_ids(unit, on, PAGE)
+            found = due_ids(tx, on, PAGE)
             if not self._page.issuperset(found):
                 self._queue.extend(found)
                 self._page = frozenset(found)
@@ -195,10 +195,10 @@ class Reconciler:
         for permit_id in ids:
             done = Pass(on)
             try:
-                with self.limits.write() as unit:
-                    work = self.context.begin(unit)
-                    claimed = self._settle_all(work, [permit_id], on, now, done)
-                    work.write()
+                with self.limits.write() as tx:
+                    uow = self.context.begin(tx)
+                    claimed = self._settle_all(uow, [permit_id], on, now, done)
+                    uow.write()
             except ConflictError:
                 continue
             report.add(done)
@@ -207,43 +207,43 @@ class Reconciler:
         return waiting, size, False
 
     def _settle_all(
-        self, work: Work, ids: Sequence[str], on: date, now: datetime, report: Pass
+        self, uow: UnitOfWork, ids: Sequence[str], on: date, now: datetime, report: Pass
     ) -> list[Waiting]:
         found: list[_Found] = []
         above: list[Permit] = []
-        for permit_id, records in history.streams(work.unit, ids).items():
+        for permit_id, records in history.streams(uow.tx, ids).items():
             report.files += 1
             try:
                 past = codec.numbered(records)
                 permit = fold(permit_id, past)
                 assert permit is not None
-                due = self._settle(work, permit, records, on, report)
+                due = self._settle(uow, permit, records, on, report)
                 above += [permit] if permit.dependents else []
-                if not _imported_after(on, past[0][1], records[0], work.policy(permit.jurisdiction)):
+                if not _imported_after(on, past[0][1], records[0], uow.policy(permit.jurisdiction)):
                     found += due
             except PermitsError as problem:
                 if problem.code in _NOBODYS_FAULT:
                     raise
-                park(work.unit, permit_id, problem.message, self.context.now())
+                park(uow.tx, permit_id, problem.message, self.context.now())
                 report.parked += 1
-        waiting = self._claim(work, found, on, now, report)
+        waiting = self._claim(uow, found, on, now, report)
         for permit in above:  # when every file of the batch is as it will be: one may hang on another
             try:
                 stamp = self.context.stamper(SCHEDULER, None, on)
-                for name in families.tell(work, permit, work.policy(permit.jurisdiction), on, stamp):
+                for name in families.tell(uow, permit, uow.policy(permit.jurisdiction), on, stamp):
                     report.acts[name] = report.acts.get(name, 0) + 1
             except PermitsError as problem:
                 if problem.code in _NOBODYS_FAULT:
                     raise
-                park(work.unit, permit.permit_id, problem.message, self.context.now())
+                park(uow.tx, permit.permit_id, problem.message, self.context.now())
                 report.parked += 1
         return waiting
 
     def _settle(
-        self, work: Work, permit: Permit, past: Sequence[StoredRecord], on: date, report: Pass
+        self, uow: UnitOfWork, permit: Permit, past: Sequence[StoredRecord], on: date, report: Pass
     ) -> list[_Found]:
         """Record what time alone has brought about, and the file's row; gives the messages due."""
-        policy = work.policy(permit.jurisdiction)
+        policy = uow.policy(permit.jurisdiction)
         known = max(on, self.context.today(policy))
         seen, records = permit.version, []
         s = Situation(permit, on, policy.at(known))
@@ -254,7 +254,7 @@ class Reconciler:
                 "run_clock", command, permit, Holder(), policy, SCHEDULER, today=known, known=known
             )
             new = events_of(drafts, self.context.stamper(SCHEDULER, command, on), policy.digest)
-            records = work.sealed(permit.permit_id, seen, new, permit.holder_id)
+            records = uow.sealed(permit.permit_id, seen, new, permit.holder_id)
             for number, event in enumerate(new, seen + 1):
                 apply(permit, number, event)
                 report.acts[event.NAME] = report.acts.get(event.NAME, 0) + 1
@@ -263,40 +263,40 @@ class Reconciler:
         row, due = evaluated_with(s, act, settled=True)
         if known != on:  # a row is evaluated by the rules that were known on its day
             row = row_of(permit, policy, on, settled=True)
-        work.change(permit, policy, on, seen, records, row)
+        uow.change(permit, policy, on, seen, records, row)
         return [
             _Found(derived(f"notice/{each.key(permit.permit_id)}"), each, s, policy, past) for each in due
         ]
 
     def _claim(
-        self, work: Work, found: Sequence[_Found], on: date, now: datetime, report: Pass
+        self, uow: UnitOfWork, found: Sequence[_Found], on: date, now: datetime, report: Pass
     ) -> list[Waiting]:
         """Messages that nobody has claimed yet become due by an event of their own; gives those to send."""
-        known = writing.known_notices(work.unit, [each.notice_id for each in found])
+        known = writing.known_notices(uow.tx, [each.notice_id for each in found])
         fresh = [each for each in found if each.notice_id not in known]
-        work.expect_persons(each.situation.permit.holder_id for each in fresh)
+        uow.expect_persons(each.situation.permit.holder_id for each in fresh)
         waiting = []
         for each in fresh:
             try:
-                claimed = self._claimed(work, each, on)
+                claimed = self._claimed(uow, each, on)
             except PermitsError as problem:
                 if problem.code in _NOBODYS_FAULT:
                     raise
-                work.write()
-                park(work.unit, each.situation.permit.permit_id, problem.message, self.context.now())
+                uow.write()
+                park(uow.tx, each.situation.permit.permit_id, problem.message, self.context.now())
                 continue
             served = self.outbox.at_once(claimed, on, now)
-            records = work.sealed(claimed.notice_id, 0, [claimed.event], None)
-            work.append(records)
-            row = self.outbox.extended(work, claimed, served, report.notices)
-            work.later(writing.INSERT_NOTICE, row)
+            records = uow.sealed(claimed.notice_id, 0, [claimed.event], None)
+            uow.append(records)
+            row = self.outbox.extended(uow, claimed, served, report.notices)
+            uow.later(writing.INSERT_NOTICE, row)
             if not served:
                 waiting.append(claimed)
         return waiting
 
-    def _claimed(self, work: Work, found: _Found, on: date) -> Waiting:
+    def _claimed(self, uow: UnitOfWork, found: _Found, on: date) -> Waiting:
         notice_id, due, s, policy, past = found
-        permit, person = s.permit, work.person(s.permit.holder_id)
+        permit, person = s.permit, uow.person(s.permit.holder_id)
         event = self.context.stamper(SCHEDULER, None, on)(
             NoticeDue,
             permit_id=permit.permit_id,
@@ -313,11 +313,11 @@ class Reconciler:
         )
         assert isinstance(event, NoticeDue)
         row = notice_rows.first_row(notice_id, event, self.context.now())
-        cipher = work.key(permit.holder_id)
+        cipher = uow.key(permit.holder_id)
         return Waiting(notice_id, row, event, permit, person, policy, past, cipher, s)
 
-    def _note(self, unit: Unit, report: Pass, started: int) -> None:
-        unit.run(
+    def _note(self, tx: Transaction, report: Pass, started: int) -> None:
+        tx.run(
             _PASS,
             {
                 "on_day": report.on.isoformat(),

@@ -47,14 +47,14 @@ def plan(
     capacity: dict[str, int | None] = {}
     cursor, done = "", 0
     while True:
-        with database.read() as unit:
+        with database.read() as tx:
             wanted = {"first": first.isoformat(), "after": cursor, "size": BATCH}
-            ids = [row[0] for row in unit.all(_ENDING, wanted)]
-            for permit_id, records in history.streams(unit, ids).items():
+            ids = [row[0] for row in tx.all(_ENDING, wanted)]
+            for permit_id, records in history.streams(tx, ids).items():
                 try:
                     permit = fold(permit_id, codec.numbered(records))
                     assert permit is not None
-                    rules = context.policies.current(unit, permit.jurisdiction).at(first)
+                    rules = context.policies.current(tx, permit.jurisdiction).at(first)
                     s = Situation(permit, first, rules)
                     days = notices.first_reminder(s)
                 except PermitsError:

@@ -65,8 +65,8 @@ def run_pass(
 
 
 def _simulated(engine: Any) -> bool:
-    with engine.database.read() as unit:
-        return bool(unit.simulated)
+    with engine.database.read() as tx:
+        return bool(tx.simulated)
 
 
 def preview(engine: Any, on: date | None = None) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from sqlalchemy import make_url
 from permits_engine.domain.errors import error, invalid
 from permits_engine.store.database.connections import HostEngine, PostgresqlServer
 from permits_engine.store.database.errors import refusal, unavailable
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 
 _MARK = "INSERT INTO restores (made_at, position, recorded_at) SELECT {now}, position, recorded_at FROM head"
 _RESTORES = Statement("SELECT made_at, position, recorded_at FROM restores ORDER BY made_at")
@@ -62,9 +62,9 @@ def backup(database: Database, target: Path, *, now: int, pg_dump: str = "pg_dum
     return made
 
 
-def restores(unit: Unit) -> list[Backup]:
+def restores(tx: Transaction) -> list[Backup]:
     """The backups that the store was restored from, oldest first; none where it never was."""
-    return [Backup(row[0], row[1], row[2]) for row in unit.all(_RESTORES)]
+    return [Backup(row[0], row[1], row[2]) for row in tx.all(_RESTORES)]
 
 
 def _sqlite(database: Database, part: Path, now: int, _: str) -> Backup:

@@ -90,7 +90,7 @@ def _places(names: list[str] | None) -> Callable[[Params], Row]:
     return itemgetter(*names)
 
 
-class Unit:
+class Transaction:
     """One transaction: what runs on it commits or rolls back together.
 
     Raises ``store.not_initialised``, ``store.unavailable``, ``concurrency.conflict`` and, for what the

@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 from permits_engine.store.database.connections import WAIT_SECONDS, Source, source_of
 from permits_engine.store.database.errors import refusal, unavailable
 from permits_engine.store.database.host_transactions import HostSession, joined, prepare
-from permits_engine.store.database.statements import Dialect, Statement, Unit
+from permits_engine.store.database.statements import Dialect, Statement, Transaction
 
-__all__ = ["Database", "Dialect", "Statement", "Unit"]
+__all__ = ["Database", "Dialect", "Statement", "Transaction"]
 
 _BEGIN = {
     ("sqlite", False): "BEGIN",
@@ -71,16 +71,16 @@ class Database:
     # --- transactions -------------------------------------------------------------------------------------
 
     @contextmanager
-    def read(self) -> Iterator[Unit]:
+    def read(self) -> Iterator[Transaction]:
         """A consistent view of the store as of now; inside a write of the same thread it is that write's."""
-        outer: Unit | None = getattr(self._mine, "writing", None)
+        outer: Transaction | None = getattr(self._mine, "writing", None)
         if outer is not None:
             yield outer
             return
-        with self._alone(), self._begun(writing=False) as kept, closing(self._unit(kept.connection)) as unit:
-            yield unit
+        with self._alone(), self._begun(writing=False) as kept, closing(self._unit(kept.connection)) as tx:
+            yield tx
 
-    def write(self, session: HostSession | None = None) -> AbstractContextManager[Unit]:
+    def write(self, session: HostSession | None = None) -> AbstractContextManager[Transaction]:
         """A transaction that commits at the end, or rolls back where the block raises.
 
         With the host's ``session`` it is the host's transaction, which only the host ends.
@@ -88,18 +88,18 @@ class Database:
         return self._own() if session is None else self._hosted(session)
 
     @contextmanager
-    def _own(self) -> Iterator[Unit]:
+    def _own(self) -> Iterator[Transaction]:
         if getattr(self._mine, "writing", None) is not None:
             raise RuntimeError("a write transaction is open on this thread already")
         with (
             self._alone(),
             self._turn(),
             self._begun(writing=True) as kept,
-            closing(self._unit(kept.connection, writing=True)) as unit,
+            closing(self._unit(kept.connection, writing=True)) as tx,
         ):
-            self._mine.writing = unit
+            self._mine.writing = tx
             try:
-                yield unit
+                yield tx
             finally:
                 self._mine.writing = None
 
@@ -117,10 +117,10 @@ class Database:
                 self._give_back(kept, writing=True)
 
     @contextmanager
-    def _hosted(self, session: HostSession) -> Iterator[Unit]:
+    def _hosted(self, session: HostSession) -> Iterator[Transaction]:
         driver = joined(session, self.dialect, self.name)
-        with self._undone(driver), closing(self._unit(driver, host=True, writing=True)) as unit:
-            yield unit
+        with self._undone(driver), closing(self._unit(driver, host=True, writing=True)) as tx:
+            yield tx
 
     @contextmanager
     def _undone(self, driver: Any) -> Iterator[None]:
@@ -215,13 +215,13 @@ class Database:
             self._forget()
         return self._single if self.source.shared else nullcontext()
 
-    def _unit(self, connection: Any, *, host: bool = False, writing: bool = False) -> Unit:
-        unit = Unit(connection, self.dialect, self.name, host=host, writing=writing)
+    def _unit(self, connection: Any, *, host: bool = False, writing: bool = False) -> Transaction:
+        tx = Transaction(connection, self.dialect, self.name, host=host, writing=writing)
         if self._simulated is None and self.current:
-            row = unit.one(_SIMULATED)
+            row = tx.one(_SIMULATED)
             self._simulated = bool(row and row[0])
-        unit.simulated = bool(self._simulated)
-        return unit
+        tx.simulated = bool(self._simulated)
+        return tx
 
     # --- the engine's own connections ---------------------------------------------------------------------
 

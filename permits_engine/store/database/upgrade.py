@@ -11,7 +11,7 @@ from sqlalchemy.pool import StaticPool
 
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.store.database.errors import not_initialised, refusal
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
 """Every revision of the schema, oldest first; the last is the one that this program works with."""
@@ -90,14 +90,14 @@ def _migrate(connection: Connection, store: str) -> None:
                 connection.execute(_MARK, {"name": f"rebuild/{REBUILT[revision]}"})
 
 
-def to_rebuild(unit: Unit) -> list[str]:
+def to_rebuild(tx: Transaction) -> list[str]:
     """The read models that an upgrade left to be computed; the mark stays until ``rebuilt``."""
-    return [row[0].removeprefix("rebuild/") for row in unit.all(_MARKED)]
+    return [row[0].removeprefix("rebuild/") for row in tx.all(_MARKED)]
 
 
-def rebuilt(unit: Unit, model: str) -> None:
+def rebuilt(tx: Transaction, model: str) -> None:
     """A read model was computed after an upgrade."""
-    unit.run(_UNMARK, {"name": f"rebuild/{model}"})
+    tx.run(_UNMARK, {"name": f"rebuild/{model}"})
 
 
 def require_current(database: Database) -> None:
@@ -107,8 +107,8 @@ def require_current(database: Database) -> None:
     """
     if database.current:
         return
-    with database.read() as unit:
-        row = unit.one(_REVISION)
+    with database.read() as tx:
+        row = tx.one(_REVISION)
     found = row[0] if row else None
     if found != REVISIONS[-1]:
         raise _other(found, database.name)

@@ -19,10 +19,10 @@ from eventsourcing.utils import Environment
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import EVENTS, Event, stored_name
 from permits_engine.domain.permit.fold import Permit, fold
-from permits_engine.store.database.transactions import Database, Unit
+from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
-from permits_engine.store.events.recorder import Recorder, SealedRecord, Transaction
+from permits_engine.store.events.recorder import Recorder, SealedRecord, TransactionRecorder
 from permits_engine.store.keys.keyring import Cipher
 
 STORE = "PERMITS_STORE"
@@ -112,7 +112,7 @@ class Events(library.EventStore[str]):
 
     def several(self, ids: Sequence[str]) -> dict[str, Iterator[DomainEventProtocol[str]]]:
         """The events of several streams, as ``get`` gives those of one; streams without events are left out."""
-        found = cast(Transaction, self.recorder).select_streams(ids)
+        found = cast(TransactionRecorder, self.recorder).select_streams(ids)
         return {stream: map(self.mapper.to_domain_event, records) for stream, records in found.items()}
 
 
@@ -212,18 +212,18 @@ class PermitsApplication(Application[str]):
         """The factory over this store."""
         return Factory(env, *self._given)
 
-    def within(self, unit: Unit) -> Events:
+    def within(self, tx: Transaction) -> Events:
         """The event store in one open transaction."""
-        return Events(self.mapper, Transaction(unit))
+        return Events(self.mapper, TransactionRecorder(tx))
 
-    def record(self, work: ProcessingEvent[str], **kwargs: Any) -> None:
+    def record(self, uow: ProcessingEvent[str], **kwargs: Any) -> None:
         """Record a unit of work in its own open transaction: its events, and the rows that go with them."""
-        work.saved_kwargs = kwargs
+        uow.saved_kwargs = kwargs
         try:
-            self._record(work)
+            self._record(uow)
         finally:
-            work.saved_kwargs = {}  # what writes the rows is the work itself: no cycle is left to the collector
-        work.events = []
+            uow.saved_kwargs = {}  # what writes the rows is the work itself: no cycle is left to the collector
+        uow.events = []
 
     def permit(self, permit_id: str, version: int | None = None) -> Permit:
         """A permit as its stream tells, up to a version.

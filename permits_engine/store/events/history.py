@@ -12,7 +12,7 @@ from eventsourcing import persistence as library
 
 from permits_engine.store.database.errors import not_initialised
 from permits_engine.store.database.schema import PEOPLE_ASKED
-from permits_engine.store.database.statements import Row, Statement, Unit
+from permits_engine.store.database.statements import Row, Statement, Transaction
 
 _CHUNK = 500
 
@@ -98,7 +98,7 @@ _LAST_POSITION = 2**63 - 1
 
 
 def stream(
-    unit: Unit,
+    tx: Transaction,
     stream_id: str,
     *,
     after: int = 0,
@@ -109,25 +109,25 @@ def stream(
     """The events of a stream after one version and up to another; ``limit`` of them, the first or the last."""
     bounds = {"stream": stream_id, "after": after, "until": _LAST_VERSION if until is None else until}
     if limit is None and not last_first:
-        return [_stored(row) for row in unit.all(_ASCENDING, bounds)]
+        return [_stored(row) for row in tx.all(_ASCENDING, bounds)]
     bounds["limit"] = _ALL if limit is None else limit
-    return [_stored(row) for row in unit.all(_LAST if last_first else _FIRST, bounds)]
+    return [_stored(row) for row in tx.all(_LAST if last_first else _FIRST, bounds)]
 
 
-def streams(unit: Unit, ids: Sequence[str]) -> dict[str, list[StoredRecord]]:
+def streams(tx: Transaction, ids: Sequence[str]) -> dict[str, list[StoredRecord]]:
     """The events of several streams, in the order asked for; streams without events are left out."""
     found: dict[str, list[StoredRecord]] = {each: [] for each in ids}
     wanted = list(found)
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
-        given = json.dumps(chunk) if unit.dialect == "sqlite" else chunk
-        for row in unit.all(_STREAMS, {"ids": given}):
+        given = json.dumps(chunk) if tx.dialect == "sqlite" else chunk
+        for row in tx.all(_STREAMS, {"ids": given}):
             found[row[1]].append(_stored(row))
     return {each: records for each, records in found.items() if records}
 
 
 def after(
-    unit: Unit, position: int, limit: int, *, until: int | None = None, names: Sequence[str] = ()
+    tx: Transaction, position: int, limit: int, *, until: int | None = None, names: Sequence[str] = ()
 ) -> list[StoredRecord]:
     """The next events after a position, in the store's one order; of some stored types, where they are given."""
     bounds: dict[str, object] = {
@@ -136,19 +136,19 @@ def after(
         "until": _LAST_POSITION if until is None else until,
     }
     if not names:
-        return [_stored(row) for row in unit.all(_AFTER, bounds)]
-    bounds["names"] = json.dumps(list(names)) if unit.dialect == "sqlite" else list(names)
-    return [_stored(row) for row in unit.all(_OF_NAMES, bounds)]
+        return [_stored(row) for row in tx.all(_AFTER, bounds)]
+    bounds["names"] = json.dumps(list(names)) if tx.dialect == "sqlite" else list(names)
+    return [_stored(row) for row in tx.all(_OF_NAMES, bounds)]
 
 
-def asked(unit: Unit) -> list[StoredRecord]:
+def asked(tx: Transaction) -> list[StoredRecord]:
     """What people asked about their own data and what became of it, stream by stream; by an index of its own."""
-    return [_stored(row) for row in unit.all(_ASKED)]
+    return [_stored(row) for row in tx.all(_ASKED)]
 
 
-def head(unit: Unit) -> Head:
+def head(tx: Transaction) -> Head:
     """Where the history ends."""
-    row = unit.one(_HEAD)
+    row = tx.one(_HEAD)
     if row is None:
         raise not_initialised("", "the store has no head")
     return Head(row[0], row[1], bool(row[2]), row[3])

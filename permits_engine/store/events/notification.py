@@ -16,7 +16,7 @@ _LOCK = 7310584211
 """Held shared by whoever listens; a commit notifies only then (see migration 0003)."""
 
 
-class Waker:
+class ChangeListener:
     """Waits for what may be new in a store; holds a connection of its own where that can be woken."""
 
     def __init__(self, database: Database) -> None:

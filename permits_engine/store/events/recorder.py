@@ -18,10 +18,10 @@ from eventsourcing import persistence as library
 
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.store.database.host_transactions import HostSession
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import history
 from permits_engine.store.events.history import StoredRecord
-from permits_engine.store.events.notification import Waker
+from permits_engine.store.events.notification import ChangeListener
 from permits_engine.store.keys.keyring import require_keys
 
 BATCH = 500
@@ -61,14 +61,14 @@ class SealedRecord(StoredRecord):
     holder_id: str
 
 
-class Transaction(library.AggregateRecorder):
+class TransactionRecorder(library.AggregateRecorder):
     """The recorder in one open transaction: what the library's event store writes, and its repository reads, there.
 
     It raises the engine's errors.
     """
 
-    def __init__(self, unit: Unit) -> None:
-        self.unit = unit
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
 
     def insert_events(
         self,
@@ -76,7 +76,7 @@ class Transaction(library.AggregateRecorder):
         *,
         now: int = 0,
         tracking: library.Tracking | None = None,
-        rows: Callable[[Unit], None] | None = None,
+        rows: Callable[[Transaction], None] | None = None,
         **kwargs: Any,
     ) -> Sequence[int] | None:
         """Append events, after all that belongs with them; their positions are given at the commit.
@@ -90,16 +90,16 @@ class Transaction(library.AggregateRecorder):
             raise TypeError(
                 f"unknown: {', '.join(kwargs)}"
             )  # the library hands on whatever is given to save()
-        unit = self.unit
+        tx = self.tx
         if tracking is not None:
-            _track(unit, tracking)
+            _track(tx, tracking)
         if rows is not None:
-            rows(unit)
+            rows(tx)
         if not stored_events:
             return None
-        if unit.simulated and unit.dialect == "postgresql" and unit.simulated_now != now:
-            unit.one(_NOW, {"now": str(now)})
-            unit.simulated_now = now
+        if tx.simulated and tx.dialect == "postgresql" and tx.simulated_now != now:
+            tx.one(_NOW, {"now": str(now)})
+            tx.simulated_now = now
         given = [
             {
                 "stream": each.originator_id,
@@ -110,7 +110,7 @@ class Transaction(library.AggregateRecorder):
             }
             for each in stored_events
         ]
-        if unit.each(_APPEND, given) != len(given):
+        if tx.each(_APPEND, given) != len(given):
             first = stored_events[0]
             raise error(
                 "concurrency.conflict",
@@ -132,12 +132,12 @@ class Transaction(library.AggregateRecorder):
         """The events of a stream between two versions, as the transaction sees them."""
         after = -1 if gt is None else gt
         return history.stream(
-            self.unit, str(originator_id), after=after, until=lte, limit=limit, last_first=desc
+            self.tx, str(originator_id), after=after, until=lte, limit=limit, last_first=desc
         )
 
     def select_streams(self, ids: Sequence[str]) -> dict[str, list[StoredRecord]]:
         """The events of several streams, in a statement for hundreds of them."""
-        return history.streams(self.unit, ids)
+        return history.streams(self.tx, ids)
 
 
 class Recorder(library.ProcessRecorder):
@@ -156,20 +156,20 @@ class Recorder(library.ProcessRecorder):
         self,
         stored_events: Sequence[library.StoredEvent],
         *,
-        unit: Unit | None = None,
+        tx: Transaction | None = None,
         session: HostSession | None = None,
         **kwargs: Any,
     ) -> Sequence[int] | None:
-        """Append events (see ``Transaction``); their positions, where the transaction ends here.
+        """Append events (see ``TransactionRecorder``); their positions, where the transaction ends here.
 
-        In an open ``unit`` or a host's ``session`` positions are given at its commit: none are returned.
+        In an open ``tx`` or a host's ``session`` positions are given at its commit: none are returned.
         """
-        if unit is not None:
-            return Transaction(unit).insert_events(stored_events, **kwargs)
+        if tx is not None:
+            return TransactionRecorder(tx).insert_events(stored_events, **kwargs)
         with _translated(), self.database.write(session) as own:
             # Whoever brings an open transaction has read the keys in it.
             require_keys(own, sorted({s.holder_id for s in stored_events if isinstance(s, SealedRecord)}))
-            Transaction(own).insert_events(stored_events, **{"now": self.now(), **kwargs})
+            TransactionRecorder(own).insert_events(stored_events, **{"now": self.now(), **kwargs})
             if session is not None or not stored_events:
                 return None
             if own.dialect == "postgresql":
@@ -179,8 +179,8 @@ class Recorder(library.ProcessRecorder):
 
     def select_events(self, originator_id: UUID | str, **kwargs: Any) -> Sequence[StoredRecord]:
         """The events of a stream between two versions."""
-        with _translated(), self.database.read() as unit:
-            return Transaction(unit).select_events(originator_id, **kwargs)
+        with _translated(), self.database.read() as tx:
+            return TransactionRecorder(tx).select_events(originator_id, **kwargs)
 
     def select_notifications(
         self,
@@ -193,13 +193,13 @@ class Recorder(library.ProcessRecorder):
     ) -> Sequence[StoredRecord]:
         """The events of all streams between two positions, in order."""
         after = (start or 0) - (1 if inclusive_of_start else 0)
-        with _translated(), self.database.read() as unit:
-            return history.after(unit, after, limit, until=stop, names=topics)
+        with _translated(), self.database.read() as tx:
+            return history.after(tx, after, limit, until=stop, names=topics)
 
     def max_notification_id(self) -> int | None:
         """The position of the head; none where nothing was recorded."""
-        with _translated(), self.database.read() as unit:
-            return history.head(unit).position or None
+        with _translated(), self.database.read() as tx:
+            return history.head(tx).position or None
 
     def subscribe(
         self, gt: int | None = None, topics: Sequence[str] = (), *, timeout: float | None = None
@@ -211,13 +211,13 @@ class Recorder(library.ProcessRecorder):
 
     def insert_tracking(self, tracking: library.Tracking) -> None:
         """Record a position; the library's ``IntegrityError`` where it was reached already."""
-        with _translated(), self.database.write() as unit:
-            _track(unit, tracking)
+        with _translated(), self.database.write() as tx:
+            _track(tx, tracking)
 
     def max_tracking_id(self, application_name: str) -> int | None:
         """The last position recorded for an application."""
-        with _translated(), self.database.read() as unit:
-            row = unit.one(_TRACKED, {"name": application_name})
+        with _translated(), self.database.read() as tx:
+            row = tx.one(_TRACKED, {"name": application_name})
         return None if row is None else int(row[0])
 
 
@@ -239,7 +239,7 @@ class Following(library.Subscription[Recorder]):
         self.timeout = timeout
         self._waiting: Iterator[StoredRecord] = iter(())
         self._stopping = Event()
-        self._waker: Waker | None = None
+        self._waker: ChangeListener | None = None
         self._idle_since = time.monotonic()
 
     def stop(self) -> None:
@@ -266,8 +266,8 @@ class Following(library.Subscription[Recorder]):
 
     def _look(self) -> bool:
         """Read on, or wait; whether to go on."""
-        with self._recorder.database.read() as unit:
-            found = history.after(unit, self._last_notification_id or 0, BATCH, names=self._topics)
+        with self._recorder.database.read() as tx:
+            found = history.after(tx, self._last_notification_id or 0, BATCH, names=self._topics)
         self._waiting = iter(found)
         if found:
             self._idle_since = time.monotonic()
@@ -278,14 +278,14 @@ class Following(library.Subscription[Recorder]):
         if left <= 0:
             return False
         if self._waker is None:
-            self._waker = Waker(self._recorder.database)
+            self._waker = ChangeListener(self._recorder.database)
         self._waker.wait(left)
         return True
 
 
-def _track(unit: Unit, tracking: library.Tracking) -> None:
+def _track(tx: Transaction, tracking: library.Tracking) -> None:
     given = {"name": tracking.application_name, "position": tracking.notification_id}
-    if unit.one(_TRACK, given) is None:
+    if tx.one(_TRACK, given) is None:
         name, position = tracking.application_name, tracking.notification_id
         raise library.IntegrityError(f"{name} has processed position {position} already")
 

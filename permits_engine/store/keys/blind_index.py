@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from permits_engine.store.database.statements import Statement, Unit
+from permits_engine.store.database.statements import Statement, Transaction
 from permits_engine.store.keys.encoding import framed
 from permits_engine.store.keys.keyring import NEW_KEY, Cipher, Keyring
 
@@ -97,12 +97,12 @@ def _word(word: str, birth_date: date | str) -> bytes:
     return framed(_WORD_TAG, word, str(birth_date))
 
 
-def write(unit: Unit, keyring: Keyring, entries: Sequence[Entry]) -> None:
+def write(tx: Transaction, keyring: Keyring, entries: Sequence[Entry]) -> None:
     """Add entries; those that are there already stay."""
     if not entries:
         return
-    key = keyring.load(unit, KEY_ID) or _mint(unit, keyring)
-    unit.many(_INSERT, rows(key, entries))
+    key = keyring.load(tx, KEY_ID) or _mint(tx, keyring)
+    tx.many(_INSERT, rows(key, entries))
 
 
 def rows(key: Cipher, entries: Iterable[Entry]) -> list[dict[str, Any]]:
@@ -113,11 +113,11 @@ def rows(key: Cipher, entries: Iterable[Entry]) -> list[dict[str, Any]]:
     ]
 
 
-def _mint(unit: Unit, keyring: Keyring) -> Cipher:
+def _mint(tx: Transaction, keyring: Keyring) -> Cipher:
     made, row = keyring.make(KEY_ID)
-    if unit.run(NEW_KEY, row) == 1:
+    if tx.run(NEW_KEY, row) == 1:
         return made
-    found = keyring.load(unit, KEY_ID)  # somebody else made it meanwhile
+    found = keyring.load(tx, KEY_ID)  # somebody else made it meanwhile
     assert found is not None
     return found
 
@@ -126,31 +126,31 @@ def _token(key: Cipher, said: bytes) -> bytes:
     return key.hmac(said)[:_TOKEN_BYTES]
 
 
-def persons(unit: Unit, keyring: Keyring, name: str, birth_date: date) -> list[str]:
+def persons(tx: Transaction, keyring: Keyring, name: str, birth_date: date) -> list[str]:
     """The holders in whose name every word stands, born on that day; to be compared with what they say."""
     asked = [_word(each, birth_date) for each in sorted(words(name))]
-    found = [{holder for holder, _ in _ask(unit, keyring, said)} for said in asked]
+    found = [{holder for holder, _ in _ask(tx, keyring, said)} for said in asked]
     return sorted(set.intersection(*found)) if found else []
 
 
-def files(unit: Unit, keyring: Keyring, kind: str, value: str) -> list[tuple[str, str]]:
+def files(tx: Transaction, keyring: Keyring, kind: str, value: str) -> list[tuple[str, str]]:
     """Holder and permit of every file that bears or bore a number; to be compared with what they say."""
-    return sorted(_ask(unit, keyring, framed(_NUMBER_TAG, kind, number(value))))
+    return sorted(_ask(tx, keyring, framed(_NUMBER_TAG, kind, number(value))))
 
 
-def _ask(unit: Unit, keyring: Keyring, said: bytes) -> Iterator[tuple[str, str]]:
-    key = keyring.load(unit, KEY_ID)
+def _ask(tx: Transaction, keyring: Keyring, said: bytes) -> Iterator[tuple[str, str]]:
+    key = keyring.load(tx, KEY_ID)
     if key is None:
         return
-    for row in unit.all(_FIND, {"token": _token(key, said)}):
+    for row in tx.all(_FIND, {"token": _token(key, said)}):
         yield row[0], row[1]
 
 
-def forget(unit: Unit, holder_id: str) -> int:
+def forget(tx: Transaction, holder_id: str) -> int:
     """Take a person and all their files out of the index, as an erasure does; the number of entries."""
-    return unit.run(FORGET, {"holder_id": holder_id})
+    return tx.run(FORGET, {"holder_id": holder_id})
 
 
-def held(unit: Unit, holder_id: str) -> set[tuple[bytes, str]]:
+def held(tx: Transaction, holder_id: str) -> set[tuple[bytes, str]]:
     """Token and permit of every entry about a person."""
-    return {(bytes(row[0]), row[1]) for row in unit.all(_OF_HOLDER, {"holder_id": holder_id})}
+    return {(bytes(row[0]), row[1]) for row in tx.all(_OF_HOLDER, {"holder_id": holder_id})}

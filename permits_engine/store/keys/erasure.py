@@ -13,7 +13,7 @@ from typing import Any
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database.connections import WAIT_SECONDS
 from permits_engine.store.database.errors import refusal, unavailable
-from permits_engine.store.database.statements import Statement, Unit
+from permits_engine.store.database.statements import Statement, Transaction
 from permits_engine.store.database.transactions import Database
 
 BEGIN = Statement(
@@ -33,14 +33,14 @@ _SAMPLED = (
 _FILES = "SELECT array_agg(pg_relation_filenode(each)) FROM unnest(%s::text[]) AS each"
 
 
-def pending(unit: Unit) -> list[str]:
+def pending(tx: Transaction) -> list[str]:
     """The holders whose keys are destroyed, and perhaps still in the files."""
-    return [row[0] for row in unit.all(_PENDING)]
+    return [row[0] for row in tx.all(_PENDING)]
 
 
-def done(unit: Unit, holder_ids: list[str], now: int) -> None:
+def done(tx: Transaction, holder_ids: list[str], now: int) -> None:
     """Their keys are in no file of the database any more."""
-    unit.many(_DONE, [{"holder_id": each, "now": now} for each in holder_ids])
+    tx.many(_DONE, [{"holder_id": each, "now": now} for each in holder_ids])
 
 
 def scrub(database: Database) -> None:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from permits_engine.domain.errors import error
-from permits_engine.store.database.statements import Statement, Unit, among
+from permits_engine.store.database.statements import Statement, Transaction, among
 from permits_engine.store.keys.master_keys import KEY_BYTES, NONCE_BYTES, MasterKeys
 
 __all__ = ["Cipher", "Keyring", "MasterKeys"]
@@ -112,10 +112,10 @@ class Keyring:
         key_id, wrapped = self._master.wrap(key, holder_id)
         return Cipher(key), {"holder_id": holder_id, "wrapped": wrapped, "key_id": key_id}
 
-    def mint(self, unit: Unit, holder_id: str) -> Cipher:
+    def mint(self, tx: Transaction, holder_id: str) -> Cipher:
         """A new key for a holder who has none; raises ``concurrency.conflict`` where there is one."""
         cipher, row = self.make(holder_id)
-        if unit.run(NEW_KEY, row) != 1:
+        if tx.run(NEW_KEY, row) != 1:
             raise error(
                 "concurrency.conflict",
                 f"holder {holder_id} has a key already; read them again",
@@ -123,31 +123,31 @@ class Keyring:
             )
         return cipher
 
-    def load(self, unit: Unit, holder_id: str) -> Cipher | None:
+    def load(self, tx: Transaction, holder_id: str) -> Cipher | None:
         """The holder's key, none once their data were erased.
 
         Raises ``store.unavailable`` without the master key, ``integrity.broken`` where the key was changed.
         """
-        row = unit.one(_KEEP if unit.writing else _SELECT, {"holder_id": holder_id})
+        row = tx.one(_KEEP if tx.writing else _SELECT, {"holder_id": holder_id})
         return None if row is None else self._unwrap(bytes(row[0]), row[1], holder_id)
 
-    def load_many(self, unit: Unit, holder_ids: Sequence[str]) -> dict[str, Cipher | None]:
+    def load_many(self, tx: Transaction, holder_ids: Sequence[str]) -> dict[str, Cipher | None]:
         """The keys of several holders, read with one query."""
         found: dict[str, Cipher | None] = dict.fromkeys(holder_ids)
         if holder_ids:
-            given = json.dumps(holder_ids) if unit.dialect == "sqlite" else holder_ids
-            for row in unit.all(_KEEP_MANY if unit.writing else _SELECT_MANY, {"ids": given}):
+            given = json.dumps(holder_ids) if tx.dialect == "sqlite" else holder_ids
+            for row in tx.all(_KEEP_MANY if tx.writing else _SELECT_MANY, {"ids": given}):
                 found[row[0]] = self._unwrap(bytes(row[1]), row[2], row[0])
         return found
 
-    def hold(self, unit: Unit, holder_id: str) -> None:
+    def hold(self, tx: Transaction, holder_id: str) -> None:
         """Wait until nobody else uses the holder's key, and keep it from everybody until the transaction ends."""
-        unit.one(_HOLD, {"holder_id": holder_id})
+        tx.one(_HOLD, {"holder_id": holder_id})
 
-    def check_current(self, unit: Unit) -> None:
+    def check_current(self, tx: Transaction) -> None:
         """Raise ``store.unavailable`` where the active master key was retired: this process has an older file."""
         active = self._master.active
-        if unit.one(_RETIRED, {"key_id": active}) is not None:
+        if tx.one(_RETIRED, {"key_id": active}) is not None:
             raise error(
                 "store.unavailable",
                 f"the master key {active} was rotated: name the key file that has taken its place",
@@ -173,12 +173,12 @@ class Keyring:
         return Cipher(self._master.unwrap(wrapped, key_id, holder_id))
 
 
-def require_keys(unit: Unit, holder_ids: Sequence[str]) -> None:
+def require_keys(tx: Transaction, holder_ids: Sequence[str]) -> None:
     """Keep the rows of holders' keys until the transaction ends; raises ``holder.erased`` where one is gone."""
     if not holder_ids:
         return
-    given = json.dumps(holder_ids) if unit.dialect == "sqlite" else holder_ids
-    found = {row[0] for row in unit.all(_KEEP_MANY, {"ids": given})}
+    given = json.dumps(holder_ids) if tx.dialect == "sqlite" else holder_ids
+    found = {row[0] for row in tx.all(_KEEP_MANY, {"ids": given})}
     for each in holder_ids:
         if each not in found:
             raise error(
@@ -193,6 +193,6 @@ def register_id(index: Cipher, file_number: str) -> str:
     return f"register/{index.hmac(file_number.encode()).hex()}"
 
 
-def holds_keys(unit: Unit) -> bool:
+def holds_keys(tx: Transaction) -> bool:
     """Whether anything in the store is sealed under some holder's key."""
-    return unit.one(_ANY) is not None
+    return tx.one(_ANY) is not None

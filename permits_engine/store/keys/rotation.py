@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from permits_engine.store.database.statements import Statement, Unit
+from permits_engine.store.database.statements import Statement, Transaction
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.keys.master_keys import MasterKeys
 
@@ -31,39 +31,39 @@ _RETIRE = Statement(
 _ALONE = Statement("LOCK TABLE holder_keys IN SHARE ROW EXCLUSIVE MODE")
 
 
-def counts(unit: Unit) -> dict[str, int]:
+def counts(tx: Transaction) -> dict[str, int]:
     """How many holders' keys are wrapped by each master key."""
-    return {row[0]: int(row[1]) for row in unit.all(_COUNTS)}
+    return {row[0]: int(row[1]) for row in tx.all(_COUNTS)}
 
 
 def rewrap(
     database: Database, keys: MasterKeys, *, now: int, progress: Callable[[int, int], None] | None
 ) -> int:
     """Wrap every row under the active key, and retire the others; how many rows were wrapped."""
-    with database.read() as unit:
-        total = sum(number for key_id, number in counts(unit).items() if key_id != keys.active)
+    with database.read() as tx:
+        total = sum(number for key_id, number in counts(tx).items() if key_id != keys.active)
     done, after = 0, ""
     while True:
-        with database.write() as unit:
-            rows = unit.all(_OTHERS, {"active": keys.active, "after": after, "size": BATCH})
-            done += _wrapped(unit, keys, rows)
+        with database.write() as tx:
+            rows = tx.all(_OTHERS, {"active": keys.active, "after": after, "size": BATCH})
+            done += _wrapped(tx, keys, rows)
         if not rows:
             break
         after = rows[-1][0]
         if progress is not None:
             progress(min(done, total), total)
-    with database.write() as unit:
-        if unit.dialect == "postgresql":
-            unit.run(_ALONE)  # whoever is adding a row has added it when this is given
-        unit.many(_RETIRE, [{"key_id": each, "now": now} for each in keys.ids if each != keys.active])
-        rest = unit.all(_OTHERS, {"active": keys.active, "after": "", "size": 2**31 - 1})
-        done += _wrapped(unit, keys, rest)
+    with database.write() as tx:
+        if tx.dialect == "postgresql":
+            tx.run(_ALONE)  # whoever is adding a row has added it when this is given
+        tx.many(_RETIRE, [{"key_id": each, "now": now} for each in keys.ids if each != keys.active])
+        rest = tx.all(_OTHERS, {"active": keys.active, "after": "", "size": 2**31 - 1})
+        done += _wrapped(tx, keys, rest)
     return done
 
 
-def _wrapped(unit: Unit, keys: MasterKeys, rows: list[Any]) -> int:
+def _wrapped(tx: Transaction, keys: MasterKeys, rows: list[Any]) -> int:
     fresh = []
     for holder_id, wrapped, before in rows:
         key_id, again = keys.wrap(keys.unwrap(bytes(wrapped), before, holder_id), holder_id)
         fresh.append({"holder_id": holder_id, "wrapped": again, "key_id": key_id, "before": before})
-    return unit.each(_WRAP, fresh) if fresh else 0
+    return tx.each(_WRAP, fresh) if fresh else 0

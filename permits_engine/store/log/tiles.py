@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.store.database.transactions import Database, Statement, Unit
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import history
 from permits_engine.store.log import merkle
 from permits_engine.store.log.leaf import Row, leaf_hashes
@@ -52,25 +52,25 @@ _GROW = Statement(
 class Tiles:
     """The tiles of one transaction's view, read when asked for; the last few stay in memory."""
 
-    def __init__(self, unit: Unit) -> None:
-        self.unit = unit
+    def __init__(self, tx: Transaction) -> None:
+        self.tx = tx
         self._tiles: dict[tuple[int, int], bytes] = {}
 
     def size(self) -> int:
         """How many leaves are sealed."""
-        row = self.unit.one(_LAST)
+        row = self.tx.one(_LAST)
         return 0 if row is None else row[0] * WIDTH + row[1] // merkle.HASH_BYTES
 
     def most(self) -> int:
         """How many leaves the tiles have room for: fewer than ``size`` says where one stands far out."""
-        row = self.unit.one(_COUNT)
+        row = self.tx.one(_COUNT)
         return row[0] * WIDTH if row else 0
 
     def tile(self, level: int, number: int) -> bytes:
         """The hashes of a tile one after another; empty where there is no such tile."""
         found = self._tiles.get((level, number))
         if found is None:
-            row = self.unit.one(_TILE, {"level": level, "number": number})
+            row = self.tx.one(_TILE, {"level": level, "number": number})
             found = b"" if row is None else bytes(row[0])
             if len(self._tiles) >= _KEPT:
                 self._tiles.pop(next(iter(self._tiles)))
@@ -107,8 +107,8 @@ def seal(database: Database, *, progress: Callable[[int, int], None] | None = No
     Several at once do no harm: of those that add to the same tile, the row counts one. Raises
     ``integrity.broken`` where the history has a gap or is shorter than what was sealed.
     """
-    with database.read() as unit:
-        target, size = history.head(unit).position, Tiles(unit).size()
+    with database.read() as tx:
+        target, size = history.head(tx).position, Tiles(tx).size()
     if size > target:
         raise error(
             "integrity.broken",
@@ -117,11 +117,11 @@ def seal(database: Database, *, progress: Callable[[int, int], None] | None = No
             events=target,
         )
     while size < target:
-        with database.read() as unit:
-            tiles = Tiles(unit)
+        with database.read() as tx:
+            tiles = Tiles(tx)
             size = tiles.size()
             until = min(size + BATCH, target)
-            rows = unit.all(ROWS, {"after": size, "until": until})
+            rows = tx.all(ROWS, {"after": size, "until": until})
             growths = list(_growths(tiles, size, _leaves(rows, size, until))) if size < until else []
         if growths and _stored(database, size, growths):
             size = until
@@ -164,11 +164,11 @@ def _growths(tiles: Tiles, size: int, added: list[bytes]) -> Iterator[_Growth]:
 
 def _stored(database: Database, size: int, growths: list[_Growth]) -> bool:
     """Write the tiles, unless somebody else sealed the same events meanwhile."""
-    with database.write() as unit:
-        if Tiles(unit).size() != size:
+    with database.write() as tx:
+        if Tiles(tx).size() != size:
             return False
         for at, growth in enumerate(growths):
-            if unit.run(_GROW if growth.seen else _INSERT, growth._asdict()) != 1:
+            if tx.run(_GROW if growth.seen else _INSERT, growth._asdict()) != 1:
                 if at == 0:
                     return False
                 raise _torn(growth.level, growth.number)

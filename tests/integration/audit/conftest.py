@@ -14,7 +14,7 @@ from permits_engine.audit.integrity.checkpoints import Checkpoint
 from permits_engine.audit.integrity.findings import Finding, Report
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database
-from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.events.recorder import TransactionRecorder
 from permits_engine.store.log.signing_keys import SigningKeys
 from permits_engine.store.log.tiles import seal
 
@@ -39,8 +39,8 @@ class Store:
             for at in range(self.length, self.length + count)
         ]
         for at in range(0, count, 50):
-            with self.database.write() as unit:
-                Transaction(unit).insert_events(
+            with self.database.write() as tx:
+                TransactionRecorder(tx).insert_events(
                     records[at : at + 50], now=1_700_000_000_000_000 + self.length + at
                 )
         self.length += count
@@ -59,13 +59,13 @@ class Store:
         """Carry out SQL on a connection of one's own, all triggers dropped; values are bound by name."""
         self.bypass(lambda run: [run(each, values) for each in statements])
 
-    def bypass(self, work: Callable[[Callable[..., list[Any]]], Any]) -> Any:
+    def bypass(self, uow: Callable[[Callable[..., list[Any]]], Any]) -> Any:
         """The same with a function, which gets one to run a statement with values."""
         if self.database.dialect == "sqlite":
-            return self._sqlite(work)
-        return self._postgresql(work)
+            return self._sqlite(uow)
+        return self._postgresql(uow)
 
-    def _sqlite(self, work: Callable[[Callable[..., list[Any]]], Any]) -> Any:
+    def _sqlite(self, uow: Callable[[Callable[..., list[Any]]], Any]) -> Any:
         import sqlite3
 
         connection = sqlite3.connect(self.url.removeprefix("sqlite:///"))
@@ -74,13 +74,13 @@ class Store:
                 "SELECT name FROM sqlite_master WHERE type = 'trigger'"
             ).fetchall():
                 connection.execute(f"DROP TRIGGER {name}")
-            done = work(lambda text, values=(): connection.execute(text, values).fetchall())
+            done = uow(lambda text, values=(): connection.execute(text, values).fetchall())
             connection.commit()
         finally:
             connection.close()
         return done
 
-    def _postgresql(self, work: Callable[[Callable[..., list[Any]]], Any]) -> Any:
+    def _postgresql(self, uow: Callable[[Callable[..., list[Any]]], Any]) -> Any:
         import psycopg
 
         def run(text: str, values: Any = ()) -> list[Any]:
@@ -95,7 +95,7 @@ class Store:
             ).fetchall()
             for name, table in triggers:
                 connection.execute(f"DROP TRIGGER {name} ON {table}")
-            return work(run)
+            return uow(run)
 
 
 def kinds(report: Report) -> list[tuple[str, int | None, int | None]]:

@@ -19,7 +19,7 @@ from permits_engine.audit.integrity import checkpoints, diagnosis, sealed_tree, 
 from permits_engine.audit.integrity.findings import Finding, Report
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database
-from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.events.recorder import TransactionRecorder
 from permits_engine.store.log import merkle, tiles
 from permits_engine.store.log.leaf import leaf_bytes, leaf_hash
 from permits_engine.store.log.signing_keys import SigningKeys
@@ -61,11 +61,11 @@ def original(_small_tiles: None) -> Original:
     signing = SigningKeys(None, in_memory=True)
     done = 0
     for size in (*CHECKPOINTS, SEALED, COUNT):
-        with database.write() as unit:
+        with database.write() as tx:
             records = [
                 StoredEvent(f"s{at % 5}", at // 5 + 1, "n@1", b'{"at":%d}' % at) for at in range(done, size)
             ]
-            Transaction(unit).insert_events(records, now=1000 + size)
+            TransactionRecorder(tx).insert_events(records, now=1000 + size)
         done = size
         if size in CHECKPOINTS:
             checkpoints.take(database, signing, now=0)

@@ -322,8 +322,8 @@ def test_damaged_text_stops_nothing(sqlite_url: str) -> None:
         ("version", 20),
         ("checkpoint", None),
     ]
-    with pytest.raises(PermitsError, match=r"integrity\.broken.*damaged text"), database.read() as unit:
-        history.stream(unit, "s2")
+    with pytest.raises(PermitsError, match=r"integrity\.broken.*damaged text"), database.read() as tx:
+        history.stream(tx, "s2")
     database.close()
 
 

@@ -19,8 +19,8 @@ from .conftest import Store
 
 def leaves_of(store: Store) -> list[bytes]:
     """The leaves' hashes, each made by itself from the stored event."""
-    with store.database.read() as unit:
-        rows = unit.all(
+    with store.database.read() as tx:
+        rows = tx.all(
             Statement(
                 "SELECT position, stream, version, name, recorded_at, payload FROM events ORDER BY position"
             )
@@ -42,8 +42,8 @@ def test_tiles_hold_the_leaves_and_the_roots_of_whole_tiles(empty: Store) -> Non
         assert seal(empty.database) == empty.length
     leaves = leaves_of(empty)
     whole = len(leaves) // WIDTH
-    with empty.database.read() as unit:
-        found = Tiles(unit)
+    with empty.database.read() as tx:
+        found = Tiles(tx)
         assert found.size() == len(leaves)
         assert b"".join(found.tile(0, number) for number in range(whole + 1)) == b"".join(leaves)
         roots = [root_of(leaves[at * WIDTH : (at + 1) * WIDTH]) for at in range(whole)]
@@ -72,8 +72,8 @@ def test_many_batches_are_sealed_one_after_another(empty: Store, monkeypatch: py
     told: list[tuple[int, int]] = []
     assert seal(empty.database, progress=lambda done, total: told.append((done, total))) == 770
     assert told == [(done, 770) for done in (*range(100, 701, 100), 770)]
-    with empty.database.read() as unit:
-        assert Tiles(unit).root(770) == root_of(leaves_of(empty))
+    with empty.database.read() as tx:
+        assert Tiles(tx).root(770) == root_of(leaves_of(empty))
 
 
 def test_two_sealers_at_once_do_no_harm(empty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,8 +97,8 @@ def test_two_sealers_at_once_do_no_harm(empty: Store, monkeypatch: pytest.Monkey
     for thread in threads:
         thread.join()
     assert problems == []
-    with empty.database.read() as unit:
-        assert Tiles(unit).root(900) == root_of(leaves_of(empty))
+    with empty.database.read() as tx:
+        assert Tiles(tx).root(900) == root_of(leaves_of(empty))
     assert empty.verify().intact
 
 
@@ -140,8 +140,8 @@ def test_appending_while_somebody_seals(empty: Store) -> None:
 )
 def test_what_was_sealed_and_signed_only_grows(store: Store, statement: str) -> None:
     """The database refuses to forget or to change a seal, whoever asks."""
-    with pytest.raises(PermitsError, match=r"integrity\.broken.*append-only"), store.database.write() as unit:
-        unit.run(Statement(statement))
+    with pytest.raises(PermitsError, match=r"integrity\.broken.*append-only"), store.database.write() as tx:
+        tx.run(Statement(statement))
     assert store.verify().intact
 
 
@@ -156,10 +156,10 @@ def test_a_seal_is_not_replaced_by_inserting(sqlite_url: str, request: pytest.Fi
     store = Store(sqlite_url, database)
     store.append(3)
     kept = store.checkpoint()
-    with pytest.raises(PermitsError, match="append-only"), database.write() as unit:
-        unit.run(Statement("INSERT OR REPLACE INTO tiles VALUES (0, 0, x'00')"))
-    with database.write() as unit:
-        unit.run(Statement("INSERT OR REPLACE INTO checkpoints SELECT size, key_id, '', 0 FROM checkpoints"))
+    with pytest.raises(PermitsError, match="append-only"), database.write() as tx:
+        tx.run(Statement("INSERT OR REPLACE INTO tiles VALUES (0, 0, x'00')"))
+    with database.write() as tx:
+        tx.run(Statement("INSERT OR REPLACE INTO checkpoints SELECT size, key_id, '', 0 FROM checkpoints"))
     assert [each.note.decode() for each in checkpoints.stored(database)] == [kept.note]
 
 
@@ -201,9 +201,9 @@ def test_every_kept_checkpoint_is_read_page_by_page(empty: Store, monkeypatch: p
     """Also where many keys signed the same size, none is left out or read twice."""
     monkeypatch.setattr(checkpoints, "_PAGE", 3)
     rows = [(size, key) for size in (1, 2, 2, 2, 2, 2, 2, 2, 3, 4) for key in range(1)]
-    with empty.database.write() as unit:
+    with empty.database.write() as tx:
         for number, (size, _) in enumerate(rows):
-            unit.run(
+            tx.run(
                 Statement("INSERT INTO checkpoints VALUES (:size, :key, :note, 0)"),
                 {"size": size, "key": f"{number:02}", "note": str(number)},
             )

@@ -221,9 +221,9 @@ def test_a_look_is_no_change_that_another_writer_stumbles_over(office: Office, p
 def test_nothing_is_shown_where_the_trace_cannot_be_left(office: Office, permit_id: str) -> None:
     """The store refuses the look, so the reader gets the refusal and not the name."""
     holder_id = holder_of(office, permit_id)
-    with office.engine.database.write() as unit:
-        for statement in _NO_MORE_EVENTS[unit.dialect]:
-            unit.run(Statement(statement))
+    with office.engine.database.write() as tx:
+        for statement in _NO_MORE_EVENTS[tx.dialect]:
+            tx.run(Statement(statement))
     with pytest.raises(PermitsError) as caught:
         office.engine.as_(COUNTER).holder(holder_id)
     assert "Diallo" not in str(caught.value)
@@ -244,8 +244,8 @@ _NO_MORE_EVENTS = {
 def test_after_an_erasure_nothing_personal_is_left_to_see(office: Office, permit_id: str) -> None:
     """The key is gone: readers see the file, no person, and leave no trace that nobody could read."""
     holder_id = holder_of(office, permit_id)
-    with office.engine.database.write() as unit:
-        unit.run(Statement("DELETE FROM holder_keys WHERE holder_id = :id"), {"id": holder_id})
+    with office.engine.database.write() as tx:
+        tx.run(Statement("DELETE FROM holder_keys WHERE holder_id = :id"), {"id": holder_id})
     reader = office.engine.as_(COUNTER)
     assert reader.permit(permit_id).title_status == "revoked"
     assert reader.history(permit_id)[-1]["reasons_in_fact"] is None

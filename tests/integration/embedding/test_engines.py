@@ -24,7 +24,7 @@ def test_one_engine_serves_many_threads(office: Office) -> None:
     problems: list[BaseException] = []
     barrier = threading.Barrier(8)
 
-    def work(permit_id: str) -> None:
+    def uow(permit_id: str) -> None:
         try:
             barrier.wait(30)
             for day in range(2, 12, 2):
@@ -39,14 +39,14 @@ def test_one_engine_serves_many_threads(office: Office) -> None:
         except BaseException as problem:
             problems.append(problem)
 
-    threads = [threading.Thread(target=work, args=(each,)) for each in permit_ids]
+    threads = [threading.Thread(target=uow, args=(each,)) for each in permit_ids]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
     assert problems == []
-    with office.engine.database.read() as unit:
-        new = history.after(unit, before, 1000)
+    with office.engine.database.read() as tx:
+        new = history.after(tx, before, 1000)
     assert [each.position for each in new] == list(range(before + 1, before + 81))
     assert office.engine.rebuild(check=True).differences == []
 

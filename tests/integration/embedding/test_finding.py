@@ -209,9 +209,9 @@ def test_the_index_says_nothing_without_the_key(office: Office) -> None:
     from hashlib import sha256
 
     office.title(file_number="12/2016")
-    with office.engine.database.read() as unit:
-        tokens = [bytes(row[0]) for row in unit.all(Statement("SELECT token FROM search"))]
-        wrapped = unit.one(
+    with office.engine.database.read() as tx:
+        tokens = [bytes(row[0]) for row in tx.all(Statement("SELECT token FROM search"))]
+        wrapped = tx.one(
             Statement("SELECT wrapped FROM holder_keys WHERE holder_id = :id"), {"id": blind_index.KEY_ID}
         )
     assert wrapped is not None
@@ -226,10 +226,10 @@ def test_an_erased_person_is_found_by_nothing(office: Office) -> None:
     holder_id = office.holder()
     office.title(holder_id, file_number="12/2016")
     office.holder(given_names="Awa")
-    with office.engine.database.write() as unit:
-        assert blind_index.forget(unit, holder_id) == 3
-        unit.run(Statement("DELETE FROM holder_keys WHERE holder_id = :id"), {"id": holder_id})
-        assert blind_index.held(unit, holder_id) == set()
+    with office.engine.database.write() as tx:
+        assert blind_index.forget(tx, holder_id) == 3
+        tx.run(Statement("DELETE FROM holder_keys WHERE holder_id = :id"), {"id": holder_id})
+        assert blind_index.held(tx, holder_id) == set()
     reader = office.engine.as_(COUNTER)
     assert names(reader.find(name="Diallo", birth_date=BORN)) == ["Awa"]
     assert reader.find(file_number="12/2016") == []
@@ -240,8 +240,8 @@ def test_an_entry_left_behind_by_an_erasure_shows_nobody(office: Office) -> None
     """Even if the entries were there still: what they lead to no longer says who it is."""
     holder_id = office.holder()
     office.title(holder_id, file_number="12/2016")
-    with office.engine.database.write() as unit:
-        unit.run(Statement("DELETE FROM holder_keys WHERE holder_id = :id"), {"id": holder_id})
+    with office.engine.database.write() as tx:
+        tx.run(Statement("DELETE FROM holder_keys WHERE holder_id = :id"), {"id": holder_id})
     reader = office.engine.as_(COUNTER)
     assert reader.find(name="Diallo", birth_date=BORN) == []
     assert reader.find(file_number="12/2016") == []
@@ -251,12 +251,12 @@ def test_the_index_is_built_again_from_history(office: Office) -> None:
     """Lost or altered, it comes back as it was; a check names whom it differs for."""
     holder_id = office.holder()
     office.title(holder_id, file_number="12/2016")
-    with office.engine.database.write() as unit:
-        before = blind_index.held(unit, holder_id)
-        blind_index.forget(unit, holder_id)
+    with office.engine.database.write() as tx:
+        before = blind_index.held(tx, holder_id)
+        blind_index.forget(tx, holder_id)
     [difference] = office.engine.rebuild("search", check=True).differences
     assert difference == {"holder_id": holder_id, "missing": 3, "extra": 0}
     assert office.engine.rebuild("search").written == 3
-    with office.engine.database.read() as unit:
-        assert blind_index.held(unit, holder_id) == before
+    with office.engine.database.read() as tx:
+        assert blind_index.held(tx, holder_id) == before
     assert office.engine.rebuild("search", check=True).differences == []

@@ -42,9 +42,9 @@ class Stop(Exception):
 
 def held(office: Office) -> dict[str, list[Any]]:
     """Every row of every table of the store."""
-    with office.engine.database.read() as unit:
+    with office.engine.database.read() as tx:
         return {
-            table.name: sorted(map(repr, unit.all(Statement(table.select()))))
+            table.name: sorted(map(repr, tx.all(Statement(table.select()))))
             for table in metadata.sorted_tables
         }
 

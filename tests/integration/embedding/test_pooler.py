@@ -49,7 +49,7 @@ def test_the_engine_works_behind_a_proxy_that_pools_transactions(proxy: Pooler, 
         permit_ids = [office.title(office.holder(given_names=name)) for name in ("Awa", "Binta", "Coumba")]
         problems: list[BaseException] = []
 
-        def work(permit_id: str) -> None:
+        def uow(permit_id: str) -> None:
             try:
                 for day in (2, 4, 6, 8):
                     with Session(host) as session, session.begin():
@@ -61,7 +61,7 @@ def test_the_engine_works_behind_a_proxy_that_pools_transactions(proxy: Pooler, 
             except BaseException as problem:
                 problems.append(problem)
 
-        threads = [threading.Thread(target=work, args=(each,)) for each in permit_ids]
+        threads = [threading.Thread(target=uow, args=(each,)) for each in permit_ids]
         for thread in threads:
             thread.start()
         for thread in threads:

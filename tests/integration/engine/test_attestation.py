@@ -92,10 +92,10 @@ def test_the_look_is_noted_and_only_the_files_office_has_it(office: Office) -> N
         office.engine.as_(Actor(id="c", role="counter", prefecture="MA-CAS")).attestation(permit_id)
     assert caught.value.code == "actor.wrong_prefecture"
     office.engine.as_(COUNTER).attestation(permit_id)
-    with office.engine.database.read() as unit:
+    with office.engine.database.read() as tx:
         from permits_engine.store.events import history
 
-        names = [record.name for record in history.stream(unit, holder_id)]
+        names = [record.name for record in history.stream(tx, holder_id)]
     assert names[-1] == "holder.accessed@1"
 
 

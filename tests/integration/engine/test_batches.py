@@ -13,7 +13,7 @@ from eventsourcing.persistence import StoredEvent
 from permits_engine import Actor, Engine, Outcome, PermitsError
 from permits_engine.commands import Command, parse
 from permits_engine.store.events.ids import derived
-from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.events.recorder import TransactionRecorder
 from permits_engine.testing.clock import FakeClock
 from tests.integration.engine.conftest import COMMISSION, COUNTER, DECIDER, Office
 
@@ -181,8 +181,8 @@ def test_somebody_else_in_between_costs_a_batch_no_command(
 def test_a_batch_with_a_file_that_cannot_be_read_goes_on(office: Office) -> None:
     """Its command gets the error, the others their outcome."""
     many(office, [registration(), filing()])
-    with office.engine.database.write() as unit:
-        Transaction(unit).insert_events([StoredEvent(FILE, 3, "permit.unheard@9", b"{}")], now=0)
+    with office.engine.database.write() as tx:
+        TransactionRecorder(tx).insert_events([StoredEvent(FILE, 3, "permit.unheard@9", b"{}")], now=0)
     second = derived("batch/readable")
     answers = many(office, [grant(), filing(permit_id=second), opinion(permit_id=second)])
     assert answers[0] == "integrity.broken"

@@ -41,7 +41,7 @@ def test_without_an_expected_version_the_loser_decides_again(office: Office) -> 
     permit_ids = [office.title() for _ in range(4)]
     problems: list[BaseException] = []
 
-    def work(permit_id: str, name: str) -> None:
+    def uow(permit_id: str, name: str) -> None:
         try:
             command: Any = (
                 RecordExit(permit_id=permit_id, on="2017-02-01")
@@ -53,7 +53,7 @@ def test_without_an_expected_version_the_loser_decides_again(office: Office) -> 
             problems.append(problem)
 
     threads = [
-        threading.Thread(target=work, args=(permit_id, name))
+        threading.Thread(target=uow, args=(permit_id, name))
         for permit_id in permit_ids
         for name in ("exit", "transfer")
     ]

@@ -54,8 +54,8 @@ def test_rows_that_wait_for_the_first_pass_after_an_adoption_are_no_difference(o
     office.engine.adopt(packaged("MA").replace("[P90D, P60D,", "[P120D, P90D, P60D,"))
     assert office.engine.find()[0]["next_due"] == "2017-10-25"
     assert office.engine.rebuild(check=True).differences == []
-    with office.engine.database.write() as unit:
-        unit.run(Statement("UPDATE permits SET next_due = '2017-10-28'"))
+    with office.engine.database.write() as tx:
+        tx.run(Statement("UPDATE permits SET next_due = '2017-10-28'"))
     [difference] = office.engine.rebuild(check=True).differences
     assert (difference["permit_id"], list(difference["fields"])) == (permit_id, ["next_due"])
     office.engine.rebuild("permits")
@@ -69,8 +69,8 @@ def test_a_rebuild_makes_lost_rows_again(office: Office) -> None:
     """Rows that were deleted or altered come back as they were."""
     permit_id = office.title()
     before = office.engine.find()
-    with office.engine.database.write() as unit:
-        unit.run(Statement("DELETE FROM permits"))
+    with office.engine.database.write() as tx:
+        tx.run(Statement("DELETE FROM permits"))
     assert office.engine.rebuild(check=True).differences == [{"permit_id": permit_id, "missing": True}]
     report = office.engine.rebuild("permits")
     assert (report.written, report.parked) == (1, 0)
@@ -81,9 +81,9 @@ def test_a_rebuild_makes_lost_rows_again(office: Office) -> None:
 def test_a_stream_that_cannot_be_read_is_parked_and_the_others_go_on(office: Office) -> None:
     """The operator sees which one and why, and the pass reaches everybody else."""
     broken, sound = office.title(), office.title(holder_id=office.holder(given_names="Awa"))
-    with office.engine.database.write() as unit:
-        for statement in SABOTAGE[unit.dialect]:
-            unit.run(Statement(statement), {"stream": broken} if ":stream" in statement else None)
+    with office.engine.database.write() as tx:
+        for statement in SABOTAGE[tx.dialect]:
+            tx.run(Statement(statement), {"stream": broken} if ":stream" in statement else None)
     routes, sink = sink_routes()
     office.at("2017-11-02")
     report = run_pass(office.engine, routes, on=date(2017, 11, 2))
@@ -109,8 +109,8 @@ def test_a_stopped_rebuild_is_taken_up_again(office: Office) -> None:
     def stop(done: int, total: int) -> None:
         raise Stop
 
-    with office.engine.database.write() as unit:
-        unit.run(Statement("DELETE FROM permits"))
+    with office.engine.database.write() as tx:
+        tx.run(Statement("DELETE FROM permits"))
     with contextlib.suppress(Stop):
         office.engine.rebuild(progress=stop)
     office.engine.rebuild()

@@ -209,13 +209,13 @@ def test_nobody_records_a_protection_while_a_removal_is_being_ordered(office: Of
     fact = {"permit_id": other, "kind": "pregnant", "since": "2018-05-01", "evidence": "certificate"}
     order = {"permit_id": permit_id, "ground": "after-expiry", "notified_at": "2018-06-04T09:00:00Z"}
     executor = office.engine.executor
-    with pytest.raises(PermitsError) as caught, office.engine.database.write() as unit:
-        work = office.engine.context.begin(unit)
-        executor.run(work, parse("order_removal", {"on": "2018-06-04", **order}), DECIDER)
+    with pytest.raises(PermitsError) as caught, office.engine.database.write() as tx:
+        uow = office.engine.context.begin(tx)
+        executor.run(uow, parse("order_removal", {"on": "2018-06-04", **order}), DECIDER)
         source, key = office.engine.database.source, office.engine.keyring._master
         with Engine.open(source.address, keys=key, clock=office.clock) as meanwhile:  # type: ignore[union-attr]
             meanwhile.execute(parse("record_fact", {"on": "2018-06-04", **fact}), actor=COUNTER)
-        work.write()
+        uow.write()
     assert caught.value.code == "concurrency.conflict"
     with pytest.raises(PermitsError) as caught:
         office.do("order_removal", "2018-06-04", DECIDER, **order)

@@ -26,8 +26,8 @@ class Past:
 
     def stored(self) -> list[StoredRecord]:
         """Every event, in the store's one order."""
-        with self.office.engine.database.read() as unit:
-            return history.after(unit, 0, 100_000)
+        with self.office.engine.database.read() as tx:
+            return history.after(tx, 0, 100_000)
 
 
 @pytest.fixture

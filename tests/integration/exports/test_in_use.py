@@ -51,13 +51,13 @@ def test_what_is_recorded_meanwhile_is_not_half_in_it(
 class Once:
     """Calls something the first time only."""
 
-    def __init__(self, work: object) -> None:
-        self.work = work
+    def __init__(self, uow: object) -> None:
+        self.uow = uow
 
     def __call__(self, done: int, total: int) -> None:
-        work, self.work = self.work, None
-        if callable(work):
-            work(done, total)
+        uow, self.uow = self.uow, None
+        if callable(uow):
+            uow(done, total)
 
 
 def test_an_erased_person_is_in_no_export_and_no_dossier(past: Past, tmp_path: Path) -> None:

@@ -94,9 +94,9 @@ def test_requests_are_found_by_an_index_of_their_own(office: Office) -> None:
     from permits_engine.store.events import history
 
     plan = {"sqlite": "EXPLAIN QUERY PLAN ", "postgresql": "EXPLAIN "}[office.engine.database.dialect]
-    with office.engine.database.read() as unit:
+    with office.engine.database.read() as tx:
         if office.engine.database.dialect == "postgresql":
-            unit.run(Statement("SET LOCAL enable_seqscan = off"))
-        text = history._ASKED.ready(unit.dialect, {})[0]
-        told = " ".join(map(str, unit.all(Statement(plan + text))))
+            tx.run(Statement("SET LOCAL enable_seqscan = off"))
+        text = history._ASKED.ready(tx.dialect, {})[0]
+        told = " ".join(map(str, tx.all(Statement(plan + text))))
     assert "events_asked" in told

@@ -31,16 +31,16 @@ _TRACES = {
 
 def wrapped(office: Office, holder_id: str) -> bytes:
     """The holder's key as it lies in the store."""
-    with office.engine.database.read() as unit:
-        row = unit.one(_WRAPPED, {"of": holder_id})
+    with office.engine.database.read() as tx:
+        row = tx.one(_WRAPPED, {"of": holder_id})
     assert row is not None
     return bytes(row[0])
 
 
 def traces(office: Office, holder_id: str) -> dict[str, int]:
     """How many rows of each table name the holder."""
-    with office.engine.database.read() as unit:
-        return {name: int((unit.one(each, {"of": holder_id}) or (0,))[0]) for name, each in _TRACES.items()}
+    with office.engine.database.read() as tx:
+        return {name: int((tx.one(each, {"of": holder_id}) or (0,))[0]) for name, each in _TRACES.items()}
 
 
 def test_no_live_file_holds_the_key_or_a_word_of_an_erased_person(
@@ -53,8 +53,8 @@ def test_no_live_file_holds_the_key_or_a_word_of_an_erased_person(
     key = wrapped(office, holder_id)
     letters = tmp_path / "mail"
     letters.mkdir()
-    with office.engine.database.read() as unit:
-        notices = [row[0] for row in unit.all(Statement("SELECT notice_id FROM notices"), {})]
+    with office.engine.database.read() as tx:
+        notices = [row[0] for row in tx.all(Statement("SELECT notice_id FROM notices"), {})]
     (letters / "somebody-else.eml").write_text("stays")
     for each in notices:
         (letters / f"{each}.eml").write_text("Zzmarkername")
@@ -167,8 +167,8 @@ def test_no_later_event_brings_a_key_back(office: Office) -> None:
         ),
     )
     _, row = office.engine.keyring.make(holder_id)
-    with office.engine.database.write() as unit:
-        assert unit.run(NEW_KEY, row) == 0
+    with office.engine.database.write() as tx:
+        assert tx.run(NEW_KEY, row) == 0
     assert traces(office, holder_id)["holder_keys"] == 0
 
 
@@ -325,8 +325,8 @@ def test_a_register_imported_again_brings_nobody_back(office: Office, tmp_path: 
     erase(office, holder_id)
     again = office.engine.import_register(register)
     assert (again.imported, again.unchanged, again.codes) == (0, 1, {"row.erased": 1})
-    with office.engine.database.read() as unit:
-        rows_left = unit.all(Statement("SELECT holder_id, permit_id, stream, digest FROM commands"), {})
+    with office.engine.database.read() as tx:
+        rows_left = tx.all(Statement("SELECT holder_id, permit_id, stream, digest FROM commands"), {})
     assert sorted(map(str, rows_left), key=len)[0] == str((None, None, "", b""))
     assert sum(row[0] is None for row in rows_left) == 1
     assert holder_of(office, other)

@@ -61,13 +61,13 @@ def test_a_rotation_touches_no_event(own: Office, store_url: str) -> None:
     holder_id = holder_of(own, ended(own))
     own.application()
     own.engine.checkpoint()
-    with own.engine.database.read() as unit:
-        events, rows = unit.all(_EVENTS), unit.all(_ROWS)
+    with own.engine.database.read() as tx:
+        events, rows = tx.all(_EVENTS), tx.all(_ROWS)
     old = file_of(own).read_bytes()
     done = own.engine.rotate_keys()
-    with own.engine.database.read() as unit:
-        assert unit.all(_EVENTS) == events
-        after = unit.all(_ROWS)
+    with own.engine.database.read() as tx:
+        assert tx.all(_EVENTS) == events
+        after = tx.all(_ROWS)
     assert {row[2] for row in after} == {done["active"]}
     assert {bytes(row[1]) for row in after}.isdisjoint({bytes(row[1]) for row in rows})
     assert done["rewrapped"] == len(rows)
@@ -85,8 +85,8 @@ def test_a_rotation_touches_no_event(own: Office, store_url: str) -> None:
 def test_the_old_key_opens_what_was_before_until_it_is_dropped(own: Office) -> None:
     """A row of a backup opens while the old key is in the file; after ``drop`` it never does again."""
     holder_id = holder_of(own, ended(own))
-    with own.engine.database.read() as unit:
-        [row] = [row for row in unit.all(_ROWS) if row[0] == holder_id]
+    with own.engine.database.read() as tx:
+        [row] = [row for row in tx.all(_ROWS) if row[0] == holder_id]
     done = own.engine.rotate_keys()
     masters = MasterKeys.load(file_of(own))
     assert masters.unwrap(bytes(row[1]), row[2], holder_id)
@@ -130,7 +130,7 @@ def test_whoever_is_at_work_goes_on_through_a_rotation(own: Office, store_url: s
     stop, problems = threading.Event(), list[BaseException]()
     people: list[str] = []
 
-    def work() -> None:
+    def uow() -> None:
         with Engine.open(store_url, keys=file_of(own), signing_key=signing, clock=own.clock) as engine:
             there = Office(engine, own.clock)
             while not stop.is_set():
@@ -141,7 +141,7 @@ def test_whoever_is_at_work_goes_on_through_a_rotation(own: Office, store_url: s
                     return
 
     own.at(date(2017, 1, 3))
-    worker = threading.Thread(target=work)
+    worker = threading.Thread(target=uow)
     worker.start()
     while len(people) < 5:
         pass
@@ -237,8 +237,8 @@ def test_a_store_lives_with_a_key_service(service: HttpKeyService, sqlite_url: s
         assert name_of(office, holder_id) == "Diallo"
     with Engine.open(sqlite_url, keys=MasterKeys.load(file, service), clock=clock) as engine:
         assert name_of(Office(engine, clock), holder_id) == "Diallo"
-        with engine.database.read() as unit:
-            assert restores(unit) == []
+        with engine.database.read() as tx:
+            assert restores(tx) == []
 
 
 @pytest.mark.parametrize(

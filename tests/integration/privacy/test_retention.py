@@ -16,8 +16,8 @@ _ERASED = Statement("SELECT holder_id FROM erasures WHERE scrubbed_at IS NOT NUL
 
 
 def erased(office: Office) -> set[str]:
-    with office.engine.database.read() as unit:
-        return {row[0] for row in unit.all(_ERASED)}
+    with office.engine.database.read() as tx:
+        return {row[0] for row in tx.all(_ERASED)}
 
 
 def due(office: Office, letters: Path | None = None) -> list[str]:

@@ -61,10 +61,10 @@ def test_the_person_is_sealed_and_can_be_read_with_their_key(today: Office, take
     """Names, birth date and contact stand nowhere in clear, and come back whole."""
     take_over([GOOD])
     holder_id = today.engine.permit(only(today)).holder_id
-    with today.engine.database.read() as unit:
-        person = today.engine.context.person(unit, holder_id)
+    with today.engine.database.read() as tx:
+        person = today.engine.context.person(tx, holder_id)
         payloads = b"".join(
-            bytes(each[0]) for each in unit.all(importer.Statement("SELECT payload FROM events"))
+            bytes(each[0]) for each in tx.all(importer.Statement("SELECT payload FROM events"))
         )
     assert (person.name, str(person.birth_date), person.sex) == ("Aminata Traoré", "1990-04-01", "F")
     assert (person.nationality, person.language) == ("MLI", "fr")
@@ -76,8 +76,8 @@ def test_the_person_is_sealed_and_can_be_read_with_their_key(today: Office, take
 def test_a_file_number_reveals_itself_nowhere_without_the_keys(today: Office, take_over: Import) -> None:
     """What tells a row again is an HMAC under the store's key, and one under the holder's."""
     take_over([GOOD])
-    with today.engine.database.read() as unit:
-        found = unit.all(
+    with today.engine.database.read() as tx:
+        found = tx.all(
             importer.Statement("SELECT command_id, digest FROM commands WHERE command_id LIKE 'register/%'")
         )
     [(command_id, digest)] = found
@@ -318,8 +318,8 @@ def test_an_erased_holder_does_not_come_back(today: Office, take_over: Import) -
     """Once a holder's key is gone the same row is refused by its code, and nothing is recorded."""
     take_over([GOOD])
     holder_id = today.engine.permit(only(today)).holder_id
-    with today.engine.database.write() as unit:
-        unit.run(importer.Statement("DELETE FROM holder_keys WHERE holder_id = :of"), {"of": holder_id})
+    with today.engine.database.write() as tx:
+        tx.run(importer.Statement("DELETE FROM holder_keys WHERE holder_id = :of"), {"of": holder_id})
     head = today.position()
     report = take_over([GOOD])
     assert [each["code"] for each in rejected(report)] == ["row.erased"]
@@ -333,12 +333,12 @@ def test_two_imports_at_once_take_each_row_over_once(made_url: str, keys: Path, 
     reports: list[Report] = []
     start = threading.Barrier(2)
 
-    def work(place: Path) -> None:
+    def uow(place: Path) -> None:
         with Engine.open(made_url, keys=keys) as engine:
             start.wait()
             reports.append(engine.import_register(path, rejects=place))
 
-    threads = [threading.Thread(target=work, args=(tmp_path / f"bad{n}.csv",)) for n in range(2)]
+    threads = [threading.Thread(target=uow, args=(tmp_path / f"bad{n}.csv",)) for n in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -22,8 +22,8 @@ def link(office: Office, one: str, other: str, *, undo: bool = False, **more: ob
 
 def linked(engine: Engine, holder_id: str) -> tuple[str, ...]:
     """Whom somebody said a holder is."""
-    with engine.database.read() as unit:
-        return engine.context.person(unit, holder_id).linked
+    with engine.database.read() as tx:
+        return engine.context.person(tx, holder_id).linked
 
 
 def second_card(office: Office, holder_id: str) -> Outcome:

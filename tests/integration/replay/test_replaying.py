@@ -15,7 +15,7 @@ from permits_engine.audit.replay import parallel, sources
 from permits_engine.domain.decisions import recorded
 from permits_engine.domain.events import EVENTS, ReceiptIssued, Reinstated
 from permits_engine.policies.loading import packaged
-from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.events.recorder import TransactionRecorder
 from permits_engine.testing import FakeClock, Office
 from tests.corpus.test_corpus import CORPORA, read
 from tests.integration.replay.conftest import lapsed, refused, renewed
@@ -30,10 +30,10 @@ def test_every_decision_of_a_release_is_decided_again_as_it_was(path: Path) -> N
     clock.at(date(2027, 1, 1))
     texts = [line["policy"] for line in lines if "policy" in line]
     with Engine.open("sqlite://", clock=clock, policies=texts) as engine:
-        with engine.database.write() as unit:
+        with engine.database.write() as tx:
             for each in sorted((x for x in lines if "payload" in x), key=lambda x: x["recorded_at"]):
                 record = StoredEvent(each["stream"], each["version"], each["name"], each["payload"].encode())
-                Transaction(unit).insert_events([record], now=each["recorded_at"])
+                TransactionRecorder(tx).insert_events([record], now=each["recorded_at"])
         report = engine.replay()
     assert report.differences == []
     assert (report.disagree, report.imported) == (0, 0)

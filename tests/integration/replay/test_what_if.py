@@ -13,7 +13,7 @@ from permits_engine import Engine, PermitsError
 from permits_engine.audit.replay import sources
 from permits_engine.audit.replay.what_if import WhatIf, summary
 from permits_engine.policies.loading import packaged
-from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.events.recorder import TransactionRecorder
 from permits_engine.testing import FakeClock, Office
 from tests.corpus.test_corpus import CORPORA, read
 from tests.integration.replay.conftest import lapsed, refused, renewed
@@ -42,10 +42,10 @@ def with_corpus(path: Path) -> Engine:
     clock = FakeClock()
     clock.at(date(2027, 1, 1))
     engine = Engine.open("sqlite://", clock=clock, policies=[x["policy"] for x in lines if "policy" in x])
-    with engine.database.write() as unit:
+    with engine.database.write() as tx:
         for each in sorted((x for x in lines if "payload" in x), key=lambda x: x["recorded_at"]):
             record = StoredEvent(each["stream"], each["version"], each["name"], each["payload"].encode())
-            Transaction(unit).insert_events([record], now=each["recorded_at"])
+            TransactionRecorder(tx).insert_events([record], now=each["recorded_at"])
     return engine
 
 

@@ -193,8 +193,8 @@ def test_a_pause_explains_what_it_held_back(office: Office) -> None:
 def test_what_nothing_explains_is_counted_apart(office: Office) -> None:
     """A file that passes did not look at, for whatever fault, comes out as unexplained."""
     office.title()
-    with office.engine.database.write() as unit:
-        unit.run(Statement("UPDATE permits SET next_due = NULL"))
+    with office.engine.database.write() as tx:
+        tx.run(Statement("UPDATE permits SET next_due = NULL"))
     daily(office, "2017-11-01", "2017-11-05", Post())
     report = account(office, "2017-11-01", "2017-11-05")
     assert (report.due, report.told, report.unexplained) == (1, 0, 1)

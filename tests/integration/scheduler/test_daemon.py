@@ -70,8 +70,8 @@ def outcomes(engine: Engine) -> list[list[str]]:
     for row in engine.notices(limit=None):
         if row["state"] == "suppressed":
             continue
-        with engine.database.read() as unit:
-            names = [r.name.partition("@")[0] for r in history.stream(unit, row["notice_id"])]
+        with engine.database.read() as tx:
+            names = [r.name.partition("@")[0] for r in history.stream(tx, row["notice_id"])]
         found.append(names)
     return found
 
@@ -222,8 +222,8 @@ def test_a_database_that_goes_away_ends_no_daemon(postgresql_url: str, tmp_path:
         running = start(postgresql_url)
         running.wait_for("pass.done")
         for _ in range(10):
-            with engine.database.write() as unit:
-                unit.one(cut)
+            with engine.database.write() as tx:
+                tx.one(cut)
             time.sleep(0.05)
         many_due(engine, 2)
         until(all_sent(engine, 2), 60, running.text)

@@ -98,14 +98,14 @@ def test_whoever_was_frozen_writes_nothing(servers: tuple[Database, Database]) -
     """After somebody else has taken over, a transaction of the old holder is refused at its very beginning."""
     first, second = Lease(servers[0], "one", 0.3), Lease(servers[1], "two", 30.0)
     assert first.acquire()
-    with first.write() as unit:
-        unit.run(_MARK, {"mark": "mine"})
+    with first.write() as tx:
+        tx.run(_MARK, {"mark": "mine"})
     time.sleep(0.4)
     assert second.acquire()
-    with pytest.raises(PermitsError, match=r"scheduler\.lease_lost"), first.write() as unit:
-        unit.run(_MARK, {"mark": "late"})
-    with servers[1].read() as unit:
-        assert unit.one(_MARKED) == ("mine",)
+    with pytest.raises(PermitsError, match=r"scheduler\.lease_lost"), first.write() as tx:
+        tx.run(_MARK, {"mark": "late"})
+    with servers[1].read() as tx:
+        assert tx.one(_MARKED) == ("mine",)
 
 
 def test_nobody_takes_over_in_the_middle_of_a_transaction(servers: tuple[Database, Database]) -> None:
@@ -120,30 +120,30 @@ def test_nobody_takes_over_in_the_middle_of_a_transaction(servers: tuple[Databas
         taken_at.append(time.monotonic())
 
     waiting = threading.Thread(target=stand_by)
-    with first.write() as unit:
+    with first.write() as tx:
         waiting.start()
         for _ in range(10):  # longer than the lease, but never idle for so long
             time.sleep(0.1)
-            unit.run(_MARK, {"mark": "first"})
+            tx.run(_MARK, {"mark": "first"})
         assert taken_at == []
         ended = time.monotonic()
     waiting.join()
     assert taken_at[0] >= ended
-    with servers[1].read() as unit:
-        assert unit.one(_MARKED) == ("first",)
+    with servers[1].read() as tx:
+        assert tx.one(_MARKED) == ("first",)
 
 
 def test_whoever_freezes_inside_a_transaction_is_put_out_of_it(servers: tuple[Database, Database]) -> None:
     """The server ends what stands still for a lease's length; the next one takes over, nothing was written."""
     first, second = Lease(servers[0], "one", 0.5), Lease(servers[1], "two", 30.0)
     assert first.acquire()
-    with pytest.raises(PermitsError, match=r"store\.unavailable"), first.write() as unit:
-        unit.run(_MARK, {"mark": "frozen"})
+    with pytest.raises(PermitsError, match=r"store\.unavailable"), first.write() as tx:
+        tx.run(_MARK, {"mark": "frozen"})
         while not second.acquire():  # this thread sends the server nothing meanwhile
             time.sleep(0.05)
-        unit.run(_MARK, {"mark": "awake"})
-    with servers[1].read() as unit:
-        assert unit.one(_MARKED) not in [("frozen",), ("awake",)]
+        tx.run(_MARK, {"mark": "awake"})
+    with servers[1].read() as tx:
+        assert tx.one(_MARKED) not in [("frozen",), ("awake",)]
 
 
 def test_a_renewal_does_not_wait_for_a_pass(servers: tuple[Database, Database]) -> None:

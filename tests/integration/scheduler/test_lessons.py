@@ -61,8 +61,8 @@ def test_renewed_files_at_the_head_of_the_queue_stop_nobody(office: Office) -> N
     [waiting] = many_due(office.engine, 1, today=date(2016, 12, 1))
     for permit_id in renewed:
         office.engine.execute(RequestRenewal(permit_id=permit_id, on=date(2016, 12, 1)), actor=COUNTER)
-    with office.engine.database.write() as unit:  # as if the offices had told the scheduler nothing
-        unit.run(Statement("UPDATE permits SET next_due = '2016-12-01'"))
+    with office.engine.database.write() as tx:  # as if the offices had told the scheduler nothing
+        tx.run(Statement("UPDATE permits SET next_due = '2016-12-01'"))
     post = Post()
     run(office, "2016-12-01", post)
     told = office.engine.notices(permit_id=waiting)
@@ -128,9 +128,9 @@ def test_lost_rows_of_messages_write_to_nobody_twice(office: Office) -> None:
     office.title()
     post = Post()
     run(office, "2017-11-02", post)
-    with office.engine.database.write() as unit:
-        unit.run(Statement("DELETE FROM notices"))
-        unit.run(Statement("UPDATE permits SET next_due = '2017-11-02'"))
+    with office.engine.database.write() as tx:
+        tx.run(Statement("DELETE FROM notices"))
+        tx.run(Statement("UPDATE permits SET next_due = '2017-11-02'"))
     run(office, "2017-11-02", post)
     assert len(post.letters) == 1
     office.engine.rebuild()

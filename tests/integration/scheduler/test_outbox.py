@@ -26,8 +26,8 @@ class Phone(Post):
 
 def events(office: Office, notice_id: str) -> list[str]:
     """What happened to a message."""
-    with office.engine.database.read() as unit:
-        return [record.name.partition("@")[0] for record in history.stream(unit, notice_id)]
+    with office.engine.database.read() as tx:
+        return [record.name.partition("@")[0] for record in history.stream(tx, notice_id)]
 
 
 def only_notice(office: Office) -> dict[str, Any]:

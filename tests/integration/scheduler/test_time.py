@@ -69,8 +69,8 @@ def test_passes_every_hour_see_every_legal_day_once_in_order() -> None:
     seen: list[date] = []
     with Engine.open("sqlite://", clock=clock) as engine:
         zone = engine.context
-        with engine.database.read() as unit:
-            policy = engine.context.policies.current(unit, "MA")
+        with engine.database.read() as tx:
+            policy = engine.context.policies.current(tx, "MA")
         clock.instant = datetime.combine(FIRST, time(), ZONE).astimezone(UTC)
         while clock.instant < datetime.combine(LAST + timedelta(days=1), time(), ZONE):
             today = zone.today(policy)

@@ -104,8 +104,8 @@ def _judge(engine: Engine, mailbox: Mailbox, notices: int, crashes: int) -> None
     assert all(len(seen) == 1 for seen in mailbox.per_notice.values()), "two ids for one notice"
     assert mailbox.repeats <= crashes * RECORDED
     names: dict[tuple[str, ...], int] = {}
-    with engine.database.read() as unit:
-        for stream in history.streams(unit, sorted(ids)).values():
+    with engine.database.read() as tx:
+        for stream in history.streams(tx, sorted(ids)).values():
             told = tuple(record.name.partition("@")[0] for record in stream)
             names[told] = names.get(told, 0) + 1
     assert all(told[0] == "notice.due" and told[-1] == "notice.sent" for told in names), names

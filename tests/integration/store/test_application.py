@@ -112,8 +112,8 @@ def test_personal_data_need_their_key(database: Database) -> None:
             app.save(Placed(HOLDER, 1, personal))
         with pytest.raises(IntegrityError, match=r"holder\.erased"):
             app.save(Placed(HOLDER, 1, personal, holder_id=HOLDER, cipher=Cipher(b"k" * 32)))
-        with database.write() as unit:
-            cipher = Keyring(MasterKeys.in_memory()).mint(unit, HOLDER)
+        with database.write() as tx:
+            cipher = Keyring(MasterKeys.in_memory()).mint(tx, HOLDER)
         app.save(Placed(HOLDER, 1, personal, holder_id=HOLDER, cipher=cipher))
         [stored] = app.recorder.select_events(HOLDER)
         assert b"Diallo" not in stored.state
@@ -126,13 +126,13 @@ def test_personal_data_need_their_key(database: Database) -> None:
 
 def test_a_key_that_was_destroyed_meanwhile_seals_nothing_more(database: Database) -> None:
     """Whoever still has the key in memory is told as they write: the row is read in the append's own transaction."""
-    with database.write() as unit:
-        cipher = Keyring(MasterKeys.in_memory()).mint(unit, HOLDER)
+    with database.write() as tx:
+        cipher = Keyring(MasterKeys.in_memory()).mint(tx, HOLDER)
     with PermitsApplication(database=database) as app:
         first = HolderRegistered(**COMMON, family_name="Diallo")
         app.save(Placed(HOLDER, 1, first, holder_id=HOLDER, cipher=cipher))
-        with database.write() as unit:
-            unit.run(DESTROY, {"holder_id": HOLDER})
+        with database.write() as tx:
+            tx.run(DESTROY, {"holder_id": HOLDER})
         with pytest.raises(IntegrityError, match=r"holder\.erased"):
             app.save(Placed(HOLDER, 2, first, holder_id=HOLDER, cipher=cipher))
         assert len(app.recorder.select_events(HOLDER)) == 1

@@ -19,24 +19,24 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database import connections, upgrade
 from permits_engine.store.database.transactions import Database, Statement
 from permits_engine.store.events import history
-from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.events.recorder import TransactionRecorder
 
 SECRET = "s3cr3t!"
 
 
 def touch(database: Database) -> None:
-    with database.read() as unit:
-        history.head(unit)
+    with database.read() as tx:
+        history.head(tx)
 
 
 def append(database: Database, stream: str) -> None:
-    with database.write() as unit:
-        Transaction(unit).insert_events([Record(stream, 1, "permit.closed@1", b"{}")], now=1)
+    with database.write() as tx:
+        TransactionRecorder(tx).insert_events([Record(stream, 1, "permit.closed@1", b"{}")], now=1)
 
 
 def length(database: Database) -> int:
-    with database.read() as unit:
-        return history.head(unit).position
+    with database.read() as tx:
+        return history.head(tx).position
 
 
 def test_reading_never_makes_a_file(tmp_path: Path) -> None:
@@ -75,9 +75,9 @@ def test_another_kind_of_file_is_not_a_store(tmp_path: Path) -> None:
     path = tmp_path / "letter.txt"
     path.write_text("Dear Sir or Madam, " * 100)
     before = path.read_bytes()
-    for work in (touch, lambda database: upgrade.initialise(database, now=0)):
+    for uow in (touch, lambda database: upgrade.initialise(database, now=0)):
         with pytest.raises(PermitsError, match=r"store\.unavailable.*not an SQLite file"):
-            work(Database.open(f"sqlite:///{path}", create_ok=True))
+            uow(Database.open(f"sqlite:///{path}", create_ok=True))
     assert path.read_bytes() == before
 
 
@@ -147,10 +147,10 @@ def test_a_connection_lost_inside_a_transaction_is_unavailable(postgresql_url: s
     """Nothing of the transaction stays, and the next one works."""
     database = Database.open(postgresql_url)
     upgrade.initialise(database, now=0)
-    with pytest.raises(PermitsError, match=r"store\.unavailable"), database.write() as unit:
-        Transaction(unit).insert_events([Record("a", 1, "n@1", b"")], now=1)
+    with pytest.raises(PermitsError, match=r"store\.unavailable"), database.write() as tx:
+        TransactionRecorder(tx).insert_events([Record("a", 1, "n@1", b"")], now=1)
         _end_connections(postgresql_url)
-        Transaction(unit).insert_events([Record("b", 1, "n@1", b"")], now=1)
+        TransactionRecorder(tx).insert_events([Record("b", 1, "n@1", b"")], now=1)
     append(database, "c")
     assert length(database) == 1
     database.close()
@@ -188,24 +188,24 @@ def test_a_value_that_the_database_cannot_store_is_the_callers(postgresql_url: s
     """A zero byte in a text, which PostgreSQL refuses, is input.invalid."""
     database = Database.open(postgresql_url)
     upgrade.initialise(database, now=0)
-    with pytest.raises(PermitsError, match=r"input\.invalid.*control characters"), database.read() as unit:
-        history.stream(unit, "a\x00b")
+    with pytest.raises(PermitsError, match=r"input\.invalid.*control characters"), database.read() as tx:
+        history.stream(tx, "a\x00b")
     database.close()
 
 
 def test_a_failed_block_leaves_nothing(database: Database) -> None:
     """Whatever is raised in the block, also by the keyboard, rolls everything back."""
     for problem in (ValueError, KeyboardInterrupt, GeneratorExit):
-        with pytest.raises(problem), database.write() as unit:
-            Transaction(unit).insert_events([Record("a", 1, "n@1", b"")], now=1)
+        with pytest.raises(problem), database.write() as tx:
+            TransactionRecorder(tx).insert_events([Record("a", 1, "n@1", b"")], now=1)
             raise problem
     assert length(database) == 0
 
 
 def test_a_write_within_a_write_is_a_mistake(database: Database) -> None:
     """It is refused at once instead of waiting for itself; a read within a write sees what was written."""
-    with database.write() as unit:
-        Transaction(unit).insert_events([Record("a", 1, "n@1", b"")], now=1)
+    with database.write() as tx:
+        TransactionRecorder(tx).insert_events([Record("a", 1, "n@1", b"")], now=1)
         with pytest.raises(RuntimeError, match="open on this thread"), database.write():
             pass
         with database.read() as inner:
@@ -218,8 +218,8 @@ def test_a_reader_may_write_beside_its_reading(database: Database) -> None:
     for number in range(30):
         append(database, f"s{number}")
     statement = Statement("SELECT stream FROM events ORDER BY position")
-    with database.read() as unit:
-        for (stream,) in unit.stream(statement, size=7):
+    with database.read() as tx:
+        for (stream,) in tx.stream(statement, size=7):
             append(database, f"{stream}-again")
     assert length(database) == 60
 
@@ -229,7 +229,7 @@ def test_closing_waits_for_nobody_and_hurts_nobody(database: Database) -> None:
     odd: list[BaseException] = []
     started = threading.Barrier(9)
 
-    def work(number: int) -> None:
+    def uow(number: int) -> None:
         started.wait()
         try:
             for turn in range(1000):
@@ -241,7 +241,7 @@ def test_closing_waits_for_nobody_and_hurts_nobody(database: Database) -> None:
         except BaseException as problem:
             odd.append(problem)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    threads = [threading.Thread(target=uow, args=(number,)) for number in range(8)]
     for thread in threads:
         thread.start()
     started.wait()
@@ -287,14 +287,14 @@ def test_memory_is_one_store_for_all_threads() -> None:
     database = Database.open("sqlite://")
     upgrade.initialise(database, now=0)
 
-    def work(number: int) -> None:
+    def uow(number: int) -> None:
         for turn in range(50):
             append(database, f"{number}-{turn}")
-            with database.read() as unit:
-                position = history.head(unit).position
-                assert len(history.after(unit, 0, 9999)) == position
+            with database.read() as tx:
+                position = history.head(tx).position
+                assert len(history.after(tx, 0, 9999)) == position
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    threads = [threading.Thread(target=uow, args=(number,)) for number in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -18,7 +18,7 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database, Statement
 from permits_engine.store.events import history
-from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.events.recorder import TransactionRecorder
 
 NOW = 1_394_442_000_000_000
 THREADS = 8
@@ -30,23 +30,23 @@ def record(stream: str, version: int = 1, payload: bytes = b"{}") -> Record:
 
 
 def append(database: Database, *records: Record, now: int = NOW) -> None:
-    with database.write() as unit:
-        Transaction(unit).insert_events(records, now=now)
+    with database.write() as tx:
+        TransactionRecorder(tx).insert_events(records, now=now)
 
 
 def everything(database: Database) -> list[history.StoredRecord]:
-    with database.read() as unit:
-        return history.after(unit, 0, 1_000_000)
+    with database.read() as tx:
+        return history.after(tx, 0, 1_000_000)
 
 
-def together(count: int, work: Callable[[int], None]) -> None:
+def together(count: int, uow: Callable[[int], None]) -> None:
     """Run the work in threads that start at once; the first error is raised here."""
     barrier, errors = threading.Barrier(count), []
 
     def run(number: int) -> None:
         barrier.wait()
         try:
-            work(number)
+            uow(number)
         except BaseException as problem:
             errors.append(problem)
 
@@ -63,28 +63,28 @@ def test_what_is_appended_is_read_back(database: Database) -> None:
     """Events come back by stream, by several streams and in the store's order, payload byte for byte."""
     payload = bytes(range(256))
     append(database, record("b", 1, payload), record("b", 2), record("a", 1))
-    with database.read() as unit:
-        assert [r[:4] for r in history.stream(unit, "b")] == [
+    with database.read() as tx:
+        assert [r[:4] for r in history.stream(tx, "b")] == [
             (1, "b", 1, "permit.closed@1"),
             (2, "b", 2, "permit.closed@1"),
         ]
-        assert history.stream(unit, "b")[0].payload == payload
-        assert [r.version for r in history.stream(unit, "b", after=1)] == [2]
-        assert [r.version for r in history.stream(unit, "b", until=1)] == [1]
-        assert history.stream(unit, "c") == []
-        found = history.streams(unit, ["a", "c", "b"])
+        assert history.stream(tx, "b")[0].payload == payload
+        assert [r.version for r in history.stream(tx, "b", after=1)] == [2]
+        assert [r.version for r in history.stream(tx, "b", until=1)] == [1]
+        assert history.stream(tx, "c") == []
+        found = history.streams(tx, ["a", "c", "b"])
         assert {stream: len(records) for stream, records in found.items()} == {"a": 1, "b": 2}
         assert list(found) == ["a", "b"]
-        assert [r.position for r in history.after(unit, 1, 1)] == [2]
-        assert history.head(unit).position == 3
+        assert [r.position for r in history.after(tx, 1, 1)] == [2]
+        assert history.head(tx).position == 3
 
 
 def test_many_streams_are_read_at_once(database: Database) -> None:
     """More streams than one statement takes are all found."""
     names = [f"s{number:04}" for number in range(1203)]
     append(database, *[record(name) for name in names])
-    with database.read() as unit:
-        assert list(history.streams(unit, names)) == names
+    with database.read() as tx:
+        assert list(history.streams(tx, names)) == names
 
 
 def test_positions_have_no_gaps_and_follow_the_commits(database: Database) -> None:
@@ -102,9 +102,9 @@ def test_positions_have_no_gaps_and_follow_the_commits(database: Database) -> No
     def write(number: int) -> None:
         for turn in range(EACH):
             try:
-                with database.write() as unit:
+                with database.write() as tx:
                     stream = f"{number}-{turn}"
-                    Transaction(unit).insert_events([record(stream), record(stream, 2)], now=NOW)
+                    TransactionRecorder(tx).insert_events([record(stream), record(stream, 2)], now=NOW)
                     if turn % 4 == 3:
                         raise ZeroDivisionError
             except ZeroDivisionError:
@@ -139,10 +139,10 @@ def test_of_many_writers_of_one_version_one_wins(database: Database) -> None:
 
 def test_a_batch_keeps_its_order(database: Database) -> None:
     """Events of one transaction take places in the order in which they were appended, over several calls."""
-    with database.write() as unit:
-        Transaction(unit).insert_events([record(f"z{number}") for number in range(50, 0, -1)], now=NOW)
-        Transaction(unit).insert_events([record("a")], now=NOW)
-        Transaction(unit).insert_events([record(f"m{number}") for number in range(3)], now=NOW)
+    with database.write() as tx:
+        TransactionRecorder(tx).insert_events([record(f"z{number}") for number in range(50, 0, -1)], now=NOW)
+        TransactionRecorder(tx).insert_events([record("a")], now=NOW)
+        TransactionRecorder(tx).insert_events([record(f"m{number}") for number in range(3)], now=NOW)
     expected = [*(f"z{number}" for number in range(50, 0, -1)), "a", "m0", "m1", "m2"]
     assert [(r.position, r.stream) for r in everything(database)] == list(enumerate(expected, 1))
 
@@ -150,11 +150,11 @@ def test_a_batch_keeps_its_order(database: Database) -> None:
 def test_a_conflict_inside_a_transaction_breaks_nothing_else(database: Database) -> None:
     """After a version that is taken, the same transaction goes on and commits what else it holds."""
     append(database, record("s"))
-    with database.write() as unit:
-        Transaction(unit).insert_events([record("before")], now=NOW)
+    with database.write() as tx:
+        TransactionRecorder(tx).insert_events([record("before")], now=NOW)
         with pytest.raises(PermitsError, match=r"concurrency\.conflict"):
-            Transaction(unit).insert_events([record("s")], now=NOW)
-        Transaction(unit).insert_events([record("after")], now=NOW)
+            TransactionRecorder(tx).insert_events([record("s")], now=NOW)
+        TransactionRecorder(tx).insert_events([record("after")], now=NOW)
     assert [(r.position, r.stream) for r in everything(database)] == [(1, "s"), (2, "before"), (3, "after")]
 
 
@@ -164,8 +164,8 @@ def test_recorded_time_never_goes_back(database: Database) -> None:
     append(database, record("b"), now=5)
     one, two = everything(database)
     assert one.recorded_at <= two.recorded_at
-    with database.read() as unit:
-        assert history.head(unit).recorded_at == two.recorded_at
+    with database.read() as tx:
+        assert history.head(tx).recorded_at == two.recorded_at
 
 
 def test_a_real_store_on_postgresql_takes_the_servers_time(postgresql_url: str) -> None:
@@ -198,8 +198,8 @@ def test_a_simulated_store_takes_the_callers_time(store_url: str) -> None:
     upgrade.require_current(again)
     append(again, record("c"), now=NOW + 7)
     assert [r.recorded_at for r in everything(database)] == [NOW, NOW + 5, NOW + 7]
-    with database.read() as unit:
-        assert history.head(unit).simulated
+    with database.read() as tx:
+        assert history.head(tx).simulated
     database.close()
     again.close()
 
@@ -260,10 +260,10 @@ def test_postgresql_refuses_to_truncate_and_overwrite_events(postgresql_url: str
 def _refused(database: Database, change: str) -> None:
     append(database, record("s"), record("s", 2))
     before = everything(database)
-    with pytest.raises(PermitsError), database.write() as unit:
-        unit.run(Statement(change))
-    with database.read() as unit:
-        assert history.head(unit).position == 2
+    with pytest.raises(PermitsError), database.write() as tx:
+        tx.run(Statement(change))
+    with database.read() as tx:
+        assert history.head(tx).position == 2
     assert everything(database) == before
     append(database, record("s", 3))
     assert everything(database)[-1].position == 3
@@ -273,9 +273,9 @@ def test_a_row_that_waits_for_its_place_cannot_be_given_one(postgresql_url: str)
     """Not even in the transaction that wrote it may anybody but the store's trigger give an event its place."""
     database = Database.open(postgresql_url)
     upgrade.initialise(database, now=0)
-    with pytest.raises(PermitsError, match="append-only"), database.write() as unit:
-        Transaction(unit).insert_events([record("s")], now=NOW)
-        unit.run(Statement("UPDATE events SET position = 5, recorded_at = 5"))
+    with pytest.raises(PermitsError, match="append-only"), database.write() as tx:
+        TransactionRecorder(tx).insert_events([record("s")], now=NOW)
+        tx.run(Statement("UPDATE events SET position = 5, recorded_at = 5"))
     database.close()
 
 
@@ -283,12 +283,12 @@ def test_savepoints_leave_no_gap(postgresql_url: str) -> None:
     """Events of a savepoint that was rolled back take no place; the others of the transaction do."""
     database = Database.open(postgresql_url)
     upgrade.initialise(database, now=0)
-    with database.write() as unit:
-        Transaction(unit).insert_events([record("a")], now=NOW)
-        unit.run(Statement("SAVEPOINT one"))
-        Transaction(unit).insert_events([record("b")], now=NOW)
-        unit.run(Statement("ROLLBACK TO SAVEPOINT one"))
-        Transaction(unit).insert_events([record("c")], now=NOW)
+    with database.write() as tx:
+        TransactionRecorder(tx).insert_events([record("a")], now=NOW)
+        tx.run(Statement("SAVEPOINT one"))
+        TransactionRecorder(tx).insert_events([record("b")], now=NOW)
+        tx.run(Statement("ROLLBACK TO SAVEPOINT one"))
+        TransactionRecorder(tx).insert_events([record("c")], now=NOW)
     assert [(r.position, r.stream) for r in everything(database)] == [(1, "a"), (2, "c")]
     database.close()
 
@@ -297,11 +297,11 @@ def test_places_can_be_asked_for_before_the_commit(postgresql_url: str) -> None:
     """With the constraint set immediate the places are known inside the transaction, and stay the same."""
     database = Database.open(postgresql_url)
     upgrade.initialise(database, now=0)
-    with database.write() as unit:
-        Transaction(unit).insert_events([record("a"), record("b")], now=NOW)
-        unit.run(Statement("SET CONSTRAINTS events_placed IMMEDIATE"))
-        assert [r.position for r in history.after(unit, 0, 9)] == [1, 2]
-        Transaction(unit).insert_events([record("c")], now=NOW)
+    with database.write() as tx:
+        TransactionRecorder(tx).insert_events([record("a"), record("b")], now=NOW)
+        tx.run(Statement("SET CONSTRAINTS events_placed IMMEDIATE"))
+        assert [r.position for r in history.after(tx, 0, 9)] == [1, 2]
+        TransactionRecorder(tx).insert_events([record("c")], now=NOW)
     assert [(r.position, r.stream) for r in everything(database)] == [(1, "a"), (2, "b"), (3, "c")]
     database.close()
 
@@ -312,8 +312,8 @@ def test_a_host_that_sleeps_delays_nobody(postgresql_url: str) -> None:
     upgrade.initialise(database, now=0)
     engine = create_engine(postgresql_url.replace("postgresql://", "postgresql+psycopg://"))
     with Session(engine) as session, session.begin():
-        with database.write(session) as unit:
-            Transaction(unit).insert_events([record("slow")], now=NOW)
+        with database.write(session) as tx:
+            TransactionRecorder(tx).insert_events([record("slow")], now=NOW)
         started = time.monotonic()
         for number in range(20):
             append(database, record(f"quick{number}"))
@@ -329,11 +329,11 @@ def test_a_host_that_sleeps_delays_nobody(postgresql_url: str) -> None:
 def test_a_reader_sees_one_moment(database: Database) -> None:
     """What is appended while a reader reads is not seen by it, and by the next one it is."""
     append(database, record("a"))
-    with database.read() as unit:
-        assert len(history.after(unit, 0, 9)) == 1
+    with database.read() as tx:
+        assert len(history.after(tx, 0, 9)) == 1
         append(database, record("b"))
-        assert len(history.after(unit, 0, 9)) == 1
-        assert history.head(unit).position == 1
+        assert len(history.after(tx, 0, 9)) == 1
+        assert history.head(tx).position == 1
         with database.read() as fresh:
             assert len(history.after(fresh, 0, 9)) == 2
     assert len(everything(database)) == 2

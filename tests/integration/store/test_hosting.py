@@ -15,7 +15,7 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
-from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.events.recorder import TransactionRecorder
 
 NOW = 1_394_442_000_000_000
 INSERT = text("INSERT INTO rows VALUES ('host')")
@@ -27,14 +27,14 @@ def record(stream: str = "s", version: int = 1) -> Record:
 
 def count(database: Database, host: Engine) -> tuple[int, int]:
     """Our events and the host's rows."""
-    with database.read() as unit, host.connect() as connection:
+    with database.read() as tx, host.connect() as connection:
         rows = connection.execute(text("SELECT count(*) FROM rows")).scalar_one()
-        return len(history.after(unit, 0, 99)), rows
+        return len(history.after(tx, 0, 99)), rows
 
 
 def append(database: Database, session: object, stream: str = "s") -> None:
-    with database.write(session) as unit:  # type: ignore[arg-type]
-        Transaction(unit).insert_events([record(stream)], now=NOW)
+    with database.write(session) as tx:  # type: ignore[arg-type]
+        TransactionRecorder(tx).insert_events([record(stream)], now=NOW)
 
 
 class Stop(Exception):
@@ -104,9 +104,9 @@ def test_what_was_appended_is_read_in_the_same_transaction(database: Database, h
     """A second command in one host transaction sees the events of the first."""
     with Session(host) as session, session.begin():
         append(database, session)
-        with database.write(session) as unit:
-            assert [r.version for r in history.stream(unit, "s")] == [1]
-            Transaction(unit).insert_events([record("s", 2)], now=NOW)
+        with database.write(session) as tx:
+            assert [r.version for r in history.stream(tx, "s")] == [1]
+            TransactionRecorder(tx).insert_events([record("s", 2)], now=NOW)
     assert count(database, host) == (2, 0)
 
 
@@ -121,8 +121,8 @@ def test_a_savepoint_of_the_host_takes_our_rows_with_it(database: Database, host
             raise Stop
         with session.begin_nested():
             append(database, session, "also kept")
-    with database.read() as unit:
-        assert [(r.position, r.stream) for r in history.after(unit, 0, 9)] == [(1, "kept"), (2, "also kept")]
+    with database.read() as tx:
+        assert [(r.position, r.stream) for r in history.after(tx, 0, 9)] == [(1, "kept"), (2, "also kept")]
 
 
 def test_a_savepoint_first_of_all_does_not_outlive_a_rollback(database: Database, host: Engine) -> None:
@@ -228,8 +228,8 @@ def test_a_store_lives_in_a_hosts_memory(memory: Engine) -> None:
     append(database, None, "own")
     with Session(memory) as session, session.begin():
         append(database, session, "hosts")
-        with database.read() as unit:
-            assert len(history.after(unit, 0, 9)) == 2
+        with database.read() as tx:
+            assert len(history.after(tx, 0, 9)) == 2
         with pytest.raises(PermitsError, match=r"store\.unavailable.*pass its session"):
             append(database, None, "own again")
         session.rollback()
@@ -238,8 +238,8 @@ def test_a_store_lives_in_a_hosts_memory(memory: Engine) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    with database.read() as unit:
-        assert [r.position for r in history.after(unit, 0, 99)] == list(range(1, 10))
+    with database.read() as tx:
+        assert [r.position for r in history.after(tx, 0, 99)] == list(range(1, 10))
     database.close()
 
 
@@ -251,11 +251,11 @@ def test_a_hosts_engine_carries_the_whole_store(store_url: str) -> None:
     database = Database.open(engine)
     upgrade.initialise(database, now=0)
     append(database, None)
-    with database.read() as unit, database.read() as other:
-        assert history.head(unit).position == history.head(other).position == 1
+    with database.read() as tx, database.read() as other:
+        assert history.head(tx).position == history.head(other).position == 1
     with Session(engine) as session, session.begin():
         append(database, session, "hosts")
-    with database.read() as unit:
-        assert history.head(unit).position == 2
+    with database.read() as tx:
+        assert history.head(tx).position == 2
     database.close()
     engine.dispose()

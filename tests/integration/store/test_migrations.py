@@ -125,7 +125,7 @@ def test_whoever_is_at_work_goes_on_through_a_migration(
     done, problems = [], []
     stop, started = threading.Event(), threading.Event()
 
-    def work() -> None:
+    def uow() -> None:
         day = 2
         while not stop.is_set() or len(done) < 4:
             for name in ("record_exit", "record_return"):
@@ -138,7 +138,7 @@ def test_whoever_is_at_work_goes_on_through_a_migration(
             if day > 28:
                 return
 
-    worker = threading.Thread(target=work)
+    worker = threading.Thread(target=uow)
     worker.start()
     assert started.wait(30)
     with Engine.initialise(store_url, keys=tmp_path / "store.keys", clock=filled.clock) as upgraded:
@@ -147,8 +147,8 @@ def test_whoever_is_at_work_goes_on_through_a_migration(
         assert problems == []
         assert upgraded.permit(permit_id).version == done[-1] == done[0] + len(done) - 1
         assert upgraded.rebuild(check=True).differences == []
-        with upgraded.database.read() as unit:
-            assert upgrade.to_rebuild(unit) == []
+        with upgraded.database.read() as tx:
+            assert upgrade.to_rebuild(tx) == []
     engine.close()
 
 
@@ -159,11 +159,11 @@ def test_an_upgrade_that_was_stopped_is_finished_by_the_next_one(
     at_revision(filled, store_url, "0002", monkeypatch)
     database = Database.open(store_url)
     upgrade.initialise(database, now=0)
-    with database.read() as unit:
-        assert upgrade.to_rebuild(unit) == ["notices", "search"]
+    with database.read() as tx:
+        assert upgrade.to_rebuild(tx) == ["notices", "search"]
     database.close()
     keys = tmp_path / "store.keys"
     with Engine.initialise(store_url, keys=keys, clock=filled.clock, simulated=True) as engine:
         assert engine.rebuild(check=True).differences == []
-        with engine.database.read() as unit:
-            assert upgrade.to_rebuild(unit) == []
+        with engine.database.read() as tx:
+            assert upgrade.to_rebuild(tx) == []

@@ -19,7 +19,7 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database import schema, upgrade
 from permits_engine.store.database.transactions import Database, Statement
 from permits_engine.store.events import history
-from permits_engine.store.events.recorder import Transaction
+from permits_engine.store.events.recorder import TransactionRecorder
 
 
 def test_the_migrations_make_what_the_description_says(database: Database, store_url: str) -> None:
@@ -61,12 +61,12 @@ def test_every_migration_is_known_to_the_program() -> None:
 
 def test_a_store_is_made_once(database: Database) -> None:
     """Initialising again changes nothing: neither the store's identity nor whether it is simulated."""
-    with database.write() as unit:
-        Transaction(unit).insert_events([StoredEvent("s", 1, "n@1", b"")], now=1)
-        before = history.head(unit)
+    with database.write() as tx:
+        TransactionRecorder(tx).insert_events([StoredEvent("s", 1, "n@1", b"")], now=1)
+        before = history.head(tx)
     upgrade.initialise(database, simulated=True, now=5)
-    with database.read() as unit:
-        after = history.head(unit)
+    with database.read() as tx:
+        after = history.head(tx)
     assert (after.store_id, after.simulated, after.position) == (before.store_id, False, 1)
 
 
@@ -101,8 +101,8 @@ def test_a_store_without_a_schema_is_not_initialised(store_url: str) -> None:
     database = Database.open(store_url, create_ok=True)
     with pytest.raises(PermitsError, match=r"store\.not_initialised.*run: permits init"):
         upgrade.require_current(database)
-    with pytest.raises(PermitsError, match=r"store\.not_initialised"), database.write() as unit:
-        Transaction(unit).insert_events([StoredEvent("s", 1, "n@1", b"")], now=1)
+    with pytest.raises(PermitsError, match=r"store\.not_initialised"), database.write() as tx:
+        TransactionRecorder(tx).insert_events([StoredEvent("s", 1, "n@1", b"")], now=1)
     upgrade.initialise(database, now=0)
     upgrade.require_current(database)
     database.close()
@@ -115,10 +115,10 @@ def test_another_schema_is_not_used(store_url: str, revision: str | None, remedy
     """A newer schema asks for a newer program, an unfinished one for init; neither is touched."""
     made = Database.open(store_url, create_ok=True)
     upgrade.initialise(made, now=0)
-    with made.write() as unit:
-        unit.run(Statement(f"DELETE FROM {upgrade.VERSION_TABLE}"))
+    with made.write() as tx:
+        tx.run(Statement(f"DELETE FROM {upgrade.VERSION_TABLE}"))
         if revision:
-            unit.run(Statement(f"INSERT INTO {upgrade.VERSION_TABLE} VALUES ('{revision}')"))
+            tx.run(Statement(f"INSERT INTO {upgrade.VERSION_TABLE} VALUES ('{revision}')"))
     made.close()
     database = Database.open(store_url)
     with pytest.raises(PermitsError, match=rf"store\.not_initialised.*{remedy}"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.tx.delivery.test_letters import values
 
 from permits_engine.documents.letter_templates import KINDS, Templates
 from permits_engine.scheduler.delivery.sms_segments import size_of
-from tests.unit.delivery.test_letters import values
 
 
 @pytest.mark.parametrize(

@@ -106,10 +106,10 @@ def test_keys_are_never_printed_nor_pickled() -> None:
 def test_a_holders_key_is_the_same_each_time(database: Database) -> None:
     """What one process sealed, another with the same master key opens."""
     master = MasterKeys.in_memory()
-    with database.write() as unit:
-        sealed = Keyring(master).mint(unit, "h1").seal(b"plain", b"place")
-    with database.read() as unit:
-        cipher = Keyring(master).load(unit, "h1")
+    with database.write() as tx:
+        sealed = Keyring(master).mint(tx, "h1").seal(b"plain", b"place")
+    with database.read() as tx:
+        cipher = Keyring(master).load(tx, "h1")
     assert cipher is not None
     assert cipher.open(sealed, b"place") == b"plain"
 
@@ -117,12 +117,12 @@ def test_a_holders_key_is_the_same_each_time(database: Database) -> None:
 def test_a_holder_has_one_key(database: Database) -> None:
     """A second key for a holder is a conflict, and the first one stays."""
     keyring = Keyring(MasterKeys.in_memory())
-    with database.write() as unit:
-        sealed = keyring.mint(unit, "h1").seal(b"plain", b"place")
-    with pytest.raises(PermitsError, match=r"concurrency\.conflict"), database.write() as unit:
-        keyring.mint(unit, "h1")
-    with database.read() as unit:
-        cipher = keyring.load(unit, "h1")
+    with database.write() as tx:
+        sealed = keyring.mint(tx, "h1").seal(b"plain", b"place")
+    with pytest.raises(PermitsError, match=r"concurrency\.conflict"), database.write() as tx:
+        keyring.mint(tx, "h1")
+    with database.read() as tx:
+        cipher = keyring.load(tx, "h1")
     assert cipher is not None
     assert cipher.open(sealed, b"place") == b"plain"
 
@@ -130,42 +130,42 @@ def test_a_holder_has_one_key(database: Database) -> None:
 def test_an_erased_key_is_gone_at_once(database: Database) -> None:
     """A keyring that has just used a key does not find it once its row is deleted."""
     keyring = Keyring(MasterKeys.in_memory())
-    with database.write() as unit:
-        keyring.mint(unit, "h1")
-        assert keyring.load(unit, "h1") is not None
-        unit.run(ERASE, {"of": "h1"})
-        assert keyring.load(unit, "h1") is None
+    with database.write() as tx:
+        keyring.mint(tx, "h1")
+        assert keyring.load(tx, "h1") is not None
+        tx.run(ERASE, {"of": "h1"})
+        assert keyring.load(tx, "h1") is None
 
 
 def test_a_key_row_moved_to_another_holder_does_not_open(database: Database) -> None:
     """A wrapped key is bound to its holder."""
     keyring = Keyring(MasterKeys.in_memory())
-    with database.write() as unit:
-        keyring.mint(unit, "h1")
-        unit.run(COPY, {"of": "h1", "to": "h2"})
+    with database.write() as tx:
+        keyring.mint(tx, "h1")
+        tx.run(COPY, {"of": "h1", "to": "h2"})
         with pytest.raises(PermitsError, match=r"integrity\.broken"):
-            keyring.load(unit, "h2")
+            keyring.load(tx, "h2")
 
 
 def test_a_foreign_key_file_is_recognised(database: Database) -> None:
     """With the key file of another store, the error says that it is the wrong file."""
-    with database.write() as unit:
-        Keyring(MasterKeys.in_memory()).mint(unit, "h1")
+    with database.write() as tx:
+        Keyring(MasterKeys.in_memory()).mint(tx, "h1")
         with pytest.raises(PermitsError, match=r"store\.unavailable.*name the file"):
-            Keyring(MasterKeys.in_memory()).load(unit, "h1")
+            Keyring(MasterKeys.in_memory()).load(tx, "h1")
 
 
 def test_a_retired_master_key_still_opens(database: Database) -> None:
     """After a new master key became active, holders' keys under the old one still open."""
     old = MasterKeys("old", {"old": b"o" * 32})
     both = MasterKeys("new", {"old": b"o" * 32, "new": b"n" * 32})
-    with database.write() as unit:
-        sealed = Keyring(old).mint(unit, "h1").seal(b"plain", b"place")
-        cipher = Keyring(both).load(unit, "h1")
+    with database.write() as tx:
+        sealed = Keyring(old).mint(tx, "h1").seal(b"plain", b"place")
+        cipher = Keyring(both).load(tx, "h1")
         assert cipher is not None
         assert cipher.open(sealed, b"place") == b"plain"
-        Keyring(both).mint(unit, "h2")
-        assert unit.one(Statement("SELECT key_id FROM holder_keys WHERE holder_id = 'h2'")) == ("new",)
+        Keyring(both).mint(tx, "h2")
+        assert tx.one(Statement("SELECT key_id FROM holder_keys WHERE holder_id = 'h2'")) == ("new",)
 
 
 def test_a_digest_belongs_to_one_holder() -> None:

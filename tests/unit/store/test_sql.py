@@ -61,8 +61,8 @@ def test_a_percent_sign_in_a_text_is_only_that() -> None:
 
 def test_a_forgotten_parameter_is_an_error(database: Database) -> None:
     """It is never silently none."""
-    with pytest.raises(sqlite3.ProgrammingError), database.write() as unit:
-        unit.run(Statement(insert(holders).values(VALUES)), {"holder_id": "h"})
+    with pytest.raises(sqlite3.ProgrammingError), database.write() as tx:
+        tx.run(Statement(insert(holders).values(VALUES)), {"holder_id": "h"})
 
 
 def test_changes_count_their_rows(database: Database) -> None:
@@ -72,20 +72,20 @@ def test_changes_count_their_rows(database: Database) -> None:
         .where(holders.c.holder_id == bindparam("of"), holders.c.version == bindparam("seen"))
         .values(gate=holders.c.gate + 1)
     )
-    with database.write() as unit:
-        assert unit.many(Statement(insert(holders).values(VALUES)), ROWS) == len(ROWS)
-        assert unit.many(Statement(insert(holders).values(VALUES)), []) == 0
-        assert unit.run(change, {"of": "h0003", "seen": 3}) == 1
-        assert unit.run(change, {"of": "h0003", "seen": 4}) == 0
+    with database.write() as tx:
+        assert tx.many(Statement(insert(holders).values(VALUES)), ROWS) == len(ROWS)
+        assert tx.many(Statement(insert(holders).values(VALUES)), []) == 0
+        assert tx.run(change, {"of": "h0003", "seen": 3}) == 1
+        assert tx.run(change, {"of": "h0003", "seen": 4}) == 0
 
 
 def test_rows_come_as_plain_tuples(database: Database) -> None:
     """All of them, the first one or none, or one after another."""
     ordered = Statement(select(holders.c.holder_id, holders.c.version).order_by(holders.c.holder_id))
-    with database.write() as unit:
-        unit.many(Statement(insert(holders).values(VALUES)), ROWS)
+    with database.write() as tx:
+        tx.many(Statement(insert(holders).values(VALUES)), ROWS)
         expected = [(row["holder_id"], row["version"]) for row in ROWS]
-        assert unit.all(ordered) == expected
-        assert unit.one(ordered) == expected[0]
-        assert unit.one(Statement(select(holders).where(holders.c.version < 0))) is None
-        assert list(unit.stream(ordered, size=7)) == expected
+        assert tx.all(ordered) == expected
+        assert tx.one(ordered) == expected[0]
+        assert tx.one(Statement(select(holders).where(holders.c.version < 0))) is None
+        assert list(tx.stream(ordered, size=7)) == expected

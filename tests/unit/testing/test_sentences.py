@@ -98,14 +98,14 @@ def test_what_does_not_survive_being_stored_fails_the_sentence() -> None:
     office = Office.in_memory()
     given(*a_title(), office=office)
     assert stored_form(office) == office.position()
-    with office.engine.database.write() as unit:
-        unit.run(Statement("UPDATE permits SET valid_until = '2030-01-01'"))
+    with office.engine.database.write() as tx:
+        tx.run(Statement("UPDATE permits SET valid_until = '2030-01-01'"))
     with pytest.raises(AssertionError, match="read models differ"):
         stored_form(office)
     office.engine.rebuild()
-    with office.engine.database.write() as unit:
-        unit.run(Statement("DROP TRIGGER events_kept"))
-        unit.run(Statement("UPDATE events SET payload = payload || ' ' WHERE position = 5"))
+    with office.engine.database.write() as tx:
+        tx.run(Statement("DROP TRIGGER events_kept"))
+        tx.run(Statement("UPDATE events SET payload = payload || ' ' WHERE position = 5"))
     with pytest.raises(AssertionError, match="does not survive being stored"):
         stored_form(office)
 
