@@ -35,16 +35,16 @@ MODULES = (
     "rules.policy",
 )
 TESTS = (
-    "tests/unit/domain/test_clocks.py",
+    "tests/unit/domain/test_periods.py",
     "tests/unit/domain/test_calendars.py",
     "tests/unit/domain/test_golden.py",
-    "tests/unit/domain/test_standing.py",
-    "tests/unit/domain/test_policy.py",
-    "tests/unit/domain/test_deadlines.py",
-    "tests/unit/domain/test_deadlines_of_requests.py",
-    "tests/unit/domain/test_deadlines_of_absences.py",
-    "tests/unit/domain/test_scenarios_without_a_store.py",
-    "tests/unit/domain/test_horizon.py",
+    "tests/unit/domain/permit/test_standing.py",
+    "tests/unit/domain/rules/test_policy.py",
+    "tests/unit/domain/permit/test_deadlines.py",
+    "tests/unit/domain/permit/test_deadlines_of_requests.py",
+    "tests/unit/domain/permit/test_deadlines_of_absences.py",
+    "tests/unit/domain/decisions/test_scenarios_without_a_store.py",
+    "tests/unit/domain/rules/test_horizon.py",
 )
 SLOW = 60
 """Seconds of processor time after which a mutant counts as killed: it runs in circles."""

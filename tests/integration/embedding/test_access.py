@@ -13,8 +13,8 @@ from permits_engine import Actor, PermitsError, UpdateHolder
 from permits_engine.reader import Reader
 from permits_engine.store.database.transactions import Statement
 from permits_engine.testing import Office
+from tests.integration.application.conftest import COUNTER, COURT, DECIDER
 from tests.integration.embedding.conftest import host_url, refused
-from tests.integration.engine.conftest import COUNTER, COURT, DECIDER
 
 AUDITOR = Actor("inspector-1", "auditor")
 ELSEWHERE = Actor("officer-8", "counter", "MA-FES")

@@ -29,8 +29,8 @@ from permits_engine.commands import Command
 from permits_engine.store.database.schema import metadata
 from permits_engine.store.database.transactions import Statement
 from permits_engine.testing import FakeClock, a_holder, an_application
+from tests.integration.application.conftest import COUNTER, DECIDER, Office
 from tests.integration.embedding.conftest import Host, host_url, refused
-from tests.integration.engine.conftest import COUNTER, DECIDER, Office
 
 NEW = "0b6d3a52-6d0c-4a8c-9a55-6f2b8f6f00aa"
 UNKNOWN = "0b6d3a52-6d0c-4a8c-9a55-6f2b8f6f00ff"

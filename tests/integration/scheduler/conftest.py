@@ -23,7 +23,7 @@ from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.passes.reconciler import Pass
 from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
-from tests.integration.engine.conftest import Office
+from tests.integration.application.conftest import Office
 
 COUNTER = Actor(id="officer-17", role="counter", prefecture="MA-RAB")
 DECIDER = Actor(id="officer-3", role="decider", prefecture="MA-RAB")

@@ -16,7 +16,7 @@ from permits_engine.scheduler.delivery.channel import DeliveryError
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.passes.reconciler import Pass
 from permits_engine.testing.clock import FakeClock
-from tests.integration.engine.conftest import Office
+from tests.integration.application.conftest import Office
 from tests.integration.scheduler.conftest import Post, many_due
 
 TODAY = date(2025, 3, 3)

@@ -11,7 +11,7 @@ from permits_engine.domain.errors import InputError
 from permits_engine.policies.loading import packaged
 from permits_engine.scheduler.passes.coverage import Report
 from permits_engine.store.database.transactions import Statement
-from tests.integration.engine.conftest import COUNTER, Office
+from tests.integration.application.conftest import COUNTER, Office
 from tests.integration.scheduler.conftest import Post, run
 from tests.integration.scheduler.test_outbox import refused
 

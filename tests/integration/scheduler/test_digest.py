@@ -12,7 +12,7 @@ from permits_engine.scheduler.delivery.channel import DeliveryError, Letter
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.passes.reconciler import Pass
 from permits_engine.scheduler.passes.run import run_pass
-from tests.integration.engine.conftest import Office
+from tests.integration.application.conftest import Office
 from tests.integration.scheduler.conftest import Post, many_due
 
 THURSDAY = "2018-03-15"

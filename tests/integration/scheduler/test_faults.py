@@ -20,7 +20,7 @@ from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, L
 from permits_engine.scheduler.delivery.folder import FolderChannel
 from permits_engine.scheduler.delivery.smtp import BROKEN, SmtpChannel
 from permits_engine.scheduler.passes.reconciler import Pass
-from tests.integration.engine.conftest import Office
+from tests.integration.application.conftest import Office
 from tests.integration.scheduler.conftest import Mailbox, free_port, many_due, run
 
 TODAY = "2016-12-01"

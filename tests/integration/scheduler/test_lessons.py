@@ -11,7 +11,7 @@ from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.passes import reconciler
 from permits_engine.store.database.transactions import Statement
-from tests.integration.engine.conftest import COUNTER, DECIDER, Office
+from tests.integration.application.conftest import COUNTER, DECIDER, Office
 from tests.integration.scheduler.conftest import Post, many_due, run
 
 CARD = "2017-02-01"

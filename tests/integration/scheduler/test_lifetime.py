@@ -11,7 +11,7 @@ import pytest
 
 from permits_engine import Engine
 from permits_engine.testing.clock import FakeClock
-from tests.integration.engine.conftest import DECIDER, Office
+from tests.integration.application.conftest import DECIDER, Office
 from tests.integration.scheduler.conftest import Post, run
 
 FIRST, LAST = date(2017, 2, 1), date(2021, 2, 28)

@@ -12,7 +12,7 @@ from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Le
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices.outbox import RECORDED
 from permits_engine.store.events import history
-from tests.integration.engine.conftest import COMMISSION, DECIDER, Office
+from tests.integration.application.conftest import COMMISSION, DECIDER, Office
 from tests.integration.scheduler.conftest import Post, many_due, run
 
 

@@ -1,5 +1,0 @@
-"""The office with files of every kind, one of which goes to court."""
-
-from tests.integration.exports.conftest import past
-
-__all__ = ["past"]

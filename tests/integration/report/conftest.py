@@ -1,5 +1,0 @@
-"""The office with files of every kind, to be counted."""
-
-from tests.integration.exports.conftest import past
-
-__all__ = ["past"]
