@@ -28,6 +28,11 @@ _ALL = Statement(
         policies.c.jurisdiction
     )
 )
+_HOME = Statement(
+    "SELECT policies.jurisdiction FROM policies"
+    " JOIN events ON events.stream = policies.stream AND events.version = 1"
+    " ORDER BY events.position LIMIT 1"  # PostgreSQL sorts one that is not committed yet last
+)
 _FIRST = Statement(
     insert(policies).values(
         {name: bindparam(name) for name in ("jurisdiction", "stream", "version", "digest", "adopted_at")}
@@ -53,6 +58,23 @@ class AdoptedPolicies:
 
     def __init__(self) -> None:
         self._by_digest: dict[str, Policy] = {}
+        self._home: str | None = None
+        self._adopting_first: Transaction | None = None
+
+    def home(self, tx: Transaction) -> str:
+        """Return the store's home country: the jurisdiction whose policy was adopted first.
+
+        Raises ``policy.none_in_force`` where no policy was adopted.
+        """
+        if self._home is not None:
+            return self._home
+        row = tx.one(_HOME)
+        if row is None:
+            raise error("policy.none_in_force", "no policy has been adopted; run: permits policy adopt FILE")
+        home: str = row[0]
+        if tx is not self._adopting_first:  # that one may still roll back
+            self._home = home
+        return home
 
     def current(self, tx: Transaction, jurisdiction: str) -> Policy:
         """The policy in use; raises ``policy.none_in_force`` where none was adopted."""
@@ -124,6 +146,8 @@ class AdoptedPolicies:
         event = stamp(PolicyAdopted, jurisdiction=jurisdiction, digest=digest, text=whole)
         fields = {"version": version, "digest": digest, "adopted_at": now}
         if row is None:
+            if self._home is None:
+                self._adopting_first = tx
             tx.run(_FIRST, {"jurisdiction": jurisdiction, "stream": stream, **fields})
         elif tx.run(_NEXT, {"of": jurisdiction, "seen": row[1], **fields}) != 1:
             raise error("concurrency.conflict", "another policy was adopted meanwhile; look at it first")

@@ -105,6 +105,10 @@ class Context:
         """Return the events of a stream with their versions, personal fields still encrypted."""
         return numbered(self.application.within(tx).get(stream))
 
+    def jurisdiction_of(self, tx: Transaction, actor: Actor) -> str:
+        """Return the jurisdiction of the actor's office; without an office, the store's home country."""
+        return actor.prefecture[:2] if actor.prefecture else self.policies.home(tx)
+
     def person(self, tx: Transaction, holder_id: str) -> Person:
         """Return what is known about a person now; raise ``holder.not_found``."""
         return self.begin(tx).person(holder_id)
@@ -126,8 +130,7 @@ def competence(context: Context, uow: UnitOfWork, command: Command, actor: Actor
 
     A person belongs to no country: the actor's own office says whose rules on competence apply.
     """
-    jurisdiction = (actor.prefecture or DEFAULT_JURISDICTION)[:2]
-    policy = uow.policy(jurisdiction)
+    policy = uow.policy(context.jurisdiction_of(uow.tx, actor))
     today = context.today(policy)
     on = command.on or today
     if on > today:

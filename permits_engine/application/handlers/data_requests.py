@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 from datetime import date
 
 from permits_engine.application import idempotency
-from permits_engine.application.context import DEFAULT_JURISDICTION, Context
+from permits_engine.application.context import Context
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import (
     Basis,
@@ -41,7 +41,7 @@ def record(
     context: Context, uow: UnitOfWork, command: RecordDataRequest, actor: Actor, today: date
 ) -> tuple[Event, ...]:
     """The event of a request, with the last day for its answer by the policy's own counting."""
-    policy = uow.policy((actor.prefecture or DEFAULT_JURISDICTION)[:2])
+    policy = uow.policy(context.jurisdiction_of(uow.tx, actor))
     rules, on = policy.at(today), command.on or today
     due = rules.due(on, rules.need("requests.answer", on, {}))
     stamp = context.stamper(actor, command, on)

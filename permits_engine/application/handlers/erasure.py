@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, select
 
-from permits_engine.application.context import DEFAULT_JURISDICTION
 from permits_engine.application.outcome import Outcome, conflict
 from permits_engine.application.queries import data_requests, retention_obstacles
 from permits_engine.application.queries.views import numbers_of
@@ -70,7 +69,7 @@ def erase(context: Context, uow: UnitOfWork, command: EraseHolder, actor: Actor,
     if uow.key(holder_id) is None and any(r.name.startswith(f"{HolderErased.NAME}@") for r in records):
         return Outcome(None, holder_id, seen, ())
     _names_nobody(uow.person(holder_id), reason=command.reason, agreement=command.archive_agreement)
-    jurisdiction = (actor.prefecture or DEFAULT_JURISDICTION)[:2]
+    jurisdiction = context.jurisdiction_of(uow.tx, actor)
     standing = retention_obstacles.standing(context, uow, holder_id, jurisdiction=jurisdiction)
     obstacles = [
         each

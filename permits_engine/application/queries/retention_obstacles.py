@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from permits_engine.application.context import DEFAULT_JURISDICTION
 from permits_engine.application.queries import data_requests
 from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.domain.periods import Period, add
@@ -50,9 +49,13 @@ class Standing(msgspec.Struct):
 
 
 def standing(
-    context: Context, uow: UnitOfWork, holder_id: str, *, jurisdiction: str = DEFAULT_JURISDICTION
+    context: Context, uow: UnitOfWork, holder_id: str, *, jurisdiction: str | None = None
 ) -> Standing:
-    """What stands in the way of erasing a person; ``jurisdiction`` is asked where they have no file."""
+    """Return what prevents erasing a person.
+
+    ``jurisdiction`` (default: the home country) gives the rules for a person without a file.
+    """
+    jurisdiction = jurisdiction or context.policies.home(uow.tx)
     obstacles: list[Obstacle] = []
     ends: list[date] = []
     rules: dict[str, Rules] = {}

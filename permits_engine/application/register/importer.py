@@ -78,7 +78,7 @@ def import_register(
     path: str | Path,
     *,
     rejects: str | Path | None = None,
-    jurisdiction: str = "MA",
+    jurisdiction: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Take a register over; what cannot go in stands in the rejects file (default: beside the register).
@@ -95,7 +95,9 @@ def import_register(
         out = Rejects(place, file.own_columns, file.separator)
         stack.callback(out.discard)
         people = stack.enter_context(closing(LookAlikes()))
-        uow = _Import(database, context, jurisdiction, file, out, people)
+        with database.read() as tx:
+            country = jurisdiction or context.policies.home(tx)
+        uow = _Import(database, context, country, file, out, people)
         uow.run(progress)
         done = out.finish()
         uow.report.rejects = str(done) if done is not None else None
