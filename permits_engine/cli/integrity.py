@@ -103,7 +103,7 @@ def prove(
 
     The proof is a file for whoever has neither the store nor the network: permits verify-proof checks it.
     """
-    from permits_engine.audit.integrity.proofs import told
+    from permits_engine.store.log.proofs import to_dict
 
     with _open() as engine:
         proof = engine.prove(id_of(stream), version)
@@ -111,7 +111,7 @@ def prove(
     if out is not None:
         _write(out, str(proof))
     if json:
-        output.out(output.as_json({**told(proof.check(keys), proof), "proof": str(proof)}))
+        output.out(output.as_json({**to_dict(proof.check(keys), proof), "proof": str(proof)}))
     elif out is None:
         output.exact(str(proof))
 
@@ -125,7 +125,7 @@ def verify_proof(
 
     Neither the store nor the network is asked. Exit 3 where the proof does not hold.
     """
-    from permits_engine.audit.integrity import proofs
+    from permits_engine.store.log import proofs
 
     data = _read(file, "FILE", proofs.MOST_BYTES)
     keys = keys_given(key)
@@ -133,7 +133,7 @@ def verify_proof(
         keys = own_keys()
     proof = proofs.read(data, file)
     leaf = proof.check(keys)
-    told = proofs.told(leaf, proof)
+    told = proofs.to_dict(leaf, proof)
     if output.result(told, machine=json):
         return
     output.out(f"proved: event {told['position']} of the {told['size']} that {told['origin']} signed")

@@ -21,7 +21,6 @@ from zlib import crc32
 from hypothesis import strategies as st
 
 from permits_engine import Actor, Engine
-from permits_engine.audit.integrity import proofs
 from permits_engine.audit.integrity.trusted_roots import from_outside
 from permits_engine.cli.execute_lines import read_line
 from permits_engine.cli.settings import load as load_settings
@@ -32,6 +31,7 @@ from permits_engine.documents.receipt_proof import found_in
 from permits_engine.domain.errors import CODES, PermitsError, invalid
 from permits_engine.policies.loading import packaged, read_file
 from permits_engine.scheduler.notices import bounce, renewal_token
+from permits_engine.store.log import proofs
 from permits_engine.store.log.signed_note import Signer
 from permits_engine.testing.builders import a_title
 from permits_engine.testing.clock import FakeClock
@@ -161,7 +161,7 @@ def _notices(content: bytes) -> None:
 
 def _proof(keys: Any, content: bytes) -> None:
     proof = proofs.read(content, "brought")
-    proofs.told(proof.check(keys), proof)
+    proofs.to_dict(proof.check(keys), proof)
 
 
 def _signed_token(engine: Engine, content: bytes) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from permits_engine.application.context import Context
-from permits_engine.audit.integrity import checkpoints, proofs, verification
+from permits_engine.audit.integrity import verification
 from permits_engine.audit.integrity.findings import Report, Restored
 from permits_engine.store.database.backup import Backup, restores
 from permits_engine.store.database.backup import backup as make_backup
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
 from permits_engine.store.events.timestamps import iso
+from permits_engine.store.log import checkpoints, proofs
 from permits_engine.store.log.signed_note import Verifier
 from permits_engine.store.log.signing_keys import SigningKeys, origin_of
 

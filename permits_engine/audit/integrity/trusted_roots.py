@@ -6,12 +6,11 @@ import heapq
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from permits_engine.audit.integrity import checkpoints
-from permits_engine.audit.integrity.checkpoints import Checkpoint, Stored
 from permits_engine.audit.integrity.findings import Finding, Report
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.store.database.transactions import Database, Transaction
-from permits_engine.store.log import merkle
+from permits_engine.store.log import checkpoints, merkle
+from permits_engine.store.log.checkpoints import Checkpoint, Stored
 from permits_engine.store.log.signed_note import NoteError, Verifier
 from permits_engine.store.log.tiles import Tiles
 

@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 from permits_engine.store.database.schema import checkpoints
 from permits_engine.store.database.transactions import Statement
 from permits_engine.store.events.timestamps import micros
+from permits_engine.store.log import checkpoints as signed
 
 TIMEOUT = 10.0
 _LAST = Statement(select(func.max(checkpoints.c.made_at)))
@@ -38,9 +39,13 @@ def due(engine: Any, every: float) -> bool:
 def take(engine: Any, where: str, alive: Callable[[], object]) -> Posted:
     """Seal what there is, sign it and hand it over; ``alive`` is called as it goes on.
 
-    Raises what ``engine.checkpoint`` raises.
+    Raises the errors of ``checkpoints.take``.
     """
-    made = engine.checkpoint(progress=lambda done, total: alive())
+
+    def progress(_done: int, _total: int) -> None:
+        alive()
+
+    made = signed.take(engine.database, engine.signing, now=micros(engine.clock()), progress=progress)
     return Posted(made.size, made.note, post(where, made.size, made.note))
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from permits_engine import Actor
 from permits_engine.audit.dossier.page import _words, html
-from permits_engine.audit.integrity.proofs import Proof
 from permits_engine.documents.language import LANGUAGES
 from permits_engine.domain.errors import InputError, NotCompetentError, PermitsError
+from permits_engine.store.log.proofs import Proof
 from permits_engine.store.log.signing_keys import SigningKeys
 from tests.integration.audit.exports.conftest import NAMES, Past
 from tests.pages_of import HTML, check, colours, contrast

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from eventsourcing.persistence import StoredEvent
 
-from permits_engine.audit.integrity import checkpoints, verification
-from permits_engine.audit.integrity.checkpoints import Checkpoint
+from permits_engine.audit.integrity import verification
 from permits_engine.audit.integrity.findings import Finding, Report
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events.recorder import TransactionRecorder
+from permits_engine.store.log import checkpoints
+from permits_engine.store.log.checkpoints import Checkpoint
 from permits_engine.store.log.signing_keys import SigningKeys
 from permits_engine.store.log.tiles import seal
 

@@ -15,12 +15,12 @@ from eventsourcing.persistence import StoredEvent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from permits_engine.audit.integrity import checkpoints, diagnosis, sealed_tree, verification
+from permits_engine.audit.integrity import diagnosis, sealed_tree, verification
 from permits_engine.audit.integrity.findings import Finding, Report
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events.recorder import TransactionRecorder
-from permits_engine.store.log import merkle, tiles
+from permits_engine.store.log import checkpoints, merkle, tiles
 from permits_engine.store.log.leaf import leaf_bytes, leaf_hash
 from permits_engine.store.log.signing_keys import SigningKeys
 

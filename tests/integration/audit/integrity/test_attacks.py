@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from permits_engine.audit.integrity import checkpoints
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
-from permits_engine.store.log import merkle
+from permits_engine.store.log import checkpoints, merkle
 from permits_engine.store.log.leaf import leaf_bytes, leaf_hash
 from permits_engine.store.log.signed_note import Signer
 from permits_engine.store.log.signing_keys import SigningKeys

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.audit.integrity import checkpoints, proofs
-from permits_engine.audit.integrity.proofs import Proof
 from permits_engine.domain.errors import PermitsError
+from permits_engine.store.log import checkpoints, proofs
 from permits_engine.store.log.leaf import leaf_bytes
+from permits_engine.store.log.proofs import Proof
 from permits_engine.store.log.signed_note import NoteError, Signer
 from permits_engine.store.log.signing_keys import SigningKeys
 
@@ -164,9 +164,9 @@ def test_a_proof_has_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_a_proof_says_is_told_in_plain_values() -> None:
     """Payload as JSON where it is JSON, times as instants where they are instants."""
     proof = made()
-    told = proofs.told(proof.check([SIGNER.verifier]), proof)
+    told = proofs.to_dict(proof.check([SIGNER.verifier]), proof)
     assert (told["payload"], told["recorded_at"]) == ({}, "1970-01-01T00:00:00.000003Z")
     odd = proof.check([SIGNER.verifier])._replace(payload=b"\xff", recorded_at=2**62)
-    told = proofs.told(odd, proof)
+    told = proofs.to_dict(odd, proof)
     assert told["payload"] == "/w=="
     assert told["recorded_at"].endswith("microseconds after 1970-01-01T00:00:00Z")

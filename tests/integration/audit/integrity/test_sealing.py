@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from permits_engine.audit.integrity import checkpoints
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database.transactions import Statement
-from permits_engine.store.log import merkle, tiles
+from permits_engine.store.log import checkpoints, merkle, tiles
 from permits_engine.store.log.leaf import leaf_bytes, leaf_hash
 from permits_engine.store.log.tiles import WIDTH, Tiles, seal
 

@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from permits_engine.audit.integrity.checkpoints import Checkpoint, body
+from permits_engine.store.log.checkpoints import Checkpoint, body
 from permits_engine.store.log.signed_note import NoteError, Signer
 
 # The example of C2SP tlog-checkpoint (its key is not published).
@@ -52,7 +52,7 @@ def test_a_checkpoint_is_signed_under_its_own_origin() -> None:
     found = Checkpoint.parse(signed(body("permits-engine/y", 7, ROOT)))
     with pytest.raises(NoteError, match="it is of permits-engine/y, the key is of permits-engine/x"):
         found.signed_by([SIGNER.verifier])
-    with pytest.raises(NoteError, match="of nobody"):
+    with pytest.raises(NoteError, match="of no origin"):
         found.signed_by([])
 
 

@@ -19,7 +19,7 @@ _INSERT = Statement(
     "INSERT INTO checkpoints (size, key_id, note, made_at) VALUES (:size, :key_id, :note, :made_at)"
     " ON CONFLICT (size, key_id) DO NOTHING"
 )
-# As bytes: no text, however damaged, stops the reading.
+# Read as bytes, so that a damaged text does not stop the query.
 _FROM = {
     "sqlite": "SELECT size, CAST(note AS BLOB) FROM checkpoints",
     "postgresql": "SELECT size, convert_to(note, 'UTF8') FROM checkpoints",
@@ -38,7 +38,7 @@ _MOST = 2**63 - 1
 
 
 class Checkpoint(NamedTuple):
-    """What a checkpoint states, and the signed note that states it."""
+    """The statement of a checkpoint, and the signed note that contains it."""
 
     origin: str
     size: int
@@ -47,7 +47,7 @@ class Checkpoint(NamedTuple):
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """A checkpoint from a note's bytes, its signature not looked at; raises ``NoteError``."""
+        """Parse a note without checking its signature; raises ``NoteError``."""
         note = Note.parse(data)
         lines = note.text.removesuffix("\n").split("\n")
         if len(lines) < 3 or not all(lines):
@@ -60,16 +60,16 @@ class Checkpoint(NamedTuple):
         return cls(lines[0], int(lines[1]), root, data.decode())
 
     def signed_by(self, keys: Sequence[Verifier]) -> Verifier:
-        """Which of the keys signed it, under the name of its origin; raises ``NoteError``."""
+        """Return the key of its origin that signed it; raises ``NoteError``."""
         own = [key for key in keys if key.name == self.origin]
         if not own:
             names = ", ".join(sorted({key.name for key in keys}))
-            raise NoteError(f"it is of {self.origin}, the key is of {names or 'nobody'}")
+            raise NoteError(f"it is of {self.origin}, the key is of {names or 'no origin'}")
         return Note.parse(self.note.encode()).opened(own)
 
 
 def body(origin: str, size: int, root: bytes) -> str:
-    """The text of a checkpoint, to be signed."""
+    """Return the text of a checkpoint, to be signed."""
     return f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
 
 
@@ -80,10 +80,10 @@ def take(
     now: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Checkpoint:
-    """Seal the history as it stands, and sign its size and root; where nothing was added, the last one again.
+    """Seal all events, then sign and keep the size and Merkle root of the history.
 
-    ``now`` is in microseconds since the epoch. Nothing is signed that contradicts the last checkpoint
-    (``integrity.broken``). Raises ``store.unavailable``, ``input.invalid`` without a key to sign.
+    ``now`` is in microseconds since the epoch. Raises ``integrity.broken`` if the history contradicts the last
+    checkpoint, ``store.unavailable``, and ``input.invalid`` without a signing key.
     """
     with database.read() as tx:
         origin = origin_of(history.head(tx).store_id)
@@ -119,18 +119,15 @@ def _contradicted(size: int, reason: str) -> PermitsError:
     return error("integrity.broken", message, checkpoint=size)
 
 
-# --- those kept in the store ------------------------------------------------------------------------------
-
-
 class Stored(NamedTuple):
-    """A row of the table: what stands in it may have been changed by anybody."""
+    """A row of the table of checkpoints, unverified."""
 
     size: int
     note: bytes
 
 
 def stored(database: Database) -> Iterator[Stored]:
-    """Every kept checkpoint by size, some at a time."""
+    """Yield every kept checkpoint by size, read page by page."""
     least, skip = -1, 0
     while True:
         with database.read() as tx:
@@ -143,12 +140,12 @@ def stored(database: Database) -> Iterator[Stored]:
 
 
 def newest(tx: Transaction, least: int, *, limit: int = 1) -> list[Stored]:
-    """The kept checkpoints of the most events, ``least`` or more."""
+    """Return the largest kept checkpoints of at least ``least`` events."""
     return _found(tx, _DESCENDING, least, limit, 0)
 
 
 def nearest(tx: Transaction, least: int, *, limit: int = 1, skip: int = 0) -> list[Stored]:
-    """The kept checkpoints of the fewest events, ``least`` or more."""
+    """Return the smallest kept checkpoints of at least ``least`` events."""
     return _found(tx, _ASCENDING, least, limit, skip)
 
 

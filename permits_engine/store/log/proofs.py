@@ -1,7 +1,7 @@
-"""Proofs that one event stands in the signed history (C2SP ``tlog-proof``), for whoever has neither.
+"""Inclusion proofs (C2SP ``tlog-proof``): that one event is part of the signed history.
 
-The proof's ``extra`` line holds the leaf: every stored field of the event, personal ones still encrypted. What
-it says is believed because its hash leads to the signed root.
+The ``extra`` line holds the leaf: every stored field of the event, with personal fields still encrypted. A proof is
+checked offline, with the public key alone.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from typing import Any, Self
 
 import msgspec
 
-from permits_engine.audit.integrity import checkpoints
-from permits_engine.audit.integrity.checkpoints import Checkpoint
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.events import history
 from permits_engine.store.events.timestamps import moment
-from permits_engine.store.log import merkle
+from permits_engine.store.log import checkpoints, merkle
+from permits_engine.store.log.checkpoints import Checkpoint
 from permits_engine.store.log.leaf import Leaf, leaf_bytes, leaf_fields, leaf_hash
 from permits_engine.store.log.signed_note import NoteError, Verifier, decoded
 from permits_engine.store.log.signing_keys import SigningKeys, origin_of
@@ -28,14 +27,14 @@ from permits_engine.store.log.tiles import Tiles
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MOST_BYTES = 32 << 20
-"""No proof is longer; the longest events hold policy texts of some ten thousand bytes."""
+"""Limit for one proof; the longest events, policy texts, have some ten thousand bytes."""
 
 _MOST_HASHES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A proof as it is written: to be believed only once ``check`` says so."""
+    """A parsed proof, unverified until ``check``."""
 
     leaf: bytes
     index: int
@@ -49,7 +48,7 @@ class Proof:
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """A proof from its bytes; raises ``NoteError``."""
+        """Parse a proof; raises ``NoteError``."""
         if len(data) > MOST_BYTES:
             raise NoteError(f"it is longer than {MOST_BYTES} bytes")
         head, separator, note = data.partition(b"\n\n")
@@ -70,10 +69,7 @@ class Proof:
         return cls(decoded(lines[1].removeprefix("extra ")), int(index[1]), path, Checkpoint.parse(note))
 
     def check(self, keys: Sequence[Verifier]) -> Leaf:
-        """The event that this proves to stand in a history signed by one of the keys.
-
-        Raises ``integrity.broken``; nothing else is needed, neither a store nor a network.
-        """
+        """Return the proved event if one of the keys signed the history; raises ``integrity.broken``."""
         try:
             self.checkpoint.signed_by(keys)
             leaf = leaf_fields(self.leaf)
@@ -88,7 +84,7 @@ class Proof:
 
 
 def read(data: bytes, name: str) -> Proof:
-    """A proof from a file's bytes; raises ``input.invalid`` with the file's name."""
+    """Parse the bytes of the file ``name``; raises ``input.invalid``."""
     try:
         return Proof.parse(data)
     except NoteError as problem:
@@ -104,10 +100,10 @@ def prove(
     now: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Proof:
-    """The proof of one event under the latest checkpoint, which is made where none covers the event yet.
+    """Prove one event under the latest checkpoint, and make a checkpoint if none covers the event.
 
-    Raises ``permit.not_found``, ``position.beyond_head``, ``integrity.broken`` where the event is not the
-    one that was sealed, and what making a checkpoint raises.
+    Raises ``permit.not_found``, ``position.beyond_head``, ``integrity.broken`` if the event is not the one
+    that was sealed, and the errors of ``checkpoints.take``.
     """
     with database.read() as tx:
         record = _record(tx, stream, version)
@@ -152,8 +148,8 @@ def _latest(tx: Transaction, position: int, keys: Sequence[Verifier]) -> Checkpo
     return None
 
 
-def told(leaf: Leaf, proof: Proof) -> dict[str, Any]:
-    """What a proof says, ready for JSON; the payload as it is stored."""
+def to_dict(leaf: Leaf, proof: Proof) -> dict[str, Any]:
+    """Return a checked proof as plain values, with the payload as stored."""
     try:
         payload = msgspec.json.decode(leaf.payload)
     except (msgspec.MsgspecError, UnicodeDecodeError):
