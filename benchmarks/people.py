@@ -43,7 +43,7 @@ def filings(count: int) -> Iterator[tuple[Command, Actor]]:
 
 
 def opinion(n: int, times: int = 0) -> Command:
-    """An opinion with its sealed reasons and an idempotency key."""
+    """An opinion with its encrypted reasons and an idempotency key."""
     return RecordOpinion(
         permit_id=permit_id(n),
         body="local_commission",

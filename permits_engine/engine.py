@@ -152,16 +152,16 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
     ) -> Self:
         """Create or upgrade the store and its key files, adopt the packaged policies, and open it.
 
-        A jurisdiction whose policy somebody adopted by hand keeps it. With a ``key_service`` the key file is sealed by
+        A jurisdiction whose policy somebody adopted by hand keeps it. With a ``key_service`` the key file is wrapped by
         it. Raises ``store.unavailable`` where the key file of a store that holds people is missing.
         """
         place = keys if keys is not None else default_key_file(target)
         database = Database.open(target, create_ok=True)
         upgrade.initialise(database, simulated=simulated, now=micros(clock()))
         with database.read() as tx:
-            sealed = holds_keys(tx)
-        # Made only for a store in which nothing was sealed yet: another key would open none of it.
-        masters = made_keys(place, key_service, make=not sealed)
+            has_keys = holds_keys(tx)
+        # Made only for a store in which nothing was encrypted yet: another key would open none of it.
+        masters = made_keys(place, key_service, make=not has_keys)
         signing = SigningKeys.beside(None if isinstance(place, MasterKeys) else place, signing_key)
         engine = cls(database, masters, clock=clock, operator=operator, random=random, signing=signing)
         signing.ensure(engine.origin)

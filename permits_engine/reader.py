@@ -1,8 +1,8 @@
 """Reading as somebody: what a reader may see, and the trace that a look at a person's data leaves.
 
-Who may read is policy data (``reading``): a file's dates and states (``file``), and what is sealed under the holder's
-key (``person``): names, contact, numbers, reasons. Each role has its reach there: ``own`` office, ``any``, or
-``purpose`` (any, where the reader says what for). Whatever opens something sealed leaves ``holder.accessed``, once
+Who may read is policy data (``reading``): a file's dates and states (``file``), and what is encrypted under the
+holder's key (``person``): names, contact, numbers, reasons. Each role has its reach there: ``own`` office, ``any``, or
+``purpose`` (any, where the reader says what for). Whatever opens something encrypted leaves ``holder.accessed``, once
 per reader, holder and day, before it is shown.
 """
 
@@ -371,7 +371,7 @@ class Reader:
         return competence.reading_refusal(rules, today, what, self.actor, where, self.purpose)
 
     def _file(self, tx: Transaction, permit_id: str) -> tuple[str, bool]:
-        """The file's holder, and whether the reader may see what is sealed; raises where they may see nothing."""
+        """The file's holder, and whether the reader may see what is encrypted; raises where they may see nothing."""
         s, _ = views.situation(self._context, tx, permit_id, None, None)
         code = s.permit.jurisdiction
         problem = self._refusal(tx, "file", s.prefecture, code)
@@ -468,8 +468,8 @@ def _is_look(record: StoredRecord) -> bool:
 
 
 def _shows(event: dict[str, Any]) -> bool:
-    """Whether an event that was opened shows anything that had been sealed."""
-    return any(event.get(field) is not None for field in EVENTS[event["type"]].SEALED)
+    """Whether an event that was opened shows anything that had been encrypted."""
+    return any(event.get(field) is not None for field in EVENTS[event["type"]].ENCRYPTED)
 
 
 def _numbers(file_number: str | None, card_number: str | None) -> list[tuple[str, str | None]]:

@@ -31,7 +31,7 @@ def canonical(engine: Engine) -> dict[str, Any]:
     numbers: dict[str, str] = {}
     for permit_id, stream, holder_id in wanted:
         for record in records[stream]:
-            event = codec.reveal(
+            event = codec.decrypt(
                 codec.decode(record.name, record.payload),
                 stream=stream,
                 version=record.version,

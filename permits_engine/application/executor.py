@@ -113,7 +113,7 @@ class Executor:
             return Outcome(permit.permit_id, permit.holder_id, seen, ())
         stamp = self.context.stamper(actor, command, command.on or today)
         new = events_of(drafts, stamp, policy.digest)
-        records = uow.sealed(permit.permit_id, seen, new, permit.holder_id)
+        records = uow.place(permit.permit_id, seen, new, permit.holder_id)
         if isinstance(command, RecordFact):
             holder_events.note_fact(uow, command, permit.holder_id, stamp)
         if isinstance(command, CorrectRecord) and isinstance(target, FactNoted):
@@ -165,7 +165,7 @@ class Executor:
         permit_id = command.permit_id or self.context.new_id()
         new = events_of(drafts, self.context.stamper(actor, command, on), policy.digest)
         uow.cipher(command.holder_id)  # nobody files for a person whose data were erased
-        records = uow.sealed(permit_id, 0, new, command.holder_id)
+        records = uow.place(permit_id, 0, new, command.holder_id)
         permit = fold(permit_id, enumerate(new, 1))
         assert permit is not None
         outcome = Outcome(permit_id, command.holder_id, len(new), tuple(x.NAME for x in new))

@@ -268,11 +268,11 @@ class UnitOfWork(ProcessingEvent[str]):
         self._files[permit.permit_id] = permit
         self.events += new
 
-    def sealed(self, stream: str, seen: int, new: Sequence[Event], holder_id: str | None) -> list[Placed]:
-        """New events at their places in a stream; raises ``holder.erased`` where one is personal."""
+    def place(self, stream: str, seen: int, new: Sequence[Event], holder_id: str | None) -> list[Placed]:
+        """Return new events at their places, with the holder's key where personal; raise ``holder.erased``."""
         cipher = None
         if holder_id is not None and any(
-            getattr(event, name) is not None for event in new for name in event.SEALED
+            getattr(event, name) is not None for event in new for name in event.ENCRYPTED
         ):
             cipher = self.cipher(holder_id)
         return [

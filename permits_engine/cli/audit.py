@@ -41,7 +41,7 @@ def audit(
 ) -> None:
     """What was done across permits, and how well.
 
-    With --actor every act of an officer, without it how often everybody did what. Nothing that is sealed is
+    With --actor every act of an officer, without it how often everybody did what. Nothing that is encrypted is
     opened.
     """
     if failing + looks + (sample is not None) > 1:

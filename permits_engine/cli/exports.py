@@ -46,7 +46,7 @@ def export(
     """
     from permits_engine.cli.output import bar
 
-    opened = open_engine() if with_personal_data else open_unsealed()
+    opened = open_engine() if with_personal_data else open_without_keys()
     with opened as engine, bar("exporting") as progress:
         made = operator_now().ask(
             engine,
@@ -64,7 +64,7 @@ def export(
         output.out(f"  {family.ljust(7)} {count['streams']} streams, {count['events']} events")
 
 
-def open_unsealed() -> Any:
+def open_without_keys() -> Any:
     """The store for what opens nothing personal: no master key is needed."""
     from permits_engine.engine import Engine
     from permits_engine.store.keys.keyring import MasterKeys

@@ -17,7 +17,7 @@ holder_app = typer.Typer(no_args_is_help=True, help="Persons.")
 
 Holder = Annotated[str, typer.Argument(metavar="ID", help="The holder's id.")]
 Other = Annotated[str, typer.Argument(metavar="OTHER", help="The id of the other record.")]
-Reason = Annotated[str, typer.Option("--reason", metavar="R", help="What shows it; sealed for both.")]
+Reason = Annotated[str, typer.Option("--reason", metavar="R", help="What shows it; encrypted for both.")]
 
 
 def link(holder_id: Holder, other: Other, reason: Reason, json: Json = False) -> None:

@@ -31,7 +31,7 @@ def listed(json: Json = False) -> None:
 def new(out: Out, json: Json = False) -> None:
     """Make a key file before there is a store.
 
-    Its content may also be given as PERMITS_MASTER_KEYS. Where PERMITS_KEY_SERVICE names a service, it is sealed by it.
+    Its content may also be given as PERMITS_MASTER_KEYS. A service named by PERMITS_KEY_SERVICE wraps it.
     """
     from permits_engine.store.keys.master_keys import MasterKeys
 
@@ -91,7 +91,7 @@ def export(
     masters = found if isinstance(found, MasterKeys) else MasterKeys.load(found)
     if Path(first).absolute() == Path(second).absolute():
         raise invalid("HALF2", "is the file of HALF1; the halves are kept apart")
-    # Not as a key service has sealed them: escrow is for the day on which that is gone.
+    # Not as a key service has wrapped them: escrow is for the day on which that is gone.
     for name, half in zip(
         (first, second),
         escrow.halves(masters.text(plain=True), made_on=date.today().isoformat()),

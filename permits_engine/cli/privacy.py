@@ -25,7 +25,7 @@ from permits_engine.domain.errors import invalid
 Holder = Annotated[str, typer.Argument(metavar="ID", help="The holder's id.")]
 Version = Annotated[int, typer.Argument(metavar="VERSION", help="Of the event, as listed.", min=1)]
 On = Annotated[str | None, typer.Option("--on", metavar="D", help="The day on which it happened [today].")]
-Why = Annotated[str | None, typer.Option("--reason", metavar="R", help="In words; sealed for the holder.")]
+Why = Annotated[str | None, typer.Option("--reason", metavar="R", help="In words; encrypted for the holder.")]
 LISTED = "permits list"
 _EXAMPLE = "0b6d3a52-6d0c-4a8c-9a55-6f2b8f6f0001"
 

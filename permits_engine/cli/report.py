@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from permits_engine.cli import output
-from permits_engine.cli.exports import Force, open_unsealed
+from permits_engine.cli.exports import Force, open_without_keys
 from permits_engine.cli.help import examples
 from permits_engine.cli.options import Json
 
@@ -32,7 +32,7 @@ def report(
     """
     from permits_engine.cli.output import bar
 
-    with open_unsealed() as engine, bar("counting") as progress:
+    with open_without_keys() as engine, bar("counting") as progress:
         found = engine.report(out, year=year, language=language, force=force, progress=progress)
     if output.result({"out": out, **msgspec.to_builtins(found)}, machine=json):
         return

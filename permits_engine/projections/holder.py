@@ -58,7 +58,7 @@ def person_of(holder_id: str, placed: Iterable[Placed], cipher: Cipher | None) -
     for each in placed:
         event, version = each.event, each.originator_version
         if cipher is not None and isinstance(event, HolderRegistered | HolderUpdated):
-            event = each.opened(holder_id, cipher)
+            event = each.decrypted(holder_id, cipher)
             person = grown(person, holder_id, version, event)
         if isinstance(event, FactRecorded):
             person.facts += (Fact(event.kind, event.since, event.until, version, event.of),)

@@ -38,7 +38,7 @@ def _numbers(events: Iterable[Event]) -> list[tuple[str, str]]:
                 found.append((event.field, event.sealed_value))
             continue
         for kind in NUMBERS:
-            if kind in event.SEALED and (value := getattr(event, kind)):
+            if kind in event.ENCRYPTED and (value := getattr(event, kind)):
                 found.append((kind, value))
     return found
 
@@ -51,7 +51,7 @@ def entries_of(tx: Transaction, keyring: Keyring, holder_id: str) -> list[Entry]
 
     def opened(stream: str) -> list[Event]:
         return [
-            codec.reveal(
+            codec.decrypt(
                 codec.decode(record.name, record.payload),
                 stream=stream,
                 version=record.version,

@@ -72,8 +72,8 @@ def events() -> str:
             [
                 f"`{name}`",
                 _first(kind),
-                ", ".join(field for field in own if field not in kind.SEALED) or "-",
-                ", ".join(sorted(kind.SEALED)) or "-",
+                ", ".join(field for field in own if field not in kind.ENCRYPTED) or "-",
+                ", ".join(sorted(kind.ENCRYPTED)) or "-",
                 ", ".join(sorted(kind.CORRECTABLE)) or "-",
             ]
         )

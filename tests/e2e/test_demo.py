@@ -165,7 +165,7 @@ def test_the_offices_are_the_countrys() -> None:
 
 
 def fingerprint(path: Path) -> str:
-    """All that the store's history says in clear, in order: sealed fields differ by their nonces."""
+    """All that the store's history says in clear, in order: encrypted fields differ by their nonces."""
     digest = hashlib.sha256()
     with sqlite3.connect(path) as connection:
         for *place, payload in connection.execute(

@@ -250,7 +250,7 @@ def _another_key(world: World) -> None:
 
 
 def _damaged(world: World) -> None:
-    """Somebody has changed what is sealed, in every event."""
+    """Somebody has changed what is encrypted, in every event."""
     import sqlite3
 
     with sqlite3.connect(world.folder / "store.db") as store:
@@ -293,7 +293,7 @@ def test_whoever_may_not_see_a_person_sees_no_word_of_them(
 
 
 def test_logs_and_metrics_of_the_daemon_name_nobody(world: World) -> None:
-    """Also where the mail server's answer does: it is sealed in the history, and printed nowhere."""
+    """Also where the mail server's answer does: it is encrypted in the history, and printed nowhere."""
 
     class Refusing:
         async def handle_RCPT(

@@ -77,7 +77,7 @@ def test_only_an_administrator_touches_the_keys(sqlite_cli: Cli) -> None:
 
 
 def test_a_store_is_run_with_a_key_service(sqlite_url: str, bare: Cli, tmp_path: Path) -> None:
-    """The key file is sealed by the service: without it, or with another token, nothing opens (exit 4)."""
+    """The key file is wrapped by the service: without it, or with another token, nothing opens (exit 4)."""
     server = serve(0, os.urandom(32), "right")
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -21,7 +21,7 @@ def test_a_report_is_one_page(cli: Cli) -> None:
 
 
 def test_a_report_without_the_master_key(sqlite_cli: Cli, tmp_path: Path) -> None:
-    """Sums need nothing that is sealed."""
+    """Sums need nothing that is encrypted."""
     sqlite_cli.title()
     (tmp_path / "master.keys").rename(tmp_path / "elsewhere")
     sqlite_cli.ok("report", "--out", "account.html")

@@ -361,8 +361,8 @@ def test_a_history_that_was_tampered_with_is_found(sqlite_cli: Cli, tmp_path: Pa
     assert sqlite_cli("rebuild", "--check").code == 3
 
 
-def test_sealed_data_that_were_moved_do_not_open(sqlite_cli: Cli, tmp_path: Path) -> None:
-    """A sealed field copied into another file is integrity.broken: it is bound to its place."""
+def test_encrypted_data_that_were_moved_do_not_open(sqlite_cli: Cli, tmp_path: Path) -> None:
+    """An encrypted field copied into another file is integrity.broken: it is bound to its place."""
     first = sqlite_cli.application(file_number="12/2016")
     second = sqlite_cli.application(sqlite_cli.ok("show", first, "--json").json["holder_id"], file_number="9")
     connection = sqlite3.connect(tmp_path / "store.db", isolation_level=None)

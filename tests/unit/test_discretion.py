@@ -52,14 +52,14 @@ def test_no_refused_command_tells_what_it_was_given(name: str, data: st.DataObje
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_no_event_shows_what_is_sealed(name: str) -> None:
+def test_no_event_shows_what_is_encrypted(name: str) -> None:
     """Its short form names the event and its id, whatever it holds: in a log, a traceback, a failed assertion."""
     kind = EVENTS[name]
     hints = get_type_hints(kind)
     fields: dict[str, Any] = {
         field.name: MARK if hints[field.name] in (str, str | None) else None
         for field in msgspec.structs.fields(kind)
-        if field.required or field.name in kind.SEALED
+        if field.required or field.name in kind.ENCRYPTED
     }
     event = kind(**fields | {"event_id": "1"})
     for each in (repr(event), str(event), f"{[event]}", repr(Draft(kind, date(2017, 1, 1), fields))):

@@ -91,7 +91,7 @@ def carry_out(
     uow.cipher(holder_id)
     events = new(context, uow, command, actor, today)
     seen = gate[0]
-    records = uow.sealed(holder_id, seen, events, holder_id)
+    records = uow.place(holder_id, seen, events, holder_id)
     outcome = Outcome(None, holder_id, seen + len(events), tuple(each.NAME for each in events))
     idempotency.remember(uow, command, outcome, holder_id, seen)
     uow.move_holder(holder_id, seen, outcome.version)

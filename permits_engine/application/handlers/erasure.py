@@ -82,7 +82,7 @@ def erase(context: Context, uow: UnitOfWork, command: EraseHolder, actor: Actor,
     outcome = Outcome(None, holder_id, seen + len(events), tuple(each.NAME for each in events))
     _destroy(context, uow, holder_id, _commands(context, uow, holder_id))
     _silence(context, uow, holder_id, actor, today)
-    uow.append(uow.sealed(holder_id, seen, events, None))
+    uow.append(uow.place(holder_id, seen, events, None))
     uow.move_holder(holder_id, seen, outcome.version)
     if uow.tx.writing:
         uow.write()
@@ -154,7 +154,7 @@ def _silence(context: Context, uow: UnitOfWork, holder_id: str, actor: Actor, to
         event = context.stamper(actor, None, today)(NoticeSuppressed, reason="holder_erased")
         after = notice_rows.after(row, event, row["version"] + 1, context.now())
         uow.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
-        uow.append(uow.sealed(row["notice_id"], row["version"], [event], None))
+        uow.append(uow.place(row["notice_id"], row["version"], [event], None))
 
 
 def _names_nobody(person: Person, **texts: str | None) -> None:

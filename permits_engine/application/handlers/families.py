@@ -82,6 +82,6 @@ def news(s: Situation, below: Permit) -> tuple[type[Event], date, dict[str, str]
 
 def _append(uow: UnitOfWork, permit: Permit, event: Event, policy: Policy, today: date) -> None:
     seen = permit.version
-    records = uow.sealed(permit.permit_id, seen, [event], permit.holder_id)
+    records = uow.place(permit.permit_id, seen, [event], permit.holder_id)
     apply(permit, seen + 1, event)
     uow.change(permit, policy, today, seen, records)

@@ -16,13 +16,13 @@ def note_access(uow: UnitOfWork, holder_id: str, stamp: Callable[..., Event], pu
     if gate is None or uow.key(holder_id) is None:
         return
     event = stamp(HolderAccessed, purpose=purpose)
-    records = uow.sealed(holder_id, gate[0], [event], holder_id)
+    records = uow.place(holder_id, gate[0], [event], holder_id)
     uow.move_holder(holder_id, gate[0], gate[0] + 1)
     uow.append(records)
 
 
 def note_fact(uow: UnitOfWork, command: RecordFact, holder_id: str, stamp: Callable[..., Event]) -> None:
-    """A fact recorded through a file, in the holder's own stream, with its evidence sealed."""
+    """A fact recorded through a file, in the holder's own stream, with its evidence encrypted."""
     gate = uow.holder(holder_id)
     seen = gate[0] if gate is not None else 0
     event = stamp(
@@ -33,7 +33,7 @@ def note_fact(uow: UnitOfWork, command: RecordFact, holder_id: str, stamp: Calla
         of=command.of,
         evidence=command.evidence,
     )
-    records = uow.sealed(holder_id, seen, [event], holder_id)
+    records = uow.place(holder_id, seen, [event], holder_id)
     uow.move_holder(holder_id, seen, seen + 1)
     uow.append(records)
 
@@ -51,6 +51,6 @@ def note_fact_corrected(
     if after.since != before.since:
         never = before.since - timedelta(days=1)
         right.insert(0, stamp(FactRecorded, kind=before.kind, since=before.since, until=never, of=before.of))
-    records = uow.sealed(holder_id, seen, right, holder_id)
+    records = uow.place(holder_id, seen, right, holder_id)
     uow.move_holder(holder_id, seen, seen + len(right))
     uow.append(records)

@@ -25,7 +25,7 @@ _ENVELOPE = {"holder_id", "on", "command_id", "expected_version", "correlation_i
 
 
 def register(context: Context, uow: UnitOfWork, command: RegisterHolder, actor: Actor) -> Outcome:
-    """Make a person known; everything about them is sealed under a key of their own."""
+    """Make a person known; everything about them is encrypted under a key of their own."""
     today = competence(context, uow, command, actor)
     if command.birth_date > today:
         raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
@@ -43,7 +43,7 @@ def register(context: Context, uow: UnitOfWork, command: RegisterHolder, actor: 
     person = grown(None, holder_id, 1, event)
     uow.new_holder(person, cipher)
     uow.later(NEW_KEY, row)
-    uow.append(uow.sealed(holder_id, 0, [event], holder_id))
+    uow.append(uow.place(holder_id, 0, [event], holder_id))
     outcome = Outcome(None, holder_id, 1, (event.NAME,))
     idempotency.remember(uow, command, outcome, holder_id, 0)
     uow.found_by(entries_of_person(person))
@@ -72,7 +72,7 @@ def change(context: Context, uow: UnitOfWork, command: UpdateHolder, actor: Acto
     uow.cipher(command.holder_id)
     stamp = context.stamper(actor, command, command.on or today)
     event = stamp(HolderUpdated, changed=tuple(fields), **fields)
-    records = uow.sealed(command.holder_id, seen, [event], command.holder_id)
+    records = uow.place(command.holder_id, seen, [event], command.holder_id)
     outcome = Outcome(None, command.holder_id, seen + 1, (event.NAME,))
     entries = []
     if fields.keys() & {"family_name", "given_names", "birth_date"}:

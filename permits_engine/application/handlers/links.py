@@ -45,7 +45,7 @@ def change(context: Context, uow: UnitOfWork, command: LinkHolders | UnlinkHolde
     stamp = context.stamper(actor, command, command.on or today)
     kind = HolderLinked if wanted else HolderUnlinked
     records = [
-        (each, uow.sealed(each, seen[each], [stamp(kind, other=other, reason=command.reason)], each))
+        (each, uow.place(each, seen[each], [stamp(kind, other=other, reason=command.reason)], each))
         for each, other in (ids, ids[::-1])
     ]
     outcome = Outcome(None, ids[0], seen[ids[0]] + 1, (kind.NAME,))

@@ -195,7 +195,7 @@ class Questions:
     ) -> Iterator[dict[str, Any]]:
         """The events after a position in the store's one order, and those to come.
 
-        Each is what ``history`` shows of it, with its ``stream``; personal fields stay sealed. The iteration
+        Each is what ``history`` shows of it, with its ``stream``; personal fields stay encrypted. The iteration
         ends when nothing new came for ``timeout`` seconds (none: never); take it up again after the position of
         the last event that was dealt with. ``names`` keeps the events of those names only.
         """

@@ -142,7 +142,7 @@ def _all_numbers(
     opened = [
         (record.version, _opened(event, record, holder_id, cipher))
         for record in records
-        if (event := codec.decode(record.name, record.payload)).SEALED & {*NUMBERS, "sealed_value"}
+        if (event := codec.decode(record.name, record.payload)).ENCRYPTED & {*NUMBERS, "sealed_value"}
     ]
     # A correction acts from the fact that it corrects, whenever it was made.
     right = {
@@ -178,7 +178,7 @@ def numbers_of(
 
 
 def _opened(event: Event, record: StoredRecord, holder_id: str, cipher: Cipher | None) -> Event:
-    return codec.reveal(
+    return codec.decrypt(
         event,
         stream=record.stream,
         version=record.version,
@@ -233,7 +233,7 @@ def history_of(
 
 
 def shown(record: StoredRecord, holder_id: str = "", cipher: Cipher | None = None) -> dict[str, Any]:
-    """One stored event as plain values; without the holder's key what is sealed stays out of sight."""
+    """One stored event as plain values; without the holder's key what is encrypted stays out of sight."""
     event = _opened(codec.decode(record.name, record.payload), record, holder_id, cipher)
     plain: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(event))
     if plain.pop("sealed", None) is not None:

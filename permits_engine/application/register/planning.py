@@ -52,7 +52,7 @@ _AT_ONCE = frozenset({"title_lapsed", "receipt_extended", "decision_notified"})
 
 
 class Plan(msgspec.Struct):
-    """Everything that one record adds to the store; sealed fields are still open."""
+    """Everything that one record adds to the store; encrypted fields are still open."""
 
     holder_id: str
     permit_id: str

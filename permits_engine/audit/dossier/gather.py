@@ -90,7 +90,7 @@ def _in_english(value: Any) -> str:
 
 
 def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose: str | None) -> Dossier:
-    """Everything about a permit, ``opened`` or with what is sealed left out; the caller has seen to the rights."""
+    """Everything about a permit, ``opened`` or with what is encrypted left out; the caller has seen to the rights."""
     with engine.database.read() as tx:
         head = history.head(tx)
         context = engine.context

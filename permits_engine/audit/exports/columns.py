@@ -135,11 +135,11 @@ COLUMNS: tuple[Column, ...] = (
     _notice("channel", "channel of a notice", "channel"),
 )
 
-PAYLOAD = _stored("payload", "bytes", "the stored bytes: what is sealed stays sealed")
+PAYLOAD = _stored("payload", "bytes", "the stored bytes: encrypted fields stay encrypted")
 PERSONAL = Column(
     "personal",
     "text",
-    "what was sealed, opened (JSON); only with personal data",
+    "the encrypted fields, decrypted (JSON); only with personal data",
     lambda told: None if told.personal is None else msgspec.json.encode(told.personal).decode(),
 )
 
@@ -160,6 +160,6 @@ def said(told: Told) -> dict[str, Any]:
     found = {
         name: value
         for name, value in plain.items()
-        if name not in _ENVELOPE and name not in hidden and name not in event.SEALED and value is not None
+        if name not in _ENVELOPE and name not in hidden and name not in event.ENCRYPTED and value is not None
     }
     return found | (told.personal or {})

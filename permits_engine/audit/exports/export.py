@@ -111,7 +111,7 @@ def export(
     """Write the history up to a position (default: the head) in each of the formats.
 
     ``out`` is a folder; for a single format that is one file it is that file, where it bears its ending. With
-    the ``keyring`` what is sealed is opened: the caller has seen to it that the access was recorded. Nothing is
+    the ``keyring`` what is encrypted is opened: the caller has seen to it that the access was recorded. Nothing is
     left behind where it fails. Raises ``input.invalid``.
     """
     wanted = formats_of(formats)

@@ -48,7 +48,7 @@ class Context(NamedTuple):
 class Told(NamedTuple):
     """One event to be exported: as stored, as read, and where it belongs.
 
-    ``office`` is where the file was at that event. ``personal`` holds what was sealed, where it was opened.
+    ``office`` is where the file was at that event. ``personal`` holds what was encrypted, where it was opened.
     """
 
     record: StoredRecord
@@ -71,7 +71,7 @@ def streams(
 ) -> Iterator[list[Stream]]:
     """Batches of whole streams, ordered by their ids; nothing after the position ``until``.
 
-    ``family`` keeps the streams of one kind. With the ``keyring`` what is sealed is opened, unless the person
+    ``family`` keeps the streams of one kind. With the ``keyring`` what is encrypted is opened, unless the person
     was erased. Raises ``integrity.broken`` where an event cannot be read.
     """
     for batch in _pages(database, until, family, page or PAGE):
@@ -150,7 +150,7 @@ def _revealed(each: Told, keys: dict[str, Any]) -> Told:
     holder_id, record = each.context.holder_id, each.record
     if each.event.sealed is None or holder_id is None:
         return each
-    event = codec.reveal(
+    event = codec.decrypt(
         each.event,
         stream=record.stream,
         version=record.version,
@@ -160,5 +160,7 @@ def _revealed(each: Told, keys: dict[str, Any]) -> Told:
     )
     if event.sealed is not None:
         return each
-    personal = {name: value for name in sorted(event.SEALED) if (value := getattr(event, name)) is not None}
+    personal = {
+        name: value for name in sorted(event.ENCRYPTED) if (value := getattr(event, name)) is not None
+    }
     return each._replace(personal=personal)

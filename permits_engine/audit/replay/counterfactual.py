@@ -295,7 +295,7 @@ _CLOCK = Actor("scheduler", "scheduler")
 
 def unrecorded(draft: Draft, like: Event | None = None) -> Event:
     """A draft as an event that nobody stores."""
-    fields = {name: value for name, value in draft.fields.items() if name not in draft.kind.SEALED}
+    fields = {name: value for name, value in draft.fields.items() if name not in draft.kind.ENCRYPTED}
     return draft.kind(
         event_id="",
         effective_on=draft.effective_on,

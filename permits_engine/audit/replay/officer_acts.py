@@ -1,6 +1,6 @@
 """Control across permits: what an officer did, decisions that fail a gate, who looked at whom, a sample to look into.
 
-No key is needed: nothing here opens what is sealed.
+No key is needed: nothing here opens what is encrypted.
 """
 
 from __future__ import annotations

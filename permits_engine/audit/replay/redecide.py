@@ -175,11 +175,11 @@ def holder_of(made: Decided, permit: Permit | None, policy: Policy, facts_of: Fa
 
 @cache
 def clear_fields(kind: type[Event]) -> tuple[str, ...]:
-    """What an event says of its own that is not sealed."""
+    """What an event says of its own that is not encrypted."""
     return tuple(
         name
         for name in kind.__struct_fields__
-        if name not in Event.__struct_fields__ and name not in kind.SEALED
+        if name not in Event.__struct_fields__ and name not in kind.ENCRYPTED
     )
 
 

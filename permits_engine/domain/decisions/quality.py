@@ -135,12 +135,12 @@ def _reason(name: str) -> Callable[[Decision], _Verdict]:
         if not d.adverse:
             return IDLE, Phrase("reasons.needless")
         event = d.event
-        field = name if name in type(event).SEALED else None
+        field = name if name in type(event).ENCRYPTED else None
         if field is None and not isinstance(event, Renewed):
             field = "reasons"
         if not _reasons(d, None if isinstance(event, Renewed) else field):
             return FAILED, Phrase("reasons.missing")
-        return PASSED, Phrase("reasons.recorded" if d.words is not None else "reasons.sealed")
+        return PASSED, Phrase("reasons.recorded" if d.words is not None else "reasons.encrypted")
 
     return check
 
@@ -159,7 +159,7 @@ def _based(d: Decision) -> _Verdict:
         named = tuple(dict.fromkeys(map(_source, _rules(d))))
         return OPEN, Phrase("basis.weak", sources=named) if named else Phrase("basis.none")
     if d.words is None:
-        return OPEN, Phrase("basis.sealed")
+        return OPEN, Phrase("basis.encrypted")
     text = d.words.get("reasons_in_law") or d.words.get("reasons") or " ".join(d.words.values())
     if re.search(r"\d", text):
         return PASSED, Phrase("basis.named")

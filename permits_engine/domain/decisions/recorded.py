@@ -1,6 +1,6 @@
 """The recorded input of every decision: which events one command led to, and what it must have said.
 
-A decision's events hold all that it was decided on, except words that are sealed under the holder's key. These
+A decision's events hold all that it was decided on, except words that are encrypted under the holder's key. These
 are no ground of any rule; what matters is whether there were any, and that can be seen without the key.
 """
 
@@ -55,7 +55,7 @@ from permits_engine.domain.events import (
     Transferred,
 )
 
-SEALED = "(sealed)"
+ENCRYPTED = "(encrypted)"
 """Stands for words that only the holder's key opens."""
 
 CLOCK = "run_clock"
@@ -200,18 +200,18 @@ _COMMANDS: dict[type[Event], str] = {
 
 
 class _Exclusion:
-    """An exclusion whose words are sealed."""
+    """An exclusion whose words are encrypted."""
 
     @staticmethod
     def model_dump() -> dict[str, str]:
-        return {"fact": SEALED, "reasons_in_fact": SEALED, "reasons_in_law": SEALED}
+        return {"fact": ENCRYPTED, "reasons_in_fact": ENCRYPTED, "reasons_in_law": ENCRYPTED}
 
 
 def commands(made: Decided) -> list[Any]:
     """What the command may have said, the likeliest first.
 
     More than one where the events leave it open: whether a term was asked for or is the policy's own, whether
-    the sealed proof of a notification was blank.
+    the encrypted proof of a notification was blank.
     """
     first = made.first
     if made.name == CLOCK:
@@ -220,12 +220,12 @@ def commands(made: Decided) -> list[Any]:
     if isinstance(first, Issued | Renewed):
         fields = [{**fields[0], "term": term} for term in (None, first.term)]
     if isinstance(first, Corrected) and first.value is None and first.field == "proof":
-        fields = [{**fields[0], "value": value} for value in (SEALED, " ")]
+        fields = [{**fields[0], "value": value} for value in (ENCRYPTED, " ")]
     return [SimpleNamespace(name=made.name, on=first.effective_on, **each) for each in fields]
 
 
 def _words(event: Event) -> str:
-    return SEALED if event.sealed is not None else ""
+    return ENCRYPTED if event.sealed is not None else ""
 
 
 def _reasons(x: Any) -> dict[str, Any]:
@@ -258,7 +258,7 @@ _FIELDS: dict[type[Event], Callable[[Any], dict[str, Any]]] = {
     Revoked: lambda x: {"ground": x.ground, **_reasons(x)},
     DecisionNotified: lambda x: {
         "mode": x.mode,
-        "proof": SEALED if x.proven else None,
+        "proof": ENCRYPTED if x.proven else None,
         "decision_version": x.decision_version,
     },
     Appealed: lambda x: {"body": x.body, "against": x.against, "at": x.at},
@@ -274,7 +274,7 @@ _FIELDS: dict[type[Event], Callable[[Any], dict[str, Any]]] = {
     Corrected: lambda x: {
         "of_version": x.of_version,
         "field": x.field,
-        "value": SEALED if x.value is None else x.value,
+        "value": ENCRYPTED if x.value is None else x.value,
         "reason": _words(x),
     },
     FactNoted: lambda x: {
@@ -282,7 +282,7 @@ _FIELDS: dict[type[Event], Callable[[Any], dict[str, Any]]] = {
         "since": x.since,
         "until": x.until,
         "of": x.of,
-        "evidence": SEALED,
+        "evidence": ENCRYPTED,
     },
     RemovalOrdered: lambda x: {
         "ground": x.ground,
@@ -298,7 +298,7 @@ _FIELDS: dict[type[Event], Callable[[Any], dict[str, Any]]] = {
 
 __all__ = [
     "CLOCK",
-    "SEALED",
+    "ENCRYPTED",
     "Decided",
     "Numbered",
     "commands",

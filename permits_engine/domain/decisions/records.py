@@ -63,13 +63,13 @@ def correct_record(case: Case) -> list[Draft]:
 
 
 def _correction(case: Case, target: Event, field: str, value: Any) -> Draft:
-    sealed = field in target.SEALED
+    encrypted = field in target.ENCRYPTED
     return case.draft(
         Corrected,
         of_version=case.command.of_version,
         field=field,
-        value=None if sealed else value,
-        sealed_value=value if sealed else None,
+        value=None if encrypted else value,
+        sealed_value=value if encrypted else None,
         reason=case.command.reason,
     )
 

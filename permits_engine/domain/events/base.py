@@ -1,6 +1,6 @@
 """What has happened: every stored event as a frozen, versioned struct.
 
-Fields named in ``SEALED`` are personal or free text. The store encrypts them under the holder's key into
+Fields named in ``ENCRYPTED`` are personal or free text. The store encrypts them under the holder's key into
 ``sealed`` before the event is stored, and nothing in ``domain`` ever reads them back.
 """
 
@@ -48,7 +48,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
     NAME: ClassVar[str] = ""
     SCHEMA: ClassVar[int] = 1
-    SEALED: ClassVar[frozenset[str]] = frozenset()
+    ENCRYPTED: ClassVar[frozenset[str]] = frozenset()
     CORRECTABLE: ClassVar[frozenset[str]] = frozenset()
 
     event_id: str

@@ -18,14 +18,14 @@ PERSONAL = (
     "address",
     "prefers",
 )
-"""What is recorded about a person, in the order in which it is shown; all of it is sealed."""
+"""What is recorded about a person, in the order in which it is shown; all of it is encrypted."""
 
 
 class HolderRegistered(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A person became known; every field about them is sealed."""
+    """A person became known; every field about them is encrypted."""
 
     NAME = "holder.registered"
-    SEALED = frozenset(PERSONAL)
+    ENCRYPTED = frozenset(PERSONAL)
 
     family_name: str | None = None
     given_names: str | None = None
@@ -43,7 +43,7 @@ class HolderUpdated(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Personal data changed; ``changed`` names the fields, so that one may also become empty."""
 
     NAME = "holder.updated"
-    SEALED = frozenset(PERSONAL)
+    ENCRYPTED = frozenset(PERSONAL)
 
     changed: tuple[str, ...]
     family_name: str | None = None
@@ -62,7 +62,7 @@ class HolderLinked(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Somebody said that another holder is the same person; it stands in the streams of both."""
 
     NAME = "holder.linked"
-    SEALED = frozenset({"reason"})
+    ENCRYPTED = frozenset({"reason"})
 
     other: str
     reason: str | None = None
@@ -72,17 +72,17 @@ class HolderUnlinked(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Somebody said that another holder is not the same person after all."""
 
     NAME = "holder.unlinked"
-    SEALED = frozenset({"reason"})
+    ENCRYPTED = frozenset({"reason"})
 
     other: str
     reason: str | None = None
 
 
 class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Something about a person that law attaches effects to, with its validity and sealed evidence."""
+    """Something about a person that law attaches effects to, with its validity and encrypted evidence."""
 
     NAME = "holder.fact_recorded"
-    SEALED = frozenset({"evidence"})
+    ENCRYPTED = frozenset({"evidence"})
 
     kind: str
     since: date
@@ -95,7 +95,7 @@ class HolderAccessed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Somebody saw a person's data: the actor, once a day; ``purpose`` is what they said it was for."""
 
     NAME = "holder.accessed"
-    SEALED = frozenset({"purpose"})
+    ENCRYPTED = frozenset({"purpose"})
 
     purpose: str | None = None
 
@@ -113,7 +113,7 @@ class HolderRequestAnswered(Event, frozen=True, kw_only=True, omit_defaults=True
     """A request about the person's data, recorded at ``of_version``, was answered."""
 
     NAME = "holder.request_answered"
-    SEALED = frozenset({"reason"})
+    ENCRYPTED = frozenset({"reason"})
 
     of_version: int
     outcome: str
@@ -124,7 +124,7 @@ class HolderHoldPlaced(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A duty to keep the person's data stands in the way of their erasure: the norm, and until when."""
 
     NAME = "holder.hold_placed"
-    SEALED = frozenset({"reason"})
+    ENCRYPTED = frozenset({"reason"})
 
     norm: str
     until: date | None = None
@@ -135,14 +135,14 @@ class HolderHoldLifted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The duty that was placed at ``of_version`` ended."""
 
     NAME = "holder.hold_lifted"
-    SEALED = frozenset({"reason"})
+    ENCRYPTED = frozenset({"reason"})
 
     of_version: int
     reason: str | None = None
 
 
 class HolderErased(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The key under which everything personal about the holder is sealed was destroyed.
+    """The key under which everything personal about the holder is encrypted was destroyed.
 
     ``reason`` names nobody; ``archive_agreement`` is the reference of the archives' consent, where there was one.
     """

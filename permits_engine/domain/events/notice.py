@@ -40,7 +40,7 @@ class NoticeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     NAME = "notice.sent"
-    SEALED = frozenset({"response"})
+    ENCRYPTED = frozenset({"response"})
 
     channel: str
     message_id: str | None = None
@@ -56,7 +56,7 @@ class NoticeFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     NAME = "notice.failed"
-    SEALED = frozenset({"response"})
+    ENCRYPTED = frozenset({"response"})
 
     channel: str
     permanent: bool = False
@@ -70,7 +70,7 @@ class NoticeBounced(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A message came back after it had been accepted; ``code`` is the status code of RFC 3463."""
 
     NAME = "notice.bounced"
-    SEALED = frozenset({"response"})
+    ENCRYPTED = frozenset({"response"})
 
     channel: str
     response: str | None = None

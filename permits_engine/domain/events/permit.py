@@ -12,7 +12,7 @@ class ApplicationLodged(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A first request was filed; what statistics and decisions need of the holder is pinned, coarse."""
 
     NAME = "permit.application_lodged"
-    SEALED = frozenset({"file_number"})
+    ENCRYPTED = frozenset({"file_number"})
     CORRECTABLE = frozenset(
         {"effective_on", "criterion", "missing", "file_number", "nationality", "sex", "age"}
     )
@@ -51,7 +51,7 @@ class DocumentsRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The office asked for documents after filing."""
 
     NAME = "permit.documents_requested"
-    SEALED = frozenset({"reason"})
+    ENCRYPTED = frozenset({"reason"})
     CORRECTABLE = frozenset({"effective_on", "documents"})
 
     documents: tuple[str, ...]
@@ -89,7 +89,7 @@ class OpinionRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A commission gave its opinion."""
 
     NAME = "permit.opinion_recorded"
-    SEALED = frozenset({"reasons"})
+    ENCRYPTED = frozenset({"reasons"})
     CORRECTABLE = frozenset({"effective_on", "favourable", "reasons"})
 
     body: str
@@ -106,7 +106,7 @@ class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     NAME = "permit.issued"
-    SEALED = frozenset({"card_number"})
+    ENCRYPTED = frozenset({"card_number"})
     CORRECTABLE = frozenset({"card_number", "valid_from", "valid_until"})
 
     term_number: int
@@ -130,7 +130,7 @@ class Refused(Event, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     NAME = "permit.refused"
-    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
+    ENCRYPTED = frozenset({"reasons_in_fact", "reasons_in_law"})
 
     request: int
     relaxed: tuple[str, ...] = ()
@@ -188,7 +188,7 @@ class Renewed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     NAME = "permit.renewed"
-    SEALED = frozenset({"card_number", "exclusion"})
+    ENCRYPTED = frozenset({"card_number", "exclusion"})
     CORRECTABLE = frozenset({"card_number", "valid_from", "valid_until"})
 
     term_number: int
@@ -207,7 +207,7 @@ class RenewalRefused(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The renewal was refused."""
 
     NAME = "permit.renewal_refused"
-    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
+    ENCRYPTED = frozenset({"reasons_in_fact", "reasons_in_law"})
 
     request: int
     reasons_in_fact: str | None = None
@@ -218,7 +218,7 @@ class Revoked(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The title was withdrawn (law 02-03, article 19)."""
 
     NAME = "permit.revoked"
-    SEALED = frozenset({"reasons_in_fact", "reasons_in_law"})
+    ENCRYPTED = frozenset({"reasons_in_fact", "reasons_in_law"})
 
     ground: str
     reasons_in_fact: str | None = None
@@ -237,7 +237,7 @@ class DecisionNotified(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A decision was brought to the holder's knowledge; only a regular notification starts clocks."""
 
     NAME = "permit.decision_notified"
-    SEALED = frozenset({"proof"})
+    ENCRYPTED = frozenset({"proof"})
     CORRECTABLE = frozenset({"effective_on", "mode", "proof"})
 
     decision_version: int
@@ -269,7 +269,7 @@ class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     NAME = "permit.appeal_decided"
-    SEALED = frozenset({"reasons"})
+    ENCRYPTED = frozenset({"reasons"})
 
     body: str
     outcome: str
@@ -324,7 +324,7 @@ class CardReplaced(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A new card was made for the same term."""
 
     NAME = "permit.card_replaced"
-    SEALED = frozenset({"card_number"})
+    ENCRYPTED = frozenset({"card_number"})
     CORRECTABLE = frozenset({"card_number"})
 
     reason: str
@@ -343,11 +343,11 @@ class Closed(Event, frozen=True, kw_only=True, omit_defaults=True):
 class Corrected(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A field of an earlier event was recorded wrongly; it acts from the fact that it corrects.
 
-    ``value`` holds the right value of a clear field, ``sealed_value`` that of a sealed one.
+    ``value`` holds the right value of a clear field, ``sealed_value`` that of an encrypted one.
     """
 
     NAME = "permit.corrected"
-    SEALED = frozenset({"sealed_value", "reason"})
+    ENCRYPTED = frozenset({"sealed_value", "reason"})
 
     of_version: int
     field: str

@@ -14,7 +14,7 @@ class RemovalOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     NAME = "permit.removal_ordered"
-    SEALED = frozenset({"reasons"})
+    ENCRYPTED = frozenset({"reasons"})
     CORRECTABLE = frozenset({"notified_at"})
 
     ground: str
@@ -39,7 +39,7 @@ class RemovalAnnulled(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The removal was annulled: a provisional stay, and the case is examined again (law 02-03, article 24)."""
 
     NAME = "permit.removal_annulled"
-    SEALED = frozenset({"reasons"})
+    ENCRYPTED = frozenset({"reasons"})
 
     order_version: int
     reasons: str | None = None
@@ -49,7 +49,7 @@ class EntryBanned(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Return was forbidden until a day, by a decision apart from the removal (law 02-03, article 22)."""
 
     NAME = "permit.entry_banned"
-    SEALED = frozenset({"observations", "reasons_in_fact", "reasons_in_law"})
+    ENCRYPTED = frozenset({"observations", "reasons_in_fact", "reasons_in_law"})
 
     order_version: int
     until: date
@@ -62,7 +62,7 @@ class EntryBanLifted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The ban was lifted before its end."""
 
     NAME = "permit.entry_ban_lifted"
-    SEALED = frozenset({"reasons"})
+    ENCRYPTED = frozenset({"reasons"})
 
     ban_version: int
     reasons: str | None = None

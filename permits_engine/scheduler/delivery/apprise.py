@@ -100,7 +100,7 @@ class AppriseChannel:
 def _captured() -> AbstractContextManager[io.StringIO]:
     import apprise
 
-    # Its warnings name the recipient: they are kept as sealed evidence and go nowhere else.
+    # Its warnings name the recipient: they are kept as encrypted evidence and go nowhere else.
     logging.getLogger("apprise").propagate = False
     capture: AbstractContextManager[io.StringIO] = apprise.LogCapture(level=logging.WARNING)  # type: ignore[no-untyped-call]
     return capture

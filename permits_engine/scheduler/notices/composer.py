@@ -18,17 +18,17 @@ from permits_engine.scheduler.notices.renewal_token import Token
 
 DATED = frozenset({"renewal_reminder", "documents_reminder", "appeal_reminder", "majority_reminder"})
 """Kinds of letters that ask the holder to do something by a day."""
-Seal = Callable[[Token], str]
+SignToken = Callable[[Token], str]
 """Makes the text of a token."""
 
 
 class Composer:
     """Composes letters for channels."""
 
-    def __init__(self, context: Context, routes: Routes, seal: Seal | None = None) -> None:
+    def __init__(self, context: Context, routes: Routes, sign_token: SignToken | None = None) -> None:
         self.context = context
         self.routes = routes
-        self.seal = seal
+        self.sign_token = sign_token
         self._templates: dict[str, Templates] = {}
 
     def template(self, each: Waiting) -> str:
@@ -49,8 +49,8 @@ class Composer:
         office = each.policy.offices.get(each.event.office)
         language = each.event.language if to_holder else ""
         values = letter_values(s, each, on, office.name(language or "fr") if office else each.event.office)
-        if self.seal is not None and each.event.expedited and to_holder and s.term is not None:
-            values["token"] = self.seal(Token(each.permit.permit_id, s.term.number, _last_day(s)))
+        if self.sign_token is not None and each.event.expedited and to_holder and s.term is not None:
+            values["token"] = self.sign_token(Token(each.permit.permit_id, s.term.number, _last_day(s)))
         subject, text, direction, used = templates.compose(each.event.kind, language, values)
         return Letter(
             notice_id=each.notice_id,

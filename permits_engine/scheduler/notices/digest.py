@@ -219,7 +219,7 @@ def _record(outbox: Outbox, found: Digest, letter: Letter, answer: Evidence) -> 
     try:
         with outbox.limits.write() as tx:
             uow = outbox.context.begin(tx)
-            uow.append(uow.sealed(found.notice_id, 0, [event], None))
+            uow.append(uow.place(found.notice_id, 0, [event], None))
             uow.write()
     except ConflictError:
         return  # another process has sent it, under the same identity

@@ -49,8 +49,8 @@ def bounced(context: Context, tx: Transaction, bounce: Bounce) -> dict[str, Any]
     first = _claim(records)
     actor = Actor("mail-server", "scheduler")
     stamp = context.stamper(actor, None, first.effective_on)
-    sealed = context.keyring.load(tx, first.holder_id) is not None
-    answer = bounce.answer if sealed else None
+    readable = context.keyring.load(tx, first.holder_id) is not None
+    answer = bounce.answer if readable else None
     event = stamp(NoticeBounced, channel=sent.channel, code=bounce.code, response=answer)
     return _appended(context, tx, row, [event], first.holder_id)
 
@@ -120,6 +120,6 @@ def _appended(
         after = notice_rows.after(after, event, after["version"] + 1, context.now())
     uow = context.begin(tx)
     uow.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
-    uow.append(uow.sealed(row["notice_id"], row["version"], new, holder_id))
+    uow.append(uow.place(row["notice_id"], row["version"], new, holder_id))
     uow.write()
     return after

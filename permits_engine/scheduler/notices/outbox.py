@@ -31,7 +31,7 @@ from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices import pauses
-from permits_engine.scheduler.notices.composer import Composer, Seal
+from permits_engine.scheduler.notices.composer import Composer, SignToken
 from permits_engine.scheduler.notices.pending import Waiting, loaded, open_counts, open_page, still_due
 from permits_engine.store.database.transactions import Database, Transaction
 
@@ -58,7 +58,7 @@ class Outbox:
         routes: Routes,
         quiet: Callable[[Policy, datetime], bool],
         limits: Limits,
-        seal: Seal | None = None,
+        sign_token: SignToken | None = None,
     ) -> None:
         self.database = database
         self.context = context
@@ -66,7 +66,7 @@ class Outbox:
         self._quiet = quiet
         self._asked: tuple[str, datetime, bool] | None = None
         self.limits = limits
-        self.composer = Composer(context, routes, seal)
+        self.composer = Composer(context, routes, sign_token)
         self.paused = pauses.Paused(set())
         self.away: dict[str, str] = {}
         """Channels that are out of order in this pass, each with what it said."""
@@ -285,8 +285,8 @@ class Outbox:
         if not events:
             return row
         if uow.key(each.event.holder_id) is None:
-            events = [msgspec.structs.replace(x, **dict.fromkeys(x.SEALED)) for x in events]
-        uow.append(uow.sealed(each.notice_id, seen, events, each.event.holder_id))
+            events = [msgspec.structs.replace(x, **dict.fromkeys(x.ENCRYPTED)) for x in events]
+        uow.append(uow.place(each.notice_id, seen, events, each.event.holder_id))
         for version, event in enumerate(events, seen + 1):
             row = notice_rows.after(row, event, version, self.context.now())
             name = event.NAME.removeprefix("notice.")

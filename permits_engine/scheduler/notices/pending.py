@@ -69,7 +69,7 @@ class Waiting(msgspec.Struct):
     person: Person
     policy: Policy
     records: Sequence[StoredRecord] = ()
-    """The file's history, whose sealed numbers a letter names."""
+    """The file's history, whose encrypted numbers a letter names."""
     cipher: Cipher | None = None
     """The holder's key; none once their data were erased."""
     situation: Situation | None = None

@@ -254,7 +254,7 @@ class Reconciler:
                 "run_clock", command, permit, Holder(), policy, SCHEDULER, today=known, known=known
             )
             new = events_of(drafts, self.context.stamper(SCHEDULER, command, on), policy.digest)
-            records = uow.sealed(permit.permit_id, seen, new, permit.holder_id)
+            records = uow.place(permit.permit_id, seen, new, permit.holder_id)
             for number, event in enumerate(new, seen + 1):
                 apply(permit, number, event)
                 report.acts[event.NAME] = report.acts.get(event.NAME, 0) + 1
@@ -286,7 +286,7 @@ class Reconciler:
                 park(uow.tx, each.situation.permit.permit_id, problem.message, self.context.now())
                 continue
             served = self.outbox.at_once(claimed, on, now)
-            records = uow.sealed(claimed.notice_id, 0, [claimed.event], None)
+            records = uow.place(claimed.notice_id, 0, [claimed.event], None)
             uow.append(records)
             row = self.outbox.extended(uow, claimed, served, report.notices)
             uow.later(writing.INSERT_NOTICE, row)

@@ -22,7 +22,7 @@ from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
-from permits_engine.store.events.recorder import Recorder, SealedRecord, TransactionRecorder
+from permits_engine.store.events.recorder import EncryptedRecord, Recorder, TransactionRecorder
 from permits_engine.store.keys.keyring import Cipher
 
 STORE = "PERMITS_STORE"
@@ -32,7 +32,7 @@ STORE = "PERMITS_STORE"
 class Placed(msgspec.Struct, frozen=True, gc=False):
     """An event at its place in a stream; with the holder's key where it carries personal data.
 
-    The library's domain event. What is read has its personal fields sealed, until they are ``opened``.
+    The library's domain event. What is read has its personal fields encrypted, until they are ``decrypted``.
     """
 
     originator_id: str
@@ -48,12 +48,12 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
         """In microseconds since the epoch; 0 for what is new."""
         return 0 if self.stored is None else self.stored.recorded_at
 
-    def opened(self, holder_id: str, cipher: Cipher | None) -> Event:
-        """The event with its personal fields; without a key it stays as it is."""
+    def decrypted(self, holder_id: str, cipher: Cipher | None) -> Event:
+        """Return the event with its personal fields; without a key it stays as it is."""
         if self.stored is None:
             return self.event
         _, stream, version, name, _, _ = self.stored
-        return codec.reveal(
+        return codec.decrypt(
             self.event, stream=stream, version=version, holder_id=holder_id, cipher=cipher, name=name
         )
 
@@ -62,7 +62,7 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
 
 
 _record = partial(tuple.__new__, StoredRecord)
-_sealed = partial(tuple.__new__, SealedRecord)
+_encrypted = partial(tuple.__new__, EncryptedRecord)
 
 
 class EventMapper(library.Mapper[str]):
@@ -87,12 +87,12 @@ class EventMapper(library.Mapper[str]):
         payload = codec.encode(event, version=version, stream=stream, holder_id=holder_id, cipher=cipher)
         if cipher is None or holder_id is None:
             return _record((0, stream, version, name, 0, payload))
-        record = _sealed((0, stream, version, name, 0, payload))
+        record = _encrypted((0, stream, version, name, 0, payload))
         record.__dict__["holder_id"] = holder_id
         return record
 
     def to_domain_event(self, stored_event: library.StoredEvent) -> Placed:
-        """The event, its personal fields sealed; raises ``integrity.broken``."""
+        """The event, its personal fields encrypted; raises ``integrity.broken``."""
         if type(stored_event) is StoredRecord:
             _, stream, version, name, _, payload = stored_event
             try:

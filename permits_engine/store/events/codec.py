@@ -1,4 +1,4 @@
-"""Events to stored bytes and back, personal fields sealed under the holder's key.
+"""Events to stored bytes and back, personal fields encrypted under the holder's key.
 
 What is stored is JSON. Nothing that is read names a class: the closed registry ``EVENTS`` does.
 """
@@ -16,7 +16,7 @@ from permits_engine.domain.events import EVENTS, Event, stored_name
 from permits_engine.store.keys.encoding import framed
 from permits_engine.store.keys.keyring import Cipher
 
-SEALED_TAG = b"permits-engine/sealed/v1"
+ENCRYPTION_TAG = b"permits-engine/sealed/v1"
 
 Stored = tuple[int, str, int, str, int, bytes]
 """Position, stream, version, name, recorded time and payload of an event, as the store gives them."""
@@ -52,19 +52,21 @@ def encode(
     An event with personal fields and no ``cipher`` or ``holder_id`` is a ``ValueError``: nothing personal is
     ever stored in clear.
     """
-    personal = {name: value for name in sorted(event.SEALED) if (value := getattr(event, name)) is not None}
+    personal = {
+        name: value for name in sorted(event.ENCRYPTED) if (value := getattr(event, name)) is not None
+    }
     if personal:
         if cipher is None or holder_id is None:
             raise ValueError(f"{event.NAME} holds personal data: give the holder and their key")
         bound = _associated(holder_id, stream, version, stored_name(event))
         hidden: dict[str, Any] = dict.fromkeys(personal)
-        hidden["sealed"] = cipher.seal(_encode(personal), bound)
+        hidden["sealed"] = cipher.encrypt(_encode(personal), bound)
         event = msgspec.structs.replace(event, **hidden)
     return _encode(event)
 
 
 def decode(name: str, payload: bytes) -> Event:
-    """The event of stored bytes, its personal fields still sealed; raises ``integrity.broken``."""
+    """The event of stored bytes, its personal fields still encrypted; raises ``integrity.broken``."""
     try:
         reader = readers[name]
     except KeyError:
@@ -76,28 +78,28 @@ def decode(name: str, payload: bytes) -> Event:
 
 
 def numbered(records: Sequence[Stored]) -> list[tuple[int, Event]]:
-    """The events of stored records with their versions, sealed fields unopened; raises ``integrity.broken``."""
+    """Return versions and events of stored records, personal fields still encrypted; raise ``integrity.broken``."""
     try:
         return [(version, readers[name](payload)) for _, _, version, name, _, payload in records]
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError):
         return [(version, decode(name, payload)) for _, _, version, name, _, payload in records]  # says which
 
 
-def reveal(
+def decrypt(
     event: Event, *, stream: str, version: int, holder_id: str, cipher: Cipher | None, name: str
 ) -> Event:
-    """The event with its personal fields opened; without a cipher it stays as it is.
+    """Return the event with its personal fields decrypted; without a cipher it stays as it is.
 
     ``name`` is the type under which it is stored. Raises ``integrity.broken`` where key or place are not
-    those it was sealed for.
+    those it was encrypted for.
     """
     if cipher is None or event.sealed is None:
         return event
-    plain = cipher.open(event.sealed, _associated(holder_id, stream, version, name))
+    plain = cipher.decrypt(event.sealed, _associated(holder_id, stream, version, name))
     try:
         opened = msgspec.json.decode(plain, type=_personal(type(event)))
     except (msgspec.MsgspecError, ValueError) as problem:
-        raise _broken(name, "its sealed content does not fit its type") from problem
+        raise _broken(name, "its encrypted content does not fit its type") from problem
     return msgspec.structs.replace(event, sealed=None, **msgspec.structs.asdict(opened))
 
 
@@ -119,13 +121,13 @@ def _upcast(name: str, fields: dict[str, Any]) -> Event:
 
 
 def _associated(holder_id: str, stream: str, version: int, name: str) -> bytes:
-    return framed(SEALED_TAG, holder_id, stream, version, name)
+    return framed(ENCRYPTION_TAG, holder_id, stream, version, name)
 
 
 @cache
 def _personal(kind: type[Event]) -> type[msgspec.Struct]:
     hints = get_type_hints(kind)
-    fields = [(name, hints[name], None) for name in sorted(kind.SEALED)]
+    fields = [(name, hints[name], None) for name in sorted(kind.ENCRYPTED)]
     return msgspec.defstruct(f"{kind.__name__}Personal", fields, forbid_unknown_fields=True)
 
 

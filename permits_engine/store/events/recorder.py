@@ -55,8 +55,8 @@ _TRACK = Statement(
 _TRACKED = Statement("SELECT position FROM tracking WHERE application_name = :name")
 
 
-class SealedRecord(StoredRecord):
-    """An event on its way into the store, sealed under a holder's key: that is looked at again as it is written."""
+class EncryptedRecord(StoredRecord):
+    """An event on its way into the store, encrypted under a holder's key: that is looked at again as it is written."""
 
     holder_id: str
 
@@ -168,7 +168,7 @@ class Recorder(library.ProcessRecorder):
             return TransactionRecorder(tx).insert_events(stored_events, **kwargs)
         with _translated(), self.database.write(session) as own:
             # Whoever brings an open transaction has read the keys in it.
-            require_keys(own, sorted({s.holder_id for s in stored_events if isinstance(s, SealedRecord)}))
+            require_keys(own, sorted({s.holder_id for s in stored_events if isinstance(s, EncryptedRecord)}))
             TransactionRecorder(own).insert_events(stored_events, **{"now": self.now(), **kwargs})
             if session is not None or not stored_events:
                 return None

@@ -25,7 +25,7 @@ def master_keys(keys: MasterKeys | str | Path) -> MasterKeys:
 
 
 def made_keys(keys: MasterKeys | str | Path, service: KeyService | None, *, make: bool) -> MasterKeys:
-    """The same, from a file that is made where there is none and ``make`` says so; sealed by a key service."""
+    """The same, from a file that is made where there is none and ``make`` says so; wrapped by a key service."""
     if isinstance(keys, MasterKeys):
         return keys
     if make and not Path(keys).exists():

@@ -1,6 +1,6 @@
 """Keys: one data key per holder, kept in the store, wrapped by the master keys.
 
-Deleting a holder's row makes what is sealed for them unreadable for good; ``erasures`` then takes its bytes out
+Deleting a holder's row makes what is encrypted for them unreadable for good; ``erasures`` then takes its bytes out
 of the database's files. A transaction that writes keeps the rows of the keys it uses until it ends, so that an
 erasure waits for it, and it for an erasure: on SQLite there is one writer, on PostgreSQL the rows are locked.
 """
@@ -58,7 +58,7 @@ _ANY = Statement("SELECT 1 FROM holder_keys LIMIT 1")
 
 
 class Cipher:
-    """A holder's data key: seals and opens what is personal about them."""
+    """A holder's data key: encrypts and decrypts what is personal about them."""
 
     __slots__ = ("_aead", "_hmac_key", "_key")
 
@@ -73,19 +73,19 @@ class Cipher:
     def __reduce__(self) -> Any:
         raise TypeError("keys are not to be copied into a pickle")
 
-    def seal(self, plain: bytes, aad: bytes) -> str:
+    def encrypt(self, plain: bytes, aad: bytes) -> str:
         """AES-256-GCM with a random nonce: base64 of nonce and ciphertext, bound to ``aad``."""
         nonce = os.urandom(NONCE_BYTES)
         return base64.b64encode(nonce + self._aead.encrypt(nonce, plain, aad)).decode()
 
-    def open(self, sealed: str, aad: bytes) -> bytes:
-        """What was sealed; raises ``integrity.broken`` for another key, another ``aad`` or changed bytes."""
+    def decrypt(self, encrypted: str, aad: bytes) -> bytes:
+        """What was encrypted; raises ``integrity.broken`` for another key, another ``aad`` or changed bytes."""
         try:
-            data = base64.b64decode(sealed, validate=True)
+            data = base64.b64decode(encrypted, validate=True)
             return self._aead.decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], aad)
         except (InvalidTag, ValueError) as problem:
             raise error(
-                "integrity.broken", "sealed data do not open here: they belong elsewhere or were changed"
+                "integrity.broken", "encrypted data do not open here: they belong elsewhere or were changed"
             ) from problem
 
     def hmac(self, data: bytes) -> bytes:
@@ -194,5 +194,5 @@ def register_id(index: Cipher, file_number: str) -> str:
 
 
 def holds_keys(tx: Transaction) -> bool:
-    """Whether anything in the store is sealed under some holder's key."""
+    """Whether anything in the store is encrypted under some holder's key."""
     return tx.one(_ANY) is not None

@@ -1,4 +1,4 @@
-"""Master keys: what wraps the holders' keys. In a file of their own, in the environment, or sealed by a key service.
+"""Master keys: what wraps the holders' keys. In a file of their own, in the environment, or wrapped by a key service.
 
 A key service (an HSM, a cloud's key management) never gives its own key away: it wraps the master keys, which then lie
 wrapped in their file, and unwraps them when the store is opened. So nothing waits for a network inside a transaction.
@@ -47,7 +47,7 @@ class _KeyFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     version: int
     active: str
     keys: dict[str, str]
-    sealed: bool = False
+    wrapped: bool = msgspec.field(default=False, name="sealed")
     """Whether a key service has to open the keys."""
 
 
@@ -97,8 +97,8 @@ class MasterKeys:
     def wrap(self, key: bytes, holder_id: str) -> tuple[str, bytes]:
         """A holder's key under the active key: that key's id, and the wrapped bytes, bound to both ids."""
         nonce = os.urandom(NONCE_BYTES)
-        sealed = AESGCM(self._keys[self.active]).encrypt(nonce, key, _bound(self.active, holder_id))
-        return self.active, nonce + sealed
+        wrapped = AESGCM(self._keys[self.active]).encrypt(nonce, key, _bound(self.active, holder_id))
+        return self.active, nonce + wrapped
 
     def unwrap(self, wrapped: bytes, key_id: str, holder_id: str) -> bytes:
         """A holder's key again; raises ``store.unavailable`` without its master key, ``integrity.broken``."""
@@ -109,9 +109,9 @@ class MasterKeys:
                 f"the master key {key_id} is not in the key file: name the file that belongs to this store",
                 key_id=key_id,
             )
-        nonce, sealed = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
+        nonce, encrypted = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
         try:
-            return AESGCM(master).decrypt(nonce, sealed, _bound(key_id, holder_id))
+            return AESGCM(master).decrypt(nonce, encrypted, _bound(key_id, holder_id))
         except (InvalidTag, ValueError) as problem:
             raise error(
                 "integrity.broken", f"the key of holder {holder_id} does not open", holder_id=holder_id
@@ -145,28 +145,28 @@ class MasterKeys:
     ) -> Self:
         """Keys from the content of a key file; a ``ValueError`` where it is none.
 
-        Raises ``store.unavailable`` where they are sealed and no service opens them.
+        Raises ``store.unavailable`` where they are wrapped and no service opens them.
         """
         read = msgspec.json.decode(content, type=_KeyFile)
         if read.version != 1:
             raise ValueError("unknown version")
         keys = {each: base64.b64decode(key, validate=True) for each, key in read.keys.items()}
-        if read.sealed and service is None:
+        if read.wrapped and service is None:
             where = f"the key file {path}" if path is not None else "the master key"
             raise error(
-                "store.unavailable", f"{where} is sealed by a key service: name it (PERMITS_KEY_SERVICE)"
+                "store.unavailable", f"{where} is wrapped by a key service: name it (PERMITS_KEY_SERVICE)"
             )
-        if read.sealed and service is not None:
+        if read.wrapped and service is not None:
             keys = {each: service.unwrap(key, f"{_LABEL}/{each}") for each, key in keys.items()}
-        return cls(read.active, keys, path=path, service=service if read.sealed else None)
+        return cls(read.active, keys, path=path, service=service if read.wrapped else None)
 
     def text(self, *, plain: bool = False) -> str:
-        """The content of their file; sealed where they belong to a key service, unless ``plain``."""
+        """The content of their file; wrapped where they belong to a key service, unless ``plain``."""
         keys, service = self._keys, None if plain else self.service
         if service is not None:
             keys = {each: service.wrap(key, f"{_LABEL}/{each}") for each, key in keys.items()}
         coded = {each: base64.b64encode(key).decode() for each, key in keys.items()}
-        file = _KeyFile(1, self.active, coded, sealed=service is not None)
+        file = _KeyFile(1, self.active, coded, wrapped=service is not None)
         return msgspec.json.format(msgspec.json.encode(file)).decode() + "\n"
 
     @classmethod

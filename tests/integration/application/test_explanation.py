@@ -90,8 +90,8 @@ def test_a_decision_that_was_notified_with_proof_passes_the_gates(office: Office
         "language_ok": "open",
         "human_decision": "passed",
     }
-    sealed = quality(office.engine.explain(permit_id, version))
-    assert sealed["legal_basis_exists"] == "open"
+    encrypted = quality(office.engine.explain(permit_id, version))
+    assert encrypted["legal_basis_exists"] == "open"
     office.run_scheduler("2021-03-03")
     after = quality(office.engine.as_(DECIDER).explain(permit_id, version))
     assert (after["notice_states_appeal_route_and_deadline"], after["language_ok"]) == ("passed", "passed")

@@ -287,7 +287,7 @@ def test_a_reader_acts_in_their_own_name(office: Office, permit_id: str) -> None
     refused("transition.not_allowed", lambda: reader.execute(command))
 
 
-def test_the_purpose_is_sealed_with_the_person(office: Office, permit_id: str, store_url: str) -> None:
+def test_the_purpose_is_encrypted_with_the_person(office: Office, permit_id: str, store_url: str) -> None:
     """What an auditor writes about a case is nowhere in the database in clear."""
     office.engine.as_(AUDITOR, purpose="MARKED-PURPOSE").history(permit_id)
     engine = create_engine(host_url(store_url))

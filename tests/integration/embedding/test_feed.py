@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_feed_is_the_history_in_its_order(office: Office) -> None:
-    """Every event once, in the order of positions, as the histories show them, sealed fields out of sight."""
+    """Every event once, in the order of positions, as the histories show them, encrypted fields out of sight."""
     permit_id = office.title()
     events = list(office.engine.subscribe(after=0, timeout=0))
     assert [each["position"] for each in events] == list(range(1, office.position() + 1))

@@ -114,7 +114,7 @@ def test_a_message_that_is_too_long_is_not_sent(service: Service) -> None:
 def test_nothing_of_the_recipient_is_logged(
     service: Service, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever the library warns about stays in the evidence, which is sealed."""
+    """Whatever the library warns about stays in the evidence, which is encrypted."""
     service.answer = 500
     with caplog.at_level(logging.INFO), pytest.raises(DeliveryError):
         AppriseChannel("sms", service.url).send(letter())

@@ -34,13 +34,13 @@ COMMON: dict[str, Any] = {
 LODGED = ApplicationLodged(
     **COMMON, holder_id=HOLDER, jurisdiction="MA", category="regularisation-2014", prefecture="MA-RAB"
 )
-SEALED = ApplicationReturned(**COMMON, request=1)
+RETURNED = ApplicationReturned(**COMMON, request=1)
 
 
 def test_events_saved_are_a_permit(database: Database) -> None:
     """Plain events go in by save, and come out folded, at any version that there is."""
     with PermitsApplication(database=database) as app:
-        recordings = app.save(Placed(PERMIT, 1, LODGED), Placed(PERMIT, 2, SEALED))
+        recordings = app.save(Placed(PERMIT, 1, LODGED), Placed(PERMIT, 2, RETURNED))
         assert [recording.notification.id for recording in recordings] == [1, 2]
         assert app.permit(PERMIT).version == 2
         assert app.permit(PERMIT, 1).version == 1
@@ -105,7 +105,7 @@ def test_only_events_of_the_registry_pass(database: Database) -> None:
 
 
 def test_personal_data_need_their_key(database: Database) -> None:
-    """With the holder and a key of the store personal fields are sealed; without, nothing is stored."""
+    """With the holder and a key of the store personal fields are encrypted; without, nothing is stored."""
     personal = HolderRegistered(**COMMON, family_name="Diallo")
     with PermitsApplication(database=database) as app:
         with pytest.raises(ValueError, match="personal data"):

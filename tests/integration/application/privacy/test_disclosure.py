@@ -43,7 +43,7 @@ class Page(HTMLParser):
 
 
 def test_everything_personal_that_is_held_is_in_it(office: Office) -> None:
-    """Every marked word that is sealed anywhere about the person: their data, their numbers, reasons in words."""
+    """Every marked word that is encrypted anywhere about the person: their data, their numbers, reasons in words."""
     permit_id = ended(office)
     holder_id = holder_of(office, permit_id)
     office.run_scheduler("2017-05-03")
@@ -127,7 +127,7 @@ def test_every_language_has_a_word_for_every_event() -> None:
 
 
 def test_of_an_erased_person_the_facts_are_left(office: Office) -> None:
-    """The page says that the data were erased, and holds nothing that had been sealed."""
+    """The page says that the data were erased, and holds nothing that had been encrypted."""
     holder_id = holder_of(office, ended(office))
     office.engine.erase(holder_id, reason="asked for", actor=ADMINISTRATOR)
     found = office.engine.as_(office.actor("counter")).disclosure(holder_id)

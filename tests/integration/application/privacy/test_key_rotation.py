@@ -1,4 +1,4 @@
-"""The master keys: rotated without touching history, in escrow, sealed by a service outside."""
+"""The master keys: rotated without touching history, in escrow, wrapped by a service outside."""
 
 from __future__ import annotations
 
@@ -200,13 +200,13 @@ def service() -> Iterator[HttpKeyService]:
     thread.join()
 
 
-def test_a_key_service_opens_what_it_has_sealed(
+def test_a_key_service_opens_what_it_has_wrapped(
     service: HttpKeyService, store_url: str, tmp_path: Path
 ) -> None:
     """The key file alone is worth nothing: without the service, or with another token, the store does not open."""
     clock = FakeClock()
     clock.at(date(2016, 12, 1))
-    file = tmp_path / "sealed.keys"
+    file = tmp_path / "wrapped.keys"
     MasterKeys.create(file, service)
     assert '"sealed": true' in file.read_text()
     masters = MasterKeys.load(file, service)
@@ -227,7 +227,7 @@ def test_a_key_service_opens_what_it_has_sealed(
 
 def test_a_store_lives_with_a_key_service(service: HttpKeyService, sqlite_url: str, tmp_path: Path) -> None:
     """Made, opened, rotated: nothing waits for the service but the opening."""
-    file = tmp_path / "sealed.keys"
+    file = tmp_path / "wrapped.keys"
     clock = FakeClock()
     clock.at(date(2016, 12, 1))
     with Engine.initialise(sqlite_url, keys=file, key_service=service, clock=clock, simulated=True) as engine:

@@ -57,7 +57,7 @@ def test_a_good_row_becomes_a_holder_and_a_permit_with_the_registers_own_dates(
     assert today.engine.permit(permit_id).file_number == "RAB-2014-0001"
 
 
-def test_the_person_is_sealed_and_can_be_read_with_their_key(today: Office, take_over: Import) -> None:
+def test_the_person_is_encrypted_and_can_be_read_with_their_key(today: Office, take_over: Import) -> None:
     """Names, birth date and contact stand nowhere in clear, and come back whole."""
     take_over([GOOD])
     holder_id = today.engine.permit(only(today)).holder_id

@@ -99,7 +99,7 @@ def test_nothing_personal_is_in_it_unasked(signed: Past, tmp_path: Path) -> None
     before = signed.office.position()
     said = page_of(signed, tmp_path).read_text(encoding="utf-8")
     assert [name for name in NAMES if name in said] == []
-    assert "sealed" in said
+    assert "encrypted" in said
     assert signed.office.position() == before
 
 

@@ -116,7 +116,7 @@ def test_the_columns_are_typed_and_say_where_the_file_was(past: Past, tmp_path: 
 
 
 def test_nothing_personal_is_in_it(past: Past, tmp_path: Path) -> None:
-    """Neither in a column nor in the payload, where it stays sealed."""
+    """Neither in a column nor in the payload, where it stays encrypted."""
     past.office.engine.export(tmp_path / "history")
     everything = b"".join(
         cell if isinstance(cell, bytes) else str(cell).encode()

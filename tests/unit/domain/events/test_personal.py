@@ -16,11 +16,11 @@ def _own(kind: type[msgspec.Struct], base: type[msgspec.Struct] | None = None) -
 
 
 def test_what_is_known_of_a_person_is_the_same_wherever_it_is_asked_told_or_shown() -> None:
-    """A field that one of the commands, events or views had beyond the list would not be sealed, or not be shown."""
+    """A field that one of the commands, events or views had beyond the list would not be encrypted, or not be shown."""
     listed = set(PERSONAL)
     assert len(listed) == len(PERSONAL)
-    assert _own(HolderRegistered, Event) == listed == HolderRegistered.SEALED
-    assert _own(HolderUpdated, Event) - {"changed"} == listed == HolderUpdated.SEALED
+    assert _own(HolderRegistered, Event) == listed == HolderRegistered.ENCRYPTED
+    assert _own(HolderUpdated, Event) - {"changed"} == listed == HolderUpdated.ENCRYPTED
     assert _own(Person) - {"holder_id", "version", "facts", "linked"} == listed
     for command in (RegisterHolder, UpdateHolder):
         envelope = {"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"}

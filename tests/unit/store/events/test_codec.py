@@ -64,7 +64,7 @@ def registered(**fields: Any) -> HolderRegistered:
     )
 
 
-def reveal(event: Event, **other: Any) -> Event:
+def decrypt(event: Event, **other: Any) -> Event:
     place: dict[str, Any] = {
         "stream": STREAM,
         "version": 1,
@@ -73,7 +73,7 @@ def reveal(event: Event, **other: Any) -> Event:
         "name": "holder.registered@1",
         **other,
     }
-    return codec.reveal(event, **place)
+    return codec.decrypt(event, **place)
 
 
 @given(event=any_event, version=st.integers(1, 2**31 - 1))
@@ -82,7 +82,7 @@ def test_every_event_comes_back_as_it_went_in(event: Event, version: int) -> Non
     name = stored_name(event)
     payload = codec.encode(event, version=version, stream=STREAM, holder_id=HOLDER, cipher=KEY)
     decoded = codec.decode(name, payload)
-    assert reveal(decoded, version=version, name=name) == event
+    assert decrypt(decoded, version=version, name=name) == event
 
 
 @given(event=any_event)
@@ -90,8 +90,8 @@ def test_nothing_personal_is_in_the_stored_bytes(event: Event) -> None:
     """Every personal field of a decoded event is none until it is revealed."""
     payload = codec.encode(event, version=1, stream=STREAM, holder_id=HOLDER, cipher=KEY)
     decoded = codec.decode(stored_name(event), payload)
-    assert [getattr(decoded, name) for name in event.SEALED] == [None] * len(event.SEALED)
-    assert (decoded.sealed is None) == all(getattr(event, name) is None for name in event.SEALED)
+    assert [getattr(decoded, name) for name in event.ENCRYPTED] == [None] * len(event.ENCRYPTED)
+    assert (decoded.sealed is None) == all(getattr(event, name) is None for name in event.ENCRYPTED)
 
 
 def test_personal_data_are_never_stored_without_a_key() -> None:
@@ -101,7 +101,7 @@ def test_personal_data_are_never_stored_without_a_key() -> None:
 
 
 def test_an_event_without_personal_data_needs_no_key() -> None:
-    """Personal fields that are none are not sealed."""
+    """Personal fields that are none are not encrypted."""
     event = registered(family_name=None, email=None)
     assert codec.decode("holder.registered@1", codec.encode(event, version=1, stream=STREAM)) == event
 
@@ -117,35 +117,35 @@ def test_an_event_without_personal_data_needs_no_key() -> None:
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_sealed_data_open_only_at_their_own_place(other: dict[str, Any]) -> None:
-    """Moved to another stream, version, holder or type, or under another key, sealed data are refused."""
+def test_encrypted_data_open_only_at_their_own_place(other: dict[str, Any]) -> None:
+    """Moved to another stream, version, holder or type, or under another key, encrypted data are refused."""
     payload = codec.encode(registered(), version=1, stream=STREAM, holder_id=HOLDER, cipher=KEY)
     decoded = codec.decode("holder.registered@1", payload)
     with pytest.raises(PermitsError, match=r"integrity\.broken"):
-        reveal(decoded, **other)
+        decrypt(decoded, **other)
 
 
-@pytest.mark.parametrize("sealed", ["", "!", "AAAA", "A" * 64])
-def test_sealed_data_that_were_changed_do_not_open(sealed: str) -> None:
-    """Whatever stands in the place of sealed data is refused, however short or odd."""
+@pytest.mark.parametrize("encrypted", ["", "!", "AAAA", "A" * 64])
+def test_encrypted_data_that_were_changed_do_not_open(encrypted: str) -> None:
+    """Whatever stands in the place of encrypted data is refused, however short or odd."""
     with pytest.raises(PermitsError, match=r"integrity\.broken"):
-        reveal(msgspec.structs.replace(registered(family_name=None, email=None), sealed=sealed))
+        decrypt(msgspec.structs.replace(registered(family_name=None, email=None), sealed=encrypted))
 
 
-def test_sealed_data_can_fill_personal_fields_only() -> None:
-    """What was sealed cannot change a clear field, even under the right key and place."""
+def test_encrypted_data_can_fill_personal_fields_only() -> None:
+    """What was encrypted cannot change a clear field, even under the right key and place."""
     bound = codec._associated(HOLDER, STREAM, 1, "holder.registered@1")
-    sealed = KEY.seal(b'{"operator": "somebody else"}', bound)
-    event = msgspec.structs.replace(registered(family_name=None, email=None), sealed=sealed)
+    encrypted = KEY.encrypt(b'{"operator": "somebody else"}', bound)
+    event = msgspec.structs.replace(registered(family_name=None, email=None), sealed=encrypted)
     with pytest.raises(PermitsError, match=r"integrity\.broken"):
-        reveal(event)
+        decrypt(event)
 
 
-def test_without_a_key_an_event_stays_sealed() -> None:
+def test_without_a_key_an_event_stays_encrypted() -> None:
     """After an erasure an event still reads, its personal fields none."""
     payload = codec.encode(registered(), version=1, stream=STREAM, holder_id=HOLDER, cipher=KEY)
     decoded = codec.decode("holder.registered@1", payload)
-    assert reveal(decoded, cipher=None) is decoded
+    assert decrypt(decoded, cipher=None) is decoded
 
 
 @pytest.mark.parametrize(

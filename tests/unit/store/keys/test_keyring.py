@@ -104,27 +104,27 @@ def test_keys_are_never_printed_nor_pickled() -> None:
 
 
 def test_a_holders_key_is_the_same_each_time(database: Database) -> None:
-    """What one process sealed, another with the same master key opens."""
+    """What one process encrypted, another with the same master key opens."""
     master = MasterKeys.in_memory()
     with database.write() as tx:
-        sealed = Keyring(master).mint(tx, "h1").seal(b"plain", b"place")
+        encrypted = Keyring(master).mint(tx, "h1").encrypt(b"plain", b"place")
     with database.read() as tx:
         cipher = Keyring(master).load(tx, "h1")
     assert cipher is not None
-    assert cipher.open(sealed, b"place") == b"plain"
+    assert cipher.decrypt(encrypted, b"place") == b"plain"
 
 
 def test_a_holder_has_one_key(database: Database) -> None:
     """A second key for a holder is a conflict, and the first one stays."""
     keyring = Keyring(MasterKeys.in_memory())
     with database.write() as tx:
-        sealed = keyring.mint(tx, "h1").seal(b"plain", b"place")
+        encrypted = keyring.mint(tx, "h1").encrypt(b"plain", b"place")
     with pytest.raises(PermitsError, match=r"concurrency\.conflict"), database.write() as tx:
         keyring.mint(tx, "h1")
     with database.read() as tx:
         cipher = keyring.load(tx, "h1")
     assert cipher is not None
-    assert cipher.open(sealed, b"place") == b"plain"
+    assert cipher.decrypt(encrypted, b"place") == b"plain"
 
 
 def test_an_erased_key_is_gone_at_once(database: Database) -> None:
@@ -160,10 +160,10 @@ def test_a_retired_master_key_still_opens(database: Database) -> None:
     old = MasterKeys("old", {"old": b"o" * 32})
     both = MasterKeys("new", {"old": b"o" * 32, "new": b"n" * 32})
     with database.write() as tx:
-        sealed = Keyring(old).mint(tx, "h1").seal(b"plain", b"place")
+        encrypted = Keyring(old).mint(tx, "h1").encrypt(b"plain", b"place")
         cipher = Keyring(both).load(tx, "h1")
         assert cipher is not None
-        assert cipher.open(sealed, b"place") == b"plain"
+        assert cipher.decrypt(encrypted, b"place") == b"plain"
         Keyring(both).mint(tx, "h2")
         assert tx.one(Statement("SELECT key_id FROM holder_keys WHERE holder_id = 'h2'")) == ("new",)
 
@@ -175,7 +175,7 @@ def test_a_digest_belongs_to_one_holder() -> None:
     assert one.hmac(b"data") != one.hmac(b"datb")
 
 
-def test_the_same_text_is_never_sealed_alike() -> None:
+def test_the_same_text_is_never_encrypted_alike() -> None:
     """Nonces are fresh: nobody sees that two holders, or two events, have the same name in them."""
     cipher = Cipher(b"1" * 32)
-    assert len({cipher.seal(b"plain", b"") for _ in range(1000)}) == 1000
+    assert len({cipher.encrypt(b"plain", b"") for _ in range(1000)}) == 1000
