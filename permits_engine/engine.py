@@ -32,7 +32,7 @@ from permits_engine.domain.events import Actor
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.competence import refusal
-from permits_engine.policies.loading import PACKAGED, packaged
+from permits_engine.policies.loading import packaged, packaged_codes
 from permits_engine.reader import Reader
 from permits_engine.scheduler.notices import operations, pauses, renewal_token
 from permits_engine.scheduler.notices.bounce import Bounce
@@ -315,7 +315,9 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
 
     def _adopt_packaged(self) -> None:
         with self.database.read() as tx:
-            own = [code for code in PACKAGED if self.adopted.adopted_by(tx, code) in {None, INSTALLER.id}]
+            own = [
+                code for code in packaged_codes() if self.adopted.adopted_by(tx, code) in {None, INSTALLER.id}
+            ]
         self.adopt(*(packaged(code) for code in own), actor=INSTALLER)
 
     def adopt(self, *texts: str, actor: Actor | None = None) -> list[tuple[str, str, bool]]:

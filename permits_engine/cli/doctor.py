@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from permits_engine.cli.daemon_setup import mail_folder
 from permits_engine.cli.options import keys_of
-from permits_engine.policies.loading import PACKAGED, digest_of, packaged
+from permits_engine.policies.loading import digest_of, packaged, packaged_codes
 from permits_engine.scheduler.daemon.health import clock_ahead
 from permits_engine.store.database.transactions import Statement
 from permits_engine.store.events.timestamps import micros
@@ -74,7 +74,7 @@ def _messages(settings: Any) -> Iterator[Finding]:
 def _rules(state: dict[str, Any]) -> Iterator[Finding]:
     for each in state["policies"]:
         code = each["jurisdiction"]
-        if code in PACKAGED and each["digest"] != digest_of(packaged(code)):
+        if code in packaged_codes() and each["digest"] != digest_of(packaged(code)):
             yield _say(
                 "note", f"the adopted policy of {code} is not the packaged one, which init would adopt"
             )

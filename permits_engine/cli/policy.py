@@ -15,7 +15,14 @@ from permits_engine.cli.options import Json, day_of, open_engine, required_day, 
 from permits_engine.cli.output import say
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.rules.policy import Policy, Value
-from permits_engine.policies.loading import PACKAGED, compile_text, completed, documents, packaged, read_file
+from permits_engine.policies.loading import (
+    compile_text,
+    completed,
+    documents,
+    packaged,
+    packaged_codes,
+    read_file,
+)
 
 policy_app = typer.Typer(no_args_is_help=True, help="The rules: show, check, compare, adopt, draw.")
 scenario_app = typer.Typer(no_args_is_help=True, help="The law as examples.")
@@ -140,10 +147,10 @@ def policy_of(settings: Any, jurisdiction: str) -> Policy:
     except PermitsError as problem:
         if problem.code != "store.not_initialised" or "store" in settings.model_fields_set:
             raise
-    if code not in PACKAGED:
+    if code not in packaged_codes():
         raise error(
             "policy.none_in_force",
-            f"no policy of {code[:20]!r} is packaged; there is: {', '.join(PACKAGED)}",
+            f"no policy of {code[:20]!r} is packaged; there is: {', '.join(packaged_codes())}",
             jurisdiction=code[:20],
         )
     say(f"permits: there is no store at {settings.store}; these are the packaged rules")
@@ -197,7 +204,7 @@ def checked(file: str) -> dict[str, Any]:
     text = read_file(file)
     parts = documents(text)
     code = next((content.get(kind) for kind, (content, _) in parts.items()), None)
-    if isinstance(code, str) and code in PACKAGED:
+    if isinstance(code, str) and code in packaged_codes():
         text = completed(text, packaged(code))
     policy = compile_text(text)
     return {

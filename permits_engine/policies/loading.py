@@ -10,8 +10,9 @@ import hashlib
 import re
 from collections.abc import Iterator
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,28 @@ from permits_engine.policies.yaml_reader import documents as read_yaml
 LARGEST = 2_000_000
 """Bytes: a policy text beyond this is refused."""
 PARTS = ("policy", "calendar", "offices")
-PACKAGED = ("MA", "FR", "ES")
 
 
 # --- reading ----------------------------------------------------------------------------------------------
 
 
+@cache
+def packaged_codes() -> tuple[str, ...]:
+    """Return the packaged jurisdictions in the order in which a new store adopts them."""
+    text = (_data() / "packaged.yaml").read_text(encoding="utf-8")
+    [(codes, _)] = read_yaml(text)
+    return tuple(codes)
+
+
 def packaged(jurisdiction: str) -> str:
-    """The text of a packaged policy (MA, FR or ES): its three files as one text."""
-    folder = resources.files("permits_engine") / "jurisdictions" / jurisdiction.lower()
+    """Return the text of a packaged policy: its three files as one text."""
+    folder = _data() / jurisdiction.lower()
     parts = [(folder / f"{part}.yaml").read_text(encoding="utf-8") for part in PARTS]
     return "---\n".join(parts)
+
+
+def _data() -> Traversable:
+    return resources.files("permits_engine") / "jurisdictions"
 
 
 def read_file(path: str | Path) -> str:

@@ -33,7 +33,7 @@ def _time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (OSError, ValueError, KeyError):
-        raise ValueError("is not a time zone such as Africa/Casablanca") from None
+        raise ValueError("is not a time zone such as Europe/Paris") from None
     return value
 
 

@@ -17,7 +17,7 @@ from permits_engine.commands import parse
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
-from permits_engine.policies.loading import PACKAGED
+from permits_engine.policies.loading import packaged_codes
 from permits_engine.scheduler.delivery.memory import sink_routes
 from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.store.events import history
@@ -82,8 +82,10 @@ class Runner:
 
     def _known_jurisdiction(self) -> None:
         code = self.scenario.jurisdiction
-        if code not in PACKAGED:
-            raise invalid("jurisdiction", f"{code!r} has no rules here; there is: {', '.join(PACKAGED)}")
+        if code not in packaged_codes():
+            raise invalid(
+                "jurisdiction", f"{code!r} has no rules here; there is: {', '.join(packaged_codes())}"
+            )
         with self.engine.database.read() as tx:
             policy = self.engine.context.policies.current(tx, code)
         self.clock = FakeClock(self.clock.instant, policy.calendar.time_zone)

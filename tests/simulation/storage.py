@@ -14,7 +14,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 from permits_engine import Engine
-from permits_engine.policies.loading import PACKAGED, packaged
+from permits_engine.policies.loading import packaged, packaged_codes
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.connections import SqliteFile
 from permits_engine.store.database.transactions import Database
@@ -202,7 +202,7 @@ def _template() -> bytes:
         engine = Engine(
             database, master_keys(), clock=lambda: BEGINNING, operator="set-up", random=chance.bytes
         )
-        engine.adopt(*(packaged(code) for code in PACKAGED))
+        engine.adopt(*(packaged(code) for code in packaged_codes()))
         engine.close()
     content = (folder / "empty.db").read_bytes()
     shutil.rmtree(folder)

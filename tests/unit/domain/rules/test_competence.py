@@ -9,7 +9,7 @@ import pytest
 from permits_engine import Actor, IssuePermit, PermitsError, RecordOpinion
 from permits_engine.commands import PUBLIC
 from permits_engine.domain.rules.competence import refusal
-from permits_engine.policies.loading import PACKAGED, compile_text, packaged
+from permits_engine.policies.loading import compile_text, packaged, packaged_codes
 from permits_engine.policies.values import ROLES
 from permits_engine.testing import PERMIT_ID, Office, a_file, given
 
@@ -178,7 +178,7 @@ def test_what_is_allowed_depends_on_who_asks(office: Office) -> None:
     assert "refuse_application" in office.engine.allowed(PERMIT_ID, actor=OTHER, on=day)
 
 
-@pytest.mark.parametrize("jurisdiction", PACKAGED)
+@pytest.mark.parametrize("jurisdiction", packaged_codes())
 def test_every_refusal_to_act_names_the_rule(jurisdiction: str) -> None:
     """For each command, each role without it and each foreign office: a rule of the policy, and its norm."""
     policy = compile_text(packaged(jurisdiction))
