@@ -31,7 +31,7 @@ from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.events import Actor
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.rules.competence import refusal
+from permits_engine.domain.rules.competence import competence_error
 from permits_engine.policies.loading import packaged, packaged_codes
 from permits_engine.reader import Reader
 from permits_engine.scheduler.notices import operations, pauses, renewal_token
@@ -300,9 +300,9 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         today = self.context.today(policy)
         s = Situation(permit, on or today, policy.at(today))
         found = []
-        for name in lifecycle.allowed_now(s):
+        for name in lifecycle.allowed_commands(s):
             body = s.pending_appeal.body if name == "decide_appeal" and s.pending_appeal else None
-            if refusal(policy.at(today), s.day, name, actor, s.prefecture, body) is None:
+            if competence_error(policy.at(today), s.day, name, actor, s.prefecture, body) is None:
                 found.append(name)
         return found
 

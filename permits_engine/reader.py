@@ -368,7 +368,7 @@ class Reader:
     ) -> PermitsError | None:
         rules, today = self._rules(tx, jurisdiction)
         where = None if self._everywhere else office
-        return competence.reading_refusal(rules, today, what, self.actor, where, self.purpose)
+        return competence.reading_error(rules, today, what, self.actor, where, self.purpose)
 
     def _file(self, tx: Transaction, permit_id: str) -> tuple[str, bool]:
         """The file's holder, and whether the reader may see what is encrypted; raises where they may see nothing."""
@@ -403,7 +403,7 @@ class Reader:
             if problem is not None:
                 raise problem
             rules, today = self._rules(tx)
-            reach = competence.reach_of_reading(rules, today, "file", self.actor)
+            reach = competence.reading_reach(rules, today, "file", self.actor)
             if reach == "own" and not self._everywhere:
                 conditions = {**conditions, "prefecture": self.actor.prefecture}
         return self._engine.find(**conditions)

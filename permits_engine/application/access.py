@@ -41,10 +41,10 @@ def refusal(
     for code in countries:
         policy = engine.context.policies.current(tx, code)
         rules, today = policy.at(engine.context.today(policy)), engine.context.today(policy)
-        problem = competence.reading_refusal(rules, today, what, actor, None, purpose)
+        problem = competence.reading_error(rules, today, what, actor, None, purpose)
         if problem is not None:
             return problem
-        if competence.reach_of_reading(rules, today, what, actor) == "own" and not everywhere:
+        if competence.reading_reach(rules, today, what, actor) == "own" and not everywhere:
             return error(
                 "actor.wrong_prefecture",
                 f"the history holds the files of every office, and the role {actor.role} reads those of its own"

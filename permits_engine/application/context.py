@@ -13,7 +13,7 @@ from permits_engine.commands import Command
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor, Basis, Event
-from permits_engine.domain.rules.competence import refusal
+from permits_engine.domain.rules.competence import competence_error
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.holder import Person
 from permits_engine.store.database.transactions import Database, Transaction
@@ -135,7 +135,7 @@ def competence(context: Context, uow: UnitOfWork, command: Command, actor: Actor
     on = command.on or today
     if on > today:
         raise invalid("on", f"{on} lies after today ({today}); give the day on which it happened")
-    problem = refusal(policy.at(today), max(on, today), command.name, actor, None)
+    problem = competence_error(policy.at(today), max(on, today), command.name, actor, None)
     if problem is not None:
         raise problem
     return today

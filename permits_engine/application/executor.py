@@ -29,7 +29,7 @@ from permits_engine.commands import (
     UpdateHolder,
 )
 from permits_engine.domain.decisions import decide, titles
-from permits_engine.domain.decisions.case import Holder
+from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor, Event, FactNoted
 from permits_engine.domain.periods import ages
@@ -94,12 +94,12 @@ class Executor:
             raise conflict(command.permit_id, seen, command.expected_version)
         policy = uow.policy(permit.jurisdiction)
         today = self.context.today(policy)
-        holder = Holder(permit.holder_id)
+        holder = HolderFacts(permit.holder_id)
         alone, same_person = command.name == "issue_permit", list[str]()
         if alone:
             same_person = unit_of_work.records_of(uow, permit.holder_id)
-            holder = Holder(permit.holder_id, titles=uow.titles(permit, same_person))
-        if titles.personal(policy, permit, command.name):
+            holder = HolderFacts(permit.holder_id, titles=uow.titles(permit, same_person))
+        if titles.depends_on_person(policy, permit, command.name):
             holder = _known_person(uow, permit, command.on or today, holder)
         past: list[tuple[int, Event]] = []
         if isinstance(command, CorrectRecord):
@@ -133,7 +133,7 @@ class Executor:
         uow.found_by(entries_of_file(permit.holder_id, permit.permit_id, new))
         for record in same_person:
             uow.pass_gate(record)
-        if command.name in titles.PERSONAL:
+        if command.name in titles.PERSON_COMMANDS:
             for record in unit_of_work.records_of(uow, permit.holder_id):
                 uow.hold(record)
         if isinstance(command, RecordFact) and above is not None:
@@ -151,7 +151,7 @@ class Executor:
         if command.expected_version not in (None, 0):
             raise conflict(command.permit_id or "a new permit", 0, command.expected_version)
         person = uow.person(command.holder_id)
-        holder = Holder(
+        holder = HolderFacts(
             command.holder_id,
             nationality=person.nationality,
             sex=person.sex,
@@ -175,7 +175,7 @@ class Executor:
         return outcome
 
 
-def _known_person(uow: UnitOfWork, permit: Permit, on: date, holder: Holder) -> Holder:
+def _known_person(uow: UnitOfWork, permit: Permit, on: date, holder: HolderFacts) -> HolderFacts:
     """What decisions on a person need: facts recorded through any of their files, and the age on the day."""
     person = uow.person(permit.holder_id)
     age = ages(person.birth_date, on) if person.birth_date else None

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 T = TypeVar("T")
 
 
-class lazy(Generic[T]):
+class cached_property(Generic[T]):
     """Computes its value on first use and keeps it in the instance."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
@@ -17,10 +17,10 @@ class lazy(Generic[T]):
         self.__doc__ = compute.__doc__
 
     @overload
-    def __get__(self, instance: None, owner: type) -> lazy[T]: ...
+    def __get__(self, instance: None, owner: type) -> cached_property[T]: ...
     @overload
     def __get__(self, instance: object, owner: type) -> T: ...
-    def __get__(self, instance: object | None, owner: type) -> lazy[T] | T:
+    def __get__(self, instance: object | None, owner: type) -> cached_property[T] | T:
         """The value, from now on found in the instance itself."""
         if instance is None:
             return self

@@ -30,7 +30,7 @@ def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False
 
 def evaluated(s: Situation, *, settled: bool) -> tuple[dict[str, Any], list[notices.Notice]]:
     """The row of a file on a day, and the messages due on it."""
-    return evaluated_with(s, time_effects.next_act(s, s.rules), settled=settled)
+    return evaluated_with(s, time_effects.next_effect(s, s.rules), settled=settled)
 
 
 def evaluated_with(
@@ -97,7 +97,7 @@ def _next_due(s: Situation, next_message: date | None) -> date | None:
     """The next day on which something about the file may have to be done."""
     if _closed(s):
         return None
-    days = (time_effects.next_day(s), next_message, s.rules.horizon)
+    days = (time_effects.next_effect_day(s), next_message, s.rules.horizon)
     return min((day for day in days if day is not None and day > s.day), default=None)
 
 

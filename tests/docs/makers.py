@@ -8,7 +8,7 @@ from pathlib import Path
 from permits_engine.application.register.csv_file import COLUMNS, NEEDED
 from permits_engine.application.register.rows import CODES
 from permits_engine.domain.decisions import diagram
-from permits_engine.domain.decisions.lifecycle import ACTS_FROM
+from permits_engine.domain.decisions.lifecycle import EFFECTIVE_FROM
 from tests.docs import reference
 
 
@@ -18,7 +18,7 @@ def _diagram() -> str:
 
 def _acts() -> str:
     lines = ["| event | acts from |", "| --- | --- |"]
-    return "\n".join([*lines, *(f"| `{name}` | {since} |" for name, since in ACTS_FROM.items())])
+    return "\n".join([*lines, *(f"| `{name}` | {since} |" for name, since in EFFECTIVE_FROM.items())])
 
 
 def _columns() -> str:

@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from datetime import date
 
 from permits_engine.domain.permit import removal
-from permits_engine.domain.permit.facts import holding
+from permits_engine.domain.permit.facts import fact_on
 from permits_engine.domain.permit.fold import Decision, Request
 from permits_engine.domain.permit.standing import standing
 from tests.model.world import State
@@ -51,8 +51,8 @@ def key(state: State) -> Hashable:
         absence is not None and absence.back is None and limit is not None and today <= limit,
         None if receipt is None else receipt.until < today,
         bool(p.lapses) or bool(p.losses),
-        (removal.status(s), removal.pending(s) is not None),
-        holding(s.facts, "pregnant", today) is not None,
+        (removal.status(s), removal.pending_appeal(s) is not None),
+        fact_on(s.facts, "pregnant", today) is not None,
         s.automatic,
         sum(today >= border for border in BORDERS),
     )

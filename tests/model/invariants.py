@@ -9,7 +9,7 @@ from itertools import pairwise
 from permits_engine.domain.events import ApplicationLodged, RenewalRequested
 from permits_engine.domain.permit import removal
 from permits_engine.domain.permit.deadlines import Deadline, deadlines
-from permits_engine.domain.permit.facts import holding
+from permits_engine.domain.permit.facts import fact_on
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.view import View, view
 from tests.model.world import DAY, PERMIT, State
@@ -222,9 +222,9 @@ def _removal(state: State, looks: Looks, clocks: Clocks) -> Found:
     """Nobody protected is ordered to leave, and an appeal against a removal lets its holder stay."""
     for order in state.permit.removals:
         facts = [f for f in state.permit.facts if f.version < order.version]
-        if holding(tuple(facts), "pregnant", order.on) is not None:
+        if fact_on(tuple(facts), "pregnant", order.on) is not None:
             yield "law 02-03 articles 26 and 29", f"removal ordered on {order.on} of a pregnant woman"
-    pending = removal.pending(state.now) is not None and state.permit.closed is None
+    pending = removal.pending_appeal(state.now) is not None and state.permit.closed is None
     if pending and not looks[state.today].lawful_stay:
         yield "law 02-03 articles 23 and 24", "a removal is contested and the stay is not lawful"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from permits_engine.domain.decisions.case import Draft
-from permits_engine.domain.decisions.time_effects import next_act
+from permits_engine.domain.decisions.time_effects import next_effect
 from permits_engine.domain.permit.fold import Decision, fold
 from permits_engine.domain.permit.view import View, view
 from tests.model.invariants import Violated, looked_at
@@ -52,7 +52,7 @@ def of_step(before: State, act: Act, drafts: list[Draft], now: State) -> None:
 def _pass(before: State, drafts: list[Draft], now: State) -> None:
     today = now.today
     s = now.now
-    again = next_act(s, s.rules)
+    again = next_effect(s, s.rules)
     if again is not None:
         raise Violated("a pass leaves nothing due", "architecture: level-triggered", again.kind.NAME)
     names = {draft.kind.NAME for draft in drafts}

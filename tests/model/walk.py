@@ -11,8 +11,8 @@ from datetime import date
 
 import msgspec
 
-from permits_engine.domain.decisions.decide import MOVES
-from permits_engine.domain.decisions.lifecycle import possible
+from permits_engine.domain.decisions.decide import TRANSITION_OF
+from permits_engine.domain.decisions.lifecycle import is_possible
 from permits_engine.domain.errors import PermitsError
 from tests.model import invariants, steps
 from tests.model.abstraction import key
@@ -143,7 +143,7 @@ def _steps(state: State, count: Count) -> list[State]:
     before = msgspec.msgpack.encode(state.permit)
     for act in commands(state):
         assert act.command is not None
-        if not possible(state.situation(act.on), MOVES[act.command]):
+        if not is_possible(state.situation(act.on), TRANSITION_OF[act.command]):
             count.refused += 1  # the table itself says no: decide refuses by the same function
             continue
         try:

@@ -14,9 +14,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from permits_engine.commands import Command, RunClock, parse
-from permits_engine.domain.decisions.case import Draft, Holder
+from permits_engine.domain.decisions.case import Draft, HolderFacts
 from permits_engine.domain.decisions.decide import decide
-from permits_engine.domain.decisions.time_effects import next_day
+from permits_engine.domain.decisions.time_effects import next_effect_day
 from permits_engine.domain.events import Actor, Basis, Corrected, DecisionNotified, Event
 from permits_engine.domain.permit.deadlines import Deadline, deadlines
 from permits_engine.domain.permit.fold import Permit, apply, fold
@@ -141,7 +141,9 @@ def lodged(jurisdiction: str, category: str, day: date, missing: tuple[str, ...]
     )
     actor = Actor("somebody", "counter", OFFICES[jurisdiction])
     command = _command("lodge_application", day, act.fields)
-    drafts = decide("lodge_application", command, None, Holder(), POLICIES[jurisdiction], actor, today=day)
+    drafts = decide(
+        "lodge_application", command, None, HolderFacts(), POLICIES[jurisdiction], actor, today=day
+    )
     history = tuple((n, _event(draft)) for n, draft in enumerate(drafts, 1))
     permit = fold(PERMIT, history)
     assert permit is not None
@@ -172,7 +174,7 @@ def decided(state: State, act: Act) -> list[Draft]:
     command = _command(act.command, act.on, act.fields)
     actor = Actor("somebody", role, office)
     return decide(
-        act.command, command, state.permit, Holder(), POLICIES[state.jurisdiction], actor,
+        act.command, command, state.permit, HolderFacts(), POLICIES[state.jurisdiction], actor,
         today=state.today, target=target,
     )  # fmt: skip
 
@@ -208,7 +210,7 @@ def days_ahead(state: State) -> list[date]:
         due = deadline.due_on or (deadline.due_at.date() if deadline.due_at is not None else None)
         if due is not None:
             found |= {due, due + DAY}
-    acts = next_day(s)
+    acts = next_effect_day(s)
     if acts is not None:
         found.add(acts)
     return sorted(day for day in found if day > state.today)

@@ -69,7 +69,7 @@ def tell(uow: UnitOfWork, permit: Permit, policy: Policy, today: date, stamp: St
 
 def news(s: Situation, below: Permit) -> tuple[type[Event], date, dict[str, str]] | None:
     """What a file that hangs on another one has yet to be told about it: the event, its day and its field."""
-    end = family.ended(s)
+    end = family.title_end(s)
     known = next((x for x in reversed(below.principals) if x.principal == s.permit.permit_id), None)
     if known is not None and known.restored:
         known = None

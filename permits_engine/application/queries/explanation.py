@@ -14,9 +14,9 @@ from permits_engine.application.context import Context
 from permits_engine.application.queries.views import expanded, known_records, local_day, shown
 from permits_engine.domain.decisions import decide, lifecycle, quality
 from permits_engine.domain.decisions import lifecycle as moves
-from permits_engine.domain.decisions.case import Holder
+from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.decisions.departures import in_words
-from permits_engine.domain.decisions.recorded import Decided, decisions
+from permits_engine.domain.decisions.recorded import RecordedDecision, recorded_decisions
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import REGISTER, Actor, Event, NoticeDue, Revoked
 from permits_engine.domain.permit import explanations
@@ -89,7 +89,9 @@ def explain(
     s = Situation(permit, event.effective_on, policy.at(known))
     result["deadlines"] = explanations.explained(s, say)
     result |= _departure(event, policy, known, s, say)
-    made = next(m for m in decisions(history, [r.recorded_at for r in records]) if _holds(m, record.version))
+    made = next(
+        m for m in recorded_decisions(history, [r.recorded_at for r in records]) if _holds(m, record.version)
+    )
     past = history[: made.version - 1]
     before = fold(permit_id, past)
     result |= _decided(made, before, policy, known, s)
@@ -103,7 +105,7 @@ def explain(
     return result
 
 
-def _holds(made: Decided, version: int) -> bool:
+def _holds(made: RecordedDecision, version: int) -> bool:
     return any(number == version for number, _ in made.events)
 
 
@@ -122,7 +124,7 @@ def _departure(event: Event, policy: Policy, known: date, s: Situation, say: Say
 
 
 def _decided(
-    made: Decided, before: Permit | None, policy: Policy, known: date, after: Situation
+    made: RecordedDecision, before: Permit | None, policy: Policy, known: date, after: Situation
 ) -> dict[str, Any]:
     first, on = made.first, made.first.effective_on
     state = decide.state_of(Situation(before, on, policy.at(known))) if before is not None else None
@@ -144,7 +146,7 @@ def _decided(
     } | ({"imported": True} if first.basis is not None and first.basis.imported else {})
 
 
-def _acting(made: Decided, policy: Policy, known: date, on: date, office: str) -> dict[str, Any]:
+def _acting(made: RecordedDecision, policy: Policy, known: date, on: date, office: str) -> dict[str, Any]:
     """The role, and by which rule, mandate or delegation it was competent."""
     actor, rules = made.first.actor, policy.at(known)
     told: dict[str, Any] = {"role": actor.role, "office": actor.prefecture}
@@ -192,10 +194,10 @@ def exchanged(s: Situation) -> list[dict[str, Any]]:
 # --- what else could have been done -------------------------------------------------------------------------
 
 
-def alternatives(made: Decided, s: Situation, policy: Policy, known: date) -> list[dict[str, Any]]:
+def alternatives(made: RecordedDecision, s: Situation, policy: Policy, known: date) -> list[dict[str, Any]]:
     """The other commands that the file's state allowed on that day, by whom, and what stood against them."""
     found = []
-    for name in lifecycle.allowed_now(s):
+    for name in lifecycle.allowed_commands(s):
         if name == made.name or not _is_choice(name, s):
             continue
         body = s.pending_appeal.body if name == "decide_appeal" and s.pending_appeal is not None else None
@@ -210,7 +212,7 @@ def alternatives(made: Decided, s: Situation, policy: Policy, known: date) -> li
 
 def _is_choice(name: str, s: Situation) -> bool:
     """Whether a command decides something about the file, and has an occasion."""
-    if moves.MOVES[name].nature not in {moves.DECISION, moves.FILING}:
+    if moves.TRANSITION_OF[name].nature not in {moves.DECISION, moves.FILING}:
         return False
     if name == "decide_appeal":
         return s.pending_appeal is not None
@@ -218,7 +220,7 @@ def _is_choice(name: str, s: Situation) -> bool:
 
 
 def _stood_against(
-    name: str, s: Situation, policy: Policy, known: date, made: Decided, roles: list[str]
+    name: str, s: Situation, policy: Policy, known: date, made: RecordedDecision, roles: list[str]
 ) -> str | None:
     """The error that the command would have met; none where nothing stood against it."""
     command = SimpleNamespace(name=name, on=s.day, term=None, card_number=None, exclusion=None, missing=())
@@ -227,7 +229,7 @@ def _stood_against(
         actor = Actor(actor.id, roles[0], s.prefecture)
     try:
         decide.decide(
-            name, command, s.permit, Holder(s.permit.holder_id), policy, actor,
+            name, command, s.permit, HolderFacts(s.permit.holder_id), policy, actor,
             today=max(known, s.day), known=known,
         )  # fmt: skip
     except PermitsError as problem:
@@ -252,21 +254,23 @@ def _quality(
         exclusion = opened.get("exclusion") or {}
         fields = ("reasons_in_fact", "reasons_in_law", "reasons")
         words = {name: str(opened.get(name) or exclusion.get(name) or "") for name in fields}
-    decision = quality.Decision(event, record.version, before, after, letters_of(tx, after.permit_id), words)
+    decision = quality.AssessedDecision(
+        event, record.version, before, after, letters_of(tx, after.permit_id), words
+    )
     return [
         {"gate": each.gate, "status": each.status, "because": say(each.because)}
-        for each in quality.judged(decision)
+        for each in quality.assess(decision)
     ]
 
 
-def letters_of(tx: Transaction, permit_id: str) -> list[quality.Letter]:
+def letters_of(tx: Transaction, permit_id: str) -> list[quality.MessageStatus]:
     """The messages to the holder of a file, with what became of them."""
     found = []
     for notice_id, kind, language, state in tx.all(_LETTERS, {"permit_id": permit_id}):
         row = tx.one(_NOTICE, {"stream": notice_id})
         event = codec.decode(row[0], row[1]) if row is not None else None
         if isinstance(event, NoticeDue):
-            found.append(quality.Letter(kind, event.anchor, language, state in _SENT))
+            found.append(quality.MessageStatus(kind, event.anchor, language, state in _SENT))
     return found
 
 
@@ -277,7 +281,9 @@ def _concerning(event: Event, rule: dict[str, Any]) -> dict[str, Any]:
     """Of the table of competences only what it says of the commands that lead to the event."""
     if rule["parameter"] != "competence":
         return rule
-    commands = {move.command for move in moves.TABLE if event.NAME in move.events} or {"lodge_application"}
+    commands = {move.command for move in moves.TRANSITIONS if event.NAME in move.events} or {
+        "lodge_application"
+    }
     value = {name: roles for name, roles in rule["value"].items() if name.partition("/")[0] in commands}
     return {**rule, "value": value}
 

@@ -16,9 +16,10 @@ import msgspec
 
 from permits_engine.application.register.rows import Checks, Record
 from permits_engine.domain.decisions import time_effects
-from permits_engine.domain.decisions.case import Case, Draft, Holder
+from permits_engine.domain.decisions.case import Case, Draft, HolderFacts
 from permits_engine.domain.events import (
     REGISTER,
+    SCHEDULER,
     Actor,
     ApplicationLodged,
     Basis,
@@ -41,7 +42,6 @@ from permits_engine.store.events.ids import derived, uuid7
 
 REGISTRAR = Actor("register", "administrator")
 """For whom an imported fact is recorded: the old register itself."""
-CLOCK = Actor("scheduler", "scheduler")
 BEFORE = "before_import"
 """Why a message about a deadline that had passed before the import is not sent."""
 
@@ -120,7 +120,7 @@ class Planner:
             self._stamp(
                 act.kind,
                 act.effective_on,
-                CLOCK,
+                SCHEDULER,
                 Basis(self.policy.digest, (REGISTER, *act.rules)),
                 **act.fields,
             )
@@ -154,7 +154,7 @@ class Planner:
         assert permit is not None
         acts = self._clock(permit)
         for act in acts:
-            event = self._stamp(act.kind, act.effective_on, CLOCK, None, **act.fields)
+            event = self._stamp(act.kind, act.effective_on, SCHEDULER, None, **act.fields)
             apply(permit, permit.version + 1, event)
         row, due = evaluated(Situation(permit, self.today, self.policy.at(self.today)), settled=True)
         if not all(is_past(each, self.today) for each in due):
@@ -219,8 +219,10 @@ class Planner:
     def _clock(self, permit: Permit) -> list[Draft]:
         rules = Rules(self.policy, self.today)
         situation = Situation(permit, self.today, rules)
-        case = Case("run_clock", None, situation, Holder(), rules, CLOCK, self.today, self.today, target=None)
-        return time_effects.due(case)
+        case = Case(
+            "run_clock", None, situation, HolderFacts(), rules, SCHEDULER, self.today, self.today, target=None
+        )
+        return time_effects.due_effects(case)
 
     def _suppressed(
         self, due: notice.Notice, record: Record, own: dict[str, Any]
@@ -230,7 +232,7 @@ class Planner:
         fell_due = self._stamp(
             NoticeDue,
             self.today,
-            CLOCK,
+            SCHEDULER,
             None,
             permit_id=permit_id,
             holder_id=own["holder_id"],
@@ -245,7 +247,7 @@ class Planner:
             expedited=due.expedited,
         )
         assert isinstance(fell_due, NoticeDue)
-        dropped = self._stamp(NoticeSuppressed, self.today, CLOCK, None, reason=BEFORE)
+        dropped = self._stamp(NoticeSuppressed, self.today, SCHEDULER, None, reason=BEFORE)
         row = notice_rows.first_row(derived(f"notice/{due.key(permit_id)}"), fell_due, self.now)
         return notice_rows.after(row, dropped, 2, self.now), fell_due, dropped
 

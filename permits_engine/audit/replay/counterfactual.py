@@ -15,9 +15,9 @@ from permits_engine.audit.replay.external_facts import ABOUT_REQUEST, JUDGEMENTS
 from permits_engine.audit.replay.redecide import FactsOf, PolicyOf, holder_of
 from permits_engine.domain.decisions import decide, time_effects
 from permits_engine.domain.decisions.case import Draft
-from permits_engine.domain.decisions.recorded import commands
+from permits_engine.domain.decisions.recorded import possible_commands
 from permits_engine.domain.errors import PermitsError
-from permits_engine.domain.events import Actor, DecisionNotified, Event, Issued, Lapsed, Refused, Renewed
+from permits_engine.domain.events import SCHEDULER, DecisionNotified, Event, Issued, Lapsed, Refused, Renewed
 from permits_engine.domain.periods import ONE_DAY, Period, before
 from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import Permit, apply, fold
@@ -200,7 +200,7 @@ class Alternative:
     def _decided(self, fact: Fact) -> list[Draft]:
         made, first, permit = fact.made, fact.made.first, self.permit
         today = max(made.day(self.policy.calendar.time_zone), fact.on)
-        [command, *_] = commands(made)
+        [command, *_] = possible_commands(made)
         if isinstance(first, Issued | Renewed):
             command.term = None if self._usual(fact, first.term) else first.term
             if command.term is None and isinstance(first, Renewed):
@@ -247,7 +247,7 @@ class Alternative:
 
     def _pass(self, day: date) -> None:
         s = self._situation(day)
-        while (act := time_effects.next_act(s, s.rules)) is not None:
+        while (act := time_effects.next_effect(s, s.rules)) is not None:
             self._looked_at(s, act)
             self._apply([unrecorded(act)])
             s = self._situation(day)
@@ -257,7 +257,7 @@ class Alternative:
             if each.to == notices.HOLDER and key not in self._told:
                 self._told.add(key)
                 self.life.letters.append(Letter(day, each.kind, s.prefecture))
-        days = (time_effects.next_day(s), following, s.rules.horizon)
+        days = (time_effects.next_effect_day(s), following, s.rules.horizon)
         self._due = min((each for each in days if each is not None and each > day), default=None)
 
     def _looked_at(self, s: Situation, act: Draft) -> None:
@@ -290,16 +290,13 @@ def _rightly(event: Event, fact: Fact) -> Event:
     return msgspec.structs.replace(event, **right) if right else event
 
 
-_CLOCK = Actor("scheduler", "scheduler")
-
-
 def unrecorded(draft: Draft, like: Event | None = None) -> Event:
     """A draft as an event that nobody stores."""
     fields = {name: value for name, value in draft.fields.items() if name not in draft.kind.ENCRYPTED}
     return draft.kind(
         event_id="",
         effective_on=draft.effective_on,
-        actor=like.actor if like is not None else _CLOCK,
+        actor=like.actor if like is not None else SCHEDULER,
         operator="",
         correlation_id="",
         **fields,

@@ -10,7 +10,13 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from permits_engine.domain.decisions.recorded import CLOCK, Decided, Numbered, decisions, of_clock
+from permits_engine.domain.decisions.recorded import (
+    RUN_CLOCK,
+    Numbered,
+    RecordedDecision,
+    is_time_effect,
+    recorded_decisions,
+)
 from permits_engine.domain.events import (
     AppealDecided,
     Appealed,
@@ -37,7 +43,7 @@ class Fact(NamedTuple):
     the field, what was recorded, what is right.
     """
 
-    made: Decided
+    made: RecordedDecision
     on: date
     request: int | None
     decision: int | None
@@ -66,7 +72,7 @@ def facts_of(history: Sequence[Numbered], recorded: Sequence[int]) -> tuple[list
     ends: dict[int, date] = {}
     term_end: date | None = None
     raw = dict(history)
-    for made in decisions(corrected(list(history)), recorded):
+    for made in recorded_decisions(corrected(list(history)), recorded):
         first = made.first
         if made.name == "correct_record":
             continue
@@ -75,7 +81,7 @@ def facts_of(history: Sequence[Numbered], recorded: Sequence[int]) -> tuple[list
         if isinstance(first, RenewalRequested):
             requests.append((first.effective_on, term_end))
         last = max(event.effective_on for _, event in made.events)
-        on = last if made.name == CLOCK else first.effective_on
+        on = last if made.name == RUN_CLOCK else first.effective_on
         found.append(
             Fact(
                 made,
@@ -83,7 +89,7 @@ def facts_of(history: Sequence[Numbered], recorded: Sequence[int]) -> tuple[list
                 _request(first, request),
                 _decision(first, raw),
                 term_end,
-                made.name == CLOCK,
+                made.name == RUN_CLOCK,
                 _corrected(made, raw),
             )
         )
@@ -105,10 +111,10 @@ def _decision(event: Event, history: dict[int, Event]) -> int | None:
     if not isinstance(event, DecisionNotified | Appealed | AppealDecided) or not event.decision_version:
         return None
     about = history.get(event.decision_version)
-    return None if about is None or of_clock(about) else event.decision_version
+    return None if about is None or is_time_effect(about) else event.decision_version
 
 
-def _corrected(made: Decided, raw: dict[int, Event]) -> tuple[tuple[str, date, date], ...]:
+def _corrected(made: RecordedDecision, raw: dict[int, Event]) -> tuple[tuple[str, date, date], ...]:
     found = []
     for version, event in made.events:
         for name in ("valid_from", "valid_until", "until"):

@@ -16,7 +16,7 @@ import msgspec
 from permits_engine.audit.replay.parallel import Hands, Run
 from permits_engine.audit.replay.sources import File, Part, Source
 from permits_engine.domain.decisions import quality
-from permits_engine.domain.decisions.recorded import day_of, decisions
+from permits_engine.domain.decisions.recorded import day_of, recorded_decisions
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor
 from permits_engine.domain.permit.fold import fold
@@ -186,10 +186,10 @@ def part_controlled(
 def judged(file: File, source: Source, period: Period) -> Iterator[dict[str, Any]]:
     """The decisions of persons on one file that are meant, each with the gates that it fails."""
     after = fold(file.permit_id, file.history)
-    letters = [quality.Letter(each.kind, each.anchor, each.language) for each in file.notices]
+    letters = [quality.MessageStatus(each.kind, each.anchor, each.language) for each in file.notices]
     if after is None:
         return
-    for made in decisions(file.history, file.recorded):
+    for made in recorded_decisions(file.history, file.recorded):
         version, event = made.events[0]
         if type(event) not in quality.DECISIONS or made.imported or event.basis is None or made.version == 1:
             continue
@@ -202,7 +202,7 @@ def judged(file: File, source: Source, period: Period) -> Iterator[dict[str, Any
         before = fold(file.permit_id, file.history[: version - 1])
         assert before is not None
         s = Situation(before, event.effective_on, policy.at(made.day(zone)))
-        verdicts = quality.judged(quality.Decision(event, version, s, after, letters))
+        verdicts = quality.assess(quality.AssessedDecision(event, version, s, after, letters))
         yield {
             "permit_id": file.permit_id,
             "version": version,
@@ -212,7 +212,7 @@ def judged(file: File, source: Source, period: Period) -> Iterator[dict[str, Any
             "actor": event.actor.id,
             "role": event.actor.role,
             "office": s.prefecture,
-            "failed": [{"gate": x.gate, "because": str(x.because)} for x in quality.failing(verdicts)],
+            "failed": [{"gate": x.gate, "because": str(x.because)} for x in quality.failed_checks(verdicts)],
         }
 
 

@@ -10,8 +10,14 @@ from typing import Any
 import msgspec
 
 from permits_engine.domain.decisions import decide, titles
-from permits_engine.domain.decisions.case import Draft, Holder, OtherTitle
-from permits_engine.domain.decisions.recorded import CLOCK, Decided, Numbered, commands, decisions
+from permits_engine.domain.decisions.case import Draft, HolderFacts, OtherTitle
+from permits_engine.domain.decisions.recorded import (
+    RUN_CLOCK,
+    Numbered,
+    RecordedDecision,
+    possible_commands,
+    recorded_decisions,
+)
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import ApplicationLodged, Basis, Corrected, Event
 from permits_engine.domain.permit.facts import Fact
@@ -72,7 +78,7 @@ def again(
     report.events += len(history)
     permit: Permit | None = None
     past: list[Numbered] = []
-    for made in decisions(history, recorded):
+    for made in recorded_decisions(history, recorded):
         if made.imported:
             report.imported += len(made.events)
         elif not made.told:
@@ -91,7 +97,9 @@ def again(
             return
 
 
-def _grown(permit_id: str, permit: Permit | None, made: Decided, past: list[Numbered]) -> Permit | None:
+def _grown(
+    permit_id: str, permit: Permit | None, made: RecordedDecision, past: list[Numbered]
+) -> Permit | None:
     if permit is None or any(isinstance(event, Corrected) for _, event in made.events):
         return fold(permit_id, past)
     for version, event in made.events:
@@ -103,7 +111,7 @@ def _grown(permit_id: str, permit: Permit | None, made: Decided, past: list[Numb
 
 def _once(
     permit_id: str,
-    made: Decided,
+    made: RecordedDecision,
     permit: Permit | None,
     past: list[Numbered],
     policy_of: PolicyOf,
@@ -138,36 +146,38 @@ def _once(
     return _difference(permit_id, made, drafts, None if drafts else problem)
 
 
-def _attempts(made: Decided, policy: Policy) -> Iterator[tuple[Any, date, date]]:
+def _attempts(made: RecordedDecision, policy: Policy) -> Iterator[tuple[Any, date, date]]:
     today = made.day(policy.calendar.time_zone)
-    if made.name != CLOCK:
-        for command in commands(made):
+    if made.name != RUN_CLOCK:
+        for command in possible_commands(made):
             yield command, today, today
         return
     # A pass may have been for another day than its own, which its last act then bears.
     latest = max(event.effective_on for _, event in made.events)
     for on in dict.fromkeys((today, latest)):
-        [command] = commands(made)
+        [command] = possible_commands(made)
         command.on = on
         known = max(on, today)
         yield command, known, known
 
 
-def holder_of(made: Decided, permit: Permit | None, policy: Policy, facts_of: FactsOf) -> Holder:
+def holder_of(
+    made: RecordedDecision, permit: Permit | None, policy: Policy, facts_of: FactsOf
+) -> HolderFacts:
     """What was known of the person when it was decided."""
     first = made.first
     if isinstance(first, ApplicationLodged):
-        return Holder(first.holder_id, first.nationality, first.sex, first.age)
+        return HolderFacts(first.holder_id, first.nationality, first.sex, first.age)
     assert permit is not None
     # What was in force beside the title is pinned by kind; of which file it was makes no difference.
     beside = tuple(
         OtherTitle("", kind, first.effective_on, first.effective_on) for kind in getattr(first, "beside", ())
     )
-    if not titles.personal(policy, permit, made.name):
-        return Holder(permit.holder_id, titles=beside)
+    if not titles.depends_on_person(policy, permit, made.name):
+        return HolderFacts(permit.holder_id, titles=beside)
     facts = facts_of(permit.holder_id, made.decided_at)
     age = getattr(first, "age", None)
-    return Holder(permit.holder_id, sex=permit.sex, age=age, titles=beside, facts=facts or None)
+    return HolderFacts(permit.holder_id, sex=permit.sex, age=age, titles=beside, facts=facts or None)
 
 
 # --- comparing --------------------------------------------------------------------------------------------
@@ -183,7 +193,7 @@ def clear_fields(kind: type[Event]) -> tuple[str, ...]:
     )
 
 
-def same(made: Decided, drafts: Sequence[Draft], policy: Policy) -> bool:
+def same(made: RecordedDecision, drafts: Sequence[Draft], policy: Policy) -> bool:
     """Whether drafts are the recorded events: type, legal date, clear fields, and the rules they rest on."""
     if len(drafts) != len(made.events):
         return False
@@ -212,7 +222,7 @@ def _defaults(kind: type[Event]) -> dict[str, Any]:
 
 
 def _difference(
-    permit_id: str, made: Decided, drafts: Sequence[Draft], problem: PermitsError | None
+    permit_id: str, made: RecordedDecision, drafts: Sequence[Draft], problem: PermitsError | None
 ) -> Difference:
     return Difference(
         permit_id,

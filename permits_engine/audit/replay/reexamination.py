@@ -14,7 +14,7 @@ from permits_engine.audit.replay.parallel import Hands, Run
 from permits_engine.audit.replay.sources import Part, Source
 from permits_engine.audit.replay.what_if import compiled
 from permits_engine.domain.decisions import decide
-from permits_engine.domain.decisions.case import Holder
+from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.domain.permit.fold import Permit, fold
@@ -121,7 +121,7 @@ def _look(permit: Permit, policy: Policy, where: Where, on: date, found: Reexami
     command = SimpleNamespace(name=COMMAND, on=on)
     try:
         opened, *_ = decide.decide(
-            COMMAND, command, permit, Holder(permit.holder_id), policy, actor, today=on, known=on
+            COMMAND, command, permit, HolderFacts(permit.holder_id), policy, actor, today=on, known=on
         )
     except PermitsError as problem:
         found.still[problem.code] = found.still.get(problem.code, 0) + 1

@@ -15,7 +15,7 @@ from permits_engine.audit.replay.external_facts import Fact, Held, facts_of
 from permits_engine.audit.replay.parallel import Hands, Run
 from permits_engine.audit.replay.sources import File, Part, Source
 from permits_engine.domain.decisions import time_effects
-from permits_engine.domain.decisions.recorded import Numbered, of_clock
+from permits_engine.domain.decisions.recorded import Numbered, is_time_effect
 from permits_engine.domain.events import (
     Appealed,
     ApplicationLodged,
@@ -143,7 +143,7 @@ def completed(file: File, policy_of: Callable[[str, str], Policy], until: date) 
     policy = policy_of(permit.jurisdiction, digest)
     history, recorded = list(file.history), list(file.recorded)
     s = Situation(permit, until, policy.at(until))
-    while (act := time_effects.next_act(s, s.rules)) is not None:
+    while (act := time_effects.next_effect(s, s.rules)) is not None:
         event = unrecorded(act)
         apply(permit, permit.version + 1, event)
         history.append((permit.version, event))
@@ -166,7 +166,7 @@ def _standing(events: list[Event], permit: Permit | None, policy: Policy) -> lis
     if permit is None or not (permit.lapses or permit.losses):
         return events
     rules = policy.at(date.max)
-    lapses, losses = time_effects.lapses_standing(permit, rules), time_effects.losses_standing(permit, rules)
+    lapses, losses = time_effects.valid_lapses(permit, rules), time_effects.valid_losses(permit, rules)
     return [
         x
         for x in events
@@ -198,7 +198,7 @@ def _counted(life: Life, offices: list[tuple[date, str]]) -> Iterable[tuple[str,
         on = event.effective_on
         figure = _FIGURE.get(type(event))
         if isinstance(event, Renewed):
-            figure = "automatic_renewals" if of_clock(event) else "renewals"
+            figure = "automatic_renewals" if is_time_effect(event) else "renewals"
         if figure is not None:
             yield figure, on, _office(offices, on)
         if isinstance(event, _VISITS):

@@ -12,7 +12,7 @@ from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.audit.exports.source import Stream, streams
 from permits_engine.audit.report.tallies import Account, Delays, count
 from permits_engine.domain.decisions.departures import kind_of
-from permits_engine.domain.decisions.time_effects import lapses_standing
+from permits_engine.domain.decisions.time_effects import valid_lapses
 from permits_engine.domain.events import Event
 from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.permit.situation import GRANTS, REFUSALS, Situation
@@ -303,7 +303,7 @@ def _reminded(account: Account, within: _Within, s: Situation, reminders: list[R
             account.terms[name] = account.terms.get(name, 0) + 1
             if before:
                 count(account.reminders, max(before, key=lambda r: r.on).tier, "answered")
-    for on, number in lapses_standing(s.permit, s.rules):
+    for on, number in valid_lapses(s.permit, s.rules):
         if within(on):
             lapsed = next((t for t in s.permit.terms if t.number == number), None)
             count(account.lapses, f"{on:%Y}", _why(lapsed, reminders))
@@ -334,7 +334,7 @@ def _why(term: Term | None, reminders: list[Reminder]) -> str:
 
 
 def _endings(account: Account, within: _Within, permit: Permit, s: Situation) -> None:
-    for on, _ in lapses_standing(permit, s.rules):
+    for on, _ in valid_lapses(permit, s.rules):
         if within(on):
             count(account.endings, f"{on:%Y}", "lapsed")
     if s.lost_on is not None and within(s.lost_on):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from permits_engine.domain.decisions import relaxations, removals
-from permits_engine.domain.decisions.case import Case, Draft, refuse
+from permits_engine.domain.decisions.case import Case, Draft, not_allowed
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import AppealDecided, Appealed, Reinstated
 from permits_engine.domain.permit import appeal_periods
 from permits_engine.domain.phrases import together
 
 
-def possible(case: Case) -> None:
+def appeal_possible(case: Case) -> None:
     """One appeal at a time, before a body that can be seized, in time."""
     if case.command.against == "removal":
         removals.appeal_possible(case)
@@ -23,16 +23,16 @@ def possible(case: Case) -> None:
 def _one_at_a_time(case: Case) -> None:
     for appeal in case.situation.permit.appeals:
         if appeal.decided_on is None or appeal.on <= case.on < appeal.decided_on:
-            raise refuse(case, f"an appeal to {appeal.body} of {appeal.on} is pending")
+            raise not_allowed(case, f"an appeal to {appeal.body} of {appeal.on} is pending")
 
 
-def pending(case: Case) -> None:
+def appeal_pending(case: Case) -> None:
     """Only a pending appeal is decided."""
     if case.command.against == "removal":
-        removals.appeal_lodged(case)
+        removals.appeal_pending(case)
         return
     if case.situation.pending_appeal is None:
-        raise refuse(case, "no appeal is pending")
+        raise not_allowed(case, "no appeal is pending")
 
 
 def _available(case: Case) -> None:
@@ -70,7 +70,7 @@ def _in_time(case: Case) -> None:
 def lodge_appeal(case: Case) -> list[Draft]:
     """An appeal against the decision that stands, or against the removal."""
     if case.command.against == "removal":
-        return removals.contest(case)
+        return removals.lodge_appeal(case)
     adverse = case.situation.adverse
     assert adverse is not None
     version = adverse[1].version if adverse[1] is not None else 0
@@ -80,7 +80,7 @@ def lodge_appeal(case: Case) -> list[Draft]:
 def decide_appeal(case: Case) -> list[Draft]:
     """A ruling; upheld against a revocation it gives the title back whole."""
     if case.command.against == "removal":
-        return removals.rule(case)
+        return removals.decide_appeal(case)
     appeal, c = case.situation.pending_appeal, case.command
     assert appeal is not None
     rule, relaxed = None, list[str]()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from permits_engine.domain.decisions import relaxations, titles
-from permits_engine.domain.decisions.case import Case, Draft, refuse
-from permits_engine.domain.decisions.documents import documents_known
+from permits_engine.domain.decisions.case import Case, Draft, not_allowed
+from permits_engine.domain.decisions.documents import documents_listed
 from permits_engine.domain.decisions.receipts import receipt
-from permits_engine.domain.decisions.terms import _departure, _last_day, _term
+from permits_engine.domain.decisions.terms import departure_from, granted_term, last_day
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import (
     ApplicationLodged,
@@ -51,16 +51,16 @@ def record_opinion(case: Case) -> list[Draft]:
 def issue_permit(case: Case) -> list[Draft]:
     """A first term from the day of decision."""
     c = case.command
-    term = _term(case, "term.first", case.on, "term.first.maximum")
-    granted = titles.granting(case)
+    term = granted_term(case, "term.first", case.on, "term.first.maximum")
+    granted = titles.grant_fields(case)
     _, relaxed, _ = relaxations.covering(case)
-    departs = _departure(case, "term.first", case.on, term) or granted["departs_from"]
+    departs = departure_from(case, "term.first", case.on, term) or granted["departs_from"]
     return [
         case.draft(
             Issued,
             term_number=1,
             valid_from=case.on,
-            valid_until=_last_day(case, "term.first", term_end(case.on, term)),
+            valid_until=last_day(case, "term.first", term_end(case.on, term)),
             term=str(term),
             title_kind=case.situation.permit.title_kind,
             ground=granted["ground"],
@@ -81,7 +81,7 @@ def refuse_request(case: Case) -> list[Draft]:
     if request.kind != "application":
         return [case.draft(RenewalRefused, request=request.version, **reasons)]
     rule, relaxed, unknown = relaxations.covering(case)
-    due, asks = titles.refusing(case)
+    due, asks = titles.right_refused(case)
     return [
         case.draft(
             Refused,
@@ -94,7 +94,7 @@ def refuse_request(case: Case) -> list[Draft]:
     ]
 
 
-def filed_with(case: Case) -> None:
+def valid_filing(case: Case) -> None:
     """A first application names a category and an office of the country, for somebody born by then."""
     c, rules = case.command, case.rules
     categories = rules.need("categories", case.on, {})
@@ -106,7 +106,7 @@ def filed_with(case: Case) -> None:
         raise invalid("holder_id", "the holder was born after the day of filing")
 
 
-def lodging(case: Case) -> None:
+def campaign_open(case: Case) -> None:
     """A first application: campaign window, criterion and documents."""
     c, rules, scope = case.command, case.rules, case.scope()
     window = rules.get("campaign.window", case.on, scope)
@@ -128,7 +128,7 @@ def lodging(case: Case) -> None:
             f"criterion {c.criterion!r} is not one of {c.category}'s: {known}",
             criteria=list(criteria or ()),
         )
-    documents_known(case)
+    documents_listed(case)
 
 
 def opinion_favourable(case: Case) -> None:
@@ -153,17 +153,17 @@ def opinion_favourable(case: Case) -> None:
         )
 
 
-GROUNDS = ("opinion.required", "campaign.criteria", "title.requires")
+REOPENING_RULES = ("opinion.required", "campaign.criteria", "title.requires")
 """On what an application may have been refused, and what may have widened."""
 
 
-def later_than_refused(case: Case) -> None:
+def after_refusal(case: Case) -> None:
     """A refusal stands on its own day, and nothing is opened again while an appeal is pending."""
     s, outcome = case.situation, case.situation.outcome
     if s.pending_appeal is not None:
-        raise refuse(case, f"an appeal to {s.pending_appeal.body} of {s.pending_appeal.on} is pending")
+        raise not_allowed(case, f"an appeal to {s.pending_appeal.body} of {s.pending_appeal.on} is pending")
     if outcome is None or case.on <= outcome.on:
-        raise refuse(case, "it may be examined again from the day after its refusal on")
+        raise not_allowed(case, "it may be examined again from the day after its refusal on")
 
 
 def criterion_listed(case: Case) -> None:
@@ -183,7 +183,7 @@ def reopen_examination(case: Case) -> list[Draft]:
     """The application is under review again, with a receipt; the refusal stays on record and counts no more."""
     request, outcome = case.situation.request, case.situation.outcome
     assert request is not None and outcome is not None
-    for name in GROUNDS:
+    for name in REOPENING_RULES:
         case.rules.find(name, request.filed_on, case.scope())
     opened = case.draft(ExaminationReopened, request=request.version, decision_version=outcome.version)
     return [opened, *receipt(case, complete=True, timely=True, stage="application")]

@@ -23,7 +23,7 @@ class OtherTitle(msgspec.Struct, frozen=True):
     valid_until: date
 
 
-class Holder(msgspec.Struct, frozen=True):
+class HolderFacts(msgspec.Struct, frozen=True):
     """The little that decisions need of a person: coarse attributes, facts, other titles.
 
     ``facts`` none means that only those recorded through the file itself are looked at.
@@ -59,7 +59,7 @@ class Case:
         name: str,
         command: Any,
         situation: Situation | None,
-        holder: Holder,
+        holder: HolderFacts,
         rules: Rules,
         actor: Actor,
         on: date,
@@ -98,11 +98,11 @@ class Case:
         return Draft(kind, on or self.on, fields, tuple(self.rules.used))
 
 
-Later = tuple[str, date]
+LaterEvent = tuple[str, date]
 """A recorded event that blocks what is dated before it: its name and legal date."""
 
 
-def refuse(case: Case, why: str | None = None, later: Later | None = None) -> PermitsError:
+def not_allowed(case: Case, why: str | None = None, later: LaterEvent | None = None) -> PermitsError:
     """Return ``transition.not_allowed`` with the state and the blocking event; ``decide`` adds what is allowed."""
     s = case.situation
     state = {"title_status": s.title_status, "application_status": s.application_status}

@@ -10,14 +10,20 @@ from datetime import date
 from typing import Any
 
 from permits_engine.domain.decisions import applications
-from permits_engine.domain.decisions.case import Case, Draft, Holder, refuse
-from permits_engine.domain.decisions.lifecycle import DECISION, MOVES, Move, allowed_now, possible
+from permits_engine.domain.decisions.case import Case, Draft, HolderFacts, not_allowed
+from permits_engine.domain.decisions.lifecycle import (
+    DECISION,
+    TRANSITION_OF,
+    Transition,
+    allowed_commands,
+    is_possible,
+)
 from permits_engine.domain.errors import RuleError, error, invalid
 from permits_engine.domain.events import Actor, Event
 from permits_engine.domain.permit import removal
 from permits_engine.domain.permit.fold import Permit
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.rules.competence import refusal
+from permits_engine.domain.rules.competence import competence_error
 from permits_engine.domain.rules.policy import Policy
 
 
@@ -25,7 +31,7 @@ def decide(
     name: str,
     command: Any,
     permit: Permit | None,
-    holder: Holder,
+    holder: HolderFacts,
     policy: Policy,
     actor: Actor,
     *,
@@ -45,13 +51,13 @@ def decide(
     rules = policy.at(known or today)
     if permit is None:
         case = Case(name, command, None, holder, rules, actor, on, today, None)
-        applications.filed_with(case)
+        applications.valid_filing(case)
         check_competence(case)
-        applications.lodging(case)
+        applications.campaign_open(case)
         return applications.lodge_application(case)
     situation = Situation(permit, on, policy.at(known or today), holder.facts)
     case = Case(name, command, situation, holder, rules, actor, on, today, target)
-    move = MOVES[name]
+    move = TRANSITION_OF[name]
     try:
         for check in move.checks:
             check(case)
@@ -62,15 +68,15 @@ def decide(
         return move.act(case)
     except RuleError as problem:
         if problem.code == "transition.not_allowed":
-            allowed = [each for each in allowed_now(situation) if each != name]
+            allowed = [each for each in allowed_commands(situation) if each != name]
             problem.details.setdefault("allowed", allowed)
         raise
 
 
-def _check_state(case: Case, move: Move) -> None:
+def _check_state(case: Case, move: Transition) -> None:
     s = case.situation
-    if not possible(s, move):
-        raise refuse(case)
+    if not is_possible(s, move):
+        raise not_allowed(case)
     if move.nature == DECISION:
         last = last_decision(s.permit)
         if last is not None and case.on < last[0]:
@@ -104,7 +110,7 @@ def last_decision(permit: Permit) -> tuple[date, str] | None:
     return max(found) if found else None
 
 
-def body_of(case: Case) -> str | None:
+def competent_body(case: Case) -> str | None:
     """The body that a command is about, where competence depends on it."""
     if case.name == "record_opinion":
         return str(case.command.body)
@@ -118,6 +124,6 @@ def body_of(case: Case) -> str | None:
 def check_competence(case: Case) -> None:
     """Raise ``actor.not_competent`` or ``actor.wrong_prefecture`` unless the actor may do this here."""
     office = case.command.prefecture if case.opens_file else case.situation.prefecture
-    problem = refusal(case.rules, case.on, case.name, case.actor, office, body_of(case))
+    problem = competence_error(case.rules, case.on, case.name, case.actor, office, competent_body(case))
     if problem is not None:
         raise problem

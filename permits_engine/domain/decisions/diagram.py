@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from permits_engine.domain.decisions.lifecycle import TABLE, Move
+from permits_engine.domain.decisions.lifecycle import TRANSITIONS, Transition
 
 TITLE = ("none", "active", "expired_in_window", "expired", "revoked", "lost_by_absence", "closed")
 APPLICATION = (
@@ -32,7 +32,7 @@ def table() -> str:
         "| command | title | application | of | records |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for move in TABLE:
+    for move in TRANSITIONS:
         title = _listed(move.title, TITLE)
         application = _listed(move.application, APPLICATION)
         events = "<br>".join(f"`{name}`" for name in move.events)
@@ -61,7 +61,7 @@ def _arrows(region: str, states: tuple[str, ...]) -> list[str]:
         arrows.append("[*] --> incomplete: lodge_application (documents missing)")
     else:
         arrows.append("[*] --> none")
-    for move in TABLE:
+    for move in TRANSITIONS:
         for after in move.to:
             if after in states:
                 arrows += [f"{before} --> {after}: {move.command}" for before in _from(region, move, states)]
@@ -69,7 +69,7 @@ def _arrows(region: str, states: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(arrows))
 
 
-def _from(region: str, move: Move, states: tuple[str, ...]) -> list[str]:
+def _from(region: str, move: Transition, states: tuple[str, ...]) -> list[str]:
     allowed = move.title if region == "title" else move.leaves or move.application
     if move.command == "decide_appeal":
         allowed = (

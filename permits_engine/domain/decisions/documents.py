@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from permits_engine.domain.decisions.case import Case, Draft, refuse
+from permits_engine.domain.decisions.case import Case, Draft, not_allowed
 from permits_engine.domain.decisions.receipts import receipt
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.events import DecisionExtended, DocumentsRequested, DocumentsSupplied
-from permits_engine.domain.permit.situation import half
+from permits_engine.domain.permit.situation import half_of
 
 
 def supply_documents(case: Case) -> list[Draft]:
@@ -33,7 +33,7 @@ def extend_decision(case: Case) -> list[Draft]:
     return [case.draft(DecisionExtended, reason=case.command.reason, until=case.command.until)]
 
 
-def documents_known(case: Case) -> None:
+def documents_listed(case: Case) -> None:
     """Only documents of the published list may be named missing (law 55-19, article 3)."""
     missing = case.command.missing
     if not missing:
@@ -56,7 +56,7 @@ def _not_listed(unknown: list[str], listed: list[str]) -> PermitsError:
     )
 
 
-def something_outstanding(case: Case) -> None:
+def documents_outstanding(case: Case) -> None:
     """Documents are supplied where some were asked for and have not come."""
     s, request = case.situation, case.situation.request
     assert request is not None
@@ -66,7 +66,7 @@ def something_outstanding(case: Case) -> None:
         if ask.on <= case.on and (answered is None or answered > case.on):
             wanted |= ask.documents
     if not wanted:
-        raise refuse(case, "no document is outstanding")
+        raise not_allowed(case, "no document is outstanding")
     unknown = [code for code in case.command.documents if code not in wanted]
     if unknown:
         raise error(
@@ -97,7 +97,7 @@ def documents_may_be_asked(case: Case) -> None:
         )
     limit, start = s.decision_limit(request), s.clock_start(request)
     if once is not None and limit is not None and start is not None:
-        last = start + timedelta(days=half(start, limit) + s.suspended_days(request))
+        last = start + timedelta(days=half_of(start, limit) + s.suspended_days(request))
         if case.on > last:
             raise error(
                 "documents.too_late",
@@ -105,7 +105,7 @@ def documents_may_be_asked(case: Case) -> None:
                 until=last.isoformat(),
             )
     if s.application_status != "under_review":
-        raise refuse(case, f"the application is {s.application_status}")
+        raise not_allowed(case, f"the application is {s.application_status}")
 
 
 def extension_possible(case: Case) -> None:
@@ -115,12 +115,12 @@ def extension_possible(case: Case) -> None:
     reasons = case.rules.get("decision.extension", case.on, case.scope())
     due = s.decision_due(request)
     if reasons is None or due is None:
-        raise refuse(case, f"no rule in force on {case.on} lets this decision be extended")
+        raise not_allowed(case, f"no rule in force on {case.on} lets this decision be extended")
     if c.reason not in reasons:
         raise invalid("reason", f"{c.reason!r} is not one of {', '.join(reasons)}")
     if request.extended is not None:
-        raise refuse(case, "the time to decide was extended already, and that is possible once")
+        raise not_allowed(case, "the time to decide was extended already, and that is possible once")
     if case.on >= due:
-        raise refuse(case, f"the time to decide is over on {due}, and it is extended before that day")
+        raise not_allowed(case, f"the time to decide is over on {due}, and it is extended before that day")
     if c.until <= due:
         raise invalid("until", f"{c.until} is not later than the present last day, {due}")

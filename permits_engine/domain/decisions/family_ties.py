@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from permits_engine.domain.decisions.case import Case
 from permits_engine.domain.errors import error
-from permits_engine.domain.permit.family import loose
+from permits_engine.domain.permit.family import lost_tie
 
 
-def renewable(case: Case) -> None:
+def own_ground_after_tie(case: Case) -> None:
     """A title whose family ground has ended is renewed on a ground of the holder's own."""
-    tie = loose(case.situation)
+    tie = lost_tie(case.situation)
     if tie is None:
         return
     kinds = case.rules.get("family.grounds", case.on, case.scope()) or ()
@@ -22,10 +22,10 @@ def renewable(case: Case) -> None:
     )
 
 
-def withdrawable(case: Case) -> None:
+def tie_has_ended(case: Case) -> None:
     """A title is withdrawn for the end of another's only where that has ended and nothing else carries it."""
     ground = case.rules.get("family.revocation", case.on, case.scope())
-    if ground is None or case.command.ground != ground or loose(case.situation) is not None:
+    if ground is None or case.command.ground != ground or lost_tie(case.situation) is not None:
         return
     raise error(
         "criterion.unknown",

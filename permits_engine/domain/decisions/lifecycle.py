@@ -24,7 +24,7 @@ from permits_engine.domain.decisions.case import Case, Draft
 from permits_engine.domain.permit.situation import Situation
 
 Guard = Callable[[Case], None]
-Act = Callable[[Case], list[Draft]]
+Effect = Callable[[Case], list[Draft]]
 
 DECISION, FACT, FILING, RECORD = "decision", "fact", "filing", "record"
 """What a command is: a decision may not precede the last one; a fact may be recorded late, and so may a filing."""
@@ -36,7 +36,7 @@ EVER_HELD = HELD | {"expired"}
 NOT_CLOSED = EVER_HELD | {"none", "revoked", "lost_by_absence"}
 
 
-class Move(msgspec.Struct, frozen=True):
+class Transition(msgspec.Struct, frozen=True):
     """One row of the table.
 
     ``checks`` look at the input before anything else; ``title``, ``application`` and ``stage`` name the
@@ -47,7 +47,7 @@ class Move(msgspec.Struct, frozen=True):
 
     command: str
     nature: str
-    act: Act
+    act: Effect
     events: tuple[str, ...]
     title: frozenset[str] | None = None
     application: frozenset[str] | None = None
@@ -58,53 +58,53 @@ class Move(msgspec.Struct, frozen=True):
     leaves: frozenset[str] | None = None
 
 
-def run_clock(case: Case) -> list[Draft]:
+def record_time_effects(case: Case) -> list[Draft]:
     """Everything that time alone has brought about and nobody has recorded yet."""
-    return time_effects.due(case)
+    return time_effects.due_effects(case)
 
 
-TABLE: tuple[Move, ...] = (
-    Move(
+TRANSITIONS: tuple[Transition, ...] = (
+    Transition(
         "supply_documents",
         FACT,
         documents.supply_documents,
         ("permit.documents_supplied",),
         title=NOT_CLOSED,
         application=UNDECIDED,
-        guards=(documents.something_outstanding,),
+        guards=(documents.documents_outstanding,),
         to=("under_review",),
     ),
-    Move(
+    Transition(
         "request_documents",
         DECISION,
         documents.request_documents,
         ("permit.documents_requested",),
         title=NOT_CLOSED,
         application=UNDECIDED,
-        guards=(guards.granted_since, documents.documents_may_be_asked),
+        guards=(guards.not_granted_since, documents.documents_may_be_asked),
         to=("suspended",),
         leaves=frozenset({"under_review"}),
     ),
-    Move(
+    Transition(
         "extend_decision",
         DECISION,
         documents.extend_decision,
         ("permit.decision_extended",),
         title=NOT_CLOSED,
         application=frozenset({"under_review", "suspended"}),
-        guards=(guards.granted_since, documents.extension_possible),
+        guards=(guards.not_granted_since, documents.extension_possible),
         to=("under_review",),
     ),
-    Move(
+    Transition(
         "record_opinion",
         RECORD,
         applications.record_opinion,
         ("permit.opinion_recorded",),
         title=NOT_CLOSED,
         application=UNDECIDED,
-        guards=(guards.reasons,),
+        guards=(guards.reasons_given,),
     ),
-    Move(
+    Transition(
         "issue_permit",
         DECISION,
         applications.issue_permit,
@@ -113,14 +113,14 @@ TABLE: tuple[Move, ...] = (
         application=OPEN,
         stage="application",
         guards=(
-            guards.granted_since,
+            guards.not_granted_since,
             applications.opinion_favourable,
-            titles.requirements,
+            titles.ground_established,
             titles.no_overlap,
         ),
         to=("granted", "active"),
     ),
-    Move(
+    Transition(
         "refuse_application",
         DECISION,
         applications.refuse_request,
@@ -128,10 +128,10 @@ TABLE: tuple[Move, ...] = (
         title=frozenset({"none"}),
         application=frozenset({"under_review", "implicitly_refused"}),
         stage="application",
-        guards=(guards.granted_since, guards.reasons_in_fact_and_law),
+        guards=(guards.not_granted_since, guards.reasons_in_fact_and_law_given),
         to=("refused",),
     ),
-    Move(
+    Transition(
         "reopen_examination",
         DECISION,
         applications.reopen_examination,
@@ -140,24 +140,24 @@ TABLE: tuple[Move, ...] = (
         application=frozenset({"refused"}),
         stage="application",
         guards=(
-            applications.later_than_refused,
+            applications.after_refusal,
             applications.criterion_listed,
             applications.opinion_favourable,
-            titles.requirements,
+            titles.ground_established,
         ),
         to=("under_review",),
     ),
-    Move(
+    Transition(
         "request_renewal",
         FILING,
         renewals.request_renewal,
         ("permit.renewal_requested", "permit.receipt_issued"),
         title=EVER_HELD,
         application=frozenset({"granted", "implicitly_granted", "returned"}),
-        guards=(guards.answered_since, renewals.renewal_window, documents.documents_known),
+        guards=(guards.not_answered_since, renewals.renewal_window, documents.documents_listed),
         to=("under_review", "incomplete"),
     ),
-    Move(
+    Transition(
         "renew_permit",
         DECISION,
         renewals.renew_permit,
@@ -165,10 +165,10 @@ TABLE: tuple[Move, ...] = (
         title=EVER_HELD,
         application=OPEN,
         stage="renewal",
-        guards=(guards.granted_since, titles.renewal),
+        guards=(guards.not_granted_since, titles.ground_for_renewal),
         to=("granted", "active"),
     ),
-    Move(
+    Transition(
         "refuse_renewal",
         DECISION,
         applications.refuse_request,
@@ -176,90 +176,90 @@ TABLE: tuple[Move, ...] = (
         title=EVER_HELD,
         application=frozenset({"under_review", "implicitly_refused"}),
         stage="renewal",
-        guards=(guards.granted_since, guards.reasons_in_fact_and_law),
+        guards=(guards.not_granted_since, guards.reasons_in_fact_and_law_given),
         to=("refused",),
     ),
-    Move(
+    Transition(
         "revoke_permit",
         DECISION,
         revocations.revoke_permit,
         ("permit.revoked",),
         title=HELD,
         checks=(revocations.revocation_ground,),
-        guards=(family_ties.withdrawable, guards.reasons_in_fact_and_law),
+        guards=(family_ties.tie_has_ended, guards.reasons_in_fact_and_law_given),
         to=("revoked",),
     ),
-    Move(
+    Transition(
         "notify_decision",
         FACT,
         notifications.notify_decision,
         ("permit.decision_notified",),
     ),
-    Move(
+    Transition(
         "lodge_appeal",
         FACT,
         appeals.lodge_appeal,
         ("permit.appealed",),
         title=NOT_CLOSED,
-        guards=(appeals.possible,),
+        guards=(appeals.appeal_possible,),
     ),
-    Move(
+    Transition(
         "decide_appeal",
         DECISION,
         appeals.decide_appeal,
         ("permit.appeal_decided", "permit.reinstated", "permit.removal_annulled"),
         title=NOT_CLOSED,
-        guards=(appeals.pending, guards.reasons),
+        guards=(appeals.appeal_pending, guards.reasons_given),
         to=("under_review", "active"),
     ),
-    Move(
+    Transition(
         "record_fact",
         FACT,
         removals.record_fact,
         ("permit.fact_recorded",),
         checks=(removals.known_fact,),
     ),
-    Move(
+    Transition(
         "order_removal",
         RECORD,
         removals.order_removal,
         ("permit.removal_ordered",),
         title=NOT_CLOSED,
-        checks=(removals.told_in_time,),
-        guards=(removals.not_ordered, removals.unprotected),
+        checks=(removals.notified_by_then,),
+        guards=(removals.no_removal_in_force, removals.not_protected),
     ),
-    Move(
+    Transition(
         "annul_removal",
         RECORD,
         removals.annul_removal,
         ("permit.removal_annulled",),
         title=NOT_CLOSED,
-        guards=(removals.ordered,),
+        guards=(removals.removal_in_force,),
     ),
-    Move(
+    Transition(
         "carry_out_removal",
         FACT,
-        removals.carry_out,
+        removals.carry_out_removal,
         ("permit.removal_carried_out",),
         title=NOT_CLOSED,
-        guards=(removals.ordered, removals.executable),
+        guards=(removals.removal_in_force, removals.may_be_carried_out),
     ),
-    Move(
+    Transition(
         "order_entry_ban",
         RECORD,
-        removals.ban,
+        removals.order_ban,
         ("permit.entry_banned",),
         title=NOT_CLOSED,
-        guards=(removals.ban_possible, guards.reasons_in_fact_and_law),
+        guards=(removals.ban_possible, guards.reasons_in_fact_and_law_given),
     ),
-    Move(
+    Transition(
         "lift_entry_ban",
         RECORD,
         removals.lift_ban,
         ("permit.entry_ban_lifted",),
-        guards=(removals.ban_stands, guards.reasons),
+        guards=(removals.ban_in_force, guards.reasons_given),
     ),
-    Move(
+    Transition(
         "record_exit",
         FACT,
         records.record_exit,
@@ -267,7 +267,7 @@ TABLE: tuple[Move, ...] = (
         title=NOT_CLOSED,
         guards=(records.not_abroad,),
     ),
-    Move(
+    Transition(
         "record_return",
         FACT,
         records.record_return,
@@ -275,42 +275,42 @@ TABLE: tuple[Move, ...] = (
         title=NOT_CLOSED,
         guards=(records.abroad,),
     ),
-    Move(
+    Transition(
         "transfer_file",
         RECORD,
         records.transfer_file,
         ("permit.transferred",),
         title=NOT_CLOSED,
-        checks=(records.known_office,),
+        checks=(records.office_exists,),
         guards=(records.other_office,),
     ),
-    Move(
+    Transition(
         "replace_card",
         RECORD,
         records.replace_card,
         ("permit.card_replaced",),
         title=HELD,
     ),
-    Move(
+    Transition(
         "close_permit",
         DECISION,
         records.close_permit,
         ("permit.closed",),
         title=NOT_CLOSED,
-        guards=(guards.there_since,),
+        guards=(guards.not_filed_since,),
         to=("closed",),
     ),
-    Move(
+    Transition(
         "correct_record",
         FACT,
         records.correct_record,
         ("permit.corrected",),
         checks=(records.correctable,),
     ),
-    Move(
+    Transition(
         "run_clock",
         RECORD,
-        run_clock,
+        record_time_effects,
         (
             "permit.receipt_extended",
             "permit.application_returned",
@@ -326,10 +326,10 @@ TABLE: tuple[Move, ...] = (
 )
 """Every command on an existing file. ``lodge_application`` opens one, and has no state before it."""
 
-MOVES: dict[str, Move] = {move.command: move for move in TABLE}
+TRANSITION_OF: dict[str, Transition] = {move.command: move for move in TRANSITIONS}
 
 
-ACTS_FROM: dict[str, str] = {
+EFFECTIVE_FROM: dict[str, str] = {
     "permit.appeal_decided": "the decision that it annuls, where it was upheld",
     "permit.reinstated": "the revocation that was annulled",
     "permit.fact_recorded": "the day since which the fact holds",
@@ -341,7 +341,7 @@ ACTS_FROM: dict[str, str] = {
 """From which legal date an event acts where that is not its own ``effective_on``."""
 
 
-def possible(s: Situation, move: Move) -> bool:
+def is_possible(s: Situation, move: Transition) -> bool:
     """Whether the state of the file lets the command be thought of at all."""
     if s.request is None:
         return False
@@ -352,6 +352,6 @@ def possible(s: Situation, move: Move) -> bool:
     return move.application is None or s.application_status in move.application
 
 
-def allowed_now(s: Situation) -> list[str]:
+def allowed_commands(s: Situation) -> list[str]:
     """The commands that the state allows, in the order of the table."""
-    return [m.command for m in TABLE if m.command != "run_clock" and possible(s, m)]
+    return [m.command for m in TRANSITIONS if m.command != "run_clock" and is_possible(s, m)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from permits_engine.domain.decisions.case import Case, Draft, refuse
+from permits_engine.domain.decisions.case import Case, Draft, not_allowed
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import DecisionNotified
 from permits_engine.domain.permit.fold import Decision
@@ -21,19 +21,19 @@ def _to_notify(case: Case) -> Decision:
             listed = ", ".join(str(d.version) for d in decisions) or "none"
             raise invalid("decision_version", f"event {wanted} is no decision to notify; there is: {listed}")
         if found.notified_on(date.max) is not None:
-            raise refuse(case, f"decision {wanted} was regularly notified already")
+            raise not_allowed(case, f"decision {wanted} was regularly notified already")
         return found
     for decision in reversed(decisions):
         if decision.annulled_on is None and decision.notified_on(date.max) is None:
             return decision
-    raise refuse(case, "there is no decision left to notify")
+    raise not_allowed(case, "there is no decision left to notify")
 
 
 def notify_decision(case: Case) -> list[Draft]:
     """A notification; regular only in a form that the policy names, with proof (law 03-01)."""
     c, decision = case.command, _to_notify(case)
     proven = bool(c.proof and c.proof.strip())
-    regular = _is_regular(case, c.mode, proven)
+    regular = is_regular(case, c.mode, proven)
     return [
         case.draft(
             DecisionNotified,
@@ -46,6 +46,6 @@ def notify_decision(case: Case) -> list[Draft]:
     ]
 
 
-def _is_regular(case: Case, mode: str, proven: bool) -> bool:
+def is_regular(case: Case, mode: str, proven: bool) -> bool:
     forms = case.rules.get("notification.regular", case.on, case.scope()) or ()
     return proven and mode in forms

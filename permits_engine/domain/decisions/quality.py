@@ -40,7 +40,7 @@ _LAW = frozenset(RANKS[: RANKS.index("communique") + 1])
 """Norms that a decision may rest on; a convention of ours or a practice alone is no basis."""
 
 
-class Letter(msgspec.Struct, frozen=True):
+class MessageStatus(msgspec.Struct, frozen=True):
     """A message to the holder: its kind, the event that it is about, its language, and whether it went out."""
 
     kind: str
@@ -49,7 +49,7 @@ class Letter(msgspec.Struct, frozen=True):
     sent: bool | None = None
 
 
-class Gate(msgspec.Struct, frozen=True):
+class QualityCheck(msgspec.Struct, frozen=True):
     """One gate: passed, failed, open (history does not tell) or not_applicable, and why, as a phrase."""
 
     gate: str
@@ -57,7 +57,7 @@ class Gate(msgspec.Struct, frozen=True):
     because: str
 
 
-class Decision(msgspec.Struct, frozen=True):
+class AssessedDecision(msgspec.Struct, frozen=True):
     """A decision with what it is judged by.
 
     ``before`` is the file on the day of decision under the rules that it pins; ``after`` the file as it is known
@@ -68,7 +68,7 @@ class Decision(msgspec.Struct, frozen=True):
     version: int
     before: Situation
     after: Permit
-    letters: Sequence[Letter] = ()
+    letters: Sequence[MessageStatus] = ()
     words: dict[str, str] | None = None
 
     @property
@@ -78,19 +78,19 @@ class Decision(msgspec.Struct, frozen=True):
         return not isinstance(event, Issued | Renewed) or (isinstance(event, Renewed) and event.excluded)
 
 
-def judged(decision: Decision) -> list[Gate]:
+def assess(decision: AssessedDecision) -> list[QualityCheck]:
     """Every gate in its order; none for what is no decision of a person."""
     if type(decision.event) not in DECISIONS:
         return []
-    return [Gate(name, *check(decision)) for name, check in _GATES.items()]
+    return [QualityCheck(name, *check(decision)) for name, check in _CHECKS.items()]
 
 
 _Verdict = tuple[str, str]
 
 
-def _competent(d: Decision) -> _Verdict:
+def _competent(d: AssessedDecision) -> _Verdict:
     s, event = d.before, d.event
-    problem = competence.refusal(s.rules, s.day, DECISIONS[type(event)], event.actor, s.prefecture)
+    problem = competence.competence_error(s.rules, s.day, DECISIONS[type(event)], event.actor, s.prefecture)
     if problem is not None:
         return FAILED, problem.said
     role, office = event.actor.role, event.actor.prefecture
@@ -99,7 +99,7 @@ def _competent(d: Decision) -> _Verdict:
     return PASSED, Phrase("competent.everywhere", role=role, on=s.day)
 
 
-def _delegated(d: Decision) -> _Verdict:
+def _delegated(d: AssessedDecision) -> _Verdict:
     s, actor = d.before, d.event.actor
     scope = {
         "office": actor.prefecture or "",
@@ -116,13 +116,13 @@ def _delegated(d: Decision) -> _Verdict:
     return PASSED, Phrase("delegation.held", reference=str(held.value), source=str(held.source))
 
 
-def _written(d: Decision) -> _Verdict:
+def _written(d: AssessedDecision) -> _Verdict:
     if not d.adverse:
         return PASSED, Phrase("written.card")
     return (PASSED, Phrase("written.recorded")) if _reasons(d) else (FAILED, Phrase("written.missing"))
 
 
-def _reasons(d: Decision, name: str | None = None) -> bool:
+def _reasons(d: AssessedDecision, name: str | None = None) -> bool:
     """Whether reasons are recorded; without the key only whether anything is."""
     if d.words is None:
         return d.event.sealed is not None
@@ -130,8 +130,8 @@ def _reasons(d: Decision, name: str | None = None) -> bool:
     return any(text.strip() for text in given)
 
 
-def _reason(name: str) -> Callable[[Decision], _Verdict]:
-    def check(d: Decision) -> _Verdict:
+def _reason(name: str) -> Callable[[AssessedDecision], _Verdict]:
+    def check(d: AssessedDecision) -> _Verdict:
         if not d.adverse:
             return IDLE, Phrase("reasons.needless")
         event = d.event
@@ -145,7 +145,7 @@ def _reason(name: str) -> Callable[[Decision], _Verdict]:
     return check
 
 
-def _based(d: Decision) -> _Verdict:
+def _based(d: AssessedDecision) -> _Verdict:
     event = d.event
     found = [value for value in _rules(d) if value.rank in _LAW and value.name != "competence"]
     for value in sorted(found, key=lambda each: RANKS.index(each.rank)):
@@ -170,12 +170,12 @@ def _source(value: Value) -> Phrase:
     return Phrase("source", source=str(value.source), rank=value.rank)
 
 
-def _rules(d: Decision) -> list[Value]:
+def _rules(d: AssessedDecision) -> list[Value]:
     basis, by_id = d.event.basis, d.before.rules.policy.by_id
     return [by_id[rule] for rule in (basis.rules if basis is not None else ()) if rule in by_id]
 
 
-def _asked(d: Decision) -> _Verdict:
+def _asked(d: AssessedDecision) -> _Verdict:
     s = d.before
     request = d.after.request(getattr(d.event, "request", None)) or s.request
     asks = [ask for ask in request.asks if ask.on <= s.day] if request is not None else []
@@ -191,7 +191,7 @@ def _asked(d: Decision) -> _Verdict:
     return PASSED, Phrase("documents.listed")
 
 
-def _notified(d: Decision) -> _Verdict:
+def _notified(d: AssessedDecision) -> _Verdict:
     found = d.after.decision(d.version)
     if isinstance(d.event, RemovalOrdered):
         return PASSED, Phrase("notified.at", at=d.event.notified_at)
@@ -203,21 +203,21 @@ def _notified(d: Decision) -> _Verdict:
     return PASSED, Phrase("notified.regular", on=min(each.on for each in regular))
 
 
-def _unnotified(d: Decision) -> _Verdict:
+def _unnotified(d: AssessedDecision) -> _Verdict:
     annulled = d.after.decision(d.version)
     if annulled is not None and annulled.annulled_on is not None:
         return IDLE, Phrase("notified.annulled", on=annulled.annulled_on)
     return FAILED, Phrase("notified.never")
 
 
-def _told(d: Decision) -> Letter | None:
+def _told(d: AssessedDecision) -> MessageStatus | None:
     found = d.after.decision(d.version)
     anchors = {each.version for each in found.notifications} if found is not None else set()
     letters = [x for x in d.letters if x.kind == "decision_notified" and x.anchor in anchors]
     return next((x for x in letters if x.sent), letters[0] if letters else None)
 
 
-def _routes(d: Decision) -> _Verdict:
+def _routes(d: AssessedDecision) -> _Verdict:
     if not d.adverse:
         return IDLE, Phrase("routes.needless")
     letter = _told(d)
@@ -228,14 +228,14 @@ def _routes(d: Decision) -> _Verdict:
     return PASSED, Phrase("routes.stated")
 
 
-def _language(d: Decision) -> _Verdict:
+def _language(d: AssessedDecision) -> _Verdict:
     letter = _told(d)
     if letter is None or not letter.language:
         return OPEN, Phrase("language.unknown")
     return PASSED, Phrase("language.holders", language=letter.language)
 
 
-def _human(d: Decision) -> _Verdict:
+def _human(d: AssessedDecision) -> _Verdict:
     if d.event.actor.role == "scheduler":
         if isinstance(d.event, Renewed) and d.event.track == "automatic":
             return IDLE, Phrase("human.law")
@@ -243,7 +243,7 @@ def _human(d: Decision) -> _Verdict:
     return PASSED, Phrase("human.person", actor=d.event.actor.id)
 
 
-def _protected(d: Decision) -> _Verdict:
+def _protected(d: AssessedDecision) -> _Verdict:
     if not isinstance(d.event, RemovalOrdered):
         return IDLE, Phrase("protection.needless")
     if d.event.asks:
@@ -251,7 +251,7 @@ def _protected(d: Decision) -> _Verdict:
     return PASSED, Phrase("protection.checked")
 
 
-_GATES: dict[str, Callable[[Decision], _Verdict]] = {
+_CHECKS: dict[str, Callable[[AssessedDecision], _Verdict]] = {
     "competent_actor": _competent,
     "delegation_valid_on_date": _delegated,
     "written": _written,
@@ -265,13 +265,21 @@ _GATES: dict[str, Callable[[Decision], _Verdict]] = {
     "human_decision": _human,
     "protection_predicates_checked": _protected,
 }
-GATES = tuple(_GATES)
+QUALITY_CHECKS = tuple(_CHECKS)
 """The names of the gates, in their order."""
 
 
-def failing(gates: Sequence[Gate]) -> Iterator[Gate]:
+def failed_checks(gates: Sequence[QualityCheck]) -> Iterator[QualityCheck]:
     """Those that were not passed."""
     return (each for each in gates if each.status == FAILED)
 
 
-__all__ = ["DECISIONS", "GATES", "Decision", "Gate", "Letter", "failing", "judged"]
+__all__ = [
+    "DECISIONS",
+    "QUALITY_CHECKS",
+    "AssessedDecision",
+    "MessageStatus",
+    "QualityCheck",
+    "assess",
+    "failed_checks",
+]

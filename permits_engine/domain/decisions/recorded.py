@@ -58,7 +58,7 @@ from permits_engine.domain.events import (
 ENCRYPTED = "(encrypted)"
 """Stands for words that only the holder's key opens."""
 
-CLOCK = "run_clock"
+RUN_CLOCK = "run_clock"
 _CLOCKS = (
     ReceiptExtended,
     ApplicationReturned,
@@ -73,7 +73,7 @@ _TOLD = (DependentLinked, PrincipalEnded, PrincipalRestored)
 Numbered = tuple[int, Event]
 
 
-class Decided(NamedTuple):
+class RecordedDecision(NamedTuple):
     """What one command led to: its name, its events with their versions, and the moment of deciding.
 
     ``decided_at`` is in microseconds since the epoch, exact to the millisecond.
@@ -121,7 +121,7 @@ def _zone(name: str) -> ZoneInfo:
     return found if found is not None else _zones.setdefault(name, ZoneInfo(name))
 
 
-def decisions(history: Sequence[Numbered], recorded: Sequence[int]) -> Iterator[Decided]:
+def recorded_decisions(history: Sequence[Numbered], recorded: Sequence[int]) -> Iterator[RecordedDecision]:
     """The events of one file, command by command; ``recorded`` are their recorded times.
 
     What follows from a command in the same breath stands behind it: a receipt, a title given back, the second
@@ -132,7 +132,9 @@ def decisions(history: Sequence[Numbered], recorded: Sequence[int]) -> Iterator[
         if at < len(history) and _belongs(history[start][1], history[at - 1][1], history[at][1]):
             continue
         first = history[start][1]
-        yield Decided(_name_of(first), tuple(history[start:at]), _moment(first.event_id, recorded[start]))
+        yield RecordedDecision(
+            _name_of(first), tuple(history[start:at]), _moment(first.event_id, recorded[start])
+        )
         start = at
 
 
@@ -147,10 +149,10 @@ def _belongs(first: Event, before: Event, event: Event) -> bool:
         return isinstance(before, AppealDecided) and before.effective_on == event.effective_on
     if isinstance(event, Corrected):
         return event.field == "regular" and isinstance(before, Corrected)
-    return of_clock(event) and of_clock(first) and event.command_id == first.command_id
+    return is_time_effect(event) and is_time_effect(first) and event.command_id == first.command_id
 
 
-def of_clock(event: Event) -> bool:
+def is_time_effect(event: Event) -> bool:
     """Whether time alone brought the event about."""
     return isinstance(event, _CLOCKS) or (isinstance(event, Renewed) and event.track == "automatic")
 
@@ -165,7 +167,7 @@ def _moment(event_id: str, recorded_at: int) -> int:
 
 
 def _name_of(first: Event) -> str:
-    return CLOCK if of_clock(first) else _COMMANDS.get(type(first), "")
+    return RUN_CLOCK if is_time_effect(first) else _COMMANDS.get(type(first), "")
 
 
 _COMMANDS: dict[type[Event], str] = {
@@ -207,15 +209,15 @@ class _Exclusion:
         return {"fact": ENCRYPTED, "reasons_in_fact": ENCRYPTED, "reasons_in_law": ENCRYPTED}
 
 
-def commands(made: Decided) -> list[Any]:
+def possible_commands(made: RecordedDecision) -> list[Any]:
     """What the command may have said, the likeliest first.
 
     More than one where the events leave it open: whether a term was asked for or is the policy's own, whether
     the encrypted proof of a notification was blank.
     """
     first = made.first
-    if made.name == CLOCK:
-        return [SimpleNamespace(name=CLOCK, on=first.effective_on)]
+    if made.name == RUN_CLOCK:
+        return [SimpleNamespace(name=RUN_CLOCK, on=first.effective_on)]
     fields = [_FIELDS[type(first)](first)] if type(first) in _FIELDS else [{}]
     if isinstance(first, Issued | Renewed):
         fields = [{**fields[0], "term": term} for term in (None, first.term)]
@@ -297,12 +299,12 @@ _FIELDS: dict[type[Event], Callable[[Any], dict[str, Any]]] = {
 
 
 __all__ = [
-    "CLOCK",
     "ENCRYPTED",
-    "Decided",
+    "RUN_CLOCK",
     "Numbered",
-    "commands",
+    "RecordedDecision",
     "day_of",
-    "decisions",
-    "of_clock",
+    "is_time_effect",
+    "possible_commands",
+    "recorded_decisions",
 ]

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from permits_engine.domain.decisions.case import Case, Draft, refuse
-from permits_engine.domain.decisions.notifications import _is_regular
+from permits_engine.domain.decisions.case import Case, Draft, not_allowed
+from permits_engine.domain.decisions.notifications import is_regular
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import (
     CardReplaced,
@@ -56,7 +56,7 @@ def correct_record(case: Case) -> list[Draft]:
     drafts = [_correction(case, target, c.field, msgspec.to_builtins(getattr(fixed, c.field)))]
     if isinstance(fixed, DecisionNotified) and c.field in {"mode", "proof"}:
         proven = bool(c.value.strip()) if c.field == "proof" else fixed.proven
-        regular = _is_regular(case, fixed.mode, proven)
+        regular = is_regular(case, fixed.mode, proven)
         if regular != fixed.regular:
             drafts.append(_correction(case, target, "regular", regular))
     return drafts
@@ -78,17 +78,17 @@ def not_abroad(case: Case) -> None:
     """An exit is recorded for someone who is in the country."""
     for absence in case.situation.permit.absences:
         if absence.out <= case.on and (absence.back is None or absence.back > case.on):
-            raise refuse(case, f"an exit on {absence.out} is recorded without a return")
+            raise not_allowed(case, f"an exit on {absence.out} is recorded without a return")
 
 
 def abroad(case: Case) -> None:
     """A return is recorded for someone whose exit is."""
     absences = case.situation.permit.absences
     if not any(a.out <= case.on and a.back is None for a in absences):
-        raise refuse(case, "no exit without a return is recorded before that day")
+        raise not_allowed(case, "no exit without a return is recorded before that day")
 
 
-def known_office(case: Case) -> None:
+def office_exists(case: Case) -> None:
     """A file goes to an office of the same jurisdiction."""
     office = case.command.prefecture
     if office not in case.rules.policy.offices:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from permits_engine.domain.decisions.case import Case
-from permits_engine.domain.permit.facts import MAJORITY, holding, recorded
+from permits_engine.domain.permit.facts import MAJORITY, fact_on, is_recorded
 from permits_engine.domain.rules.policy import Rules, Value
 
 DECISION, REEXAMINATION = "decision", "reexamination"
@@ -59,5 +59,5 @@ def _answers(case: Case, entry: Mapping[str, Any]) -> Iterator[bool | None]:
     if "criteria" in entry:
         yield permit.criterion in entry["criteria"]
     if "fact" in entry:
-        holds = holding(facts, entry["fact"], case.on) is not None
-        yield True if holds else False if recorded(facts, entry["fact"]) else None
+        holds = fact_on(facts, entry["fact"], case.on) is not None
+        yield True if holds else False if is_recorded(facts, entry["fact"]) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from permits_engine.domain.decisions.case import Case, Draft, refuse
+from permits_engine.domain.decisions.case import Case, Draft, not_allowed
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.events import (
     AppealDecided,
@@ -42,7 +42,7 @@ def known_fact(case: Case) -> None:
         raise invalid("of", "is this file itself; name the file of the family member")
 
 
-def told_in_time(case: Case) -> None:
+def notified_by_then(case: Case) -> None:
     """A notification is not later than the day on which it is recorded."""
     at: datetime = case.command.notified_at
     if removal.local_day(case.situation, at) > case.on:
@@ -51,31 +51,31 @@ def told_in_time(case: Case) -> None:
         )
 
 
-def not_ordered(case: Case) -> None:
+def no_removal_in_force(case: Case) -> None:
     """One removal at a time."""
-    if removal.in_force(case.situation) is not None:
-        raise refuse(case, "a removal is in force already")
+    if removal.removal_in_force(case.situation) is not None:
+        raise not_allowed(case, "a removal is in force already")
 
 
-def ordered(case: Case) -> None:
+def removal_in_force(case: Case) -> None:
     """Only a removal in force is annulled."""
-    if removal.in_force(case.situation) is None:
-        raise refuse(case, "no removal is in force")
+    if removal.removal_in_force(case.situation) is None:
+        raise not_allowed(case, "no removal is in force")
 
 
-def unprotected(case: Case) -> None:
+def not_protected(case: Case) -> None:
     """Nobody whom the law protects is removed (law 02-03, articles 8, 21, 26 and 29)."""
     _unprotected(case, case.command.ground)
 
 
-def executable(case: Case) -> None:
+def may_be_carried_out(case: Case) -> None:
     """An order waits for its hours and for the ruling, and protects whom the law protects to the last (23, 24, 28)."""
     s, at = case.situation, case.command.at
-    order = removal.in_force(s)
+    order = removal.removal_in_force(s)
     assert order is not None
     if removal.local_day(s, at) != case.on:
         raise invalid("at", f"{at.isoformat()} is not an instant of {case.on}")
-    if removal.pending(s) is not None:
+    if removal.pending_appeal(s) is not None:
         rule = case.rules.find("removal.appeal", order.on, case.scope())
         raise _protected(
             "an appeal suspends the removal", str(rule.source) if rule else "", "suspensive_appeal"
@@ -91,7 +91,7 @@ def _unprotected(case: Case, ground: str) -> None:
     s, age = case.situation, case.holder.age
     for held in removal.protections(s, case.rules, age, ground):
         raise _protected(f"the holder is protected as {held.kind}", held.article, held.kind)
-    if removal.doubtful_minority(s, age):
+    if removal.may_be_minor(s, age):
         reason = "the holder may be a minor: record the fact minor, with until, or with evidence of majority"
         raise _protected(reason, "law 02-03, articles 26 and 29", "minor")
     now = standing(s)
@@ -112,11 +112,11 @@ def _protected(why: str, article: str, protection: str) -> PermitsError:
 def appeal_possible(case: Case) -> None:
     """A removal in force is contested before the tribunal, once, within its hours (law 02-03, article 23)."""
     s, c = case.situation, case.command
-    order = removal.in_force(s)
+    order = removal.removal_in_force(s)
     if order is None:
         raise error("appeal.not_available", f"no removal is in force on {case.on}", body=c.body)
-    if removal.pending(s) is not None:
-        raise refuse(case, "an appeal against the removal is pending")
+    if removal.pending_appeal(s) is not None:
+        raise not_allowed(case, "an appeal against the removal is pending")
     if c.body != removal.BODY:
         raise error("appeal.not_available", f"a removal is contested before the {removal.BODY}", body=c.body)
     if any(a.outcome == "dismissed" for a in order.appeals):
@@ -134,10 +134,10 @@ def appeal_possible(case: Case) -> None:
             )
 
 
-def appeal_lodged(case: Case) -> None:
+def appeal_pending(case: Case) -> None:
     """Only a pending appeal against a removal is decided."""
-    if removal.pending(case.situation) is None:
-        raise refuse(case, "no appeal against a removal is pending")
+    if removal.pending_appeal(case.situation) is None:
+        raise not_allowed(case, "no appeal against a removal is pending")
 
 
 # --- the ban on coming back -------------------------------------------------------------------------------
@@ -146,10 +146,10 @@ def appeal_lodged(case: Case) -> None:
 def ban_possible(case: Case) -> None:
     """A ban goes with a removal in force, once, for a year at most, after the person was heard (article 22)."""
     s, c = case.situation, case.command
-    if removal.in_force(s) is None:
-        raise refuse(case, "no removal is in force, and a ban goes with one")
-    if removal.banned(s) is not None:
-        raise refuse(case, "a ban is in force already")
+    if removal.removal_in_force(s) is None:
+        raise not_allowed(case, "no removal is in force, and a ban goes with one")
+    if removal.ban_in_force(s) is not None:
+        raise not_allowed(case, "a ban is in force already")
     most = case.rules.need("entry_ban.limit", case.on, case.scope())
     last = add(case.on, most)
     if not case.on < c.until <= last:
@@ -165,10 +165,10 @@ def ban_possible(case: Case) -> None:
         )
 
 
-def ban_stands(case: Case) -> None:
+def ban_in_force(case: Case) -> None:
     """Only a ban that stands is lifted."""
-    if removal.banned(case.situation) is None:
-        raise refuse(case, "no ban is in force")
+    if removal.ban_in_force(case.situation) is None:
+        raise not_allowed(case, "no ban is in force")
 
 
 def record_fact(case: Case) -> list[Draft]:
@@ -180,7 +180,7 @@ def record_fact(case: Case) -> list[Draft]:
 def order_removal(case: Case) -> list[Draft]:
     """An order, with the protections that nobody has looked into (law 02-03, articles 21 and 25)."""
     c, age = case.command, case.holder.age
-    questions = removal.asks(case.situation, case.rules, age)
+    questions = removal.open_questions(case.situation, case.rules, age)
     case.rules.find("removal.grounds", case.on, case.scope())
     return [
         case.draft(
@@ -194,11 +194,11 @@ def order_removal(case: Case) -> list[Draft]:
     ]
 
 
-def carry_out(case: Case) -> list[Draft]:
+def carry_out_removal(case: Case) -> list[Draft]:
     """The order is carried out; what nobody has looked into is said once more."""
-    order, age = removal.in_force(case.situation), case.holder.age
+    order, age = removal.removal_in_force(case.situation), case.holder.age
     assert order is not None
-    questions = tuple(removal.asks(case.situation, case.rules, age))
+    questions = tuple(removal.open_questions(case.situation, case.rules, age))
     return [
         case.draft(
             RemovalCarriedOut, order_version=order.version, at=case.command.at, age=age, asks=questions
@@ -208,24 +208,24 @@ def carry_out(case: Case) -> list[Draft]:
 
 def annul_removal(case: Case) -> list[Draft]:
     """The removal falls; a provisional stay begins (law 02-03, article 24)."""
-    order = removal.in_force(case.situation)
+    order = removal.removal_in_force(case.situation)
     assert order is not None
     case.rules.find("removal.annulment", case.on, case.scope())
     reasons = getattr(case.command, "reasons", None)
     return [case.draft(RemovalAnnulled, order_version=order.version, reasons=reasons)]
 
 
-def contest(case: Case) -> list[Draft]:
+def lodge_appeal(case: Case) -> list[Draft]:
     """An appeal against the removal, which suspends it (articles 23 and 24)."""
-    order = removal.in_force(case.situation)
+    order = removal.removal_in_force(case.situation)
     assert order is not None
     c = case.command
     return [case.draft(Appealed, body=c.body, decision_version=order.version, against="removal", at=c.at)]
 
 
-def rule(case: Case) -> list[Draft]:
+def decide_appeal(case: Case) -> list[Draft]:
     """A ruling on the removal; upheld, the removal is annulled with it."""
-    order, c = removal.in_force(case.situation), case.command
+    order, c = removal.removal_in_force(case.situation), case.command
     assert order is not None
     ruled = case.draft(
         AppealDecided,
@@ -242,9 +242,9 @@ def rule(case: Case) -> list[Draft]:
     return [ruled, case.draft(RemovalAnnulled, order_version=order.version)]
 
 
-def ban(case: Case) -> list[Draft]:
+def order_ban(case: Case) -> list[Draft]:
     """A ban on coming back, apart from the removal (law 02-03, article 22)."""
-    order, c = removal.in_force(case.situation), case.command
+    order, c = removal.removal_in_force(case.situation), case.command
     assert order is not None
     return [
         case.draft(
@@ -260,6 +260,6 @@ def ban(case: Case) -> list[Draft]:
 
 def lift_ban(case: Case) -> list[Draft]:
     """The ban ends before its day."""
-    standing = removal.banned(case.situation)
+    standing = removal.ban_in_force(case.situation)
     assert standing is not None
     return [case.draft(EntryBanLifted, ban_version=standing.version, reasons=case.command.reasons)]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from permits_engine.domain.decisions.case import Case, Draft, refuse
+from permits_engine.domain.decisions.case import Case, Draft, not_allowed
 from permits_engine.domain.decisions.receipts import receipt
-from permits_engine.domain.decisions.terms import _departure, _last_day, _term
+from permits_engine.domain.decisions.terms import departure_from, granted_term, last_day
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import RenewalRequested, Renewed
 from permits_engine.domain.periods import Period, term_end
@@ -33,9 +33,9 @@ def renew_permit(case: Case) -> list[Draft]:
     s, c, request, last = case.situation, case.command, case.situation.request, case.situation.term
     assert request is not None and last is not None
     valid_from = situation.next_begins(s, request, last, case.on)
-    term = _term(case, "term.renewal", valid_from, "term.maximum")
+    term = granted_term(case, "term.renewal", valid_from, "term.maximum")
     default: Period = case.rules.need("term.renewal", case.on, case.scope(stage="renewal"))
-    departs = _departure(case, "term.renewal", valid_from, term)
+    departs = departure_from(case, "term.renewal", valid_from, term)
     shorter = departs is None and term_end(valid_from, term) < term_end(valid_from, default)
     exclusion = c.exclusion.model_dump() if c.exclusion is not None else None
     if exclusion is not None and not shorter:
@@ -52,7 +52,7 @@ def renew_permit(case: Case) -> list[Draft]:
             Renewed,
             term_number=last.number + 1,
             valid_from=valid_from,
-            valid_until=_last_day(case, "term.renewal", term_end(valid_from, term)),
+            valid_until=last_day(case, "term.renewal", term_end(valid_from, term)),
             term=str(term),
             track=request.track,
             request=request.version,
@@ -68,7 +68,7 @@ def renewal_window(case: Case) -> None:
     """The window in which a renewal may be asked for (decree 2-09-607, article 8)."""
     s, term = case.situation, case.situation.term
     if term is None:
-        raise refuse(case, "there is no term to renew")
+        raise not_allowed(case, "there is no term to renew")
     scope, day = s.scope(stage="renewal"), min(case.on, term.valid_until)
     case.rules.find("renewal.closes", day, scope)
     opens, closes = s.window_opens, s.window_closes

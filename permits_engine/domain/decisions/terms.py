@@ -10,18 +10,18 @@ from permits_engine.domain.periods import Period, term_end
 from permits_engine.domain.permit import majority
 
 
-def _last_day(case: Case, name: str, last: date) -> date:
+def last_day(case: Case, name: str, last: date) -> date:
     """The last day of a term; a title that is for minors ends with minority."""
     scope = case.scope(stage="application" if name == "term.first" else "renewal")
     if not case.rules.get("term.until_majority", case.on, scope):
         return last
-    minority = majority.minority(case.situation)
+    minority = majority.recorded_minority(case.situation)
     if minority is None or minority.until is None or minority.until < case.on:
         return last
     return min(last, minority.until)
 
 
-def _departure(case: Case, name: str, valid_from: date, term: Period) -> str | None:
+def departure_from(case: Case, name: str, valid_from: date, term: Period) -> str | None:
     """The rule that gives a longer term as of right, where the office gives a shorter one all the same.
 
     Nobody is stopped from recording what happened; that it departs from the law stays on the record.
@@ -35,7 +35,7 @@ def _departure(case: Case, name: str, valid_from: date, term: Period) -> str | N
     return rule.id if term_end(valid_from, term) < term_end(valid_from, rule.value) else None
 
 
-def _term(case: Case, name: str, valid_from: date, most: str) -> Period:
+def granted_term(case: Case, name: str, valid_from: date, most: str) -> Period:
     """The term asked for within the law's bounds, or the policy's."""
     stage = "application" if name == "term.first" else "renewal"
     scope = case.scope(stage=stage)

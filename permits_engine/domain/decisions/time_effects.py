@@ -28,18 +28,18 @@ from permits_engine.domain.permit.fold import Permit, apply
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Rules
 
-MOST = 2000
+MAX_EFFECTS = 2000
 """More acts than this in one pass on one file means that the rules make it run in circles."""
 
 _NOBODY = Actor("", "scheduler")
 
 
-def due(case: Case) -> list[Draft]:
+def due_effects(case: Case) -> list[Draft]:
     """The acts due on the day of the pass, each decided on the file as the ones before left it."""
     s, permit = case.situation, case.situation.permit
     drafts: list[Draft] = []
-    for _ in range(MOST):
-        step = next_act(s, case.rules.policy.at(case.rules.known))
+    for _ in range(MAX_EFFECTS):
+        step = next_effect(s, case.rules.policy.at(case.rules.known))
         if step is None:
             return drafts
         if not drafts:
@@ -50,7 +50,7 @@ def due(case: Case) -> list[Draft]:
     raise RuntimeError(f"the clock of {permit.permit_id} does not come to rest")
 
 
-def next_act(s: Situation, rules: Rules) -> Draft | None:
+def next_effect(s: Situation, rules: Rules) -> Draft | None:
     """Of the acts that are due on the situation's day the one that fell due first, if any."""
     if s.request is None or (s.permit.closed is not None and s.permit.closed[0] <= s.day):
         return None
@@ -165,7 +165,7 @@ def _lapsed(s: Situation) -> bool:
     return s.title_status == "expired" and s.renewal_request is None and not s.proceedings
 
 
-def lapses_standing(permit: Permit, rules: Rules) -> list[tuple[date, int]]:
+def valid_lapses(permit: Permit, rules: Rules) -> list[tuple[date, int]]:
     """The recorded lapses (day, number of the term) that hold as the file is known now.
 
     A request recorded late, a corrected day or an earlier end of the title makes what a pass recorded void.
@@ -178,7 +178,7 @@ def lapses_standing(permit: Permit, rules: Rules) -> list[tuple[date, int]]:
     return found
 
 
-def losses_standing(permit: Permit, rules: Rules) -> list[date]:
+def valid_losses(permit: Permit, rules: Rules) -> list[date]:
     """The recorded losses by absence that hold as the file is known now: no return in time has been recorded since."""
     return [on for on in permit.losses if Situation(permit, on, rules).lost_on == on]
 
@@ -221,7 +221,7 @@ def _automatic(s: Situation, rules: Rules) -> Draft | None:
     )
 
 
-def next_day(s: Situation) -> date | None:
+def next_effect_day(s: Situation) -> date | None:
     """The first day after the situation's on which an act of the clock may become due."""
     days: list[date] = []
     request, term = s.request, s.term

@@ -9,33 +9,33 @@ from permits_engine.domain.decisions import family_ties
 from permits_engine.domain.decisions.case import Case, OtherTitle
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.periods import Period, add
-from permits_engine.domain.permit.facts import holding, recorded
+from permits_engine.domain.permit.facts import fact_on, is_recorded
 from permits_engine.domain.permit.fold import Permit
 from permits_engine.domain.permit.majority import is_minor
 from permits_engine.domain.rules.policy import Policy, Value
 
-PERSONAL = frozenset({"order_removal", "carry_out_removal"})
+PERSON_COMMANDS = frozenset({"order_removal", "carry_out_removal"})
 """Commands whose decision depends on facts about the person, which may have been recorded elsewhere."""
-ON_TITLES = frozenset({"issue_permit", "refuse_application", "renew_permit", "revoke_permit"})
+TITLE_COMMANDS = frozenset({"issue_permit", "refuse_application", "renew_permit", "revoke_permit"})
 """Commands that do where the law reserves the kind of title, or the title hangs on somebody else's."""
 _RESERVING = ("title.requires", "title.expects", "title.needs")
 
 
-def personal(policy: Policy, permit: Permit, command: str) -> bool:
+def depends_on_person(policy: Policy, permit: Permit, command: str) -> bool:
     """Whether a command on a file is decided on what is known about the person, through any of their files."""
-    if command in PERSONAL or command not in ON_TITLES:
-        return command in PERSONAL
+    if command in PERSON_COMMANDS or command not in TITLE_COMMANDS:
+        return command in PERSON_COMMANDS
     if any(fact.of is not None for fact in permit.facts):
         return True
     scopes = [policy.scope(permit.category, permit.title_kind, each) for each in ("application", "renewal")]
     return any(policy.values(name, scope) for name in _RESERVING for scope in scopes)
 
 
-def requirements(case: Case) -> None:
+def ground_established(case: Case) -> None:
     """A kind of title that the law reserves needs one of its grounds established: unknown is not satisfied."""
-    needs(case)
+    needs_met(case)
     rule = case.rules.find("title.requires", case.on, case.scope())
-    if rule is not None and ground(case, rule) is None:
+    if rule is not None and established_ground(case, rule) is None:
         raise error(
             "criterion.unknown",
             f"a {case.situation.permit.title_kind} needs one of these facts, and none is recorded: "
@@ -44,16 +44,16 @@ def requirements(case: Case) -> None:
         )
 
 
-def renewal(case: Case) -> None:
+def ground_for_renewal(case: Case) -> None:
     """A renewed title still has what its kind needs, and a ground where the one it hung on has ended."""
-    needs(case)
-    family_ties.renewable(case)
+    needs_met(case)
+    family_ties.own_ground_after_tie(case)
 
 
-def needs(case: Case) -> None:
+def needs_met(case: Case) -> None:
     """Every fact without which a kind of title cannot be: a minors' document is for minors."""
     for kind, article in (case.rules.get("title.needs", case.on, case.scope()) or {}).items():
-        held = holding(case.situation.facts, kind, case.on)
+        held = fact_on(case.situation.facts, kind, case.on)
         if held is not None and (kind != "minor" or held.until is not None):
             continue
         what = "is not recorded, or without its last day"
@@ -73,18 +73,18 @@ def _listed(grounds: dict[str, Any]) -> str:
     )
 
 
-def ground(case: Case, rule: Value) -> str | None:
+def established_ground(case: Case, rule: Value) -> str | None:
     """The first of a rule's grounds that is established on the day; one as of right goes before the others."""
     facts, found = case.situation.facts, []
     for kind, entry in rule.value.items():
-        fact = holding(facts, kind, case.on)
+        fact = fact_on(facts, kind, case.on)
         after = Period.parse(entry["after"]) if "after" in entry else None
         if fact is not None and (after is None or add(fact.since, after) <= case.on):
             found.append(kind)
     return next((k for k in found if rule.value[k].get("as_of_right")), found[0] if found else None)
 
 
-def grounds(case: Case) -> Value | None:
+def rule_on_grounds(case: Case) -> Value | None:
     """The rule that lists what gives the title: what it requires, or what is expected and not insisted on.
 
     None where the policy does not say which of them are rights: there is nothing to be told apart.
@@ -96,10 +96,10 @@ def grounds(case: Case) -> Value | None:
     return None
 
 
-def granting(case: Case) -> dict[str, Any]:
+def grant_fields(case: Case) -> dict[str, Any]:
     """What a grant says of its ground: which one, what nobody has established, and what it departs from."""
-    rule = grounds(case)
-    held = ground(case, rule) if rule is not None else None
+    rule = rule_on_grounds(case)
+    held = established_ground(case, rule) if rule is not None else None
     asks = [] if rule is None or held is not None else _unasked(case, rule.value)
     beside = tuple(sorted({other.title_kind for other in _beside(case)}))
     return {"ground": held, "asks": tuple(asks), "beside": beside, "departs_from": _misplaced(case)}
@@ -120,7 +120,7 @@ def _misplaced(case: Case) -> str | None:
     least = case.rules.find("title.from_age", case.on, case.scope())
     if least is not None and is_minor(case.situation, case.holder.age) is True:
         exempt = case.rules.get("title.from_age.unless", case.on, case.scope()) or ()
-        if not any(holding(case.situation.facts, kind, case.on) for kind in exempt):
+        if not any(fact_on(case.situation.facts, kind, case.on) for kind in exempt):
             return least.id
     follows = case.rules.find("title.follows", case.on, case.scope())
     if follows is not None and any(other.title_kind not in follows.value for other in _beside(case)):
@@ -128,25 +128,25 @@ def _misplaced(case: Case) -> str | None:
     return None
 
 
-def refusing(case: Case) -> tuple[str | None, list[str]]:
+def right_refused(case: Case) -> tuple[str | None, list[str]]:
     """The rule by which a refused title was due as of right, and what nobody has established about that.
 
     Article 17 leaves one reason to refuse: a threat to public order.
     """
-    rule = grounds(case)
-    held = ground(case, rule) if rule is not None else None
+    rule = rule_on_grounds(case)
+    held = established_ground(case, rule) if rule is not None else None
     if rule is None or held is None:
         return None, [] if rule is None else _unasked(case, rule.value)
     if not rule.value[held].get("as_of_right"):
         return None, []
     for kind in case.rules.get("title.right_lost", case.on, case.scope()) or ():
-        if holding(case.situation.facts, kind, case.on) is not None:
+        if fact_on(case.situation.facts, kind, case.on) is not None:
             return None, []
     return rule.id, []
 
 
 def _unasked(case: Case, kinds: dict[str, Any]) -> list[str]:
-    return [kind for kind in kinds if not recorded(case.situation.facts, kind)]
+    return [kind for kind in kinds if not is_recorded(case.situation.facts, kind)]
 
 
 def no_overlap(case: Case) -> None:

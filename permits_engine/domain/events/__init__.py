@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from permits_engine.domain.events.base import REGISTER, Actor, Basis, Event, stored_name
+from permits_engine.domain.events.base import REGISTER, SCHEDULER, Actor, Basis, Event, stored_name
 from permits_engine.domain.events.family import DependentLinked, FactNoted, PrincipalEnded, PrincipalRestored
 from permits_engine.domain.events.holder import (
     PERSONAL,
@@ -73,6 +73,7 @@ __all__ = [
     "EVENTS",
     "PERSONAL",
     "REGISTER",
+    "SCHEDULER",
     "Actor",
     "AppealDecided",
     "Appealed",

@@ -23,6 +23,10 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     prefecture: str | None = None
 
 
+SCHEDULER = Actor("scheduler", "scheduler")
+"""The actor of what time alone brings about, and of the messages about it."""
+
+
 class Basis(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The legal basis of an event: the adopted policy text (SHA-256, hexadecimal) and the rules used.
 

@@ -10,7 +10,7 @@ import msgspec
 from permits_engine.domain.periods import ONE_DAY
 from permits_engine.domain.permit import majority, removal
 from permits_engine.domain.permit.appeal_periods import BODIES, already_ruled, appeal_closes, appeal_rule
-from permits_engine.domain.permit.situation import CERTAIN_SILENCE, Situation
+from permits_engine.domain.permit.situation import IMPLICIT_REFUSAL, Situation
 from permits_engine.domain.rules.policy import Silence, count_of
 
 
@@ -136,7 +136,7 @@ def _appeals(s: Situation) -> Iterator[Deadline]:
             rule = appeal_rule(s, body)
             anchor = decision.version if decision is not None else 0
             yield Deadline("appeal_closes", due, anchor, rule.id if rule else "", body=body)
-    if adverse is not None and adverse[1] is not None and adverse[1].kind != CERTAIN_SILENCE:
+    if adverse is not None and adverse[1] is not None and adverse[1].kind != IMPLICIT_REFUSAL:
         due = s.departure_due(adverse[1])
         if due is not None and s.day <= due:
             yield Deadline("departure_due", due, adverse[1].version, _id(s, "departure.limit"))
@@ -165,10 +165,10 @@ def _absence(s: Situation) -> Iterator[Deadline]:
 
 
 def _removal(s: Situation) -> Iterator[Deadline]:
-    order, closed = removal.in_force(s), s.permit.closed
+    order, closed = removal.removal_in_force(s), s.permit.closed
     if order is None or (closed is not None and closed[0] <= s.day):  # no appeal is lodged on a closed file
         return
-    appeal = removal.pending(s)
+    appeal = removal.pending_appeal(s)
     if appeal is not None:
         due = removal.ruling_due(s, appeal)
         if due is not None and s.day <= due:
@@ -182,7 +182,7 @@ def _removal(s: Situation) -> Iterator[Deadline]:
 
 def _majority(s: Situation) -> Iterator[Deadline]:
     """The months after coming of age, shown to whoever has asked for nothing since."""
-    clock = majority.clock(s)
+    clock = majority.filing_deadline(s)
     rule = majority.filing_closes(s) if clock is not None else None
     if clock is not None and rule is not None:
         yield Deadline("majority_request_due", clock[0], clock[1].version, rule[1].id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from permits_engine.domain.cached import lazy
+from permits_engine.domain.cached import cached_property
 from permits_engine.domain.calendars import Count, unrolled
 from permits_engine.domain.periods import ONE_DAY
 from permits_engine.domain.permit.facts import Fact, latest
@@ -14,7 +14,7 @@ from permits_engine.domain.rules.policy import Rules, count_of
 
 GRANTS = frozenset({"issued", "renewed", "implicitly_granted", "automatic"})
 REFUSALS = frozenset({"refused", "renewal_refused"})
-CERTAIN_SILENCE = "implicitly_refused"
+IMPLICIT_REFUSAL = "implicitly_refused"
 
 
 class Examination:
@@ -30,7 +30,7 @@ class Examination:
 
     # --- requests and decisions ---------------------------------------------------------------------------
 
-    @lazy
+    @cached_property
     def request(self) -> Request | None:
         """The open or latest request filed by the day."""
         return next((r for r in reversed(self.permit.requests) if r.filed_on <= self.day), None)
@@ -43,13 +43,13 @@ class Examination:
         stage = request.kind if request else "application"
         return self.rules.policy.scope(permit.category, permit.title_kind, stage, more)
 
-    @lazy
+    @cached_property
     def _own_scope(self) -> dict[str, str]:
         request, permit = self.request, self.permit
         stage = request.kind if request else "application"
         return self.rules.policy.scope(permit.category, permit.title_kind, stage)
 
-    @lazy
+    @cached_property
     def renewal_scope(self) -> dict[str, str]:
         """The circumstances of a request to renew, whether or not one was filed."""
         return self.rules.policy.scope(self.permit.category, self.permit.title_kind, "renewal")
@@ -59,7 +59,7 @@ class Examination:
         """The facts that were given with the file; none where only its own count."""
         return self._facts
 
-    @lazy
+    @cached_property
     def facts(self) -> tuple[Fact, ...]:
         """What is known about the holder: given, or as recorded through this file."""
         return latest(self.permit.facts if self._facts is None else self._facts)
@@ -73,7 +73,7 @@ class Examination:
             d for d in self._standing if d.request == request.version and (again is None or d.on >= again)
         ]
 
-    @lazy
+    @cached_property
     def _standing(self) -> list[Decision]:
         return [d for d in self.permit.decisions if d.on <= self.day and d.annulled_on is None]
 
@@ -82,7 +82,7 @@ class Examination:
         again = request.reexamined_on
         return again if again is not None and again <= self.day else None
 
-    @lazy
+    @cached_property
     def outcome(self) -> Decision | None:
         """The last standing decision on the latest request."""
         request = self.request
@@ -91,17 +91,17 @@ class Examination:
         decisions = self.standing_decisions(request)
         return decisions[-1] if decisions else None
 
-    @lazy
+    @cached_property
     def revocation(self) -> Decision | None:
         """The revocation in force on the day."""
         return next((d for d in self.standing_decisions() if d.kind == "revoked"), None)
 
-    @lazy
+    @cached_property
     def appeal(self) -> Appeal | None:
         """The latest appeal lodged by the day."""
         return next((a for a in reversed(self.permit.appeals) if a.on <= self.day), None)
 
-    @lazy
+    @cached_property
     def pending_appeal(self) -> Appeal | None:
         """The appeal that is undecided on the day."""
         appeal = self.appeal
@@ -109,7 +109,7 @@ class Examination:
             return None
         return appeal
 
-    @lazy
+    @cached_property
     def opinion(self) -> Opinion | None:
         """The latest opinion of the local commission on the latest request."""
         if self.request is None:
@@ -175,7 +175,7 @@ class Examination:
         limit = self.rules.get("documents.answer", ask.on, self.scope(request))
         return None if limit is None else self.rules.due(ask.on, count_of(limit), words=words)
 
-    @lazy
+    @cached_property
     def suspended_by(self) -> int | None:
         """The number of the request for documents that suspends the time to decide, if one does."""
         request = self.request
@@ -239,16 +239,16 @@ class Examination:
         extra = 0 if reopened else self.suspended_days(request)
         return self.rules.due(start, limit, extra=extra, words=words)
 
-    @lazy
+    @cached_property
     def implicit_on(self) -> date | None:
         """The day on which silence became a refusal of the latest request, if it has."""
         request = self.request
         if request is None:
             return None
         decisions = self.standing_decisions(request)
-        if decisions and decisions[-1].kind != CERTAIN_SILENCE:
+        if decisions and decisions[-1].kind != IMPLICIT_REFUSAL:
             return None  # an express decision has taken the place of the silence, recorded or not
-        recorded = next((d for d in decisions if d.kind == CERTAIN_SILENCE), None)
+        recorded = next((d for d in decisions if d.kind == IMPLICIT_REFUSAL), None)
         if recorded is not None:
             return recorded.on
         if decisions or self.returned_on(request) is not None or self.suspended_by is not None:
@@ -258,13 +258,13 @@ class Examination:
         due = self.decision_due(request)
         return due + ONE_DAY if due is not None and self.day > due else None
 
-    @lazy
+    @cached_property
     def application_status(self) -> str:
         """The status of the open or latest request."""
         request = self.request
         if request is None:
             return "none"
-        if self.outcome is not None and self.outcome.kind != CERTAIN_SILENCE:
+        if self.outcome is not None and self.outcome.kind != IMPLICIT_REFUSAL:
             kind = self.outcome.kind
             return (
                 "granted"
@@ -279,7 +279,7 @@ class Examination:
             return "incomplete"
         if self.suspended_by is not None:
             return "suspended"
-        return CERTAIN_SILENCE if self.implicit_on is not None else "under_review"
+        return IMPLICIT_REFUSAL if self.implicit_on is not None else "under_review"
 
     @property
     def pending(self) -> bool:
@@ -292,7 +292,7 @@ class Examination:
         }
 
 
-def half(start: date, limit: Count) -> int:
+def half_of(start: date, limit: Count) -> int:
     """Half of a period in whole days, without roll or excluded days."""
     bare = unrolled(start, Count(limit.length))
     return (bare - start) // timedelta(days=2)

@@ -54,7 +54,7 @@ def working(s: Situation, deadline: Deadline) -> list[str]:
     elif kind == "removal_appeal_closes":
         words += _hours(s)
     elif kind == "removal_ruling_due":
-        appeal = removal.pending(s)
+        appeal = removal.pending_appeal(s)
         if appeal is not None:
             removal.ruling_due(s, appeal, words=_named(words, "lodged"))
     elif kind == "majority_request_due":
@@ -81,7 +81,7 @@ def _extension(s: Situation, term: Term) -> list[str]:
 
 
 def _hours(s: Situation) -> list[str]:
-    order = removal.in_force(s)
+    order = removal.removal_in_force(s)
     closes = removal.appeal_closes(s, order) if order is not None else None
     if order is None or closes is None:
         return []

@@ -37,17 +37,17 @@ def latest(facts: Iterable[Fact]) -> tuple[Fact, ...]:
     return tuple(kept.values())
 
 
-def holding(facts: Iterable[Fact], kind: str, day: date) -> Fact | None:
+def fact_on(facts: Iterable[Fact], kind: str, day: date) -> Fact | None:
     """The fact of that kind which is valid on the day."""
     return next((fact for fact in facts if fact.kind == kind and fact.holds(day)), None)
 
 
-def recorded(facts: Iterable[Fact], kind: str) -> bool:
+def is_recorded(facts: Iterable[Fact], kind: str) -> bool:
     """Whether anything of that kind was ever recorded, so that the question has been asked."""
     return any(fact.kind == kind for fact in facts)
 
 
-def of_age(age: int | None, known_on: date, day: date) -> bool | None:
+def is_of_age(age: int | None, known_on: date, day: date) -> bool | None:
     """Whether somebody who had that age on one day is of age on another; none where it may be either.
 
     An age in full years leaves a year open: the birthday itself is not among what decisions read.

@@ -12,10 +12,10 @@ from datetime import date
 import msgspec
 
 from permits_engine.domain.periods import ONE_DAY
-from permits_engine.domain.permit.facts import Fact, holding, latest
+from permits_engine.domain.permit.facts import Fact, fact_on, latest
 from permits_engine.domain.permit.situation import Situation
 
-KEEP, RENEWAL, MOVES = "keep", "renewal", "moves"
+KEEP, RENEWAL, MOVED = "keep", "renewal", "moves"
 """What the end of a title means for one that hangs on it: nothing; a renewal needs a ground of its own; or the tie
 moves to the title that came instead, and goes on until a newer tie is recorded."""
 TIE_ENDED = "tie_ended"
@@ -33,7 +33,7 @@ class Tie(msgspec.Struct, frozen=True):
     effect: str | None = None
 
 
-def ended(s: Situation) -> tuple[str, date] | None:
+def title_end(s: Situation) -> tuple[str, date] | None:
     """How and since when the title of a file has ended for good, for those whose titles hang on it."""
     closed = s.permit.closed
     if closed is not None and closed[0] <= s.day:
@@ -68,18 +68,18 @@ def _tie(s: Situation, fact: Fact) -> Tie:
     return Tie(fact.of, fact.kind, fact.since, how, on, effects.get(how, KEEP))
 
 
-def loose(s: Situation) -> Tie | None:
+def lost_tie(s: Situation) -> Tie | None:
     """The tie whose end leaves the title without its ground; none where another one or the holder's own holds."""
     found = ties(s)
     if not found or found[-1].effect != RENEWAL or any(tie.effect in {None, KEEP} for tie in found):
         return None
     for kind in s.rules.get("family.grounds", s.day, s.scope()) or ():
-        if holding(s.facts, kind, s.day) is not None:
+        if fact_on(s.facts, kind, s.day) is not None:
             return None
     return found[-1]
 
 
-def shown(s: Situation) -> dict[str, str | None] | None:
+def latest_tie(s: Situation) -> dict[str, str | None] | None:
     """The latest tie as the view shows it."""
     found = ties(s)
     if not found:

@@ -13,19 +13,19 @@ PARAMETERS = ("right", "removal.protected", "removal.lawful", "stay.facts", "ext
 """The rules whose own first and last days may open or close something."""
 
 
-def on(s: Situation, day: date) -> Situation:
+def on_day(s: Situation, day: date) -> Situation:
     """The same file, by the same rules and facts, on another day."""
     return Situation(s.permit, day, s.rules.policy.at(s.rules.known), s.given_facts)
 
 
-def around(
+def interval_around(
     s: Situation, same: Callable[[date], bool], *, past_only: bool = False
 ) -> tuple[date | None, date | None]:
     """The first and the last day around the situation's on which ``same`` says yes without a break.
 
     None where it has been so from the beginning, or stays so as far as can be seen.
     """
-    days = sorted(set(turns(s)))
+    days = sorted(set(days_of_change(s)))
     since: date | None = None
     for day in reversed([each for each in days if each <= s.day]):
         if not same(day - ONE_DAY):
@@ -39,7 +39,7 @@ def around(
     return since, None
 
 
-def turns(s: Situation) -> Iterator[date]:
+def days_of_change(s: Situation) -> Iterator[date]:
     """The days on which something about the file, its holder or the rules may become different."""
     permit = s.permit
     acts = {day for _, day in permit.names} | {s.day}
@@ -52,7 +52,7 @@ def turns(s: Situation) -> Iterator[date]:
     yield from (receipt.until + ONE_DAY for receipt in permit.receipts)
     # What falls due depends on what had happened by then: it is asked for after each act, and after each term.
     for day in acts:
-        yield from (due + ONE_DAY for due in _dues(on(s, day)) if due is not None)
+        yield from (due + ONE_DAY for due in _dues(on_day(s, day)) if due is not None)
     yield from _of_person(s)
     for name in PARAMETERS:
         for value in s.rules.policy.parameters.get(name, ()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from permits_engine.domain.periods import ONE_DAY, Period, add, before
-from permits_engine.domain.permit.facts import Fact, holding, of_age
+from permits_engine.domain.permit.facts import Fact, fact_on, is_of_age
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Term
 from permits_engine.domain.rules.policy import Value
@@ -14,17 +14,17 @@ MINORITY = ("minor", "unaccompanied_minor")
 """The facts whose last day is the last day of minority."""
 
 
-def adult(s: Situation, age: int | None) -> bool | None:
+def is_adult(s: Situation, age: int | None) -> bool | None:
     """Whether the holder is of age on the day; none where it may be either.
 
     ``age`` is that of the day where the decider knows it; otherwise the one pinned at filing counts.
     """
     if age is not None:
-        return of_age(age, s.day, s.day)
-    return of_age(s.permit.age, s.permit.requests[0].filed_on, s.day)
+        return is_of_age(age, s.day, s.day)
+    return is_of_age(s.permit.age, s.permit.requests[0].filed_on, s.day)
 
 
-def minority(s: Situation) -> Fact | None:
+def recorded_minority(s: Situation) -> Fact | None:
     """The recorded minority with its last day, whether or not it is over on the day."""
     known = [f for f in s.facts if f.kind in MINORITY and f.until is not None and f.since <= s.day]
     return max(known, key=lambda f: f.until or date.min) if known else None
@@ -32,18 +32,18 @@ def minority(s: Situation) -> Fact | None:
 
 def is_minor(s: Situation, age: int | None) -> bool | None:
     """Whether the holder is a minor on the day, by fact or by age; none where nobody has established it."""
-    if any(holding(s.facts, kind, s.day) is not None for kind in MINORITY):
+    if any(fact_on(s.facts, kind, s.day) is not None for kind in MINORITY):
         return True
-    found = minority(s)
+    found = recorded_minority(s)
     if found is not None and found.until is not None and found.until < s.day:
         return False
-    grown = adult(s, age)
+    grown = is_adult(s, age)
     return None if grown is None else not grown
 
 
 def reached_on(s: Situation) -> date | None:
     """The day on which the holder comes of age, where the fact of minority says it."""
-    found = minority(s)
+    found = recorded_minority(s)
     return found.until + ONE_DAY if found is not None and found.until is not None else None
 
 
@@ -64,14 +64,14 @@ def announced_from(s: Situation) -> date | None:
     return before(reached, closes[1].value)
 
 
-def clock(s: Situation) -> tuple[date, Fact] | None:
+def filing_deadline(s: Situation) -> tuple[date, Fact] | None:
     """The last day to ask for a card after coming of age, while it is announced or runs, with the fact of minority.
 
     None for whoever has a card already, or has asked for one since on this very file.
     """
     if not s.facts:  # most files, and it is asked of every one on every pass
         return None
-    shown, closes, fact = announced_from(s), filing_closes(s), minority(s)
+    shown, closes, fact = announced_from(s), filing_closes(s), recorded_minority(s)
     closed = s.permit.closed
     if shown is None or closes is None or fact is None or (closed is not None and closed[0] <= s.day):
         return None
@@ -84,5 +84,5 @@ def clock(s: Situation) -> tuple[date, Fact] | None:
 
 def ends_with_minority(s: Situation, term: Term) -> bool:
     """Whether a term ends on the last day of minority, as a minors' document does."""
-    found = minority(s)
+    found = recorded_minority(s)
     return found is not None and s.permit.title_kind == "minor_document" and term.valid_until == found.until

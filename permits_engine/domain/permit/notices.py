@@ -181,7 +181,7 @@ def _renewal(s: Situation) -> Iterator[Tiered]:
 
 
 def _majority(s: Situation) -> Iterator[Tiered]:
-    clock = majority.clock(s)
+    clock = majority.filing_deadline(s)
     if clock is not None:
         closes, fact = clock
         yield Tiered("majority_reminder", HOLDER, fact.version, closes, closes, last=closes)
@@ -216,7 +216,7 @@ def _appeal(s: Situation) -> Iterator[Tiered]:
         yield Tiered("appeal_reminder", HOLDER, anchor, earliest, earliest, last=earliest)
 
 
-def office_clocks(s: Situation) -> list[tuple[str, date, int]]:
+def office_deadlines(s: Situation) -> list[tuple[str, date, int]]:
     """The clocks that the office is to meet, also those that have run out: kind, day and the event that started it."""
     request = s.request
     if request is None or not s.pending or s.returned_on(request) is not None:
@@ -233,5 +233,5 @@ def office_clocks(s: Situation) -> list[tuple[str, date, int]]:
 
 
 def _office(s: Situation) -> Iterator[Tiered]:
-    for kind, on, anchor in office_clocks(s):
+    for kind, on, anchor in office_deadlines(s):
         yield Tiered("office_alert", PREFECTURE, anchor, on, on, kind)

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from permits_engine.domain.periods import Period, add
-from permits_engine.domain.permit.facts import holding, recorded
-from permits_engine.domain.permit.majority import adult
+from permits_engine.domain.permit.facts import fact_on, is_recorded
+from permits_engine.domain.permit.majority import is_adult
 from permits_engine.domain.permit.situation import GRANTS, REFUSALS, Situation
 from permits_engine.domain.permit.state import EntryBan, Removal, RemovalAppeal
 from permits_engine.domain.rules.policy import Rules, Value, count_of
@@ -27,7 +27,7 @@ class Protection(msgspec.Struct, frozen=True):
     until: date | None = None
 
 
-def in_force(s: Situation) -> Removal | None:
+def removal_in_force(s: Situation) -> Removal | None:
     """The latest removal ordered by the day, and neither annulled nor carried out by then."""
     found = next((r for r in reversed(s.permit.removals) if r.on <= s.day), None)
     if found is None or (found.annulled_on is not None and found.annulled_on <= s.day):
@@ -42,9 +42,9 @@ def carried_out(s: Situation) -> Removal | None:
     return found if done else None
 
 
-def pending(s: Situation) -> RemovalAppeal | None:
+def pending_appeal(s: Situation) -> RemovalAppeal | None:
     """The appeal against the removal in force that is undecided on the day."""
-    removal = in_force(s)
+    removal = removal_in_force(s)
     for appeal in reversed(removal.appeals if removal else ()):
         if appeal.on <= s.day and (appeal.decided_on is None or appeal.decided_on > s.day):
             return appeal
@@ -53,8 +53,8 @@ def pending(s: Situation) -> RemovalAppeal | None:
 
 def status(s: Situation) -> str:
     """none, ordered, suspended by an appeal, carried out, or annulled."""
-    if in_force(s) is not None:
-        return "suspended" if pending(s) is not None else "ordered"
+    if removal_in_force(s) is not None:
+        return "suspended" if pending_appeal(s) is not None else "ordered"
     if carried_out(s) is not None:
         return "carried_out"
     return "annulled" if any(r.on <= s.day for r in s.permit.removals) else "none"
@@ -97,38 +97,38 @@ def protections(s: Situation, rules: Rules, age: int | None, ground: str | None)
     for kind, entry in listed.items():
         if ground in entry.get("lifted_by", ()):
             continue
-        if any(holding(s.facts, other, s.day) is not None for other in entry.get("unless", ())):
+        if any(fact_on(s.facts, other, s.day) is not None for other in entry.get("unless", ())):
             continue
-        fact = holding(s.facts, kind, s.day)
+        fact = fact_on(s.facts, kind, s.day)
         if fact is not None:
             after = entry.get("after")
             since = add(fact.since, Period.parse(after)) if after else fact.since
             if since <= s.day:
                 yield Protection(kind, entry["article"], since, fact.until)
-        elif kind == "minor" and adult(s, age) is False:
+        elif kind == "minor" and is_adult(s, age) is False:
             yield Protection(kind, entry["article"])
 
 
-def asks(s: Situation, rules: Rules, age: int | None) -> list[str]:
+def open_questions(s: Situation, rules: Rules, age: int | None) -> list[str]:
     """The protections into which nobody has looked: unknown is not satisfied, and not refuted either."""
     listed = rules.get("removal.protected", s.day, s.scope()) or {}
     found = []
     for kind, entry in listed.items():
-        if recorded(s.facts, kind) or (entry.get("sex") and s.permit.sex not in (None, entry["sex"])):
+        if is_recorded(s.facts, kind) or (entry.get("sex") and s.permit.sex not in (None, entry["sex"])):
             continue
-        grown = adult(s, age)
+        grown = is_adult(s, age)
         if (kind == "minor" and grown is not None) or (entry.get("minors") and grown is True):
             continue
         found.append(kind)
     return found
 
 
-def doubtful_minority(s: Situation, age: int | None) -> bool:
+def may_be_minor(s: Situation, age: int | None) -> bool:
     """Whether the holder may be a minor, and nobody has established it."""
-    if recorded(s.facts, "minor"):
+    if is_recorded(s.facts, "minor"):
         return False
     known = age if age is not None else s.permit.age
-    return known is not None and adult(s, age) is None
+    return known is not None and is_adult(s, age) is None
 
 
 # --- what does not wait for anybody -----------------------------------------------------------------------
@@ -137,12 +137,12 @@ def doubtful_minority(s: Situation, age: int | None) -> bool:
 def title_lifted(s: Situation, ground: str) -> bool:
     """Whether a title in force protects no longer: on that ground, or after that sentence (articles 26 and 27)."""
     lifts = s.rules.get("removal.title_lifted", s.day, s.scope()) or ()
-    return ground in lifts or any(holding(s.facts, kind, s.day) is not None for kind in lifts)
+    return ground in lifts or any(fact_on(s.facts, kind, s.day) is not None for kind in lifts)
 
 
-def waiting(s: Situation) -> tuple[date, date, Value] | None:
+def appeal_period(s: Situation) -> tuple[date, date, Value] | None:
     """The days on which an order may not be carried out yet: its hours to appeal run (articles 23 and 24)."""
-    order = in_force(s)
+    order = removal_in_force(s)
     closes = appeal_closes(s, order) if order is not None else None
     if order is None or closes is None or any(a.on <= s.day for a in order.appeals):
         return None
@@ -150,7 +150,7 @@ def waiting(s: Situation) -> tuple[date, date, Value] | None:
     return (order.on, last, closes[1]) if s.day <= last else None
 
 
-def banned(s: Situation) -> EntryBan | None:
+def ban_in_force(s: Situation) -> EntryBan | None:
     """The ban on coming back that stands on the day; it falls with the removal that it goes with."""
     for ban in reversed(s.permit.bans):
         if ban.on > s.day or s.day > ban.until or (ban.lifted_on is not None and ban.lifted_on <= s.day):
@@ -164,12 +164,12 @@ def banned(s: Situation) -> EntryBan | None:
 # --- after an annulment -----------------------------------------------------------------------------------
 
 
-def provisional(s: Situation) -> Removal | None:
+def provisional_stay(s: Situation) -> Removal | None:
     """The annulled removal whose provisional stay lasts on the day: until a new decision (article 24)."""
     found = next(
         (r for r in reversed(s.permit.removals) if r.annulled_on is not None and r.annulled_on <= s.day), None
     )
-    if found is None or found.annulled_on is None or in_force(s) is not None:
+    if found is None or found.annulled_on is None or removal_in_force(s) is not None:
         return None
     for decision in s.standing_decisions():
         if decision.on < found.annulled_on:

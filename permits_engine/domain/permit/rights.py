@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from permits_engine.domain.permit import family, intervals, removal
-from permits_engine.domain.permit.facts import holding, recorded
+from permits_engine.domain.permit.facts import fact_on, is_recorded
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.standing import standing
 from permits_engine.domain.rules.policy import Silence
@@ -80,8 +80,8 @@ def explained(s: Situation) -> list[dict[str, Any]]:
 
 
 def _with_span(s: Situation, right: Right) -> Right:
-    since, until = intervals.around(
-        s, lambda day: right_of(intervals.on(s, day), right.right).open is right.open, past_only=False
+    since, until = intervals.interval_around(
+        s, lambda day: right_of(intervals.on_day(s, day), right.right).open is right.open, past_only=False
     )
     return msgspec.structs.replace(right, since=since, until=until)
 
@@ -90,7 +90,7 @@ def _stay(s: Situation) -> Right:
     now = standing(s)
     basis = s.rules.policy.by_id[now.basis[0]] if now.basis else None
     asks = [] if now.certain else ["renewal_request" if now.because == "renewal_window" else "application"]
-    if family.loose(s) is not None:
+    if family.lost_tie(s) is not None:
         asks.append("own_ground")
     return Right(
         "stay",
@@ -128,11 +128,11 @@ def _right(s: Situation, name: str) -> Right:
 def _unasked(s: Situation, grounds: Iterable[str]) -> Iterable[str]:
     """The facts among the grounds into which nobody has looked: unknown is not satisfied, and not refuted."""
     kinds = dict.fromkeys(part for each in grounds for part in each.split("+") if part not in PAPERS)
-    return [kind for kind in kinds if not recorded(s.facts, kind)]
+    return [kind for kind in kinds if not is_recorded(s.facts, kind)]
 
 
 def _removal(s: Situation) -> Right:
-    name, questions = RIGHTS[-1], tuple(removal.asks(s, s.rules, None))
+    name, questions = RIGHTS[-1], tuple(removal.open_questions(s, s.rules, None))
     for held in removal.protections(s, s.rules, None, None):
         return Right(name, True, held.article, held.kind, asks=questions)
     now = standing(s)
@@ -144,7 +144,7 @@ def _removal(s: Situation) -> Right:
         )
         source, rule = (str(basis.source), basis.id) if basis else (None, None)
         return Right(name, True, source, now.because, rule=rule, asks=questions)
-    waiting = removal.waiting(s)
+    waiting = removal.appeal_period(s)
     if waiting is not None:
         hours = waiting[2]
         return Right(name, True, str(hours.source), "time_to_appeal", rule=hours.id, asks=questions)
@@ -162,9 +162,9 @@ def holds(s: Situation, name: str) -> bool:
         case "receipt":
             return s.receipt is not None and s.day <= s.receipt.until
         case "provisional_stay":
-            return removal.provisional(s) is not None
+            return removal.provisional_stay(s) is not None
         case "lawful_stay":
             return standing(s).lawful
     if name in CARDS:
         return s.permit.title_kind == name and s.term is not None and s.title_status == "active"
-    return holding(s.facts, name, s.day) is not None
+    return fact_on(s.facts, name, s.day) is not None

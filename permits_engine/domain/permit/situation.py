@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from permits_engine.domain.cached import lazy
+from permits_engine.domain.cached import cached_property
 from permits_engine.domain.periods import ONE_DAY, add, before
-from permits_engine.domain.permit.examination import CERTAIN_SILENCE, GRANTS, REFUSALS, Examination, half
+from permits_engine.domain.permit.examination import GRANTS, IMPLICIT_REFUSAL, REFUSALS, Examination, half_of
 from permits_engine.domain.permit.fold import Absence, Decision, Receipt, Request, Term
 from permits_engine.domain.rules.policy import Silence, Value, count_of
 
@@ -19,11 +19,11 @@ class Situation(Examination):
 
     # --- the title ----------------------------------------------------------------------------------------
 
-    @lazy
+    @cached_property
     def _ends(self) -> dict[int, date]:
         return {}
 
-    @lazy
+    @cached_property
     def terms(self) -> list[Term]:
         """The terms granted by the day."""
         granted = [t for t in self.permit.terms if t.granted_on <= self.day]
@@ -32,7 +32,7 @@ class Situation(Examination):
         standing = {d.version for d in self.standing_decisions()}
         return [t for t in granted if t.version in standing]
 
-    @lazy
+    @cached_property
     def term(self) -> Term | None:
         """The last term granted by the day, also when it has not begun."""
         return self.terms[-1] if self.terms else None
@@ -65,7 +65,7 @@ class Situation(Examination):
         limit = self.rules.get("absence.limit", absence.out, self.scope())
         return None if limit is None else add(absence.out, limit)
 
-    @lazy
+    @cached_property
     def lost_on(self) -> date | None:
         """The day on which an absence ended the title."""
         for absence in self.permit.absences:
@@ -78,7 +78,7 @@ class Situation(Examination):
                 return limit + ONE_DAY
         return None
 
-    @lazy
+    @cached_property
     def given_back(self) -> tuple[date, date] | None:
         """A revocation that was annulled: the day it was taken and the day the title was given back."""
         for decision in reversed(self.permit.decisions):
@@ -97,7 +97,7 @@ class Situation(Examination):
         still = self.rules.get("renewal.closes", min(day, add(ends, after)), scope)
         return None if still is None else add(ends, still)
 
-    @lazy
+    @cached_property
     def window_closes(self) -> date | None:
         """The last day to ask for a renewal of the last term."""
         term = self.term
@@ -113,7 +113,7 @@ class Situation(Examination):
                 closes = max(closes, add(given, again))
         return closes
 
-    @lazy
+    @cached_property
     def given_after_end(self) -> date | None:
         """The day on which the last term was given back after its end, or granted after its window had closed."""
         term, back = self.term, self.given_back
@@ -126,7 +126,7 @@ class Situation(Examination):
         closes = self._closes(term, self.day)
         return term.granted_on if closes is not None and closes < term.granted_on else None
 
-    @lazy
+    @cached_property
     def window_opens(self) -> date | None:
         """The first day to ask for a renewal, where the law sets one."""
         term = self.term
@@ -135,7 +135,7 @@ class Situation(Examination):
         ahead = self.rules.get("renewal.opens", min(self.day, term.valid_until), self.renewal_scope)
         return None if ahead is None else before(term.valid_until, ahead)
 
-    @lazy
+    @cached_property
     def timely_until(self) -> date | None:
         """The last day on which a request to renew the last term is timely."""
         return None if self.term is None else self._timely_until(self.term, self.day)
@@ -158,7 +158,7 @@ class Situation(Examination):
         until = self._timely_until(term, request.filed_on)
         return until is None or request.filed_on <= until
 
-    @lazy
+    @cached_property
     def renewal_request(self) -> Request | None:
         """The request to renew the last term filed by the day, unless it was returned."""
         request, term = self.request, self.term
@@ -175,7 +175,7 @@ class Situation(Examination):
         effect = self.rules.get("filing.effect", request.filed_on, self.scope(request))
         return bool(effect == "validity_extended")
 
-    @lazy
+    @cached_property
     def title_status(self) -> str:
         """The status of the title on the day."""
         closed = self.permit.closed
@@ -187,7 +187,7 @@ class Situation(Examination):
             return "lost_by_absence"
         return self.by_dates
 
-    @lazy
+    @cached_property
     def by_dates(self) -> str:
         """What the dates alone make of the title."""
         if self.term is None:
@@ -206,7 +206,7 @@ class Situation(Examination):
 
     # --- the receipt --------------------------------------------------------------------------------------
 
-    @lazy
+    @cached_property
     def receipt(self) -> Receipt | None:
         """The latest receipt of the latest request while no decision on it is in force."""
         request = self.request
@@ -223,7 +223,7 @@ class Situation(Examination):
 
     # --- decisions against the holder ---------------------------------------------------------------------
 
-    @lazy
+    @cached_property
     def adverse(self) -> tuple[str, Decision | None, date] | None:
         """The decision that stands against the holder: (refusal, revocation or implicit; decision; day)."""
         if self.revocation is not None:
@@ -231,7 +231,7 @@ class Situation(Examination):
         if self.outcome is not None and self.outcome.kind in REFUSALS:
             return "refusal", self.outcome, self.outcome.on
         if self.implicit_on is not None:
-            recorded = self.outcome if self.outcome and self.outcome.kind == CERTAIN_SILENCE else None
+            recorded = self.outcome if self.outcome and self.outcome.kind == IMPLICIT_REFUSAL else None
             return "implicit", recorded, self.implicit_on
         return None
 
@@ -243,12 +243,12 @@ class Situation(Examination):
         limit = self.rules.get("departure.limit", notified, self.scope())
         return None if limit is None else self.rules.due(notified, count_of(limit), words=words)
 
-    @lazy
+    @cached_property
     def proceedings(self) -> bool:
         """Whether a revocation stands or an appeal is open."""
         return self.revocation is not None or self.pending_appeal is not None
 
-    @lazy
+    @cached_property
     def automatic(self) -> bool:
         """Whether the last term will be renewed by itself at its end."""
         term = self.term
@@ -258,14 +258,14 @@ class Situation(Examination):
             return False  # decided: a request that is still open is answered by the automatic renewal
         return bool(self.rules.get("renewal.automatic", term.valid_until, self.renewal_scope))
 
-    @lazy
+    @cached_property
     def would_be_expedited(self) -> bool:
         """Whether a complete and timely request to renew, filed on the day, goes on the expedited track."""
         if self.proceedings:
             return False
         return bool(self.rules.get("renewal.expedited", self.day, self.renewal_scope))
 
-    @lazy
+    @cached_property
     def track(self) -> str:
         """The track of the latest request or automatic renewal."""
         request, term = self.request, self.term
@@ -279,7 +279,7 @@ class Situation(Examination):
         return self.permit.prefecture(self.day)
 
 
-__all__ = ["CERTAIN_SILENCE", "GRANTS", "REFUSALS", "Situation", "half"]
+__all__ = ["GRANTS", "IMPLICIT_REFUSAL", "REFUSALS", "Situation", "half_of"]
 
 
 def next_begins(s: Situation, request: Request, last: Term, granted_on: date) -> date:

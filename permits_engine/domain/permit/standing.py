@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from permits_engine.domain.permit import majority, removal
-from permits_engine.domain.permit.facts import holding
+from permits_engine.domain.permit.facts import fact_on
 from permits_engine.domain.permit.situation import REFUSALS, Situation
 from permits_engine.domain.rules.policy import Rules
 
@@ -83,12 +83,12 @@ def _by_decision(s: Situation) -> Standing | None:
 
 
 def _by_removal(s: Situation) -> Standing | None:
-    if removal.pending(s) is not None:
+    if removal.pending_appeal(s) is not None:
         return Standing(True, "suspensive_appeal", _rule(s, "removal.appeal"))
-    if removal.provisional(s) is not None:
+    if removal.provisional_stay(s) is not None:
         return Standing(True, "provisional_stay", _rule(s, "removal.annulment"))
     for kind in s.rules.get("stay.facts", s.day, s.scope()) or ():
-        if holding(s.facts, kind, s.day) is not None:
+        if fact_on(s.facts, kind, s.day) is not None:
             return Standing(True, kind, _rule(s, "stay.facts"))
     return None
 

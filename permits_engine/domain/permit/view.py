@@ -42,7 +42,7 @@ class View(msgspec.Struct, frozen=True):
 def view(s: Situation) -> View:
     """What holds for the permit on the situation's day."""
     term, receipt, now = s.term, s.receipt, standing(s)
-    appeal, ban = s.appeal, removal.banned(s)
+    appeal, ban = s.appeal, removal.ban_in_force(s)
     status = "none"
     if appeal is not None:
         status = "pending" if s.pending_appeal is not None else appeal.outcome or "pending"
@@ -68,12 +68,12 @@ def view(s: Situation) -> View:
         version=s.permit.version,
         as_of=s.day,
         entry_ban_until=ban.until if ban else None,
-        principal=family.shown(s),
+        principal=family.latest_tie(s),
     )
 
 
 def _title_kind(s: Situation) -> str:
     """The kind of the file's title, or the provisional stay where nothing else holds."""
-    if s.title_status != "active" and removal.provisional(s) is not None:
+    if s.title_status != "active" and removal.provisional_stay(s) is not None:
         return "provisional_stay"
     return s.permit.title_kind

@@ -34,7 +34,7 @@ def roles_for(
     return dict(table.get(name, {}))
 
 
-def refusal(
+def competence_error(
     rules: Rules, on: date, name: str, actor: Actor, office: str | None, body: str | None = None
 ) -> PermitsError | None:
     """Why an actor may not give a command about a file of an office on a day; none where they may.
@@ -69,20 +69,20 @@ def refusal(
     return _unmandated(rules, on, name, actor) or _undelegated(rules, on, name, actor)
 
 
-def reach_of_reading(rules: Rules, on: date, what: str, actor: Actor) -> str | None:
+def reading_reach(rules: Rules, on: date, what: str, actor: Actor) -> str | None:
     """How far a role may read a ``file`` or a ``person``: own, any, purpose, or not at all."""
     table: dict[str, dict[str, str]] = rules.need("reading", on, {"office": actor.prefecture or ""})
     return table.get(what, {}).get(actor.role)
 
 
-def reading_refusal(
+def reading_error(
     rules: Rules, on: date, what: str, actor: Actor, office: str | None, purpose: str | None
 ) -> PermitsError | None:
     """Why an actor may not read a ``file`` or a ``person``; none where they may.
 
     ``office`` is where the file is, none for a person without a file.
     """
-    reach = reach_of_reading(rules, on, what, actor)
+    reach = reading_reach(rules, on, what, actor)
     rule = rules.find("reading", on, {"office": actor.prefecture or ""})
     given = {"role": actor.role, "reading": what}
     if reach is None:

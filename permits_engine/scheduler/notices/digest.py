@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, select
 
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import ConflictError, PermitsError
-from permits_engine.domain.events import Actor, DigestSent
+from permits_engine.domain.events import SCHEDULER, DigestSent
 from permits_engine.domain.permit import notices as notice
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
@@ -107,7 +107,7 @@ def digest(context: Context, tx: Transaction, office: str, day: date, *, ahead: 
 def _of_file(s: Situation, last: date) -> Iterator[Item]:
     request = s.request
     ready = request is not None and s.track == "expedited" and s.application_status == "under_review"
-    clocks = {kind: on for kind, on, _ in notice.office_clocks(s)}
+    clocks = {kind: on for kind, on, _ in notice.office_deadlines(s)}
     if ready:
         target = clocks.pop("expedited_target", None)
         days = None if target is None else (target - s.day).days
@@ -126,9 +126,6 @@ def listed(found: Digest) -> list[dict[str, Any]]:
     """The items of a digest as plain rows."""
     rows: list[dict[str, Any]] = msgspec.to_builtins(found.items)
     return [{"office": found.office, **row} for row in rows]
-
-
-_ACTOR = Actor("scheduler", "scheduler")
 
 
 class Mornings(msgspec.Struct):
@@ -207,7 +204,7 @@ def _letter(outbox: Outbox, found: Digest, policy: Policy, now: datetime) -> Let
 
 
 def _record(outbox: Outbox, found: Digest, letter: Letter, answer: Evidence) -> None:
-    event = outbox.context.stamper(_ACTOR, None, found.day)(
+    event = outbox.context.stamper(SCHEDULER, None, found.day)(
         DigestSent,
         office=found.office,
         tasks=len(found.items),

@@ -15,7 +15,7 @@ from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.documents.letter_templates import NoticesError
 from permits_engine.domain.errors import ConflictError
 from permits_engine.domain.events import (
-    Actor,
+    SCHEDULER,
     Event,
     NoticeAttempted,
     NoticeFailed,
@@ -40,7 +40,6 @@ __all__ = ["Outbox", "Result", "Routes", "Waiting"]
 RECORDED = 20
 """Letters to a server go out one by one; after so many at most their outcomes are recorded, so that a crash
 repeats no more."""
-_ACTOR = Actor("scheduler", "scheduler")
 _MICROS = 1_000_000
 
 Result = tuple[Waiting, Event]
@@ -255,7 +254,7 @@ class Outbox:
         )
 
     def _event(self, kind: type[Event], on: date, **fields: Any) -> Event:
-        event: Event = self.context.stamper(_ACTOR, None, on)(kind, **fields)
+        event: Event = self.context.stamper(SCHEDULER, None, on)(kind, **fields)
         return event
 
     # --- recording ---

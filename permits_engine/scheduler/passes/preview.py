@@ -13,9 +13,9 @@ from permits_engine.application.context import Context
 from permits_engine.application.handlers import families
 from permits_engine.commands import RunClock
 from permits_engine.domain.decisions import decide
-from permits_engine.domain.decisions.case import Holder
+from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.errors import PermitsError
-from permits_engine.domain.events import Actor
+from permits_engine.domain.events import SCHEDULER
 from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import apply, fold
 from permits_engine.domain.permit.situation import Situation
@@ -26,7 +26,6 @@ from permits_engine.store.events import codec, history
 from permits_engine.store.events.ids import derived
 
 BATCH = 200
-_SCHEDULER = Actor("scheduler", "scheduler")
 _ALL_DUE = Statement(
     select(permits.c.permit_id)
     .where(permits.c.next_due <= bindparam("today"), permits.c.parked.is_(None))
@@ -55,12 +54,12 @@ def _of_file(
     known = max(on, context.today(policy))
     command = RunClock(permit_id=permit_id, on=on)
     drafts = decide.decide(
-        "run_clock", command, permit, Holder(), policy, _SCHEDULER, today=known, known=known
+        "run_clock", command, permit, HolderFacts(), policy, SCHEDULER, today=known, known=known
     )
     found: list[dict[str, Any]] = [
         {"permit_id": permit_id, "does": d.kind.NAME, "on": d.effective_on.isoformat()} for d in drafts
     ]
-    stamp = context.stamper(_SCHEDULER, None, on)
+    stamp = context.stamper(SCHEDULER, None, on)
     for number, draft in enumerate(drafts, permit.version + 1):
         apply(permit, number, stamp(draft.kind, draft.effective_on, **draft.fields))
     s = Situation(permit, on, policy.at(known))

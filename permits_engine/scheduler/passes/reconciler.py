@@ -20,9 +20,9 @@ from permits_engine.application.handlers import families
 from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import RunClock
 from permits_engine.domain.decisions import decide, time_effects
-from permits_engine.domain.decisions.case import Holder
+from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.errors import ConflictError, PermitsError
-from permits_engine.domain.events import Actor, Event, NoticeDue
+from permits_engine.domain.events import SCHEDULER, Event, NoticeDue
 from permits_engine.domain.permit import notices as notice
 from permits_engine.domain.permit.fold import Permit, apply, fold
 from permits_engine.domain.permit.situation import Situation
@@ -42,7 +42,6 @@ from permits_engine.store.events.timestamps import moment
 BATCH = 200
 PAGE = 20_000
 """Files found due by one question: asking for each batch would sort what is left again and again."""
-SCHEDULER = Actor("scheduler", "scheduler")
 _NOBODYS_FAULT = frozenset({"store.unavailable", "store.not_initialised", "concurrency.conflict"})
 """Errors that say nothing about the file: it is not parked for them."""
 
@@ -247,11 +246,11 @@ class Reconciler:
         known = max(on, self.context.today(policy))
         seen, records = permit.version, []
         s = Situation(permit, on, policy.at(known))
-        act = time_effects.next_act(s, s.rules)
+        act = time_effects.next_effect(s, s.rules)
         if act is not None:
             command = RunClock(permit_id=permit.permit_id, on=on)
             drafts = decide.decide(
-                "run_clock", command, permit, Holder(), policy, SCHEDULER, today=known, known=known
+                "run_clock", command, permit, HolderFacts(), policy, SCHEDULER, today=known, known=known
             )
             new = events_of(drafts, self.context.stamper(SCHEDULER, command, on), policy.digest)
             records = uow.place(permit.permit_id, seen, new, permit.holder_id)
@@ -259,7 +258,7 @@ class Reconciler:
                 apply(permit, number, event)
                 report.acts[event.NAME] = report.acts.get(event.NAME, 0) + 1
             s = Situation(permit, on, policy.at(known))
-            act = time_effects.next_act(s, s.rules)
+            act = time_effects.next_effect(s, s.rules)
         row, due = evaluated_with(s, act, settled=True)
         if known != on:  # a row is evaluated by the rules that were known on its day
             row = row_of(permit, policy, on, settled=True)

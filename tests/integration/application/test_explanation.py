@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from permits_engine import Actor
-from permits_engine.domain.decisions.quality import GATES
+from permits_engine.domain.decisions.quality import QUALITY_CHECKS
 from permits_engine.policies.loading import packaged
 from tests.integration.application.conftest import COUNTER, DECIDER, Office
 from tests.registers import GOOD, write
@@ -168,7 +168,7 @@ def test_a_delegation_that_the_rules_ask_for_is_named(office: Office) -> None:
     """By the act that gave it; where none is asked for, the gate does not apply, and no gate is left out."""
     permit_id = office.title()
     told = office.engine.explain(permit_id)
-    assert [each["gate"] for each in told["quality"]] == list(GATES)
+    assert [each["gate"] for each in told["quality"]] == list(QUALITY_CHECKS)
     gate = {each["gate"]: each for each in told["quality"]}["delegation_valid_on_date"]
     assert gate["status"] == "not_applicable"
     text = packaged("MA")

@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine.commands import parse
-from permits_engine.domain.decisions.case import Draft, Holder
-from permits_engine.domain.decisions.decide import MOVES, decide
-from permits_engine.domain.decisions.lifecycle import allowed_now
+from permits_engine.domain.decisions.case import Draft, HolderFacts
+from permits_engine.domain.decisions.decide import TRANSITION_OF, decide
+from permits_engine.domain.decisions.lifecycle import allowed_commands
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import (
     Actor,
@@ -91,7 +91,7 @@ class File:
             name,
             command,
             self.permit,
-            Holder(),
+            HolderFacts(),
             self.policy,
             self._actor(name, fields, on or self.today),
             today=self.today,
@@ -185,7 +185,7 @@ def _fields(draw: Any, name: str, s: Situation) -> dict[str, Any]:
     return choices.get(name, {})
 
 
-NAMES = sorted(set(MOVES) - {"run_clock", "correct_record", "close_permit"})
+NAMES = sorted(set(TRANSITION_OF) - {"run_clock", "correct_record", "close_permit"})
 SELDOM = {
     "transfer_file",
     "replace_card",
@@ -212,7 +212,7 @@ def _wait(draw: Any, file: File) -> None:
 def _try(draw: Any, file: File, *, closing: bool) -> None:
     """Give one command, mostly one that the state allows; a refusal changes nothing."""
     s, seldom = file.situation(), draw(st.integers(0, 3)) == 3
-    allowed = [name for name in allowed_now(s) if name in NAMES and (seldom or name not in SELDOM)]
+    allowed = [name for name in allowed_commands(s) if name in NAMES and (seldom or name not in SELDOM)]
     names = allowed if allowed and draw(st.integers(0, 7)) else NAMES
     name = "close_permit" if closing and draw(st.integers(0, 29)) == 29 else draw(st.sampled_from(names))
     back = draw(st.sampled_from([0, 0, 0, 0, 1, 3, 20, 100]))

@@ -10,7 +10,7 @@ import pytest
 
 from permits_engine.audit.dossier.gather import Dossier, gather
 from permits_engine.audit.dossier.page import html
-from permits_engine.domain.decisions.quality import GATES
+from permits_engine.domain.decisions.quality import QUALITY_CHECKS
 from permits_engine.domain.permit import deadlines
 from permits_engine.domain.phrases import Phrase
 from permits_engine.store.log.signing_keys import SigningKeys
@@ -68,7 +68,7 @@ def test_they_meet_every_kind_of_deadline_and_gate(dossiers: list[Dossier]) -> N
     assert len(kinds) == 16
     assert {clock["kind"] for each in dossiers for clock in clocks(each)} == kinds
     gates = {gate["gate"] for each in dossiers for x in each.decisions for gate in x.get("quality", ())}
-    assert gates == set(GATES)
+    assert gates == set(QUALITY_CHECKS)
 
 
 def test_what_the_rules_say_is_said_in_phrases(dossiers: list[Dossier]) -> None:

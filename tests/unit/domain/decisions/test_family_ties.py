@@ -103,7 +103,7 @@ def test_the_last_word_about_the_title_above_counts(told: list[tuple[str, bool]]
 @pytest.mark.parametrize("how", sorted(ENDS))
 def test_every_way_to_end_says_what_it_means(how: str) -> None:
     """A file can be closed for no reason, and a title end in no way, of which the policy does not speak."""
-    assert ENDS[how] in {family.KEEP, family.RENEWAL, family.MOVES}
+    assert ENDS[how] in {family.KEEP, family.RENEWAL, family.MOVED}
     assert {
         "revoked",
         "expired",

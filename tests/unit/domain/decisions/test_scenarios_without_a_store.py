@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from permits_engine.commands import RunClock, parse
-from permits_engine.domain.decisions.case import Draft, Holder, OtherTitle
+from permits_engine.domain.decisions.case import Draft, HolderFacts, OtherTitle
 from permits_engine.domain.decisions.decide import decide
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor, Basis, Event
@@ -114,7 +114,7 @@ class Pure:
             target=target,
         )
 
-    def _holder(self, name: str, step: Step, on: date) -> Holder:
+    def _holder(self, name: str, step: Step, on: date) -> HolderFacts:
         who = self.holders.get(name, step.holder)
         person = self.scenario.person(who)
         born = person.get("birth_date")
@@ -133,7 +133,9 @@ class Pure:
             s = Situation(permit, on, self.policy.at(step.day))
             if other != name and s.term is not None and s.title_status == "active":
                 titles.append(OtherTitle(other, permit.title_kind, s.term.valid_from, s.term.valid_until))
-        return Holder("h", person.get("nationality"), person.get("sex"), age, tuple(titles), _known(facts))
+        return HolderFacts(
+            "h", person.get("nationality"), person.get("sex"), age, tuple(titles), _known(facts)
+        )
 
     def _record(self, name: str, drafts: list[Draft], step: Step) -> None:
         for draft in drafts:

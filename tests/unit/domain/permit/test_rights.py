@@ -83,7 +83,7 @@ def test_the_hours_to_appeal_are_hours(local: datetime) -> None:
     closes = removal.appeal_closes(s, file.permit.removals[0])
     assert closes is not None
     assert closes[0] - told == timedelta(hours=48)
-    waiting = removal.waiting(s)
+    waiting = removal.appeal_period(s)
     assert waiting is not None
     assert waiting[1] == closes[0].astimezone(ZONE).date()
 
@@ -97,7 +97,7 @@ def test_a_right_is_as_it_is_from_its_first_day_to_its_last(file: File, data: st
     [right] = [each for each in rights.rights(s) if each.right == name]
 
     def open_on(other: date) -> bool:
-        return rights.right_of(intervals.on(s, other), name).open
+        return rights.right_of(intervals.on_day(s, other), name).open
 
     first = right.since or day - timedelta(days=400)
     last = right.until or day + timedelta(days=400)

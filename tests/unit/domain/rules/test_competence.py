@@ -8,7 +8,7 @@ import pytest
 
 from permits_engine import Actor, IssuePermit, PermitsError, RecordOpinion
 from permits_engine.commands import PUBLIC
-from permits_engine.domain.rules.competence import refusal
+from permits_engine.domain.rules.competence import competence_error
 from permits_engine.policies.loading import compile_text, packaged, packaged_codes
 from permits_engine.policies.values import ROLES
 from permits_engine.testing import PERMIT_ID, Office, a_file, given
@@ -143,7 +143,7 @@ def test_a_commission_acts_within_its_mandate() -> None:
     member = Actor("m", "local_commission", "MA-RAB")
 
     def code(day: date, actor: Actor = member) -> str | None:
-        found = refusal(
+        found = competence_error(
             policy.at(date(2020, 1, 1)), day, "record_opinion", actor, actor.prefecture, "local_commission"
         )
         return None if found is None else f"{found.code} {found.details['rule']}"
@@ -160,7 +160,7 @@ def test_an_office_may_have_its_own_competences() -> None:
 
     def may(role: str, place: str, day: date) -> bool:
         actor = Actor("x", role, place)
-        return refusal(policy.at(date(2020, 1, 1)), day, "record_exit", actor, place) is None
+        return competence_error(policy.at(date(2020, 1, 1)), day, "record_exit", actor, place) is None
 
     inside, outside = date(2017, 3, 15), date(2017, 4, 1)
     assert [may("counter", "MA-FES", inside), may("decider", "MA-FES", inside)] == [False, True]
@@ -188,7 +188,7 @@ def test_every_refusal_to_act_names_the_rule(jurisdiction: str) -> None:
         for role in sorted(ROLES | {"nobody"}):
             for body in ("local_commission", "administrative_tribunal", None):
                 for place in (here, there, None):
-                    found = refusal(policy.at(on), on, name, Actor("x", role, place), here, body)
+                    found = competence_error(policy.at(on), on, name, Actor("x", role, place), here, body)
                     if found is not None:
                         refusals.append(found)
     assert {each.code for each in refusals} == {"actor.not_competent", "actor.wrong_prefecture"}
