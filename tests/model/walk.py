@@ -11,8 +11,7 @@ from datetime import date
 
 import msgspec
 
-from permits_engine.domain.decisions.decide import TRANSITION_OF
-from permits_engine.domain.decisions.lifecycle import is_possible
+from permits_engine.domain.decisions.lifecycle import TRANSITION_OF, is_possible
 from permits_engine.domain.errors import PermitsError
 from tests.model import invariants, steps
 from tests.model.abstraction import key

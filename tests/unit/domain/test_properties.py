@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from permits_engine.commands import parse
 from permits_engine.domain.decisions.case import Draft, HolderFacts
-from permits_engine.domain.decisions.decide import TRANSITION_OF, decide
-from permits_engine.domain.decisions.lifecycle import allowed_commands
+from permits_engine.domain.decisions.decide import decide
+from permits_engine.domain.decisions.lifecycle import TRANSITION_OF, allowed_commands
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import (
     Actor,
