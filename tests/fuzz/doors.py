@@ -321,7 +321,7 @@ def _letters() -> tuple[bytes, ...]:
 
 
 def _bounces() -> tuple[bytes, ...]:
-    from tests.tx.scheduler.test_bounces import POSTFIX
+    from tests.unit.scheduler.notices.test_bounce import POSTFIX
 
     return tuple(POSTFIX.format(kind=kind).encode() for kind in ("message/rfc822", "text/rfc822-headers"))
 

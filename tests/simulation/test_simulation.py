@@ -1,4 +1,4 @@
-"""Twenty short seeds of the simulated world, the same seed twice, and whether the world finds what is planted."""
+"""Eight short seeds of the simulated world, one seed run twice, and the faults that the world must find."""
 
 from __future__ import annotations
 
@@ -17,16 +17,19 @@ from permits_engine.scheduler.passes import run
 from tests.simulation.running import live
 
 
-@pytest.mark.parametrize("seed", range(1, 21))
+@pytest.mark.parametrize("seed", range(1, 9))
 def test_every_invariant_holds_on_every_day(seed: int) -> None:
-    """A year of three offices with crashes, lost and repeated commands, wrong clocks, rivals and bad mail."""
+    """A year of three offices with crashes, lost and repeated commands, wrong clocks, rivals and bad mail.
+
+    ``make simulate-many`` runs a thousand seeds.
+    """
     lived = live(seed)
     assert lived.failure is None, lived.failure
 
 
 def _run(seed: int, hashes: str) -> str:
     return subprocess.run(
-        [sys.executable, "-m", "tests.simulation", "--seed", str(seed), "--days", "200", "--holders", "6"],
+        [sys.executable, "-m", "tests.simulation", "--seed", str(seed), "--days", "60", "--holders", "4"],
         env={**os.environ, "PYTHONHASHSEED": hashes},
         capture_output=True,
         text=True,
