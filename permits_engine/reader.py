@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from permits_engine.application import context
@@ -34,7 +35,7 @@ from permits_engine.application.outcome import Outcome, valid_actor
 from permits_engine.application.queries import difference, explanation, search
 from permits_engine.application.queries import notices as notices_room
 from permits_engine.commands import Command
-from permits_engine.documents.language import saying
+from permits_engine.documents.language import checked_language, phrase_translator
 from permits_engine.domain.errors import ConflictError, StoreError
 from permits_engine.domain.events import EVENTS, HolderAccessed
 from permits_engine.domain.rules import competence
@@ -118,7 +119,7 @@ class Reader:
 
         ``form`` is text or html. It names the holder: the look is noted before it is given.
         """
-        from permits_engine.documents.attestation import made
+        from permits_engine.documents.attestation import attest
 
         with self._engine.database.read() as tx:
             s, _ = views.situation(self._context, tx, permit_id, None, None)
@@ -126,7 +127,7 @@ class Reader:
                 problem = self._refusal(tx, what, s.prefecture, s.permit.jurisdiction)
                 if problem is not None:
                     raise problem
-            paper = made(self._context, tx, permit_id, on=on, language=language, form=form)
+            paper = attest(self._context, tx, permit_id, on=on, language=language, form=form)
         self._leave([s.permit.holder_id])
         return paper
 
@@ -142,10 +143,10 @@ class Reader:
 
     def explain(self, permit_id: str, version: int | None = None, *, language: str = "en") -> dict[str, Any]:
         """Why an event was allowed, with its reasons for a reader who may see them."""
-        say = saying(language)
+        say_in = partial(phrase_translator, checked_language(language))
 
         def read(tx: Transaction, opened: bool) -> dict[str, Any]:
-            return explanation.explain(self._context, tx, permit_id, version, say, opened=opened)
+            return explanation.explain(self._context, tx, permit_id, version, say_in, opened=opened)
 
         return self._opened(permit_id, read, _shows)
 

@@ -33,9 +33,9 @@ def dossier(
     """
     from permits_engine.audit.dossier import page
     from permits_engine.audit.exports import output_files
-    from permits_engine.documents.language import language_of
+    from permits_engine.documents.language import checked_language
 
-    wanted, used = id_of(permit_id), language_of(language)
+    wanted, used = id_of(permit_id), checked_language(language)
     if out is not None:
         output_files.may_replace(Path(out), force=force, folder=False)
     with open_engine() as engine:

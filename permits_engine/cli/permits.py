@@ -111,9 +111,9 @@ def explain(
     Who did it, by which rules as they then stood, and how each clock was counted.
     """
     from permits_engine.cli import views
-    from permits_engine.documents.language import language_of
+    from permits_engine.documents.language import checked_language
 
-    wanted, used = id_of(permit_id), language_of(language)
+    wanted, used = id_of(permit_id), checked_language(language)
     with open_engine() as engine:
         told = operator_now().ask(
             engine, lambda reader: reader.explain(wanted, version, language=used), purpose

@@ -47,7 +47,7 @@ def receipt(
     with open_engine() as engine:
         made = operator_now().ask(engine, lambda reader: reader.receipt(wanted), purpose)
     if json:
-        output.out(output.as_json(made.told()))
+        output.out(output.as_json(made.to_dict()))
         return
     texts: dict[str, Any] = {"text": made.text, "html": made.html}
     content = texts[kind](language).encode() if kind in texts else getattr(made, kind)()
@@ -104,14 +104,14 @@ def verify_receipt(
         "on": day.isoformat(),
         "status_list_of": listed.made_on.isoformat() if listed is not None else None,
         "signed_by": found.origin,
-        "receipt": found.filing.told() if found.filing is not None else None,
+        "receipt": found.filing.to_dict() if found.filing is not None else None,
     }
     if not output.result(told, machine=json):
         output.out(f"{found.status}: {found.because}")
         if listed is None and found.status == "good":
             output.out("not asked: whether a later act has superseded it (--status FILE)")
         if found.filing is not None:
-            output.pairs(found.filing.told())
+            output.pairs(found.filing.to_dict())
     return {"good": 0, "forged": 3}.get(found.status, 1)
 
 

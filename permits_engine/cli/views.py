@@ -116,9 +116,9 @@ def deadlines(found: Iterable[Mapping[str, Any]]) -> None:
 
 def _said(text: str) -> str:
     """What the rules say; a terminal sets no names apart."""
-    from permits_engine.documents.language import undirected
+    from permits_engine.documents.language import without_isolates
 
-    return cell(undirected(text))
+    return cell(without_isolates(text))
 
 
 def rights(rows: Iterable[Mapping[str, Any]]) -> None:

@@ -1,7 +1,7 @@
-"""A printable attestation of the rights of one holder on one day, for the counter that refuses them.
+"""A printable attestation of a holder's rights on one day, for a counter that refuses them.
 
-Words and layouts are data of the jurisdiction (``jurisdictions/ma/attestation``): a language more is a file more.
-Layouts run in Jinja's sandbox; the page escapes every value, and both take away what would turn the text around it.
+Words and layouts are data of the jurisdiction (its folder ``attestation``): another language is another file.
+Layouts run in Jinja's sandbox. Values are escaped, and cannot break a line or turn the direction of the text.
 """
 
 from __future__ import annotations
@@ -9,30 +9,31 @@ from __future__ import annotations
 from datetime import date
 from functools import lru_cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
 import msgspec
 import yaml
-from babel.dates import format_date
 from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
 from permits_engine.application.context import Context
 from permits_engine.application.queries import views
-from permits_engine.documents.language import harmless
+from permits_engine.documents.dates import day_in_words
+from permits_engine.documents.language import choose_language, sanitised
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.permit import rights
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.projections.holder import Person
 from permits_engine.store.database.transactions import Transaction
 
 FORMATS = ("text", "html")
-_LOCALES = {"ar": "ar_MA", "en": "en_GB"}
 _LAYOUTS = {"text": "layout.txt.j2", "html": "layout.html.j2"}
 
 
 class Attestation(msgspec.Struct, frozen=True):
-    """The attestation as it is to be printed: of which file on which day, in which language and form."""
+    """A printable attestation: of which permit on which day, in which language and format."""
 
     permit_id: str
     on: date
@@ -46,8 +47,11 @@ class Attestation(msgspec.Struct, frozen=True):
         return f"<Attestation of {self.permit_id}>"
 
 
-class _Language(BaseModel):
-    """One language's words: for the frame, for each right, and for what opens it."""
+class _Words(BaseModel):
+    """One language's words: for the layout, for each right, and for what opens it.
+
+    ``norms`` are pairs of words in a rule's source and their translation.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -58,36 +62,30 @@ class _Language(BaseModel):
     rights: dict[str, str] = Field(min_length=1)
     because: dict[str, str] = Field(min_length=1)
     norms: list[tuple[str, str]] = Field(default_factory=list)
-    """Words of the policy's sources, each with what stands for it here."""
 
     def norm(self, source: str | None) -> str | None:
-        """The source of a rule as this language says it."""
-        for said, instead in self.norms if source else ():
-            source = str(source).replace(said, instead)
+        """Return the source of a rule in this language."""
+        for original, translation in self.norms if source else ():
+            source = str(source).replace(original, translation)
         return source
+
+    def reason(self, code: str) -> str:
+        """Return what opens a right; a code that only a local list defines is made readable."""
+        return self.because.get(code) or code.replace("_", " ")
 
 
 @lru_cache(maxsize=8)
-def languages(jurisdiction: str) -> dict[str, _Language]:
-    """The languages of a jurisdiction's attestation, the default first; empty where it has none."""
-    folder = resources.files("permits_engine") / "jurisdictions" / jurisdiction.lower() / "attestation"
+def languages(jurisdiction: str) -> dict[str, _Words]:
+    """Return the languages of a jurisdiction's attestation, the default first; empty where it has none."""
+    folder = _folder(jurisdiction)
     if not folder.is_dir():
         return {}
-    files = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-    read = [_Language.model_validate(yaml.safe_load(f.read_text(encoding="utf-8"))) for f in files]
-    return {each.language: each for each in sorted(read, key=lambda x: (not x.default, x.language))}
+    files = [f for f in folder.iterdir() if f.name.endswith(".yaml")]
+    found = [_Words.model_validate(yaml.safe_load(f.read_text(encoding="utf-8"))) for f in files]
+    return {each.language: each for each in sorted(found, key=lambda x: (not x.default, x.language))}
 
 
-@lru_cache(maxsize=16)
-def _layout(jurisdiction: str, form: str) -> Template:
-    folder = resources.files("permits_engine") / "jurisdictions" / jurisdiction.lower() / "attestation"
-    env = SandboxedEnvironment(
-        autoescape=form == "html", undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    return env.from_string((folder / _LAYOUTS[form]).read_text(encoding="utf-8"))
-
-
-def made(
+def attest(
     context: Context,
     tx: Transaction,
     permit_id: str,
@@ -96,11 +94,10 @@ def made(
     language: str | None = None,
     form: str = "text",
 ) -> Attestation:
-    """The attestation of what is open on a day (default: today), in a language (default: the holder's).
+    """Return the attestation of what is open on a day (default: today), in a language (default: the holder's).
 
-    Only what is open stands in it. Raises ``input.invalid`` for a language or form that there is not, or a day
-    to come; ``holder.erased`` where nobody is left to be named; ``policy.none_in_force`` where the country has
-    no attestation.
+    Raises ``input.invalid`` for an unknown language or format, or a day after today; ``holder.erased``;
+    ``policy.none_in_force`` where the country has no attestation.
     """
     if form not in FORMATS:
         raise invalid("format", f"{form!r} is none of {', '.join(FORMATS)}")
@@ -115,31 +112,48 @@ def made(
             "the holder's personal data were erased: there is nobody left to name in an attestation",
             holder_id=person.holder_id,
         )
-    shelf = _shelf(s.permit.jurisdiction, language, person.language)
+    words = _words(s.permit.jurisdiction, language, person.language)
     cipher = context.keyring.load(tx, s.permit.holder_id)
-    values = {
-        "holder_name": harmless(person.name),
-        "birth_date": _day(person.birth_date, shelf.language),
-        "nationality": person.nationality,
-        "permit_id": permit_id,
-        "version": s.permit.version,
-        "office_name": s.rules.policy.offices[s.prefecture].name(shelf.language),
-        "on": _day(s.day, shelf.language),
-        "on_receipt": rights.holds(s, "receipt") and not rights.holds(s, "title"),
-        "rights": _open(s, shelf),
-        "words": shelf.words,
-        "language": shelf.language,
-        "direction": shelf.direction,
-        **{
-            name: harmless(value) if value else None
-            for name, value in views.numbers_on(records, s.permit, s.day, cipher).items()
-        },
+    numbers = views.numbers_on(records, s.permit, s.day, cipher)
+    values = _values(s, person, words) | {
+        name: sanitised(value) if value else None for name, value in numbers.items()
     }
     content = _layout(s.permit.jurisdiction, form).render(values)
-    return Attestation(permit_id, s.day, s.permit.version, shelf.language, shelf.direction, form, content)
+    return Attestation(permit_id, s.day, s.permit.version, words.language, words.direction, form, content)
 
 
-def _shelf(jurisdiction: str, wanted: str | None, spoken: str | None) -> _Language:
+def _values(s: Situation, person: Person, words: _Words) -> dict[str, Any]:
+    assert person.birth_date is not None
+    return {
+        "holder_name": sanitised(person.name),
+        "birth_date": day_in_words(person.birth_date, words.language),
+        "nationality": person.nationality,
+        "permit_id": s.permit.permit_id,
+        "version": s.permit.version,
+        "office_name": s.rules.policy.offices[s.prefecture].name(words.language),
+        "on": day_in_words(s.day, words.language),
+        "on_receipt": rights.holds(s, "receipt") and not rights.holds(s, "title"),
+        "rights": _open_rights(s, words),
+        "words": words.words,
+        "language": words.language,
+        "direction": words.direction,
+    }
+
+
+def _open_rights(s: Situation, words: _Words) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": words.rights[right.right],
+            "because": " + ".join(words.reason(code) for code in right.because.split("+")),
+            "until": day_in_words(right.until, words.language) if right.until else None,
+            "basis": words.norm(right.basis),
+        }
+        for right in rights.rights(s)
+        if right.open
+    ]
+
+
+def _words(jurisdiction: str, wanted: str | None, spoken: str | None) -> _Words:
     found = languages(jurisdiction)
     if not found:
         raise error(
@@ -149,28 +163,16 @@ def _shelf(jurisdiction: str, wanted: str | None, spoken: str | None) -> _Langua
         )
     if wanted is not None and wanted not in found:
         raise invalid("language", f"{wanted!r} is none of {', '.join(found)}")
-    plain = (wanted or spoken or "").partition("-")[0].lower()
-    return found.get(plain) or next(iter(found.values()))
+    return found[choose_language(wanted or spoken, found, next(iter(found)))]
 
 
-def _open(s: Situation, shelf: _Language) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": shelf.rights[right.right],
-            "because": " + ".join(_because(part, shelf) for part in right.because.split("+")),
-            "until": _day(right.until, shelf.language) if right.until else None,
-            "basis": shelf.norm(right.basis),
-        }
-        for right in rights.rights(s)
-        if right.open
-    ]
+@lru_cache(maxsize=16)
+def _layout(jurisdiction: str, form: str) -> Template:
+    env = SandboxedEnvironment(
+        autoescape=form == "html", undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    return env.from_string((_folder(jurisdiction) / _LAYOUTS[form]).read_text(encoding="utf-8"))
 
 
-def _because(code: str, shelf: _Language) -> str:
-    # A fact that only a local list knows: its code, readable, is better than no attestation.
-    return shelf.because.get(code) or code.replace("_", " ")
-
-
-def _day(day: date, language: str) -> str:
-    written = format_date(day, "long", locale=_LOCALES.get(language, language))
-    return f"1er{written[1:]}" if language == "fr" and day.day == 1 else written
+def _folder(jurisdiction: str) -> Traversable:
+    return resources.files("permits_engine") / "jurisdictions" / jurisdiction.lower() / "attestation"

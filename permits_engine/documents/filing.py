@@ -1,4 +1,4 @@
-"""What a file says of its latest filing, for the receipt and its proof."""
+"""The latest filing of a permit, for its receipt and the proof on it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LONGEST_NAME = 100
 
 
 class Filed(msgspec.Struct):
-    """A filing with what only the paper says: numbers, category, and by when what is missing has to come in."""
+    """A filing with what only the printed receipt says: numbers, category, and the deadline of missing documents."""
 
     filing: Filing
     person: Person
@@ -39,7 +39,7 @@ class Filed(msgspec.Struct):
 
 
 def filed(context: Context, tx: Transaction, permit_id: str) -> Filed:
-    """The latest filing of a file as it stands today; raises ``permit.not_found``, ``holder.erased``."""
+    """Return the latest filing of a permit as of today; raise ``permit.not_found``, ``holder.erased``."""
     s, records = situation(context, tx, permit_id, None, None)
     uow = context.begin(tx)
     cipher, person = uow.cipher(s.permit.holder_id), uow.person(s.permit.holder_id)

@@ -1,7 +1,7 @@
 """Letters in the holder's language, from a jurisdiction's ``notices`` files.
 
-The files are data: a subject and a body for each kind, and words for codes. Templates run in Jinja's
-sandbox and may use only the variables listed here.
+A file holds a subject and a body for each kind of letter, and words for codes. Templates run in Jinja's sandbox and
+may use only ``VARIABLES``.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from permits_engine.documents import template_policy
-from permits_engine.documents.language import _LOCALES, _day, harmless
+from permits_engine.documents.dates import day_in_words
+from permits_engine.documents.language import choose_language, sanitised
 from permits_engine.policies.yaml_reader import YamlError, documents
 
 LARGEST = 200_000
-"""Characters of one language's letters."""
+"""Characters in the file of one language."""
 KINDS = frozenset(
     {
         "renewal_reminder",
@@ -62,21 +63,21 @@ _ABSENT: dict[str, object] = {
 }
 _ALWAYS = frozenset({"permit_id", "office_name", "authority"})
 VARIABLES = frozenset(_ABSENT) | _ALWAYS
-"""All that a template may speak of; what is not given is absent, except permit, office and authority."""
+"""All variables of a template; permit, office and authority must be given, the others may be absent."""
 LISTS = frozenset({"documents", "appeals", "tasks"})
-"""What a template may go through item by item."""
+"""The variables that a template may loop over."""
 _NEEDED = {"decision_notified": "decision", "office_alert": "deadline"}
 
-# Subject and body render at once; no value can hold this character.
+# Separates subject and body, which render at once; no value can contain it.
 _APART = "\x1f"
 
 
 class NoticesError(ValueError):
-    """A notices file that cannot be used, or values that do not make a letter."""
+    """A notices file that cannot be used, or values from which no letter can be composed."""
 
 
 class Composed(NamedTuple):
-    """A letter's words, the direction they run in (``ltr`` or ``rtl``) and the language they are in."""
+    """The words of a letter, their direction (``ltr`` or ``rtl``) and their language."""
 
     subject: str
     text: str
@@ -111,8 +112,8 @@ class _File(_Model):
 
 @dataclass(frozen=True, slots=True)
 class _Language:
+    language: str
     direction: str
-    locale: str
     kinds: dict[str, Template]
     words: _Words
     digest: str
@@ -121,8 +122,8 @@ class _Language:
 class Templates:
     """The letters of one jurisdiction in all its languages, compiled once.
 
-    ``jurisdiction`` names packaged letters (``MA``, ``FR``, ``ES``); ``texts``, if given, takes their place
-    and maps a name (for messages) to the YAML of one language. Raises ``NoticesError``.
+    They are the packaged ones of ``jurisdiction``, or ``texts``, which maps a name (for error messages) to the YAML of
+    one language. Raises ``NoticesError``.
     """
 
     def __init__(self, jurisdiction: str, texts: Mapping[str, str] | None = None) -> None:
@@ -132,26 +133,23 @@ class Templates:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages that have letters, the default first."""
+        """The languages of the letters, the default first."""
         return (self.default, *sorted(set(self._languages) - {self.default}))
 
     def language_for(self, wanted: str | None) -> str:
-        """The language a letter goes out in: the wanted one without its region, else the default."""
-        if wanted in self._languages:
-            return wanted
-        plain = (wanted or "").replace("_", "-").partition("-")[0].lower()
-        return plain if plain in self._languages else self.default
+        """Return the language of a letter: the wanted one without its region, else the default."""
+        return choose_language(wanted, self._languages, self.default)
 
     def version(self, language: str) -> str:
-        """Which text a language's letters are made of: jurisdiction, language and the file's digest."""
+        """Return the version of a language's letters: jurisdiction, language and the file's digest."""
         return f"{self.jurisdiction}/{language}@{self._languages[language].digest}"
 
     def documents(self, language: str | None) -> dict[str, str]:
-        """The names of documents by their codes, in a language or the default."""
+        """Return the names of documents by their codes, in a language or the default."""
         return self._languages[self.language_for(language)].words.documents
 
     def compose(self, kind: str, language: str | None, values: Mapping[str, object]) -> Composed:
-        """The letter of a kind in a language, from raw dates and codes; raises ``NoticesError``.
+        """Return the letter of a kind in a language, from raw dates and codes; raise ``NoticesError``.
 
         ``values`` holds some of ``VARIABLES``: dates as ``date``, documents as codes, appeals as mappings of
         ``body`` (a code) and ``due_on``, decision and deadline as codes.
@@ -168,7 +166,7 @@ class Templates:
         for name, value in values.items():
             ready[name] = _ready(name, value, shelf)
         for name in _ALWAYS:
-            # An office's list is about many files.
+            # The digest of an office is about many permits.
             if not ready.get(name) and (name, kind) != ("permit_id", "office_digest"):
                 raise NoticesError(f"a letter needs {name}")
         if len(ready) > len(VARIABLES):
@@ -181,7 +179,7 @@ class Templates:
 
 
 def _ready(name: str, value: object, shelf: _Language) -> object:
-    # The common case first: a batch composes tens of thousands.
+    # The most frequent types come first: a batch composes tens of thousands of letters.
     if value is None or value is True or value is False:
         return value
     if name == "decision":
@@ -189,9 +187,9 @@ def _ready(name: str, value: object, shelf: _Language) -> object:
     if name == "deadline":
         return _word(shelf.words.deadlines, "deadline", value)
     if isinstance(value, str):
-        return harmless(value)
+        return sanitised(value)
     if isinstance(value, date):
-        return _day(value, shelf.locale)
+        return day_in_words(value, shelf.language)
     if isinstance(value, int):
         return value
     if name == "documents" and isinstance(value, list | tuple):
@@ -211,26 +209,26 @@ def _word(words: dict[str, str], what: str, code: object) -> str:
 
 
 def _document(words: dict[str, str], code: object) -> str:
-    # A document that only a local list knows: its code, readable, is better than no letter.
-    return words.get(str(code)) or harmless(str(code).replace("-", " "))
+    # A document that only a local list defines: its code made readable is better than no letter.
+    return words.get(str(code)) or sanitised(str(code).replace("-", " "))
 
 
 def _appeal(appeal: Mapping[str, Any], shelf: _Language) -> dict[str, str | None]:
     due_on = appeal["due_on"]
     body = _word(shelf.words.bodies, "body", appeal["body"])
-    return {"body": body, "due_on": None if due_on is None else _day(due_on, shelf.locale)}
+    return {"body": body, "due_on": None if due_on is None else day_in_words(due_on, shelf.language)}
 
 
 def _task(task: Mapping[str, Any], shelf: _Language) -> dict[str, object]:
-    """One line of an office's list: its words for what is to be done, and the day."""
+    """Return one line of an office's digest: the task in words, and its day."""
     words = {**shelf.words.deadlines, **shelf.words.tasks}
     due_on, detail = task["due_on"], task["detail"]
     return {
         "word": _word(words, "task", task["what"]),
-        "permit_id": harmless(task["permit_id"]),
-        "due_on": None if due_on is None else _day(due_on, shelf.locale),
+        "permit_id": sanitised(task["permit_id"]),
+        "due_on": None if due_on is None else day_in_words(due_on, shelf.language),
         "days": task["days"],
-        "detail": None if detail is None else harmless(detail),
+        "detail": None if detail is None else sanitised(detail),
     }
 
 
@@ -246,7 +244,7 @@ def _packaged(jurisdiction: str) -> tuple[str, dict[str, _Language]]:
 
 
 def _shelves(texts: tuple[tuple[str, str], ...]) -> tuple[str, dict[str, _Language]]:
-    # Letters are plain text; the HTML part of a message escapes the whole of it at once.
+    # Letters are plain text; the HTML part of a message escapes the whole text.
     env = SandboxedEnvironment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=True)
     languages: dict[str, _Language] = {}
     defaults = []
@@ -273,19 +271,20 @@ def _compiled(env: SandboxedEnvironment, name: str, file: _File, text: str) -> _
         source = f"{letter.subject}{_APART}{letter.body}"
         try:
             parsed = env.parse(source)
-            beyond = template_policy.beyond(parsed, LISTS)
-            if beyond is not None:
-                raise NoticesError(f"{name}: {kind}: {beyond} has no place in a letter")
-            # Only now: what follows works out sums of constants, however large.
-            strange = meta.find_undeclared_variables(parsed) - VARIABLES
+            forbidden = template_policy.first_forbidden(parsed, LISTS)
+            if forbidden is not None:
+                raise NoticesError(f"{name}: {kind}: {forbidden} has no place in a letter")
+            # Only after that check: these compute sums of constants, however large.
+            unknown_names = meta.find_undeclared_variables(parsed) - VARIABLES
             kinds[kind] = env.from_string(source)
         except (TemplateError, RecursionError) as problem:
             raise NoticesError(f"{name}: {kind}: {str(problem)[:300]}") from problem
-        if strange:
-            raise NoticesError(f"{name}: {kind} speaks of {', '.join(sorted(strange))}, which no letter has")
-    locale = _LOCALES.get(file.language, file.language)
+        if unknown_names:
+            raise NoticesError(
+                f"{name}: {kind} speaks of {', '.join(sorted(unknown_names))}, which no letter has"
+            )
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return _Language(file.direction, locale, kinds, file.words, digest)
+    return _Language(file.language, file.direction, kinds, file.words, digest)
 
 
 def _read(name: str, text: str) -> _File:

@@ -1,27 +1,24 @@
-"""The receipt as a paper: text, a page that prints, or the QR code alone, in French, Arabic or English."""
+"""The receipt of a filing: text, a page that prints, or the QR code alone, in French, Arabic or English."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
-from importlib import resources
 from typing import Any
 
 import msgspec
 import segno
-import yaml
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from permits_engine.documents.dates import day_in_words
 from permits_engine.documents.filing import Filed
-from permits_engine.documents.language import day_in_words, harmless
+from permits_engine.documents.language import choose_language, package_yaml, sanitised
 from permits_engine.documents.letter_templates import Templates
 
-DEFAULT = "fr"
 WIDTH = 76
-_ROOM = "permits_engine", "documents", "pages"
 
 
 class Paper(msgspec.Struct):
@@ -33,17 +30,16 @@ class Paper(msgspec.Struct):
     def __repr__(self) -> str:
         return "<Paper>"
 
-    def told(self) -> dict[str, Any]:
-        """Plain values, with the proof."""
-        return {**self.filed.filing.told(), "category": self.filed.category, "proof": self.proof}
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the receipt says as plain values, with the proof."""
+        return {**self.filed.filing.to_dict(), "category": self.filed.category, "proof": self.proof}
 
     def language(self, wanted: str | None = None) -> str:
-        """The language asked for, else the holder's where there is a paper in it, else French."""
-        plain = (wanted or self.filed.person.language or "").partition("-")[0].lower()
-        return plain if plain in languages() else DEFAULT
+        """Return the language asked for, else the holder's, else French."""
+        return choose_language(wanted or self.filed.person.language, _words())
 
     def text(self, language: str | None = None) -> str:
-        """The receipt as plain text."""
+        """Return the receipt as plain text."""
         used = self.language(language)
         words = _words()[used]
         parts = [words["title"].upper(), ""]
@@ -59,9 +55,9 @@ class Paper(msgspec.Struct):
         return "\n".join(parts) + "\n"
 
     def html(self, language: str | None = None) -> str:
-        """The receipt as one page that prints and loads nothing."""
+        """Return the receipt as one page that prints and loads nothing."""
         used = self.language(language)
-        # The drawing is ours alone: what the person wrote is not in it but as dots.
+        # Safe: the drawing is made here, and the holder's data is in it as dots only.
         drawing = Markup(self._code().svg_inline(border=4, omitsize=True))  # noqa: S704
         return _page().render(
             language=used,
@@ -74,11 +70,11 @@ class Paper(msgspec.Struct):
         )
 
     def svg(self) -> bytes:
-        """The QR code as a drawing."""
+        """Return the QR code as a drawing."""
         return self._drawn("svg")
 
     def png(self) -> bytes:
-        """The QR code as a picture."""
+        """Return the QR code as a picture."""
         return self._drawn("png")
 
     def _drawn(self, kind: str) -> bytes:
@@ -91,45 +87,40 @@ class Paper(msgspec.Struct):
 
 
 def languages() -> list[str]:
-    """The languages in which there is a paper."""
+    """Return the languages of receipts."""
     return sorted(_words())
 
 
 def _lines(filed: Filed, language: str) -> Iterator[tuple[str, str | list[str]]]:
     words, filing = _words()[language], filed.filing
-    labels = words["labels"]
 
-    def day(value: date | None) -> str | None:
-        return None if value is None else day_in_words(value, language)
+    def day(value: date | int | None) -> str | None:
+        given = date.fromordinal(value) if isinstance(value, int) else value
+        return None if given is None else day_in_words(given, language)
 
     names = Templates(filed.jurisdiction).documents(language)
     office = filed.office_names.get(language) or next(iter(filed.office_names.values()), filing.office)
-    valid = None
-    if filing.since is not None and filing.until is not None:
-        since, until = day(date.fromordinal(filing.since)), day(date.fromordinal(filing.until))
-        valid = words["between"].format(since=since, until=until)
-    yes: dict[str, Any] = {
+    since, until = day(filing.since), day(filing.until)
+    values: dict[str, str | list[str] | None] = {
         "holder": filing.name,
         "birth_date": day(filed.person.birth_date),
         "office": f"{office} ({filing.office})",
         "file_number": filed.file_number,
         "card_number": filed.card_number,
-        "permit_id": filing.told()["permit_id"],
+        "permit_id": filing.permit_id,
         "filed": words["kinds"][filing.kind],
         "category": filed.category,
-        "filed_on": day(date.fromordinal(filing.filed)),
+        "filed_on": day(filing.filed),
         "state": words["incomplete" if filing.missing else "complete"],
         "missing": [names.get(code) or code.replace("-", " ") for code in filing.missing] or None,
         "documents_due": day(filed.documents_due),
-        "valid": valid,
-        "issued": None,
+        "valid": words["between"].format(since=since, until=until) if since and until else None,
     }
-    clean: Callable[[str], str] = harmless
-    for name, value in yes.items():
+    for name, value in values.items():
         if isinstance(value, list):
-            yield labels[name], [clean(each) for each in value]
+            yield words["labels"][name], [sanitised(each) for each in value]
         elif value is not None:
-            yield labels[name], clean(value)
+            yield words["labels"][name], sanitised(value)
     yield words["issued"], day_in_words(date.fromordinal(filing.issued), language)
 
 
@@ -139,19 +130,12 @@ def _sentences(filed: Filed, language: str) -> Iterator[str]:
     yield words["stands" if filing.stands_for_title else "proves"]
 
 
-@cache
 def _words() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load(_file("receipt_words.yaml"))
-    return found
+    return package_yaml("documents", "pages", "receipt_words.yaml")
 
 
 @cache
 def _page() -> Template:
-    return Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True).from_string(
-        _file("receipt.html")
-    )
-
-
-def _file(name: str) -> str:
-    place = resources.files(_ROOM[0]) / _ROOM[1] / _ROOM[2] / name
-    return place.read_text(encoding="utf-8")
+    loader = PackageLoader("permits_engine.documents", "pages")
+    env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    return env.get_template("receipt.html")

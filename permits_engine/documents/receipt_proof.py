@@ -1,8 +1,8 @@
-"""The signed proof on a receipt, short enough for a QR code, checked with nothing but the public key.
+"""The signed proof on a receipt, short enough for a QR code; only the public key is needed to check it.
 
-It says who filed what and when, what was missing, and until when the receipt stands; and, with the position and the
-leaf hash of the filing's own event, where in the signed history that stands. Its text is ``permits-receipt:1:`` and
-base64url of a MessagePack array and an Ed25519 signature (the key's four bytes, then 64).
+It says who filed what and when, what was missing and how long the receipt is valid, and names the filing's event in
+the signed history by position and leaf hash. Its text is ``permits-receipt:1:`` and base64url of a MessagePack array
+and an Ed25519 signature (the key's four bytes, then 64).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FOUND = re.compile(re.escape(PREFIX) + r"(?:[A-Za-z0-9_\-]|\r?\n(?!\s*\r?\n))+"
 
 Status = Literal["good", "expired", "superseded", "forged", "unknown_key"]
 Sign = Callable[[str], bytes]
-"""Signs a text: the key's four bytes and the signature."""
+"""Returns the signature of a text, after the key's four bytes."""
 
 
 class Filing(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
@@ -53,10 +53,15 @@ class Filing(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields
     def __repr__(self) -> str:
         return "<Filing>"
 
-    def told(self) -> dict[str, Any]:
-        """The same in plain words and dates."""
+    @property
+    def permit_id(self) -> str:
+        """The permit's id as text."""
+        return str(uuid.UUID(bytes=self.permit))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content as plain values with ISO dates."""
         return {
-            "permit_id": str(uuid.UUID(bytes=self.permit)),
+            "permit_id": self.permit_id,
             "kind": self.kind,
             "filed_on": _day(self.filed),
             "timely": self.timely,
@@ -76,12 +81,12 @@ class Filing(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields
         }
 
     def mark(self) -> bytes:
-        """By what a list of superseded receipts names this one: eight bytes that say nothing of whose it is."""
+        """Return the eight bytes that name this receipt in a status list; they do not identify the holder."""
         return mark_of(self.permit, self.serial)
 
 
 class Verdict(NamedTuple):
-    """What became of a check; ``filing`` only where a known key signed it."""
+    """The result of a check; ``filing`` only where a known key signed it."""
 
     status: Status
     because: str
@@ -90,18 +95,18 @@ class Verdict(NamedTuple):
 
 
 def mark_of(permit: bytes, serial: int) -> bytes:
-    """The mark of a permit's receipt."""
+    """Return the mark of a permit's receipt."""
     return sha256(b"permits-engine/receipt/v1" + permit + serial.to_bytes(4, "big")).digest()[:8]
 
 
 def issue(filing: Filing, origin: str, sign: Sign) -> str:
-    """The proof's text; ``origin`` names the store."""
+    """Return the text of a proof; ``origin`` names the store."""
     content = msgspec.msgpack.encode(filing)
     return PREFIX + urlsafe_b64encode(content + sign(_text(content, origin))).decode().rstrip("=")
 
 
 def found_in(text: str) -> str | None:
-    """The proof in the text of a paper, broken into lines or not; none where there is none."""
+    """Return the proof in the text of a receipt, broken into lines or not, or none."""
     match = _FOUND.search(text)
     return None if match is None else re.sub(r"\s", "", match[0])
 
@@ -109,7 +114,7 @@ def found_in(text: str) -> str | None:
 def check(
     text: str, keys: Sequence[Verifier], *, on: date, superseded: Callable[[str, Filing], bool] | None = None
 ) -> Verdict:
-    """Whether a proof is good on a day; ``superseded`` asks a status list (the origin, the receipt)."""
+    """Return whether a proof is good on a day; ``superseded`` looks a receipt up in a status list of an origin."""
     whole = _decoded(text)
     if whole is None or len(whole) <= _SIGNATURE:
         return Verdict("forged", "it is not the proof of a receipt, or a part of it is missing")

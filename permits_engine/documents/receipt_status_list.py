@@ -1,46 +1,31 @@
-"""The signed list of receipts that a later act has superseded before their last day: small, and naming nobody.
+"""The signed list of receipts that a later decision superseded before their last day; it identifies no holder.
 
 A signed note (C2SP): the store's origin and ``receipts``, the day of the list, the number of receipts, and their marks
-(eight bytes each) in base64. A receipt that has passed its last day leaves the list.
+(eight bytes each) in base64. A receipt leaves the list after its last day.
 """
 
 from __future__ import annotations
 
 import base64
+import textwrap
 import uuid
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any, NamedTuple
-
-from sqlalchemy import bindparam, or_, select
+from typing import NamedTuple
 
 from permits_engine.application.context import Context
 from permits_engine.documents.receipt_proof import Filing, mark_of
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.store.database.schema import permits
-from permits_engine.store.database.transactions import Database, Statement
+from permits_engine.projections.listing import with_receipts
+from permits_engine.store.database.transactions import Database
 from permits_engine.store.log.signed_note import MOST_BYTES, Note, NoteError, Signer, Verifier, decoded
 
 HEAD = "receipts"
 LOOK_BACK = timedelta(days=400)
-"""No receipt is given for longer than this before the end of it."""
+"""The longest validity of a receipt."""
 _MARK = 8
 _BATCH = 500
-_c = permits.c
-_since: Any = bindparam("since")
-_FILES = Statement(
-    select(_c.permit_id, _c.jurisdiction)
-    .where(
-        _c.permit_id > bindparam("after"),
-        or_(
-            _c.receipt_until >= _since,
-            *(each >= _since for each in (_c.request_filed_on, _c.request_decided_on, _c.closed_on)),
-        ),
-    )
-    .order_by(_c.permit_id)
-    .limit(_BATCH)
-)
 
 
 class StatusList(NamedTuple):
@@ -51,22 +36,22 @@ class StatusList(NamedTuple):
     marks: frozenset[bytes]
 
     def superseded(self, origin: str, filing: Filing) -> bool:
-        """Whether the list names a receipt; raises ``input.invalid`` for one of another store."""
+        """Return whether the list names a receipt; raise ``input.invalid`` for one of another store."""
         if origin != self.origin:
             raise invalid("--status", f"is the list of {self.origin}; the receipt is of {origin}")
         return filing.mark() in self.marks
 
 
 def make(database: Database, context: Context, signer: Signer, origin: str, today: date) -> str:
-    """The signed list as of today."""
+    """Return the signed list as of today."""
     marks = sorted(set(_superseded(database, context, today)))
-    coded = base64.b64encode(b"".join(marks)).decode()
-    lines = [f"{origin} {HEAD}", today.isoformat(), str(len(marks)), *_wrapped(coded)]
+    coded = textwrap.wrap(base64.b64encode(b"".join(marks)).decode(), 76)
+    lines = [f"{origin} {HEAD}", today.isoformat(), str(len(marks)), *coded]
     return signer.sign("\n".join(lines) + "\n")
 
 
 def read(data: bytes, keys: list[Verifier]) -> StatusList:
-    """A list from its bytes; raises ``integrity.broken`` where it is not one that a known key signed."""
+    """Return the list in a signed note; raise ``integrity.broken`` unless a known key signed it."""
     try:
         if len(data) > MOST_BYTES:
             raise NoteError("it is too long")
@@ -84,27 +69,20 @@ def read(data: bytes, keys: list[Verifier]) -> StatusList:
 
 
 def _superseded(database: Database, context: Context, today: date) -> Iterator[bytes]:
-    after, since = "", (today - LOOK_BACK).isoformat()
-    while True:
+    after: str | None = ""
+    while after is not None:
         with database.read() as tx:
-            rows = tx.all(_FILES, {"after": after, "since": since})
+            rows = with_receipts(tx, today - LOOK_BACK, after, _BATCH)
             uow = context.begin(tx)
-            uow.expect_files(row[0] for row in rows)
+            uow.expect_files(permit_id for permit_id, _ in rows)
             for permit_id, jurisdiction in rows:
                 try:
                     permit = uow.file(permit_id)
                 except PermitsError:
-                    continue  # a file that cannot be read is what status and doctor speak of
+                    continue  # status and doctor report a permit that cannot be read
                 assert permit is not None
-                s = Situation(permit, today, uow.policy(jurisdiction).at(today))
-                current = s.receipt.version if s.receipt is not None else None
+                receipt = Situation(permit, today, uow.policy(jurisdiction).at(today)).receipt
                 for each in permit.receipts:
-                    if each.until >= today and each.version != current:
+                    if each.until >= today and (receipt is None or each.version != receipt.version):
                         yield mark_of(uuid.UUID(permit_id).bytes, each.version)
-        if len(rows) < _BATCH:
-            return
-        after = rows[-1][0]
-
-
-def _wrapped(coded: str, width: int = 76) -> list[str]:
-    return [coded[at : at + width] for at in range(0, len(coded), width)]
+        after = rows[-1][0] if len(rows) == _BATCH else None

@@ -1,7 +1,7 @@
-"""What the phrases of a letter may do: name a word, choose between sentences, go through a list; and no more.
+"""What the template of a letter may do: insert a word, choose between sentences, loop over a list.
 
-Jinja's sandbox keeps a template away from Python, but it still works out ``9 ** 9 ** 9`` while it loads a file. So a
-phrase is looked at before it is compiled.
+Jinja's sandbox keeps a template away from Python, but computes ``9 ** 9 ** 9`` while it loads a file. So a template is
+checked before it is compiled.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _TESTS = frozenset({"none", "defined"})
 _METHODS = frozenset({"endswith", "startswith"})
 
 
-def beyond(parsed: nodes.Template, lists: Set[str]) -> str | None:
-    """The first thing in a parsed template that no letter needs, in words; ``lists`` may be gone through."""
+def first_forbidden(parsed: nodes.Template, lists: Set[str]) -> str | None:
+    """Describe the first node of a template that no letter needs, or return none; ``lists`` may be looped over."""
     stack: list[nodes.Node] = [parsed]
     while stack:
         node = stack.pop()
@@ -33,7 +33,7 @@ def beyond(parsed: nodes.Template, lists: Set[str]) -> str | None:
 def _allowed(node: nodes.Node, lists: Set[str]) -> bool:
     match node:
         case nodes.For():
-            # One list inside another would multiply what is written.
+            # Nested loops would multiply the output.
             over, inner = node.iter, node.find(nodes.For)
             return (
                 isinstance(over, nodes.Name) and over.name in lists and not node.recursive and inner is None

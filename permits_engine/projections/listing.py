@@ -288,3 +288,24 @@ def status(tx: Transaction, adopted: list[tuple[str, str, int, int]], head: Any)
         ],
         "lag": 0,
     }
+
+
+_since: Any = bindparam("since")
+_WITH_RECEIPTS = Statement(
+    select(_p.permit_id, _p.jurisdiction)
+    .where(
+        _p.permit_id > bindparam("after"),
+        or_(
+            _p.receipt_until >= _since,
+            *(each >= _since for each in (_p.request_filed_on, _p.request_decided_on, _p.closed_on)),
+        ),
+    )
+    .order_by(_p.permit_id)
+    .limit(bindparam("size"))
+)
+
+
+def with_receipts(tx: Transaction, since: date, after: str, size: int) -> list[tuple[str, str]]:
+    """Return permits (with jurisdiction) that had a receipt, filing, decision or closure since a day, by id."""
+    rows = tx.all(_WITH_RECEIPTS, {"after": after, "since": since.isoformat(), "size": size})
+    return [(row[0], row[1]) for row in rows]

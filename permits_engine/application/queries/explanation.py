@@ -39,6 +39,8 @@ _LETTERS = Statement(
 _NOTICE = Statement("SELECT name, payload FROM events WHERE stream = :stream AND version = 1")
 Say = Callable[[str], str]
 """Puts a phrase into words."""
+SayIn = Callable[[str], Say]
+"""Returns what puts phrases into words, with the names that a jurisdiction uses."""
 _WORDLESS = frozenset({"issue_permit", "renew_permit", "request_renewal"})
 """Commands that need no words, so that it can be said whether they would have been allowed."""
 _SENT = frozenset({"sent", "served"})
@@ -49,13 +51,13 @@ def explain(
     tx: Transaction,
     permit_id: str,
     version: int | None,
-    say: Say = str,
+    say_in: SayIn = lambda jurisdiction: str,
     *,
     opened: bool = False,
 ) -> dict[str, Any]:
     """Why an event was allowed, under the policy text that it pins, also where that has been replaced since.
 
-    ``say`` puts what is said in phrases (deadlines, quality, a warning) into another language than English.
+    ``say_in`` translates phrases (deadlines, quality, a warning); default: English.
     """
     records, _ = known_records(tx, permit_id, None, context)
     if version is not None and not 1 <= version <= len(records):
@@ -72,6 +74,7 @@ def explain(
     assert permit is not None
     cipher = context.keyring.load(tx, permit.holder_id) if opened else None
     result = shown(record, permit.holder_id, cipher)
+    say = say_in(permit.jurisdiction)
     policy = context.policies.current(tx, permit.jurisdiction)
     known = local_day(policy, moment(record.recorded_at))
     if event.basis is not None:

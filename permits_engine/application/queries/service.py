@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.context import Context
 from permits_engine.application.queries import difference, explanation, feed, views
 from permits_engine.application.queries import notices as notices_room
-from permits_engine.documents.language import saying
+from permits_engine.documents.language import checked_language, phrase_translator
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.projections import listing
@@ -87,9 +88,9 @@ class Questions:
         ``language`` (fr, ar, en) is that of what the rules say: the working of deadlines, the gates of quality, what a
         decision departs from. Reasons in words are shown through ``as_``.
         """
-        say = saying(language)
+        say_in = partial(phrase_translator, checked_language(language))
         with self.database.read() as tx:
-            return explanation.explain(self.context, tx, permit_id, version, say)
+            return explanation.explain(self.context, tx, permit_id, version, say_in)
 
     def find(
         self,

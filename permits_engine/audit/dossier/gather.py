@@ -10,7 +10,7 @@ from permits_engine.application.queries import notices as notices_room
 from permits_engine.application.queries import views
 from permits_engine.application.queries.explanation import explain
 from permits_engine.audit.exports.columns import DISCREET
-from permits_engine.documents.language import kept
+from permits_engine.documents.language import untranslated
 from permits_engine.domain.errors import IntegrityError, PermitsError
 from permits_engine.domain.events import (
     PERSONAL,
@@ -97,11 +97,11 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
         view = views.permit(context, tx, permit_id, as_of=None, known_at=None, opened=opened)
         events = views.history_of(context, tx, permit_id, opened=opened)
         decisions = [
-            explain(context, tx, permit_id, event["version"], kept, opened=opened)
+            explain(context, tx, permit_id, event["version"], lambda _: untranslated, opened=opened)
             for event in events
             if event["name"] in DECISIONS
         ]
-        clocks = views.deadlines_of(context, tx, permit_id, None, say=kept)
+        clocks = views.deadlines_of(context, tx, permit_id, None, say=untranslated)
         person = msgspec.to_builtins(context.person(tx, view.holder_id)) if opened else None
         notices = _notices(engine, tx, permit_id, opened)
     if not opened:

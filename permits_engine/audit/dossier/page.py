@@ -6,27 +6,25 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime
 from functools import cache
-from importlib import resources
 from typing import Any
 
-import yaml
-from babel.dates import format_date, format_datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from permits_engine.audit.dossier.gather import Dossier
+from permits_engine.documents.dates import day_in_words, moment_in_words
 from permits_engine.documents.language import (
     FIRST_STRONG,
     LEFT_TO_RIGHT,
     POP,
-    calling,
-    language_of,
-    saying,
-    titling,
+    checked_language,
+    code_translator,
+    package_yaml,
+    phrase_translator,
+    title_translator,
 )
 from permits_engine.domain.phrases import Phrase
 
-_LOCALES = {"ar": "ar_MA", "en": "en_GB", "fr": "fr_MA"}
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 _ENVELOPE = frozenset(
@@ -61,30 +59,28 @@ _NOTHING: tuple[Any, ...] = (None, [], (), "")
 
 def html(dossier: Dossier, language: str) -> str:
     """The page of a dossier."""
-    used = language_of(language)
-    return _template(used).render(d=dossier, w=_words(used), language=used)
+    used = checked_language(language)
+    return _template(used, dossier.permit["jurisdiction"]).render(d=dossier, w=_words(used), language=used)
 
 
 @cache
 def _words(language: str) -> dict[str, Any]:
     """The words of the page; events and fields are called as on a person's own page, categories as in the account."""
-    root = resources.files("permits_engine")
-    own, shared, account = (
-        yaml.safe_load(root.joinpath(*file).read_text(encoding="utf-8"))[language]
-        for file in (
-            ("audit", "dossier", "pages", "words.yaml"),
-            ("documents", "pages", "disclosure_words.yaml"),
-            ("audit", "report", "pages", "words.yaml"),
-        )
-    )
-    words: dict[str, Any] = own
-    words["events"], words["categories"] = shared["events"], account["categories"]
-    words["fields"] = {**shared["fields"], **own["fields"]}
-    return words
+    own = package_yaml("audit", "dossier", "pages", "words.yaml")[language]
+    names = package_yaml("documents", "pages", "names.yaml")[language]
+    shared = package_yaml("documents", "pages", "disclosure_words.yaml")[language]
+    account = package_yaml("audit", "report", "pages", "words.yaml")[language]
+    return {
+        **own,
+        **names,
+        "events": shared["events"],
+        "categories": account["categories"],
+        "fields": {**shared["fields"], **own["fields"]},
+    }
 
 
 @cache
-def _template(language: str) -> Template:
+def _template(language: str, jurisdiction: str) -> Template:
     env = Environment(
         loader=PackageLoader("permits_engine.audit.dossier", "pages"),
         autoescape=True,
@@ -92,12 +88,11 @@ def _template(language: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    locale, words = _LOCALES[language], _words(language)
-    say, call, title = saying(language), calling(language), titling(language)
-
-    def ordinal(written: str) -> str:
-        # The first of a month is an ordinal in French, which the locale data leaves out.
-        return f"1er{written[1:]}" if language == "fr" and written.startswith("1 ") else written
+    words = _words(language)
+    say, call, title = (
+        translator(language, jurisdiction)
+        for translator in (phrase_translator, code_translator, title_translator)
+    )
 
     def said(value: Any) -> str:
         if value is None:
@@ -105,10 +100,10 @@ def _template(language: str) -> Template:
         if isinstance(value, bool):
             return str(words["yes"] if value else words["no"])
         if isinstance(value, str) and _DAY.fullmatch(value):
-            return ordinal(str(format_date(date.fromisoformat(value), "long", locale=locale)))
+            return day_in_words(date.fromisoformat(value), language)
         if isinstance(value, str) and _MOMENT.fullmatch(value):
             moment = datetime.fromisoformat(value)
-            return ordinal(f"{format_datetime(moment, 'd MMMM y, HH:mm:ss', locale=locale)} UTC")
+            return f"{moment_in_words(moment, language, 'd MMMM y, HH:mm:ss')} UTC"
         if isinstance(value, list | tuple):
             return ", ".join(map(said, value)) or "–"
         if isinstance(value, dict):

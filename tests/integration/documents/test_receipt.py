@@ -43,7 +43,7 @@ def listed(office: Office) -> Callable[[str, receipt_proof.Filing], bool]:
 def test_it_says_what_was_filed_when_and_until_when_it_stands(office: Office) -> None:
     """Filed on 20 December 2016, complete: it stands for the title until 20 March 2017."""
     permit_id = office.application(file_number="F-77")
-    said = given(office, permit_id).told()
+    said = given(office, permit_id).to_dict()
     wanted = {
         "permit_id": permit_id,
         "kind": "application",
@@ -157,7 +157,7 @@ def test_good_expired_and_superseded_are_told_apart(office: Office) -> None:
     assert verdict.status == "superseded"
     assert verdict.filing is not None
     third = given(office, permit_id)
-    assert third.told()["valid_until"] is None
+    assert third.to_dict()["valid_until"] is None
     verdict = receipt_proof.check(third.proof, keys(office), on=date(2030, 1, 1), superseded=listed(office))
     assert (verdict.status, verdict.because) == ("good", "it proves the filing, and stands for no title")
 

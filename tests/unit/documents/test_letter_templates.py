@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from permits_engine.documents.language import LONGEST, harmless
+from permits_engine.documents.language import LONGEST, sanitised
 from permits_engine.documents.letter_templates import KINDS, VARIABLES, NoticesError, Templates
 
 JURISDICTIONS = ("MA", "FR", "ES")
@@ -247,10 +247,10 @@ def test_a_hostile_name_changes_no_line(name: str, language: str) -> None:
 @given(st.text(alphabet=st.characters(), max_size=2 * LONGEST))
 def test_harmless_is_printable_and_short(value: str) -> None:
     """A neutralised value prints (joiners apart), fits, and is neutral already."""
-    calm = harmless(value)
+    calm = sanitised(value)
     assert all(c.isprintable() or c in "\u200c\u200d" for c in calm)
     assert len(calm) <= LONGEST + 1
-    assert len(calm) > LONGEST or harmless(calm) == calm
+    assert len(calm) > LONGEST or sanitised(calm) == calm
 
 
 def test_joiners_in_names_stay() -> None:
