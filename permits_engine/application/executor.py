@@ -82,7 +82,7 @@ class Executor:
         made = {x.holder_id for x in persons}
         filing = [x.holder_id for x in commands if isinstance(x, LodgeApplication)]
         uow.expect_persons(each for each in filing if each not in made)
-        files = [uow.seen(permit_id) for _, permit_id in given if permit_id is not None]
+        files = [uow.loaded_permit(permit_id) for _, permit_id in given if permit_id is not None]
         uow.expect_keys(file.holder_id for file in files if file is not None)
 
     def _on_permit(self, uow: UnitOfWork, command: Any, actor: Actor) -> Outcome:
@@ -130,16 +130,16 @@ class Executor:
             for number, event in enumerate(new, seen + 1):
                 apply(permit, number, event)
         uow.change(permit, policy, today, seen, records)
-        uow.found_by(entries_of_file(permit.holder_id, permit.permit_id, new))
+        uow.index(entries_of_file(permit.holder_id, permit.permit_id, new))
         for record in same_person:
-            uow.pass_gate(record)
+            uow.bump_holder_version(record)
         if command.name in titles.PERSON_COMMANDS:
             for record in unit_of_work.records_of(uow, permit.holder_id):
-                uow.hold(record)
+                uow.lock_holder(record)
         if isinstance(command, RecordFact) and above is not None:
             families.link(uow, command, above, policy, today, stamp)
         elif permit.dependents:
-            families.tell(uow, permit, policy, today, stamp)
+            families.propagate(uow, permit, policy, today, stamp)
         return outcome
 
     # --- filing ---
@@ -171,7 +171,7 @@ class Executor:
         outcome = Outcome(permit_id, command.holder_id, len(new), tuple(x.NAME for x in new))
         idempotency.remember(uow, command, outcome, permit_id, 0)
         uow.change(permit, policy, today, 0, records)
-        uow.found_by(entries_of_file(command.holder_id, permit_id, new))
+        uow.index(entries_of_file(command.holder_id, permit_id, new))
         return outcome
 
 

@@ -25,7 +25,7 @@ _NAMES = Statement(
 
 def replayed(uow: UnitOfWork, command: Command) -> Outcome | None:
     """Return the first outcome of a command's id; raise ``command.id_reused`` for other content."""
-    row = uow.known(command.command_id or "")
+    row = uow.command_result(command.command_id or "")
     if row is None:
         return None
     digest, holder_id, permit_id, stream, first, last = row

@@ -145,7 +145,7 @@ class UnitOfWork(ProcessingEvent[str]):
             self._files[permit_id] = self.repository.file(permit_id)
         return self._files[permit_id]
 
-    def seen(self, permit_id: str) -> Permit | None:
+    def loaded_permit(self, permit_id: str) -> Permit | None:
         """The file if it was read already and is there."""
         return self._files.get(permit_id)
 
@@ -236,7 +236,7 @@ class UnitOfWork(ProcessingEvent[str]):
         self._known |= dict.fromkeys(wanted)
         self._known |= {row[0]: row[1:] for row in self._among(_COMMANDS, wanted)}
 
-    def known(self, command_id: str) -> Any:
+    def command_result(self, command_id: str) -> Any:
         """What a command that was carried out under that id led to: digest, holder, permit, stream, versions."""
         if command_id not in self._known:
             self._known[command_id] = self.tx.one(_COMMAND, {"command_id": command_id})
@@ -283,15 +283,15 @@ class UnitOfWork(ProcessingEvent[str]):
         """Events of a stream that has no row of a file."""
         self.events += new
 
-    def found_by(self, entries: Iterable[blind_index.Entry]) -> None:
+    def index(self, entries: Iterable[blind_index.Entry]) -> None:
         """What a person or a file is found by from now on."""
         self._entries += entries
 
-    def later(self, statement: Statement, row: dict[str, Any]) -> None:
+    def write_row(self, statement: Statement, row: dict[str, Any]) -> None:
         """A row to be written with the others of its kind; one that touches nothing is a conflict."""
         self._waiting.setdefault(statement, []).append(row)
 
-    def last(self, statement: Statement, row: dict[str, Any]) -> None:
+    def write_last(self, statement: Statement, row: dict[str, Any]) -> None:
         """A change that comes after all others, whatever number of rows it touches."""
         self._last.append((statement, row))
 
@@ -305,7 +305,7 @@ class UnitOfWork(ProcessingEvent[str]):
         self._persons[person.holder_id] = person
         self._keys[person.holder_id] = key
         self._gates[person.holder_id] = (person.version, 0)
-        self.later(_NEW_HOLDER, {"holder_id": person.holder_id, "version": person.version, "gate": 0})
+        self.write_row(_NEW_HOLDER, {"holder_id": person.holder_id, "version": person.version, "gate": 0})
 
     def move_holder(self, holder_id: str, seen: int, version: int) -> None:
         """A person's stream has grown."""
@@ -313,25 +313,25 @@ class UnitOfWork(ProcessingEvent[str]):
         self._gates[holder_id] = (version, gate[1] if gate else 0)
         self._persons.pop(holder_id, None)
         self._moved.add(holder_id)
-        self.later(_MOVE_HOLDER, {"of": holder_id, "seen": seen, "version": version})
+        self.write_row(_MOVE_HOLDER, {"of": holder_id, "seen": seen, "version": version})
 
-    def pass_gate(self, holder_id: str) -> None:
+    def bump_holder_version(self, holder_id: str) -> None:
         """A decision that depends on the holder's other files: nobody else may take one meanwhile."""
         gate = self.holder(holder_id)
         if gate is not None:
             self._gates[holder_id] = (gate[0], gate[1] + 1)
-            self.later(_PASS_GATE, {"of": holder_id, "seen": gate[1]})
+            self.write_row(_PASS_GATE, {"of": holder_id, "seen": gate[1]})
 
-    def hold(self, holder_id: str) -> None:
+    def lock_holder(self, holder_id: str) -> None:
         """A decision on what is known about a person: nobody else may add to it meanwhile."""
         gate = self.holder(holder_id)
         if gate is not None:
-            self.later(_HOLD, {"of": holder_id, "seen": gate[0]})
+            self.write_row(_HOLD, {"of": holder_id, "seen": gate[0]})
 
     def remember(self, row: dict[str, Any]) -> None:
         """A command was carried out under its id."""
         self._known[row["command_id"]] = tuple(row.values())[1:]
-        self.later(_REMEMBER, row)
+        self.write_row(_REMEMBER, row)
 
     # --- writing ---
 

@@ -124,12 +124,12 @@ def _events(
 
 def _destroy(context: Context, uow: UnitOfWork, holder_id: str, command_ids: set[str]) -> None:
     if uow.key(holder_id) is not None:
-        uow.later(DESTROY, {"holder_id": holder_id})
-    uow.last(blind_index.FORGET, {"holder_id": holder_id})
+        uow.write_row(DESTROY, {"holder_id": holder_id})
+    uow.write_last(blind_index.FORGET, {"holder_id": holder_id})
     for command_id in sorted(command_ids):
         sever = _SEVER if command_id.startswith("register/") else _BLANK
-        uow.last(sever, {"command_id": command_id, "holder_id": holder_id, "nothing": b""})
-    uow.last(erasure.BEGIN, {"holder_id": holder_id, "now": context.now()})
+        uow.write_last(sever, {"command_id": command_id, "holder_id": holder_id, "nothing": b""})
+    uow.write_last(erasure.BEGIN, {"holder_id": holder_id, "now": context.now()})
 
 
 def _commands(context: Context, uow: UnitOfWork, holder_id: str) -> set[str]:
@@ -153,7 +153,7 @@ def _silence(context: Context, uow: UnitOfWork, holder_id: str, actor: Actor, to
         row = dict(zip(names, values, strict=True))
         event = context.stamper(actor, None, today)(NoticeSuppressed, reason="holder_erased")
         after = notice_rows.after(row, event, row["version"] + 1, context.now())
-        uow.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
+        uow.write_row(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
         uow.append(uow.place(row["notice_id"], row["version"], [event], None))
 
 

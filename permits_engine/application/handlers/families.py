@@ -46,10 +46,10 @@ def link(
         until=command.until,
     )
     _append(uow, above, event, policy, today)
-    tell(uow, above, policy, today, stamp)
+    propagate(uow, above, policy, today, stamp)
 
 
-def tell(uow: UnitOfWork, permit: Permit, policy: Policy, today: date, stamp: Stamp) -> list[str]:
+def propagate(uow: UnitOfWork, permit: Permit, policy: Policy, today: date, stamp: Stamp) -> list[str]:
     """Tell every file that hangs on this one what has become of its title; gives the events' names.
 
     What was told already is not told again, and what fell away is taken back.
@@ -58,7 +58,7 @@ def tell(uow: UnitOfWork, permit: Permit, policy: Policy, today: date, stamp: St
     names = []
     for dependent in dict.fromkeys(each.permit_id for each in permit.dependents):
         below = uow.file(dependent)
-        told = news(s, below) if below is not None else None
+        told = pending_change(s, below) if below is not None else None
         if below is None or told is None:
             continue
         kind, day, how = told
@@ -67,7 +67,7 @@ def tell(uow: UnitOfWork, permit: Permit, policy: Policy, today: date, stamp: St
     return names
 
 
-def news(s: Situation, below: Permit) -> tuple[type[Event], date, dict[str, str]] | None:
+def pending_change(s: Situation, below: Permit) -> tuple[type[Event], date, dict[str, str]] | None:
     """What a file that hangs on another one has yet to be told about it: the event, its day and its field."""
     end = family.title_end(s)
     known = next((x for x in reversed(below.principals) if x.principal == s.permit.permit_id), None)

@@ -42,11 +42,11 @@ def register(context: Context, uow: UnitOfWork, command: RegisterHolder, actor: 
     cipher, row = context.keyring.make(holder_id)
     person = grown(None, holder_id, 1, event)
     uow.new_holder(person, cipher)
-    uow.later(NEW_KEY, row)
+    uow.write_row(NEW_KEY, row)
     uow.append(uow.place(holder_id, 0, [event], holder_id))
     outcome = Outcome(None, holder_id, 1, (event.NAME,))
     idempotency.remember(uow, command, outcome, holder_id, 0)
-    uow.found_by(entries_of_person(person))
+    uow.index(entries_of_person(person))
     return outcome
 
 
@@ -79,7 +79,7 @@ def change(context: Context, uow: UnitOfWork, command: UpdateHolder, actor: Acto
         known = copy(uow.person(command.holder_id))
         entries = entries_of_person(grown(known, command.holder_id, seen + 1, event))
     idempotency.remember(uow, command, outcome, command.holder_id, seen)
-    uow.found_by(entries)
+    uow.index(entries)
     uow.move_holder(command.holder_id, seen, seen + 1)
     uow.append(records)
     return outcome

@@ -52,7 +52,7 @@ def change(context: Context, uow: UnitOfWork, command: LinkHolders | UnlinkHolde
     idempotency.remember(uow, command, outcome, ids[0], seen[ids[0]])
     for each, new in records:
         uow.move_holder(each, seen[each], seen[each] + 1)
-        uow.pass_gate(each)  # a card decided meanwhile did not know that they are one person
+        uow.bump_holder_version(each)  # a card decided meanwhile did not know that they are one person
         uow.append(new)
     return outcome
 

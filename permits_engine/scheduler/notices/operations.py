@@ -119,7 +119,7 @@ def _appended(
     for event in new:
         after = notice_rows.after(after, event, after["version"] + 1, context.now())
     uow = context.begin(tx)
-    uow.later(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
+    uow.write_row(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
     uow.append(uow.place(row["notice_id"], row["version"], new, holder_id))
     uow.write()
     return after

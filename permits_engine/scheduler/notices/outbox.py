@@ -187,7 +187,7 @@ class Outbox:
             uow = self.context.begin(tx)
             for each in items:
                 row = self.extended(uow, each, [self._event(NoticeAttempted, on, channel=channel.name)], {})
-                uow.later(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
+                uow.write_row(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
                 rows.append(row)
             uow.write()
         for each, row in zip(items, rows, strict=True):
@@ -274,7 +274,7 @@ class Outbox:
             by_notice.setdefault(each.notice_id, (each, []))[1].append(event)
         for each, events in by_notice.values():
             row = self.extended(uow, each, events, tally)
-            uow.later(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
+            uow.write_row(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
 
     def extended(
         self, uow: UnitOfWork, each: Waiting, events: Sequence[Event], tally: Tally

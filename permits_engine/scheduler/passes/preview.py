@@ -65,7 +65,7 @@ def _of_file(
     s = Situation(permit, on, policy.at(known))
     for dependent in {each.permit_id: None for each in permit.dependents}:
         below = fold(dependent, context.load(tx, dependent))
-        end = families.news(s, below) if below is not None else None
+        end = families.pending_change(s, below) if below is not None else None
         if end is not None:
             name, day, _ = end
             found.append({"permit_id": dependent, "does": name.NAME, "on": day.isoformat()})

@@ -229,7 +229,7 @@ class Reconciler:
         for permit in above:  # when every file of the batch is as it will be: one may hang on another
             try:
                 stamp = self.context.stamper(SCHEDULER, None, on)
-                for name in families.tell(uow, permit, uow.policy(permit.jurisdiction), on, stamp):
+                for name in families.propagate(uow, permit, uow.policy(permit.jurisdiction), on, stamp):
                     report.acts[name] = report.acts.get(name, 0) + 1
             except PermitsError as problem:
                 if problem.code in _NOBODYS_FAULT:
@@ -288,7 +288,7 @@ class Reconciler:
             records = uow.place(claimed.notice_id, 0, [claimed.event], None)
             uow.append(records)
             row = self.outbox.extended(uow, claimed, served, report.notices)
-            uow.later(writing.INSERT_NOTICE, row)
+            uow.write_row(writing.INSERT_NOTICE, row)
             if not served:
                 waiting.append(claimed)
         return waiting
