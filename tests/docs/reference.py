@@ -122,5 +122,5 @@ def export_columns() -> str:
         "bool": "boolean",
         "bytes": "bytes",
     }
-    rows = [[f"`{each.name}`", kinds[each.kind], each.says] for each in (*COLUMNS, PAYLOAD, PERSONAL)]
+    rows = [[f"`{each.name}`", kinds[each.kind], each.description] for each in (*COLUMNS, PAYLOAD, PERSONAL)]
     return table(["column", "type", "says"], rows)

@@ -50,7 +50,7 @@ def test_an_export_that_fails_leaves_nothing_behind(cli: Cli, monkeypatch: pytes
     def full(self: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(parquet.Writer, "close", full)
+    monkeypatch.setattr(parquet.Writer, "finish", full)
     for place in ("history", "new"):
         done = cli("export", "--format", "parquet", "--out", place, "--force", "--json")
         assert (done.code, done.error["code"]) == (2, "input.invalid")

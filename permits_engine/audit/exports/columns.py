@@ -1,4 +1,4 @@
-"""The columns of a table of events: the same in Parquet and in CSV, each with one type and one meaning."""
+"""The columns of a table of events, the same in Parquet and CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from permits_engine.audit.exports.source import Told
+from permits_engine.audit.exports.source import ExportedEvent
 from permits_engine.domain.events import (
     AppealDecided,
     Event,
@@ -21,68 +21,62 @@ from permits_engine.domain.events import (
 )
 
 Kind = Literal["long", "int", "text", "code", "date", "instant", "bool", "bytes"]
-"""A ``code`` is a text of few values; an ``instant`` is in microseconds since the epoch."""
+"""A ``code`` is a text with few distinct values; an ``instant`` is in microseconds since the epoch."""
 
 
 class Column(NamedTuple):
-    """A column: its name and type, what it says, and how it is read from an event."""
+    """A column: name, type, description, and how it is read from an event."""
 
     name: str
     kind: Kind
-    says: str
-    read: Callable[[Told], Any]
+    description: str
+    read: Callable[[ExportedEvent], Any]
 
 
-def _own(name: str, kind: Kind, says: str, field: str | None = None) -> Column:
-    wanted = field or name
-    return Column(name, kind, says, lambda told: getattr(told.event, wanted, None))
+def _stored(name: str, kind: Kind, description: str) -> Column:
+    return Column(name, kind, description, attrgetter(f"record.{name}"))
 
 
-def _envelope(name: str, kind: Kind, says: str) -> Column:
-    return Column(name, kind, says, attrgetter(f"event.{name}"))
+def _envelope(name: str, kind: Kind, description: str) -> Column:
+    return Column(name, kind, description, attrgetter(f"event.{name}"))
 
 
-def _stored(name: str, kind: Kind, says: str) -> Column:
-    return Column(name, kind, says, attrgetter(f"record.{name}"))
+def _context(name: str, kind: Kind, description: str) -> Column:
+    return Column(name, kind, description, attrgetter(f"context.{name}"))
 
 
-def _of_stream(name: str, kind: Kind, says: str) -> Column:
-    return Column(name, kind, says, attrgetter(f"context.{name}"))
+def _field(name: str, kind: Kind, description: str, *events: type[Event]) -> Column:
+    """A field of the events named, or of all that have it."""
+    wanted = events or (Event,)
+    return Column(
+        name,
+        kind,
+        description,
+        lambda exported: getattr(exported.event, name, None) if isinstance(exported.event, wanted) else None,
+    )
 
 
-def _day(name: str, says: str) -> Column:
-    def read(told: Told) -> date | None:
-        value = getattr(told.event, name, None)
+def _day(name: str, description: str) -> Column:
+    def read(exported: ExportedEvent) -> date | None:
+        value = getattr(exported.event, name, None)
         return value if type(value) is date else None
 
-    return Column(name, "date", says, read)
+    return Column(name, "date", description, read)
 
 
-def _policy(told: Told) -> str | None:
-    return told.event.basis.policy if told.event.basis else None
+def _notice(name: str, description: str, field: str) -> Column:
+    def read(exported: ExportedEvent) -> str | None:
+        return getattr(exported.event, field, None) if exported.context.family == "notice" else None
+
+    return Column(name, "code", description, read)
 
 
-def _rules(told: Told) -> str | None:
-    return " ".join(told.event.basis.rules) if told.event.basis else None
+def _policy(exported: ExportedEvent) -> str | None:
+    return exported.event.basis.policy if exported.event.basis else None
 
 
-def _ground(told: Told) -> str | None:
-    return told.event.ground if isinstance(told.event, Revoked | RemovalOrdered) else None
-
-
-def _outcome(told: Told) -> str | None:
-    return told.event.outcome if isinstance(told.event, AppealDecided) else None
-
-
-def _favourable(told: Told) -> bool | None:
-    return told.event.favourable if isinstance(told.event, OpinionRecorded) else None
-
-
-def _notice(name: str, says: str, field: str) -> Column:
-    def read(told: Told) -> str | None:
-        return getattr(told.event, field, None) if told.context.family == "notice" else None
-
-    return Column(name, "code", says, read)
+def _rules(exported: ExportedEvent) -> str | None:
+    return " ".join(exported.event.basis.rules) if exported.event.basis else None
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -96,19 +90,19 @@ COLUMNS: tuple[Column, ...] = (
         "schema_version",
         "int",
         "version of the event's layout",
-        lambda told: int(told.record.name.rpartition("@")[2]),
+        lambda exported: int(exported.record.name.rpartition("@")[2]),
     ),
     _stored("recorded_at", "instant", "when it was recorded, UTC"),
     _day("effective_on", "the event's legal date"),
-    _of_stream("permit_id", "text", "the permit; of a notice the one that it is about"),
-    _of_stream("holder_id", "text", "the holder"),
-    _of_stream("jurisdiction", "code", "country of the rules"),
+    _context("permit_id", "text", "the permit; of a notice the one that it is about"),
+    _context("holder_id", "text", "the holder"),
+    _context("jurisdiction", "code", "country of the rules"),
     Column("office", "code", "where the file was at the event", attrgetter("office")),
-    _of_stream("category", "code", "category of the application"),
-    _of_stream("criterion", "code", "criterion of the application, as corrected"),
-    _of_stream("nationality", "code", "the holder's, on filing, as corrected (ISO 3166-1 alpha-3)"),
-    _of_stream("sex", "code", "the holder's, as corrected"),
-    _of_stream("age", "int", "the holder's on the day of filing, as corrected"),
+    _context("category", "code", "category of the application"),
+    _context("criterion", "code", "criterion of the application, as corrected"),
+    _context("nationality", "code", "the holder's, on filing, as corrected (ISO 3166-1 alpha-3)"),
+    _context("sex", "code", "the holder's, as corrected"),
+    _context("age", "int", "the holder's on the day of filing, as corrected"),
     Column("actor", "text", "for whom it was done", attrgetter("event.actor.id")),
     Column("role", "code", "in which role", attrgetter("event.actor.role")),
     Column("actor_office", "code", "at which office", attrgetter("event.actor.prefecture")),
@@ -119,28 +113,28 @@ COLUMNS: tuple[Column, ...] = (
     _envelope("command_id", "text", "idempotency key of its command"),
     Column("policy", "code", "digest of the policy text that it was decided under", _policy),
     Column("rules", "code", "ids of the rules used, in order, separated by spaces", _rules),
-    _own("term_number", "int", "number of the term granted or lapsed"),
+    _field("term_number", "int", "number of the term granted or lapsed"),
     _day("valid_from", "first day of the term granted"),
     _day("valid_until", "last day of the term granted"),
     _day("until", "last day of a receipt, or of a decision's extension"),
-    _own("track", "code", "track of a renewal"),
-    Column("favourable", "bool", "whether an opinion was favourable", _favourable),
-    _own("body", "code", "the commission or court that is seized or speaks"),
-    Column("outcome", "code", "outcome of an appeal", _outcome),
-    Column("ground", "code", "ground of a revocation or removal", _ground),
-    _own("mode", "code", "how a decision was notified"),
-    _own("decision_version", "int", "version of the decision that is notified or appealed"),
+    _field("track", "code", "track of a renewal"),
+    _field("favourable", "bool", "whether an opinion was favourable", OpinionRecorded),
+    _field("body", "code", "the commission or court that is seized or speaks"),
+    _field("outcome", "code", "outcome of an appeal", AppealDecided),
+    _field("ground", "code", "ground of a revocation or removal", Revoked, RemovalOrdered),
+    _field("mode", "code", "how a decision was notified"),
+    _field("decision_version", "int", "version of the decision that is notified or appealed"),
     _notice("notice_kind", "kind of a notice", "kind"),
     _notice("tier", "tier of a reminder", "tier"),
     _notice("channel", "channel of a notice", "channel"),
 )
 
-PAYLOAD = _stored("payload", "bytes", "the stored bytes: encrypted fields stay encrypted")
+PAYLOAD = _stored("payload", "bytes", "the stored bytes, with personal fields encrypted")
 PERSONAL = Column(
     "personal",
     "text",
-    "the encrypted fields, decrypted (JSON); only with personal data",
-    lambda told: None if told.personal is None else msgspec.json.encode(told.personal).decode(),
+    "the decrypted personal fields (JSON); only with personal data",
+    lambda exported: None if exported.personal is None else msgspec.json.encode(exported.personal).decode(),
 )
 
 _ENVELOPE = frozenset(Event.__struct_fields__)
@@ -149,17 +143,14 @@ DISCREET = {
     FactRecorded.NAME: frozenset({"kind", "since", "until"}),
     RemovalOrdered.NAME: frozenset({"asks", "age"}),
 }
-"""What is clear in the store because rules need it, and yet tells of health, family or protection."""
+"""Fields that rules need in clear, but that tell of health, family or protection."""
 
 
-def said(told: Told) -> dict[str, Any]:
-    """What an event says beside its envelope, in plain values: nothing personal unless it was opened."""
-    event, opened = told.event, told.personal is not None
-    hidden = frozenset() if opened else DISCREET.get(event.NAME, frozenset())
+def own_fields(exported: ExportedEvent) -> dict[str, Any]:
+    """Return the event's fields beside the envelope as plain values: personal ones only if decrypted."""
+    event, decrypted = exported.event, exported.personal is not None
+    hidden = frozenset() if decrypted else DISCREET.get(event.NAME, frozenset())
     plain: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(event))
-    found = {
-        name: value
-        for name, value in plain.items()
-        if name not in _ENVELOPE and name not in hidden and name not in event.ENCRYPTED and value is not None
-    }
-    return found | (told.personal or {})
+    omitted = _ENVELOPE | hidden | event.ENCRYPTED
+    clear = {name: value for name, value in plain.items() if name not in omitted and value is not None}
+    return clear | (exported.personal or {})

@@ -1,4 +1,4 @@
-"""The history as a table in CSV (RFC 4180), which a spreadsheet opens and carries nothing out of."""
+"""CSV (RFC 4180) that a spreadsheet can open safely: no text is taken for a formula."""
 
 from __future__ import annotations
 
@@ -10,42 +10,36 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.audit.exports.columns import COLUMNS, said
-from permits_engine.audit.exports.source import Stream, Told
+from permits_engine.audit.exports.columns import COLUMNS, own_fields
+from permits_engine.audit.exports.output_files import FileWriter
+from permits_engine.audit.exports.source import ExportedEvent, Stream
 from permits_engine.store.events.timestamps import moment
 
-SAYS = "says"
-"""The last column: what an event says beside the columns before it, as JSON."""
+REST = "says"
+"""The last column: the event's fields that have no column of their own, as JSON."""
 
 _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_NAMED = frozenset(column.name for column in COLUMNS)
+_COLUMN_NAMES = frozenset(column.name for column in COLUMNS)
 
 
-class Writer:
-    """Writes streams to a file: UTF-8, with a mark in front where personal data make it hold more than ASCII."""
+class Writer(FileWriter):
+    """Writer of CSV in UTF-8."""
 
-    def __init__(self, place: Path, *, personal: bool, about: Mapping[str, str]) -> None:
-        # Excel reads accents and Arabic only with the mark; other programs trip over it.
-        self._file = place.open("w", encoding="utf-8-sig" if personal else "utf-8", newline="")
+    def __init__(self, path: Path, *, personal: bool, about: Mapping[str, str]) -> None:
+        # Excel needs the byte order mark for accents and Arabic; without personal data all is ASCII.
+        super().__init__(path.open("w", encoding="utf-8-sig" if personal else "utf-8", newline=""))
         self._csv = csv.writer(self._file)
-        self._csv.writerow([*(column.name for column in COLUMNS), SAYS])
+        self._csv.writerow([*(column.name for column in COLUMNS), REST])
 
-    def write(self, streams: list[Stream]) -> int:
-        """Take whole streams; gives how many events were written."""
-        rows = [self._row(each) for stream in streams for each in stream]
-        self._csv.writerows(rows)
-        return len(rows)
+    def write(self, streams: list[Stream]) -> None:
+        """Append the events of whole streams."""
+        self._csv.writerows(_row(each) for stream in streams for each in stream)
 
-    def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
 
-    abandon = close
-
-    def _row(self, told: Told) -> list[Any]:
-        cells = [_cell(column.kind, column.read(told)) for column in COLUMNS]
-        rest = {name: value for name, value in said(told).items() if name not in _NAMED}
-        return [*cells, harmless(msgspec.json.encode(rest).decode()) if rest else ""]
+def _row(exported: ExportedEvent) -> list[Any]:
+    cells = [_cell(column.kind, column.read(exported)) for column in COLUMNS]
+    rest = {name: value for name, value in own_fields(exported).items() if name not in _COLUMN_NAMES}
+    return [*cells, harmless(msgspec.json.encode(rest).decode()) if rest else ""]
 
 
 def _cell(kind: str, value: Any) -> Any:
@@ -61,5 +55,5 @@ def _cell(kind: str, value: Any) -> Any:
 
 
 def harmless(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: an apostrophe goes before one that begins like one."""
+    """Return a text that no spreadsheet takes for a formula, with an apostrophe in front if needed."""
     return f"'{text}" if text.startswith(_STARTS_FORMULA) else text

@@ -1,17 +1,18 @@
-"""The history for other tools: one pass over it, as many formats as are asked for."""
+"""Exports of the history for other tools: one pass over it, in one or more formats."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
-from permits_engine.audit.exports import output_files
-from permits_engine.audit.exports.source import Stream, streams
+from permits_engine.audit.exports import cloudevents, csv_table, output_files, parquet, xes
+from permits_engine.audit.exports.output_files import Writer
+from permits_engine.audit.exports.source import streams
 from permits_engine.domain.errors import invalid
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
@@ -19,13 +20,13 @@ from permits_engine.store.keys.keyring import Keyring
 from permits_engine.store.log.signing_keys import origin_of
 
 LAYOUT = "1"
-"""Version of what stands in the files; it grows when a column or an attribute changes its meaning."""
+"""Version of the files' layout; raised when a column or an attribute changes its meaning."""
 
 Progress = Callable[[int, int], None]
 
 
 class Written(msgspec.Struct, frozen=True):
-    """A file of an export: its place under the export's, its size in bytes and SHA-256."""
+    """A file of an export: its path within the export, size in bytes and SHA-256."""
 
     path: str
     bytes: int
@@ -33,7 +34,7 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Export(msgspec.Struct, frozen=True):
-    """What was exported: the history of ``origin`` up to ``position``; events and streams by family."""
+    """An export of the history of ``origin`` up to ``position``; counts of events and streams by family."""
 
     out: str
     formats: list[str]
@@ -45,47 +46,24 @@ class Export(msgspec.Struct, frozen=True):
     files: list[Written]
 
 
-class Writer(Protocol):
-    """What a format does with the streams."""
-
-    def write(self, streams: list[Stream]) -> int:
-        """Take whole streams; gives how many events it wrote."""
-
-    def close(self) -> None:
-        """Finish the output."""
-
-    def abandon(self) -> None:
-        """Give up what is open; nothing of it is kept."""
-
-
 class Format(NamedTuple):
-    """A format: the name of its file in a folder (none: it is a folder's own layout), and what makes its writer."""
+    """A format: its writer, its file in a folder (None: a layout of several files), and its file suffixes."""
 
-    file: str | None
-    suffixes: tuple[str, ...]
-    make: Callable[..., Writer]
-
-
-def _maker(module: str) -> Callable[..., Writer]:
-    """The writer of a module, which is loaded for whoever asks for its format only."""
-
-    def make(place: Path, **options: Any) -> Writer:
-        made: Writer = import_module(f"{__package__}.{module}").Writer(place, **options)
-        return made
-
-    return make
+    writer: Callable[..., Writer]
+    file: str | None = None
+    suffixes: tuple[str, ...] = ()
 
 
 FORMATS: dict[str, Format] = {
-    "cloudevents": Format("events.jsonl", (".jsonl", ".ndjson", ".json"), _maker("cloudevents")),
-    "csv": Format("events.csv", (".csv",), _maker("csv_table")),
-    "parquet": Format(None, (), _maker("parquet")),
-    "xes": Format("permits.xes", (".xes",), _maker("xes")),
+    "cloudevents": Format(cloudevents.Writer, "events.jsonl", (".jsonl", ".ndjson", ".json")),
+    "csv": Format(csv_table.Writer, "events.csv", (".csv",)),
+    "parquet": Format(parquet.Writer),
+    "xes": Format(xes.Writer, "permits.xes", (".xes",)),
 }
 
 
 def formats_of(text: str | Sequence[str]) -> list[str]:
-    """The formats as named, separated by commas, each once; raises ``input.invalid``."""
+    """Return the named formats, each once; raises ``input.invalid``."""
     given = text.split(",") if isinstance(text, str) else list(text)
     found = list(dict.fromkeys(each.strip().lower() for each in given if each.strip()))
     for each in found:
@@ -94,7 +72,7 @@ def formats_of(text: str | Sequence[str]) -> list[str]:
     if not found:
         raise invalid("--format", f"names none; choose among {', '.join(FORMATS)}")
     if "parquet" in found:
-        import_module(f"{__package__}.parquet").needed()  # better now than after the accesses were recorded
+        parquet.needed()  # fails here, before an access is recorded
     return found
 
 
@@ -110,48 +88,38 @@ def export(
 ) -> Export:
     """Write the history up to a position (default: the head) in each of the formats.
 
-    ``out`` is a folder; for a single format that is one file it is that file, where it bears its ending. With
-    the ``keyring`` what is encrypted is opened: the caller has seen to it that the access was recorded. Nothing is
-    left behind where it fails. Raises ``input.invalid``.
+    ``out`` is a folder, or for a single format a file with its suffix. With the ``keyring`` personal fields are
+    decrypted: the caller has recorded the access. A failed export leaves no file. Raises ``input.invalid``.
     """
-    wanted = formats_of(formats)
-    target = Path(out)
+    wanted, target = formats_of(formats), Path(out)
     with database.read() as tx:
         head = history.head(tx)
     position = head.position if until is None else until
     about = {"layout": LAYOUT, "origin": origin_of(head.store_id), "position": str(position)}
-    options = {"personal": keyring is not None, "about": about}
     single = _single(target, wanted)
     make = output_files.whole_file if single else output_files.whole_folder
     with make(target, force=force) as part:
-        writers = {
-            each: FORMATS[each].make(part if single else _place(part, each, len(wanted)), **options)
-            for each in wanted
-        }
-        counts = _written(database, writers, position, keyring, progress)
-        files = [_file(part, path) for path in sorted(part.rglob("*")) if path.is_file()]
-        if single:
-            files = [_file(part.parent, part)]
+        paths = {wanted[0]: part} if single else _paths(part, wanted)
+        families = _write(database, paths, about, keyring, progress)
+        home = part.parent if single else part
+        files = [part] if single else sorted(path for path in part.rglob("*") if path.is_file())
         made = Export(
             out=str(target),
             formats=wanted,
             origin=about["origin"],
             position=position,
-            events=sum(each["events"] for each in counts.values()),
-            families=counts,
+            events=sum(each["events"] for each in families.values()),
+            families=families,
             personal_data=keyring is not None,
-            files=files,
+            files=[_file(home, path) for path in files],
         )
         if not single:
-            told: dict[str, Any] = msgspec.to_builtins(made)
-            told.pop("out")
-            mark = msgspec.json.format(msgspec.json.encode({"layout": LAYOUT, **told}), indent=2)
-            (part / output_files.MARK).write_bytes(mark + b"\n")
+            _write_manifest(part, made)
     return made
 
 
 def check_place(out: str | Path, formats: Sequence[str], *, force: bool) -> None:
-    """Raise ``input.invalid`` where nothing can be put there, before anything else is done."""
+    """Raise ``input.invalid`` if an export cannot be written to ``out``."""
     target = Path(out)
     output_files.may_replace(target, force=force, folder=not _single(target, formats))
 
@@ -160,44 +128,52 @@ def _single(target: Path, formats: Sequence[str]) -> bool:
     return len(formats) == 1 and target.suffix.lower() in FORMATS[formats[0]].suffixes
 
 
-def _place(part: Path, name: str, formats: int) -> Path:
-    """Where a format's output stands in the folder; Parquet alone is the folder itself."""
-    file = FORMATS[name].file
-    if file is not None:
-        return part / file
-    if formats == 1:
-        return part
-    (part / name).mkdir()
-    return part / name
+def _paths(folder: Path, formats: Sequence[str]) -> dict[str, Path]:
+    """Return each format's file or folder; Parquet alone takes the folder itself."""
+    if list(formats) == ["parquet"]:
+        return {"parquet": folder}
+    if "parquet" in formats:
+        (folder / "parquet").mkdir()
+    return {name: folder / (FORMATS[name].file or name) for name in formats}
 
 
-def _written(
+def _write(
     database: Database,
-    writers: Mapping[str, Writer],
-    until: int,
+    paths: Mapping[str, Path],
+    about: Mapping[str, str],
     keyring: Keyring | None,
     progress: Progress | None,
 ) -> dict[str, dict[str, int]]:
-    counts: dict[str, dict[str, int]] = {}
-    done = 0
-    try:
+    """Write every stream with every writer; return the counts of streams and events by family."""
+    families: dict[str, dict[str, int]] = {}
+    done, until = 0, int(about["position"])
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                closing(FORMATS[name].writer(path, personal=keyring is not None, about=about))
+            )
+            for name, path in paths.items()
+        ]
         for batch in streams(database, until, keyring=keyring):
-            for writer in writers.values():
+            for writer in writers:
                 writer.write(batch)
             for stream in batch:
-                count = counts.setdefault(stream[0].context.family, {"streams": 0, "events": 0})
+                count = families.setdefault(stream[0].context.family, {"streams": 0, "events": 0})
                 count["streams"] += 1
                 count["events"] += len(stream)
                 done += len(stream)
             if progress is not None:
                 progress(done, until)
-        for writer in writers.values():
-            writer.close()
-    except BaseException:
-        for writer in writers.values():
-            writer.abandon()
-        raise
-    return dict(sorted(counts.items()))
+        for writer in writers:
+            writer.finish()
+    return dict(sorted(families.items()))
+
+
+def _write_manifest(folder: Path, made: Export) -> None:
+    plain = msgspec.to_builtins(made)
+    plain.pop("out")
+    manifest = msgspec.json.format(msgspec.json.encode({"layout": LAYOUT, **plain}), indent=2)
+    (folder / output_files.MARK).write_bytes(manifest + b"\n")
 
 
 def _file(home: Path, path: Path) -> Written:

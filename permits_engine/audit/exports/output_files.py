@@ -1,4 +1,4 @@
-"""Where an export goes: made beside its place and put there whole, or not at all."""
+"""Output files: written in a temporary folder beside the target, then moved there whole."""
 
 from __future__ import annotations
 
@@ -8,18 +8,47 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Any, Protocol
 
+from permits_engine.audit.exports.source import Stream
 from permits_engine.domain.errors import PermitsError, invalid
 
 MARK = "export.json"
-"""Tells that a folder was made by an export: nothing else is ever replaced."""
+"""The file that marks a folder as an export: ``--force`` replaces no other folder."""
+
+
+class Writer(Protocol):
+    """The writer of one format."""
+
+    def write(self, streams: list[Stream]) -> None:
+        """Append whole streams."""
+
+    def finish(self) -> None:
+        """Complete the output."""
+
+    def close(self) -> None:
+        """Close the files, complete or not."""
+
+
+class FileWriter:
+    """Base of the writers of one file."""
+
+    def __init__(self, file: IO[Any]) -> None:
+        self._file = file
+
+    def finish(self) -> None:
+        """Complete the output: nothing is left to write."""
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 @contextmanager
 def whole_file(target: Path, *, force: bool = False, option: str = "--out") -> Iterator[Path]:
-    """A file to write to, which becomes ``target`` where the block ends well; it is for its owner only.
+    """Give a new file, readable by its owner only, that becomes ``target`` if the block succeeds.
 
-    Raises ``input.invalid`` where there is one already and ``force`` is not given, or nothing can be put there.
+    Raises ``input.invalid`` if the target exists and ``force`` is not given, or cannot be written.
     """
     may_replace(target, force=force, option=option, folder=False)
     with _beside(target, option) as home:
@@ -32,7 +61,7 @@ def whole_file(target: Path, *, force: bool = False, option: str = "--out") -> I
 
 @contextmanager
 def whole_folder(target: Path, *, force: bool = False, option: str = "--out") -> Iterator[Path]:
-    """The same for a folder. With ``force`` only an earlier export, or an empty folder, makes room."""
+    """Give a new folder likewise; ``force`` replaces only an earlier export or an empty folder."""
     may_replace(target, force=force, option=option, folder=True)
     with _beside(target, option) as home:
         part = home / "new"
@@ -42,7 +71,7 @@ def whole_folder(target: Path, *, force: bool = False, option: str = "--out") ->
             if each.is_file():
                 _synced(each)
         if target.exists():
-            target.replace(home / "old")  # which goes with the rest of what stands beside
+            target.replace(home / "old")  # removed with the temporary folder
         part.replace(target)
 
 
@@ -59,7 +88,7 @@ def _beside(target: Path, option: str) -> Iterator[Path]:
 
 
 def may_replace(target: Path, *, force: bool, folder: bool, option: str = "--out") -> None:
-    """Raise ``input.invalid`` where an output cannot be put there, or would replace what it must not."""
+    """Raise ``input.invalid`` if an output cannot be put there, or would replace something it must not."""
     if not target.name:
         raise invalid(option, f"{target} is no name for an output")
     if not target.parent.is_dir():

@@ -1,7 +1,7 @@
-"""The history as a Parquet dataset: typed columns, and the stored bytes so that it can be decided and verified again.
+"""A Parquet dataset: typed columns, and the stored bytes from which decisions can be replayed.
 
-``partition=07/permit.parquet``: a hash of the permit (of the holder where there is none), then the family of the
-streams; a permit's notices lie beside it. A stream stands whole and in order. Needs pyarrow, the extra ``parquet``.
+Files are named ``partition=07/permit.parquet``: a hash of the permit (else of the holder), then the family of the
+streams. A permit's notices are in its partition; streams are whole and in order. Needs the extra ``parquet``.
 """
 
 from __future__ import annotations
@@ -12,31 +12,32 @@ from pathlib import Path
 from typing import Any
 
 from permits_engine.audit.exports.columns import COLUMNS, PAYLOAD, PERSONAL, Column
-from permits_engine.audit.exports.source import Stream, Told
+from permits_engine.audit.exports.source import ExportedEvent, Stream
 from permits_engine.domain.errors import invalid
 
 LEAST, MOST = 16, 256
-"""Partitions, a power of two: more of them the longer the history is."""
+"""Fewest and most partitions, powers of two; their number grows with the history."""
 EVENTS = 50_000
-"""Events that a partition should not go much beyond: it is what a process of a replay holds at a time."""
+"""Events wanted in a partition: a replay process holds one partition in memory."""
 _ROWS = 40_000
-"""Events held back in all; memory stays bounded by them and by the largest file."""
+"""Events buffered in all; memory is bounded by these and the largest file."""
 _LEAST = 2_000
+"""Buffered events from which a file is written early."""
 
 
 def partitions_for(events: int) -> int:
-    """How many partitions a history of so many events has."""
+    """Return the number of partitions for a number of events."""
     wanted = max(events - 1, 0) // EVENTS
     return min(max(1 << wanted.bit_length(), LEAST), MOST)
 
 
 def partition_of(stream: str, partitions: int) -> int:
-    """The partition of a permit, or of a holder without one."""
+    """Return the partition of a permit's or holder's id."""
     return int.from_bytes(sha256(stream.encode()).digest()[:4], "big") % partitions
 
 
 class Writer:
-    """Takes streams and writes the dataset's files in a folder."""
+    """Writer of the dataset's files in a folder."""
 
     def __init__(self, folder: Path, *, personal: bool, about: Mapping[str, str]) -> None:
         self._arrow, self._parquet = needed()
@@ -48,47 +49,41 @@ class Writer:
             metadata={f"permits_engine.{name}": value for name, value in about.items()},
         )
         self._codes = [each.name for each in self._columns if each.kind == "code"]
-        self._held: dict[tuple[str, int], list[Any]] = {}
-        self._count = 0
+        self._buffers: dict[tuple[str, int], list[Any]] = {}
+        self.buffered = 0
+        """Events not written yet."""
         self._files: dict[tuple[str, int], Any] = {}
 
-    def write(self, streams: list[Stream]) -> int:
-        """Take whole streams; gives how many events they hold."""
-        taken: dict[tuple[str, int], list[Told]] = {}
+    def write(self, streams: list[Stream]) -> None:
+        """Buffer whole streams, and write the larger files if many events are buffered."""
+        taken: dict[tuple[str, int], list[ExportedEvent]] = {}
         for stream in streams:
             context = stream[0].context
             whose = context.permit_id or context.holder_id or stream[0].record.stream
             number = partition_of(whose, self._partitions)
             taken.setdefault((context.family, number), []).extend(stream)
         for place, rows in taken.items():
-            # As a table at once, which is a third of the size of what it is made of.
-            self._held.setdefault(place, []).append(self._table(rows))
-        count = sum(map(len, taken.values()))
-        self._count += count
-        if self._count > _ROWS:
+            # A table takes a third of the memory of its rows.
+            self._buffers.setdefault(place, []).append(self._table(rows))
+            self.buffered += len(rows)
+        if self.buffered > _ROWS:
             self._flush(_LEAST)
-        return count
 
-    @property
-    def held(self) -> int:
-        """How many events are held back."""
-        return self._count
-
-    def close(self) -> None:
-        """Write what is held back and finish the files."""
+    def finish(self) -> None:
+        """Write the buffered events and compact the files."""
         self._flush(0)
-        self.abandon()
+        self.close()
         for path in sorted(self._folder.rglob("*.parquet")):
             self._compact(path)
 
-    def abandon(self) -> None:
-        """Close the files as they are."""
+    def close(self) -> None:
+        """Close the files, complete or not."""
         for each in self._files.values():
             each.close()
         self._files.clear()
 
     def _compact(self, path: Path) -> None:
-        """Put the many small groups of rows of a file into few: smaller, and quicker to ask."""
+        """Merge the many small row groups of a file, which makes it smaller and quicker to query."""
         with self._parquet.ParquetFile(path) as file:
             if file.num_row_groups == 1:
                 return
@@ -100,13 +95,13 @@ class Writer:
         part.replace(path)
 
     def _flush(self, least: int) -> None:
-        """Write the groups that are large enough, and the largest in any case."""
-        sizes = {place: sum(map(len, tables)) for place, tables in self._held.items()}
+        """Write the buffers of more than ``least`` events, and the largest in any case."""
+        sizes = {place: sum(map(len, tables)) for place, tables in self._buffers.items()}
         for at, place in enumerate(sorted(sizes, key=lambda place: (-sizes[place], place))):
             if at and sizes[place] <= least:
                 break
-            self._count -= sizes[place]
-            rows = self._arrow.concat_tables(self._held.pop(place)).combine_chunks()
+            self.buffered -= sizes[place]
+            rows = self._arrow.concat_tables(self._buffers.pop(place)).combine_chunks()
             self._file(*place).write_table(rows, row_group_size=_ROWS)
 
     def _file(self, family: str, partition: int) -> Any:
@@ -119,7 +114,7 @@ class Writer:
             )
         return found
 
-    def _table(self, rows: list[Told]) -> Any:
+    def _table(self, rows: list[ExportedEvent]) -> Any:
         arrays = [
             self._arrow.array([column.read(row) for row in rows], type=field.type)
             for column, field in zip(self._columns, self._schema, strict=True)
@@ -141,7 +136,7 @@ class Writer:
 
 
 def needed() -> tuple[Any, Any]:
-    """pyarrow and its Parquet half; raises ``input.invalid`` where they are not installed."""
+    """Return ``pyarrow`` and ``pyarrow.parquet``; raises ``input.invalid`` if they are not installed."""
     try:
         import pyarrow
         from pyarrow import parquet

@@ -1,8 +1,8 @@
-"""The history stream by stream, each whole and in order, in bounded memory and without a long transaction."""
+"""The history stream by stream, each whole and in order, in bounded memory and short transactions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from permits_engine.domain.events import (
@@ -16,22 +16,23 @@ from permits_engine.domain.events import (
 from permits_engine.store.database.transactions import Database, Statement
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
-from permits_engine.store.keys.keyring import Keyring
+from permits_engine.store.keys.keyring import Cipher, Keyring
 
 PAGE = 4000
-"""Events read at a time; a batch holds no more than these and the longest stream."""
+"""Events read at a time; a batch holds at most these and the longest stream."""
 FAMILIES = ("permit", "holder", "notice", "policy")
-"""What a stream is about: the first word of the names of its events."""
+"""Subjects of streams: the first word of their events' names."""
 
 _PAGE = Statement(
     "SELECT position, stream, version, name, recorded_at, payload FROM events"
     " WHERE (stream, version) > (:stream, :version) AND position <= :until AND name LIKE :names"
     " ORDER BY stream, version LIMIT :limit"
 )
+_CORRECTABLE = ("criterion", "nationality", "sex", "age")
 
 
-class Context(NamedTuple):
-    """What is known of a stream as a whole, as corrected by its end; none where it does not apply."""
+class StreamContext(NamedTuple):
+    """Facts about a whole stream, as corrected by its end; None where they do not apply."""
 
     family: str
     permit_id: str | None = None
@@ -45,20 +46,20 @@ class Context(NamedTuple):
     age: int | None = None
 
 
-class Told(NamedTuple):
-    """One event to be exported: as stored, as read, and where it belongs.
+class ExportedEvent(NamedTuple):
+    """An event as stored and as decoded, with its context.
 
-    ``office`` is where the file was at that event. ``personal`` holds what was encrypted, where it was opened.
+    ``office`` is where the file was at the event. ``personal`` holds the decrypted fields, if they were decrypted.
     """
 
     record: StoredRecord
     event: Event
-    context: Context
+    context: StreamContext
     office: str | None
     personal: dict[str, Any] | None
 
 
-Stream = list[Told]
+Stream = list[ExportedEvent]
 
 
 def streams(
@@ -69,28 +70,21 @@ def streams(
     family: str = "",
     page: int | None = None,
 ) -> Iterator[list[Stream]]:
-    """Batches of whole streams, ordered by their ids; nothing after the position ``until``.
+    """Yield batches of whole streams up to the position ``until``, ordered by stream id.
 
-    ``family`` keeps the streams of one kind. With the ``keyring`` what is encrypted is opened, unless the person
-    was erased. Raises ``integrity.broken`` where an event cannot be read.
+    ``family`` selects one kind of stream. With a ``keyring`` personal fields are decrypted, unless the person was
+    erased. Raises ``integrity.broken`` if an event cannot be read.
     """
     for batch in _pages(database, until, family, page or PAGE):
-        found = [told(records) for records in batch]
-        yield found if keyring is None else _opened(database, keyring, found)
+        found = [_exported(records) for records in batch]
+        yield found if keyring is None else _decrypted(database, keyring, found)
 
 
 def _pages(database: Database, until: int, family: str, page: int) -> Iterator[list[list[StoredRecord]]]:
-    """A page holds whole streams: the last one waits for the rest of its events."""
-    stream, version = "", 0
+    """Yield pages of whole streams: the last stream of a page waits for the rest of its events."""
+    bounds = {"stream": "", "version": 0, "until": until, "names": f"{family}%", "limit": page}
     waiting: list[StoredRecord] = []
     while True:
-        bounds = {
-            "stream": stream,
-            "version": version,
-            "until": until,
-            "names": f"{family}%",
-            "limit": page,
-        }
         with database.read() as tx:
             rows = [StoredRecord._make(row) for row in tx.all(_PAGE, bounds)]
         whole: list[list[StoredRecord]] = []
@@ -102,13 +96,12 @@ def _pages(database: Database, until: int, family: str, page: int) -> Iterator[l
         if len(rows) < page:
             yield [*whole, waiting] if waiting else whole
             return
-        stream, version = rows[-1].stream, rows[-1].version
+        bounds |= {"stream": rows[-1].stream, "version": rows[-1].version}
         if whole:
             yield whole
 
 
-def told(records: Sequence[StoredRecord]) -> Stream:
-    """The events of one stream with what is known of it."""
+def _exported(records: Sequence[StoredRecord]) -> Stream:
     events = [codec.decode(record.name, record.payload) for record in records]
     context = _context(records[0].stream, events)
     office = context.office
@@ -116,37 +109,34 @@ def told(records: Sequence[StoredRecord]) -> Stream:
     for record, event in zip(records, events, strict=True):
         if isinstance(event, Transferred):
             office = event.prefecture
-        found.append(Told(record, event, context, office, None))
+        found.append(ExportedEvent(record, event, context, office, None))
     return found
 
 
-def _context(stream: str, events: Sequence[Event]) -> Context:
+def _context(stream: str, events: Sequence[Event]) -> StreamContext:
     first = events[0]
     family = first.NAME.partition(".")[0]
     if isinstance(first, ApplicationLodged):
-        right = {each.field: each.value for each in events if isinstance(each, Corrected)}
-        told = {name: right.get(name, getattr(first, name)) for name in _COARSE}
-        return Context(
-            family, stream, first.holder_id, first.jurisdiction, first.prefecture, first.category, **told
+        corrected = {each.field: each.value for each in events if isinstance(each, Corrected)}
+        coarse = {name: corrected.get(name, getattr(first, name)) for name in _CORRECTABLE}
+        return StreamContext(
+            family, stream, first.holder_id, first.jurisdiction, first.prefecture, first.category, **coarse
         )
     if isinstance(first, NoticeDue):
-        return Context(family, first.permit_id, first.holder_id, first.office[:2], first.office)
+        return StreamContext(family, first.permit_id, first.holder_id, first.office[:2], first.office)
     if isinstance(first, PolicyAdopted):
-        return Context(family, jurisdiction=first.jurisdiction)
-    return Context(family, holder_id=stream if family == "holder" else None)
+        return StreamContext(family, jurisdiction=first.jurisdiction)
+    return StreamContext(family, holder_id=stream if family == "holder" else None)
 
 
-_COARSE = ("criterion", "nationality", "sex", "age")
-
-
-def _opened(database: Database, keyring: Keyring, batch: list[Stream]) -> list[Stream]:
+def _decrypted(database: Database, keyring: Keyring, batch: list[Stream]) -> list[Stream]:
     ids = {each[0].context.holder_id for each in batch} - {None}
     with database.read() as tx:
         keys = keyring.load_many(tx, sorted(filter(None, ids)))
-    return [[_revealed(each, keys) for each in stream] for stream in batch]
+    return [[_with_personal(each, keys) for each in stream] for stream in batch]
 
 
-def _revealed(each: Told, keys: dict[str, Any]) -> Told:
+def _with_personal(each: ExportedEvent, keys: Mapping[str, Cipher | None]) -> ExportedEvent:
     holder_id, record = each.context.holder_id, each.record
     if each.event.sealed is None or holder_id is None:
         return each

@@ -87,13 +87,14 @@ def test_what_is_held_back_is_bounded(past: Past, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(parquet, "_ROWS", 20)
     monkeypatch.setattr(parquet, "_LEAST", 3)
     writer = parquet.Writer(tmp_path, personal=False, about={"position": "100"})
-    held, written = [], 0
+    buffered, written = [], 0
     for batch in streams(past.office.engine.database, 10_000, page=5):
-        written += writer.write(batch)
-        held.append(writer.held)
-    writer.close()
-    assert max(held) <= 20 < written
-    assert writer.held == 0
+        writer.write(batch)
+        written += sum(map(len, batch))
+        buffered.append(writer.buffered)
+    writer.finish()
+    assert max(buffered) <= 20 < written
+    assert writer.buffered == 0
     assert asked(tmp_path, "count(*)") == [(written,)]
 
 
