@@ -150,7 +150,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         operator: str = "library",
         random: Callable[[int], bytes] = os.urandom,
     ) -> Self:
-        """Create or upgrade the store and its key files, adopt the packaged policies, and open it.
+        """Create the store and its key files, adopt the packaged policies, and open it.
 
         A jurisdiction whose policy somebody adopted by hand keeps it. With a ``key_service`` the key file is wrapped by
         it. Raises ``store.unavailable`` where the key file of a store that holds people is missing.
@@ -166,16 +166,7 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         engine = cls(database, masters, clock=clock, operator=operator, random=random, signing=signing)
         signing.ensure(engine.origin)
         engine._adopt_packaged()
-        engine._finish_upgrade()
         return engine
-
-    def _finish_upgrade(self) -> None:
-        with self.database.read() as tx:
-            models = upgrade.to_rebuild(tx)
-        for model in models:
-            self.rebuild(model)
-            with self.database.write() as tx:
-                upgrade.rebuilt(tx, model)
 
     def close(self) -> None:
         """Give back every connection of the engine's own."""

@@ -146,7 +146,7 @@ class DataProtection:
 
         with self.database.read() as tx:
             counts = rotation.counts(tx)
-        masters = self.keyring.masters()
+        masters = self.keyring.master_keys()
         unfinished = any(each != masters.active for each in counts)
         if not unfinished:
             masters = masters.with_new()
@@ -162,7 +162,7 @@ class DataProtection:
         """
         from permits_engine.store.keys import rotation
 
-        masters = self.keyring.masters()
+        masters = self.keyring.master_keys()
         if key_id not in masters.ids:
             raise invalid("KEY", f"{key_id} is not in the key file: {', '.join(masters.ids)}")
         with self.database.read() as tx:
@@ -178,7 +178,7 @@ class DataProtection:
         """The master keys by their ids, and how many holders' keys each wraps."""
         from permits_engine.store.keys import rotation
 
-        masters = self.keyring.masters()
+        masters = self.keyring.master_keys()
         with self.database.read() as tx:
             counts = rotation.counts(tx)
         return [

@@ -232,7 +232,7 @@ def _search(tx: Transaction, context: Context, ids: list[str], report: Report, c
         wanted = (
             {(row["token"], row["permit_id"]) for row in blind_index.rows(key, entries)} if key else set()
         )
-        found = blind_index.held(tx, holder_id)
+        found = blind_index.entries_of(tx, holder_id)
         if found != wanted or (entries and key is None):
             report.differences.append(
                 {"holder_id": holder_id, "missing": len(wanted - found), "extra": len(found - wanted)}

@@ -23,7 +23,7 @@ from permits_engine.cli.options import (
 
 
 def init(json: Json = False) -> None:
-    """Create or upgrade the store.
+    """Create the store.
 
     Adopts the packaged policies and makes the key file where there is none.
     """

@@ -57,7 +57,7 @@ def erase(context: Context, uow: UnitOfWork, command: EraseHolder, actor: Actor,
     holder_id = command.holder_id
     if uow.tx.writing:
         uow.write()  # what was decided before in this transaction comes first
-        context.keyring.hold(uow.tx, holder_id)
+        context.keyring.lock(uow.tx, holder_id)
         uow.forget(holder_id)
     gate = uow.holder(holder_id)
     if gate is None:

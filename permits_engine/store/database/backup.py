@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 
 from permits_engine.domain.errors import error, invalid
 from permits_engine.store.database.connections import HostEngine, PostgresqlServer
-from permits_engine.store.database.errors import refusal, unavailable
+from permits_engine.store.database.errors import translate, unavailable
 from permits_engine.store.database.transactions import Database, Statement, Transaction
 
 _MARK = "INSERT INTO restores (made_at, position, recorded_at) SELECT {now}, position, recorded_at FROM head"
@@ -77,7 +77,7 @@ def _sqlite(database: Database, part: Path, now: int, _: str) -> Backup:
             # One file, without a log beside it.
             copy.execute("PRAGMA journal_mode=DELETE")
         except sqlite3.Error as problem:
-            raise refusal(problem, database.name) from problem
+            raise translate(problem, database.name) from problem
     return Backup(now, row[0], row[1])
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.store.database.errors import not_initialised, refusal, unavailable
+from permits_engine.store.database.errors import not_initialised, translate, unavailable
 from permits_engine.store.database.statements import Dialect
 
 WAIT_SECONDS = 10
@@ -48,7 +48,7 @@ class SqliteFile:
                 cached_statements=256,
             )
         except sqlite3.Error as problem:
-            raise refusal(problem, self.name) from None
+            raise translate(problem, self.name) from None
         try:
             # WAL lets readers and the writer work side by side; only a writer may change it.
             if writing and self.path is not None:
@@ -59,7 +59,7 @@ class SqliteFile:
             connection.execute("PRAGMA foreign_keys=ON")
         except sqlite3.Error as problem:
             connection.close()
-            raise refusal(problem, self.name) from None
+            raise translate(problem, self.name) from None
         return connection
 
     def _address(self, path: Path) -> str:
@@ -118,10 +118,10 @@ class HostEngine:
         except SQLAlchemyError as problem:
             cause = getattr(problem, "orig", None) or problem.__cause__
             if isinstance(cause, Exception):
-                raise refusal(cause, self.name) from None
+                raise translate(cause, self.name) from None
             raise unavailable(self.name, "gives no connection: look at the engine's pool") from None
         except Exception as problem:
-            raise refusal(problem, self.name) from None
+            raise translate(problem, self.name) from None
         if self.shared:
             return fairy
         connection: Any = fairy.driver_connection
@@ -200,4 +200,4 @@ def _unreachable(problem: Exception, name: str) -> PermitsError:
         return unavailable(name, "refuses this user: check the name and the password")
     if "does not exist" in said and "database" in said:
         return unavailable(name, "has no such database: create it first (createdb)")
-    return refusal(problem, name)
+    return translate(problem, name)

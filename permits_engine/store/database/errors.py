@@ -42,7 +42,7 @@ _AGAIN = "somebody else changed the same data first; read it again and decide an
 _HOST_AGAIN = "another transaction was first; roll the session back, and do its work again"
 
 
-def refusal(problem: Exception, store: str, *, host: bool = False) -> PermitsError:
+def translate(problem: Exception, store: str, *, host: bool = False) -> PermitsError:
     """The error of the contract that a driver's error stands for; any other error is raised as it is.
 
     ``store`` is the address without its password. In a host's transaction a lock that was not given is a

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.store.database.connections import dialect_of
-from permits_engine.store.database.errors import refusal
+from permits_engine.store.database.errors import translate
 from permits_engine.store.database.statements import Dialect
 
 HostSession = Session | scoped_session[Any] | Connection
@@ -61,7 +61,7 @@ def _connection_of(session: HostSession, store: str) -> Connection:
     except SQLAlchemyError as problem:
         cause = getattr(problem, "orig", None)
         if isinstance(cause, Exception):
-            raise refusal(cause, store, host=True) from problem
+            raise translate(cause, store, host=True) from problem
         raise invalid(
             "session", "gives no connection: begin it, or roll its failed transaction back"
         ) from problem
@@ -73,7 +73,7 @@ def _begin(driver: Any, store: str) -> None:
     try:
         driver.execute("BEGIN IMMEDIATE")
     except Exception as problem:
-        raise refusal(problem, store, host=True) from problem
+        raise translate(problem, store, host=True) from problem
 
 
 def _real(connection: Connection, driver: Any) -> bool:

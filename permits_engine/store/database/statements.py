@@ -15,7 +15,7 @@ from sqlalchemy import ClauseElement, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
-from permits_engine.store.database.errors import refusal
+from permits_engine.store.database.errors import translate
 
 Dialect = Literal["sqlite", "postgresql"]
 Params = Mapping[str, Any]
@@ -132,7 +132,7 @@ class Transaction:
         try:
             found: list[Row] = self._execute(self._cursor, statement, params).fetchall()
         except Exception as problem:
-            raise refusal(problem, self._name, host=self._host) from problem
+            raise translate(problem, self._name, host=self._host) from problem
         return found
 
     def one(self, statement: Statement | ClauseElement, params: Params | None = None) -> Row | None:
@@ -140,7 +140,7 @@ class Transaction:
         try:
             found: Row | None = self._execute(self._cursor, statement, params).fetchone()
         except Exception as problem:
-            raise refusal(problem, self._name, host=self._host) from problem
+            raise translate(problem, self._name, host=self._host) from problem
         return found
 
     def run(self, statement: Statement | ClauseElement, params: Params | None = None) -> int:
@@ -148,7 +148,7 @@ class Transaction:
         try:
             return int(self._execute(self._cursor, statement, params).rowcount)
         except Exception as problem:
-            raise refusal(problem, self._name, host=self._host) from problem
+            raise translate(problem, self._name, host=self._host) from problem
 
     def many(self, statement: Statement | ClauseElement, params: Sequence[Params]) -> int:
         """Carry out the same change with each of the parameters; the number of rows touched in all."""
@@ -160,7 +160,7 @@ class Transaction:
             self._cursor.executemany(ready[0][0], [each for _, each in ready])
             return int(self._cursor.rowcount)
         except Exception as problem:
-            raise refusal(problem, self._name, host=self._host) from problem
+            raise translate(problem, self._name, host=self._host) from problem
 
     def each(self, statement: Statement | ClauseElement, params: Sequence[Params]) -> int:
         """``run`` for one, ``many`` for several; a batch of one costs no more than a single change."""
@@ -176,7 +176,7 @@ class Transaction:
             while rows := cursor.fetchmany(size):
                 yield from rows
         except Exception as problem:
-            raise refusal(problem, self._name, host=self._host) from problem
+            raise translate(problem, self._name, host=self._host) from problem
         finally:
             cursor.close()
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from permits_engine.store.database.connections import WAIT_SECONDS, Source, source_of
-from permits_engine.store.database.errors import refusal, unavailable
+from permits_engine.store.database.errors import translate, unavailable
 from permits_engine.store.database.host_transactions import HostSession, joined, prepare
 from permits_engine.store.database.statements import Dialect, Statement, Transaction
 
@@ -128,7 +128,7 @@ class Database:
         try:
             driver.execute("SAVEPOINT permits_engine")
         except Exception as problem:
-            raise refusal(problem, self.name, host=True) from problem
+            raise translate(problem, self.name, host=True) from problem
         try:
             yield
         except BaseException:
@@ -140,7 +140,7 @@ class Database:
         try:
             driver.execute("RELEASE SAVEPOINT permits_engine")
         except Exception as problem:
-            raise refusal(problem, self.name, host=True) from problem
+            raise translate(problem, self.name, host=True) from problem
 
     @contextmanager
     def _begun(self, *, writing: bool) -> Iterator[_Kept]:
@@ -170,7 +170,7 @@ class Database:
         except Exception as problem:
             if not kept.broken:
                 self._give_back(kept, writing=writing)
-                raise refusal(problem, self.name) from problem
+                raise translate(problem, self.name) from problem
         else:
             return kept
         # The server went away since the last transaction. Nothing was begun: once more on a new connection.
@@ -179,7 +179,7 @@ class Database:
             kept.connection.execute(statement)
         except Exception as problem:
             self._give_back(kept, writing=writing)
-            raise refusal(problem, self.name) from problem
+            raise translate(problem, self.name) from problem
         return kept
 
     def _commit(self, kept: _Kept) -> None:
@@ -187,7 +187,7 @@ class Database:
             kept.connection.execute("COMMIT")
         except Exception as problem:
             self._roll_back(kept)
-            raise refusal(problem, self.name) from problem
+            raise translate(problem, self.name) from problem
 
     def _roll_back(self, kept: _Kept) -> None:
         """What cannot be rolled back is closed, which comes to the same."""

@@ -1,4 +1,4 @@
-"""The schema: made and brought up to date here and nowhere else, and checked before the store is used."""
+"""The schema of a store: made here and nowhere else, and checked before the store is used."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.store.database.errors import not_initialised, refusal
-from permits_engine.store.database.transactions import Database, Statement, Transaction
+from permits_engine.store.database.errors import not_initialised, translate
+from permits_engine.store.database.transactions import Database, Statement
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008")
-"""Every revision of the schema, oldest first; the last is the one that this program works with."""
-
-REBUILT: dict[str, str] = {"0003": "search", "0004": "notices"}
-"""Read models that a revision adds to: what they say of the history before it is computed once, after it."""
+REVISION = "0001_73fc6ab1d0a2"
+"""The schema that this program works with. Migration 0001 is edited in place until 1.0; the second half is the digest
+of its content (a test compares them), so that a store of a former content is refused."""
 
 VERSION_TABLE = "permits_version"
 
@@ -26,13 +24,6 @@ _HEAD = text(
     "INSERT INTO head (one, position, recorded_at, simulated, created_at, store_id)"
     " VALUES (1, 0, 0, :simulated, :now, :store_id) ON CONFLICT (one) DO NOTHING"
 )
-_MARK = text(
-    "INSERT INTO tracking (application_name, position) VALUES (:name, 0) ON CONFLICT (application_name) DO NOTHING"
-)
-_MARKED = Statement(
-    "SELECT application_name FROM tracking WHERE application_name LIKE 'rebuild/%' ORDER BY 1"
-)
-_UNMARK = Statement("DELETE FROM tracking WHERE application_name = :name")
 _LOCK = {
     "sqlite": ("BEGIN IMMEDIATE",),
     "postgresql": ("BEGIN", "SELECT pg_advisory_xact_lock(7310584210)"),
@@ -40,11 +31,10 @@ _LOCK = {
 
 
 def initialise(database: Database, *, simulated: bool = False, now: int) -> None:
-    """Create the schema or bring it up to date, in one transaction; on a current store it changes nothing.
+    """Create the schema in one transaction; change nothing in a store that has it.
 
-    ``now`` is in microseconds since the epoch. ``simulated`` holds for a new store only: its recorded time is
-    what the caller's clock says. What an upgrade leaves to be computed is what ``to_rebuild`` says. Raises
-    ``store.unavailable`` and, for a newer schema, ``store.not_initialised``.
+    ``now`` is in microseconds since the epoch. ``simulated`` applies to a new store only: its recorded time is
+    what the caller's clock says. Raises ``store.unavailable`` and, for another schema, ``store.not_initialised``.
     """
     with database.bare() as driver:
         engine = create_engine(
@@ -62,7 +52,7 @@ def initialise(database: Database, *, simulated: bool = False, now: int) -> None
                 connection.commit()
         except DBAPIError as problem:
             cause = problem.orig if isinstance(problem.orig, Exception) else problem
-            raise refusal(cause, database.name) from problem
+            raise translate(cause, database.name) from problem
     database.current = True
 
 
@@ -74,52 +64,39 @@ def _migrate(connection: Connection, store: str) -> None:
 
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     found = context.get_current_revision()
-    if found == REVISIONS[-1]:
+    if found == REVISION:
         return
-    if found is not None and found not in REVISIONS:
+    if found is not None:
         raise _other(found, store)
     config = Config()
     config.set_main_option(
         "script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%")
     )
     config.attributes.update(connection=connection, version_table=VERSION_TABLE)
-    command.upgrade(config, REVISIONS[-1])
-    if found is not None:
-        for revision in REVISIONS[REVISIONS.index(found) + 1 :]:
-            if revision in REBUILT:
-                connection.execute(_MARK, {"name": f"rebuild/{REBUILT[revision]}"})
-
-
-def to_rebuild(tx: Transaction) -> list[str]:
-    """The read models that an upgrade left to be computed; the mark stays until ``rebuilt``."""
-    return [row[0].removeprefix("rebuild/") for row in tx.all(_MARKED)]
-
-
-def rebuilt(tx: Transaction, model: str) -> None:
-    """A read model was computed after an upgrade."""
-    tx.run(_UNMARK, {"name": f"rebuild/{model}"})
+    command.upgrade(config, REVISION)
 
 
 def require_current(database: Database) -> None:
-    """See that the store has this program's schema; asks the database once.
+    """Check that the store has this program's schema; ask the database once.
 
-    Raises ``store.not_initialised`` with the command to run, ``store.unavailable``.
+    Raises ``store.not_initialised`` with the remedy, ``store.unavailable``.
     """
     if database.current:
         return
     with database.read() as tx:
         row = tx.one(_REVISION)
-    found = row[0] if row else None
-    if found != REVISIONS[-1]:
-        raise _other(found, database.name)
+    if row is None:
+        raise not_initialised(database.name, f"the store {database.name} is empty")
+    if row[0] != REVISION:
+        raise _other(row[0], database.name)
     database.current = True
 
 
-def _other(found: str | None, store: str) -> PermitsError:
-    wanted = REVISIONS[-1]
-    if found is None or found in REVISIONS:
-        return not_initialised(
-            store, f"the schema of {store} is {found or 'empty'}, this program needs {wanted}"
-        )
-    message = f"the schema of {store} is {found}, newer than this program's {wanted}; upgrade permits-engine"
-    return error("store.not_initialised", message, store=store)
+def _other(found: str, store: str) -> PermitsError:
+    return error(
+        "store.not_initialised",
+        f"the schema of {store} is {found}, this program needs {REVISION}; before release 1.0 a store is not"
+        " upgraded: use the version of permits-engine that made it (to work with it, export it or back it up), or"
+        " run permits init on a new store",
+        store=store,
+    )

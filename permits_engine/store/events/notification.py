@@ -13,7 +13,7 @@ SHORTEST, LONGEST, LISTENING = 0.02, 0.25, 1.0
 """Seconds between two looks: at first, at most, and at most for whoever is woken. A lost wake-up costs no more."""
 
 _LOCK = 7310584211
-"""Held shared by whoever listens; a commit notifies only then (see migration 0003)."""
+"""Held shared by whoever listens; a commit notifies only then (see ``permits_wake`` in migration 0001)."""
 
 
 class ChangeListener:
@@ -24,7 +24,7 @@ class ChangeListener:
         self._known = False
         self._connection: Any = _listening(database) if database.dialect == "postgresql" else None
 
-    def rest(self) -> None:
+    def reset(self) -> None:
         """Something was new: the next wait begins with a short one."""
         self._pause = SHORTEST
 

@@ -239,7 +239,7 @@ class Following(library.Subscription[Recorder]):
         self.timeout = timeout
         self._waiting: Iterator[StoredRecord] = iter(())
         self._stopping = Event()
-        self._waker: ChangeListener | None = None
+        self._listener: ChangeListener | None = None
         self._idle_since = time.monotonic()
 
     def stop(self) -> None:
@@ -260,9 +260,9 @@ class Following(library.Subscription[Recorder]):
     def close(self) -> None:
         """End the iteration, and give back what wakes it; by whoever iterates."""
         self.stop()
-        waker, self._waker = self._waker, None
-        if waker is not None:
-            waker.close()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
 
     def _look(self) -> bool:
         """Read on, or wait; whether to go on."""
@@ -271,15 +271,15 @@ class Following(library.Subscription[Recorder]):
         self._waiting = iter(found)
         if found:
             self._idle_since = time.monotonic()
-            if self._waker is not None:
-                self._waker.rest()
+            if self._listener is not None:
+                self._listener.reset()
             return True
         left = inf if self.timeout is None else self.timeout - (time.monotonic() - self._idle_since)
         if left <= 0:
             return False
-        if self._waker is None:
-            self._waker = ChangeListener(self._recorder.database)
-        self._waker.wait(left)
+        if self._listener is None:
+            self._listener = ChangeListener(self._recorder.database)
+        self._listener.wait(left)
         return True
 
 

@@ -151,6 +151,6 @@ def forget(tx: Transaction, holder_id: str) -> int:
     return tx.run(FORGET, {"holder_id": holder_id})
 
 
-def held(tx: Transaction, holder_id: str) -> set[tuple[bytes, str]]:
+def entries_of(tx: Transaction, holder_id: str) -> set[tuple[bytes, str]]:
     """Token and permit of every entry about a person."""
     return {(bytes(row[0]), row[1]) for row in tx.all(_OF_HOLDER, {"holder_id": holder_id})}

@@ -12,7 +12,7 @@ from typing import Any
 
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database.connections import WAIT_SECONDS
-from permits_engine.store.database.errors import refusal, unavailable
+from permits_engine.store.database.errors import translate, unavailable
 from permits_engine.store.database.statements import Statement, Transaction
 from permits_engine.store.database.transactions import Database
 
@@ -26,10 +26,6 @@ _DONE = Statement(
     "UPDATE erasures SET scrubbed_at = :now WHERE scrubbed_at IS NULL AND holder_id = :holder_id"
 )
 _TABLES = ("holder_keys", "search", "commands")
-_SAMPLED = (
-    "SELECT tablename, attname FROM pg_stats WHERE schemaname = current_schema() AND (tablename, attname) IN"
-    " (('holder_keys', 'wrapped'), ('search', 'token'), ('commands', 'digest'))"
-)
 _FILES = "SELECT array_agg(pg_relation_filenode(each)) FROM unnest(%s::text[]) AS each"
 
 
@@ -58,7 +54,7 @@ def scrub(database: Database) -> None:
         except PermitsError:
             raise
         except Exception as problem:
-            raise refusal(problem, database.name) from problem
+            raise translate(problem, database.name) from problem
 
 
 def _sqlite(driver: Any, name: str) -> None:
@@ -73,9 +69,6 @@ def _sqlite(driver: Any, name: str) -> None:
 
 def _postgresql(driver: Any, name: str) -> None:
     [before] = driver.execute(_FILES, (list(_TABLES),)).fetchone()
-    for table, column in driver.execute(_SAMPLED).fetchall():
-        # To the type that it has already: nothing is rewritten, and the samples that the planner took go.
-        driver.execute(f"ALTER TABLE {table} ALTER {column} TYPE bytea")
     for table in _TABLES:
         driver.execute(f"VACUUM (FULL) {table}")
     [after] = driver.execute(_FILES, (list(_TABLES),)).fetchone()

@@ -47,7 +47,7 @@ _ROWS = among("SELECT holder_id, wrapped, key_id FROM holder_keys WHERE holder_i
 _SELECT, _SELECT_MANY = Statement(_ROW), Statement(_ROWS)
 _KEEP = Statement({"sqlite": _ROW, "postgresql": f"{_ROW} FOR KEY SHARE"})
 _KEEP_MANY = Statement({**_ROWS, "postgresql": f"{_ROWS['postgresql']} FOR KEY SHARE"})
-_HOLD = Statement({"sqlite": _ROW, "postgresql": f"{_ROW} FOR UPDATE"})
+_LOCK = Statement({"sqlite": _ROW, "postgresql": f"{_ROW} FOR UPDATE"})
 _RETIRED = Statement("SELECT 1 FROM retired_keys WHERE key_id = :key_id")
 DESTROY = Statement("DELETE FROM holder_keys WHERE holder_id = :holder_id")
 """Takes a holder's key away."""
@@ -99,17 +99,17 @@ class Keyring:
     """Holders' keys, read from the store in the transaction that uses them: an erasure holds at once."""
 
     def __init__(self, master: MasterKeys) -> None:
-        self._master = master
+        self._master_keys = master
         self._unwrap = lru_cache(maxsize=_CACHED)(self._unwrapped)
 
     def __repr__(self) -> str:
-        return f"<Keyring {self._master!r}>"
+        return f"<Keyring {self._master_keys!r}>"
 
     def make(self, holder_id: str) -> tuple[Cipher, dict[str, Any]]:
         """A new key, and the row that keeps it wrapped, to be written with ``NEW_KEY``."""
         key = os.urandom(KEY_BYTES)
-        self._master = self._master.fresh()  # the master key may have been rotated meanwhile
-        key_id, wrapped = self._master.wrap(key, holder_id)
+        self._master_keys = self._master_keys.fresh()  # the master key may have been rotated meanwhile
+        key_id, wrapped = self._master_keys.wrap(key, holder_id)
         return Cipher(key), {"holder_id": holder_id, "wrapped": wrapped, "key_id": key_id}
 
     def mint(self, tx: Transaction, holder_id: str) -> Cipher:
@@ -140,13 +140,13 @@ class Keyring:
                 found[row[0]] = self._unwrap(bytes(row[1]), row[2], row[0])
         return found
 
-    def hold(self, tx: Transaction, holder_id: str) -> None:
+    def lock(self, tx: Transaction, holder_id: str) -> None:
         """Wait until nobody else uses the holder's key, and keep it from everybody until the transaction ends."""
-        tx.one(_HOLD, {"holder_id": holder_id})
+        tx.one(_LOCK, {"holder_id": holder_id})
 
     def check_current(self, tx: Transaction) -> None:
         """Raise ``store.unavailable`` where the active master key was retired: this process has an older file."""
-        active = self._master.active
+        active = self._master_keys.active
         if tx.one(_RETIRED, {"key_id": active}) is not None:
             raise error(
                 "store.unavailable",
@@ -154,23 +154,23 @@ class Keyring:
                 key_id=active,
             )
 
-    def masters(self) -> MasterKeys:
+    def master_keys(self) -> MasterKeys:
         """The master keys as their file has them now."""
-        self._master = self._master.fresh()
-        return self._master
+        self._master_keys = self._master_keys.fresh()
+        return self._master_keys
 
     def use(self, masters: MasterKeys) -> None:
         """Work with other master keys from now on."""
-        self._master = masters
+        self._master_keys = masters
 
     def forget(self) -> None:
         """Drop the keys that this process has opened; the next use opens them again."""
         self._unwrap.cache_clear()
 
     def _unwrapped(self, wrapped: bytes, key_id: str, holder_id: str) -> Cipher:
-        if self._master.key(key_id) is None:
-            self._master = self._master.fresh()
-        return Cipher(self._master.unwrap(wrapped, key_id, holder_id))
+        if self._master_keys.key(key_id) is None:
+            self._master_keys = self._master_keys.fresh()
+        return Cipher(self._master_keys.unwrap(wrapped, key_id, holder_id))
 
 
 def require_keys(tx: Transaction, holder_ids: Sequence[str]) -> None:

@@ -69,7 +69,7 @@ class World:
     def __init__(self, office: Office, url: str) -> None:
         self.office = office
         self.host = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-        self.engine = Engine.open(self.host, keys=office.engine.keyring._master, clock=office.clock)
+        self.engine = Engine.open(self.host, keys=office.engine.keyring._master_keys, clock=office.clock)
         self.app = create(self.engine, self.host, secret="for a test")
 
     def visits(self) -> list[tuple[str, str]]:

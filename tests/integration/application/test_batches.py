@@ -166,7 +166,7 @@ def test_somebody_else_in_between_costs_a_batch_no_command(
         monkeypatch.undo()
         with Engine.open(
             office.engine.database.source.address,  # type: ignore[union-attr]
-            keys=office.engine.keyring._master,
+            keys=office.engine.keyring._master_keys,
             clock=office.clock,
         ) as other:
             command, actor = opinion()

@@ -212,7 +212,7 @@ def test_nobody_records_a_protection_while_a_removal_is_being_ordered(office: Of
     with pytest.raises(PermitsError) as caught, office.engine.database.write() as tx:
         uow = office.engine.context.begin(tx)
         executor.run(uow, parse("order_removal", {"on": "2018-06-04", **order}), DECIDER)
-        source, key = office.engine.database.source, office.engine.keyring._master
+        source, key = office.engine.database.source, office.engine.keyring._master_keys
         with Engine.open(source.address, keys=key, clock=office.clock) as meanwhile:  # type: ignore[union-attr]
             meanwhile.execute(parse("record_fact", {"on": "2018-06-04", **fact}), actor=COUNTER)
         uow.write()

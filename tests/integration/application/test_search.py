@@ -229,7 +229,7 @@ def test_an_erased_person_is_found_by_nothing(office: Office) -> None:
     with office.engine.database.write() as tx:
         assert blind_index.forget(tx, holder_id) == 3
         tx.run(Statement("DELETE FROM holder_keys WHERE holder_id = :id"), {"id": holder_id})
-        assert blind_index.held(tx, holder_id) == set()
+        assert blind_index.entries_of(tx, holder_id) == set()
     reader = office.engine.as_(COUNTER)
     assert names(reader.find(name="Diallo", birth_date=BORN)) == ["Awa"]
     assert reader.find(file_number="12/2016") == []
@@ -252,11 +252,11 @@ def test_the_index_is_built_again_from_history(office: Office) -> None:
     holder_id = office.holder()
     office.title(holder_id, file_number="12/2016")
     with office.engine.database.write() as tx:
-        before = blind_index.held(tx, holder_id)
+        before = blind_index.entries_of(tx, holder_id)
         blind_index.forget(tx, holder_id)
     [difference] = office.engine.rebuild("search", check=True).differences
     assert difference == {"holder_id": holder_id, "missing": 3, "extra": 0}
     assert office.engine.rebuild("search").written == 3
     with office.engine.database.read() as tx:
-        assert blind_index.held(tx, holder_id) == before
+        assert blind_index.entries_of(tx, holder_id) == before
     assert office.engine.rebuild("search", check=True).differences == []

@@ -43,7 +43,7 @@ def name_of(office: Office, holder_id: str) -> str | None:
 
 
 def file_of(office: Office) -> Path:
-    path = office.engine.keyring.masters().path
+    path = office.engine.keyring.master_keys().path
     assert path is not None
     return path
 
