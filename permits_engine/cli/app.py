@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from typing import Annotated, Any
 
 import typer
+import typer.main
 
 from permits_engine import __version__
 from permits_engine.cli import (
@@ -58,6 +60,12 @@ for room in (
     room.add_to(app)
 
 
+@cache
+def command() -> Any:
+    """Return the command line with all its groups, built once in a process: that takes longer than most commands."""
+    return typer.main.get_command(app)
+
+
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line; gives the exit code."""
     typed = list(sys.argv[1:] if arguments is None else arguments)
@@ -76,7 +84,7 @@ def run(arguments: list[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        result: Any = app(args=arguments, prog_name="permits", standalone_mode=False)
+        result: Any = command()(args=arguments, prog_name="permits", standalone_mode=False)
     except PermitsError as problem:
         return output.fail(problem, machine=given.machine)
     except typer.Exit as leave:
