@@ -100,16 +100,25 @@ def finished(process: Any) -> tuple[int, str, str]:
 
 
 def test_the_help_is_there_at_once(shell: Any) -> None:
-    """permits --help takes less than 0.4 s of processor time (measured 0.1), since nothing heavy is loaded."""
-    best = 9.0
+    """permits --help costs little more than loading typer does (measured twice of it), since nothing heavy is loaded.
+
+    Both are measured here, side by side: a machine that is busy makes both slower.
+    """
+
+    def used() -> float:
+        now = os.times()
+        return now.children_user + now.children_system
+
+    typer_alone, help_shown = [], []
     for _ in range(3):
-        before = os.times()
+        began = used()
+        subprocess.run([sys.executable, "-c", "import typer.main"], check=True)
+        between = used()
         code, out, _ = finished(shell("--help"))
-        after = os.times()
-        used = after.children_user + after.children_system - before.children_user - before.children_system
-        best = min(best, used)
         assert (code, "Usage: permits" in out) == (0, True)
-    assert best < 0.4
+        typer_alone.append(between - began)
+        help_shown.append(used() - between)
+    assert min(help_shown) < 4 * min(typer_alone)
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
