@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import partial
 from typing import Any
@@ -86,7 +85,8 @@ def rebuild(
     total = _total(database, models)
     for model in models:
         next_streams, uow = _WORK[model]
-        for batch in _batches(database, next_streams):
+        for page in database.pages(next_streams, size=BATCH):
+            batch = [row[0] for row in page]
             with database.read() if check else database.write() as tx:
                 uow(tx, context, batch, report, check)
             report.streams += len(batch)
@@ -99,17 +99,6 @@ def _total(database: Database, models: list[str]) -> int:
     with database.read() as tx:
         counts = [tx.one(_COUNT, {"like": f"{_STREAMS[model]}.%"}) for model in models]
     return sum(int(row[0]) for row in counts if row)
-
-
-def _batches(database: Database, statement: Statement) -> Iterator[list[str]]:
-    after = ""
-    while True:
-        with database.read() as tx:
-            ids = [row[0] for row in tx.all(statement, {"after": after, "size": BATCH})]
-        if not ids:
-            return
-        yield ids
-        after = ids[-1]
 
 
 def _live(tx: Transaction, table: Any, key: Any, ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -141,7 +130,7 @@ def _permits(tx: Transaction, context: Context, ids: list[str], report: Report, 
             rows.append(row)
     if rows:
         whole = [row["permit_id"] for row in rows]
-        tx.run(_UNPARK, {"ids": json.dumps(whole) if tx.dialect == "sqlite" else whole})
+        tx.run(_UNPARK, {"ids": whole})
         writing.replace_rows(tx, rows)
         report.written += len(rows)
 

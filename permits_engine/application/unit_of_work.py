@@ -6,7 +6,6 @@ transaction sees the earlier ones, and a hundred commands cost a few statements 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import Any
@@ -245,7 +244,7 @@ class UnitOfWork(ProcessingEvent[str]):
     def _among(self, statement: Statement, ids: list[str]) -> list[Any]:
         if not ids:
             return []
-        return self.tx.all(statement, {"ids": json.dumps(ids) if self.tx.dialect == "sqlite" else ids})
+        return self.tx.all(statement, {"ids": ids})
 
     # --- deciding ---
 

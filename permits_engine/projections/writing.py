@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sqlalchemy import ClauseElement, bindparam, tuple_, update
@@ -91,8 +90,7 @@ def known_notices(tx: Transaction, ids: list[str]) -> set[str]:
     """Those of the notices that were claimed already."""
     if not ids:
         return set()
-    given = json.dumps(ids) if tx.dialect == "sqlite" else ids
-    return {row[0] for row in tx.all(_KNOWN_NOTICES, {"ids": given})}
+    return {row[0] for row in tx.all(_KNOWN_NOTICES, {"ids": ids})}
 
 
 def moved(row: dict[str, Any], seen: int) -> dict[str, Any]:

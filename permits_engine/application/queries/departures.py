@@ -82,15 +82,10 @@ def counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _departing(tx: Transaction) -> Iterator[tuple[str, int, Event]]:
-    position = 0
-    while True:
-        rows = tx.all(_PAGE, {"after": position, "size": _SIZE})
-        for _, stream, version, name, payload in rows:
+    for page in tx.pages(_PAGE, size=_SIZE, start=0):
+        for _, stream, version, name, payload in page:
             if MARK in bytes(payload):
                 yield stream, version, codec.decode(name, bytes(payload))
-        if len(rows) < _SIZE:
-            return
-        position = rows[-1][0]
 
 
 def _policy(context: Context, tx: Transaction, event: Event) -> Policy | None:

@@ -103,19 +103,15 @@ def _people(context: Context, database: Database) -> Iterator[Due]:
         ceiling = _ceiling(policy.at(today), "person")
         if ceiling is not None:
             shortest.append(add(today, ceiling.value, -1))
-    after = ""
-    while shortest:
+    if not shortest:
+        return
+    for page in database.pages(_CANDIDATES, {"day": max(shortest).isoformat()}, size=BATCH):
         with database.read() as tx:
-            given = {"after": after, "day": max(shortest).isoformat(), "size": BATCH}
-            ids = [row[0] for row in tx.all(_CANDIDATES, given)]
             uow = context.begin(tx)
-            for holder_id in ids:
+            for (holder_id,) in page:
                 found = _person(holder_id, retention_obstacles.standing(context, uow, holder_id))
                 if found is not None:
                     yield found
-        if len(ids) < BATCH:
-            return
-        after = ids[-1]
 
 
 def _person(holder_id: str, standing: retention_obstacles.Standing) -> Due | None:
@@ -146,8 +142,7 @@ def _letters(context: Context, database: Database, folder: Path) -> Iterator[Due
     for start in range(0, len(names), BATCH):
         ids = names[start : start + BATCH]
         with database.read() as tx:
-            given: Any = json.dumps(ids) if tx.dialect == "sqlite" else ids
-            for notice_id, holder_id, sent, jurisdiction in tx.all(_SENT, {"ids": given}):
+            for notice_id, holder_id, sent, jurisdiction in tx.all(_SENT, {"ids": ids}):
                 policy = context.policies.current(tx, jurisdiction)
                 today = context.today(policy)
                 ceiling = _ceiling(policy.at(today), "letter")

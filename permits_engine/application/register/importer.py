@@ -8,7 +8,6 @@ import that was stopped anywhere is simply run again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -222,8 +221,7 @@ class _Import:
     ) -> tuple[set[str], list[tuple[Record, int, str]]]:
         """What the store knows already: the same rows stay as they are, changed ones are refused."""
         ids = list({entry.key for entry in batch if entry.bad is None})
-        given: Any = json.dumps(ids) if tx.dialect == "sqlite" else ids
-        found = {row[0]: row for row in tx.all(_KNOWN, {"ids": given})} if ids else {}
+        found = {row[0]: row for row in tx.all(_KNOWN, {"ids": ids})} if ids else {}
         keys = self.context.keyring.load_many(tx, [row[2] for row in found.values()])
         people: list[tuple[Record, int, str]] = []
         for entry in batch:

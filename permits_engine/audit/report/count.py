@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from permits_engine.application.adopted_policies import AdoptedPolicies
@@ -19,7 +17,7 @@ from permits_engine.domain.permit.situation import GRANTS, REFUSALS, Situation
 from permits_engine.domain.permit.state import Appeal, Decision, Request, Term
 from permits_engine.domain.rules.policy import Policy, count_of
 from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Database, Statement, Transaction
+from permits_engine.store.database.transactions import Database, Statement
 from permits_engine.store.events import history
 from permits_engine.store.events.timestamps import moment
 from permits_engine.store.log.signing_keys import origin_of
@@ -95,13 +93,9 @@ def _day(today: date, policy: Policy, head: history.Head) -> date:
 def _reminders(database: Database, ids: Sequence[str]) -> dict[str, list[Reminder]]:
     found: dict[str, list[Reminder]] = {}
     with database.read() as tx:
-        for permit_id, *row in tx.all(_REMINDERS, {"ids": _given(tx, ids)}):
+        for permit_id, *row in tx.all(_REMINDERS, {"ids": list(ids)}):
             found.setdefault(permit_id, []).append(Reminder(*row))
     return found
-
-
-def _given(tx: Transaction, ids: Sequence[str]) -> Any:
-    return json.dumps(list(ids)) if tx.dialect == "sqlite" else list(ids)
 
 
 def _permit(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
@@ -162,6 +161,4 @@ def _is_due(context: Context, each: Waiting, on: date) -> bool:
 
 
 def _versions(tx: Transaction, statement: Statement, ids: set[str]) -> dict[str, int]:
-    wanted = sorted(ids)
-    given = json.dumps(wanted) if tx.dialect == "sqlite" else wanted
-    return {row[0]: row[1] for row in tx.all(statement, {"ids": given})}
+    return {row[0]: row[1] for row in tx.all(statement, {"ids": sorted(ids)})}

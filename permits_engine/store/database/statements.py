@@ -5,6 +5,8 @@ Ordinary execution by Core costs about 35 microseconds a statement; this about t
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import count
@@ -29,12 +31,15 @@ _DIALECTS: dict[Dialect, Any] = {
 
 
 _numbers = count(1)
+_LISTS = re.compile(r"json_each\(:(\w+)\)")
 
 
 class _Compiled(NamedTuple):
     text: str
     constants: dict[str, Any]
     expanding: Any
+    # SQLite takes a list as a JSON text.
+    lists: list[str]
     # SQLite binds values by their place in half the time that it takes by their names.
     places: Callable[[Params], Row] | None
 
@@ -57,6 +62,8 @@ class Statement:
         given: Params = params if params is not None else {}
         if compiled.constants:
             given = {**compiled.constants, **given}
+        if compiled.lists:
+            given = {**given, **{name: json.dumps(list(given[name])) for name in compiled.lists}}
         if compiled.expanding is not None:
             state = compiled.expanding.construct_expanded_state(given)
             return state.statement, state.positional_parameters if dialect == "sqlite" else state.parameters
@@ -76,7 +83,8 @@ class Statement:
         }
         expanding = compiled if any(bind.expanding for bind in compiled.bind_names) else None
         places = _places(compiled.positiontup) if dialect == "sqlite" else None
-        done = self._compiled[dialect] = _Compiled(str(compiled), constants, expanding, places)
+        lists = _LISTS.findall(source) if isinstance(source, str) else []
+        done = self._compiled[dialect] = _Compiled(str(compiled), constants, expanding, lists, places)
         return done
 
 
@@ -180,6 +188,25 @@ class Transaction:
         finally:
             cursor.close()
 
+    def pages(
+        self,
+        statement: Statement | ClauseElement,
+        params: Params | None = None,
+        *,
+        size: int,
+        start: str | int = "",
+    ) -> Iterator[list[Row]]:
+        """Yield the rows ``size`` at a time.
+
+        The statement orders by its first column, takes what lies behind ``:after`` and at most ``:size`` rows.
+        """
+        given = {**(params or {}), "after": start, "size": size}
+        while rows := self.all(statement, given):
+            yield rows
+            if len(rows) < size:
+                return
+            given["after"] = rows[-1][0]
+
     def close(self) -> None:
         """Give the cursor back; the transaction is the business of whoever opened it."""
         self._cursor.close()
@@ -204,10 +231,7 @@ class Transaction:
 
 
 def among(query: str) -> dict[str, str]:
-    """A query that ends with a column's name, for rows in which it is one of ``ids``.
-
-    SQLite takes them as a JSON text, PostgreSQL as a list.
-    """
+    """Return a query that ends with a column's name as one for the rows in which it is one of ``ids``, a list."""
     return {
         "sqlite": f"{query} IN (SELECT value FROM json_each(:ids))",
         "postgresql": f"{query} = ANY(CAST(:ids AS text[]))",

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from permits_engine.store.database.connections import WAIT_SECONDS, Source, source_of
 from permits_engine.store.database.errors import translate, unavailable
 from permits_engine.store.database.host_transactions import HostSession, joined, prepare
-from permits_engine.store.database.statements import Dialect, Statement, Transaction
+from permits_engine.store.database.statements import Dialect, Params, Row, Statement, Transaction
 
 __all__ = ["Database", "Dialect", "Statement", "Transaction"]
 
@@ -79,6 +79,19 @@ class Database:
             return
         with self._alone(), self._begun(writing=False) as kept, closing(self._unit(kept.connection)) as tx:
             yield tx
+
+    def pages(
+        self, statement: Statement, params: Params | None = None, *, size: int, start: str | int = ""
+    ) -> Iterator[list[Row]]:
+        """Yield rows as ``Transaction.pages`` does, each page in a read transaction of its own."""
+        while True:
+            with self.read() as tx:
+                rows = next(tx.pages(statement, params, size=size, start=start), [])
+            if rows:
+                yield rows
+            if len(rows) < size:
+                return
+            start = rows[-1][0]
 
     def write(self, session: HostSession | None = None) -> AbstractContextManager[Transaction]:
         """A transaction that commits at the end, or rolls back where the block raises.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter
@@ -120,8 +119,7 @@ def streams(tx: Transaction, ids: Sequence[str]) -> dict[str, list[StoredRecord]
     wanted = list(found)
     for start in range(0, len(wanted), _CHUNK):
         chunk = wanted[start : start + _CHUNK]
-        given = json.dumps(chunk) if tx.dialect == "sqlite" else chunk
-        for row in tx.all(_STREAMS, {"ids": given}):
+        for row in tx.all(_STREAMS, {"ids": chunk}):
             found[row[1]].append(_stored(row))
     return {each: records for each, records in found.items() if records}
 
@@ -137,7 +135,7 @@ def after(
     }
     if not names:
         return [_stored(row) for row in tx.all(_AFTER, bounds)]
-    bounds["names"] = json.dumps(list(names)) if tx.dialect == "sqlite" else list(names)
+    bounds["names"] = list(names)
     return [_stored(row) for row in tx.all(_OF_NAMES, bounds)]
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import json
 import os
 from collections.abc import Sequence
 from functools import lru_cache
@@ -135,8 +134,7 @@ class Keyring:
         """The keys of several holders, read with one query."""
         found: dict[str, Cipher | None] = dict.fromkeys(holder_ids)
         if holder_ids:
-            given = json.dumps(holder_ids) if tx.dialect == "sqlite" else holder_ids
-            for row in tx.all(_KEEP_MANY if tx.writing else _SELECT_MANY, {"ids": given}):
+            for row in tx.all(_KEEP_MANY if tx.writing else _SELECT_MANY, {"ids": holder_ids}):
                 found[row[0]] = self._unwrap(bytes(row[1]), row[2], row[0])
         return found
 
@@ -177,8 +175,7 @@ def require_keys(tx: Transaction, holder_ids: Sequence[str]) -> None:
     """Keep the rows of holders' keys until the transaction ends; raises ``holder.erased`` where one is gone."""
     if not holder_ids:
         return
-    given = json.dumps(holder_ids) if tx.dialect == "sqlite" else holder_ids
-    found = {row[0] for row in tx.all(_KEEP_MANY, {"ids": given})}
+    found = {row[0] for row in tx.all(_KEEP_MANY, {"ids": holder_ids})}
     for each in holder_ids:
         if each not in found:
             raise error(

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, insert, select, update
 
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.schema import holders
+from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Database, Dialect, Statement
 
 VALUES = {name: bindparam(name) for name in ("holder_id", "version", "gate")}
@@ -52,6 +53,15 @@ def test_constants_and_lists_are_kept(dialect: Dialect) -> None:
         assert [value for value in values if value != 7] == ids
 
 
+@pytest.mark.parametrize(
+    ("dialect", "expected"), [("sqlite", ('["a", "b"]',)), ("postgresql", {"ids": ["a", "b"]})]
+)
+def test_a_list_of_ids_is_one_parameter(dialect: Dialect, expected: object) -> None:
+    """SQLite takes it as a JSON text, PostgreSQL as an array."""
+    statement = Statement(among("SELECT version FROM holders WHERE holder_id"))
+    assert statement.ready(dialect, {"ids": ["a", "b"]})[1] == expected
+
+
 def test_a_percent_sign_in_a_text_is_only_that() -> None:
     """A text with ``%`` in it is not taken for a parameter by psycopg."""
     assert Statement("SELECT 1 WHERE 'a' LIKE 'a%' AND :x = 1").ready("postgresql", {"x": 1})[0] == (
@@ -89,3 +99,19 @@ def test_rows_come_as_plain_tuples(database: Database) -> None:
         assert tx.one(ordered) == expected[0]
         assert tx.one(Statement(select(holders).where(holders.c.version < 0))) is None
         assert list(tx.stream(ordered, size=7)) == expected
+
+
+def test_rows_come_in_pages(database: Database) -> None:
+    """In one transaction or in several, each row once, the last page perhaps shorter."""
+    following = Statement(
+        "SELECT holder_id, version FROM holders WHERE holder_id > :after AND version >= :least"
+        " ORDER BY holder_id LIMIT :size"
+    )
+    expected = [(row["holder_id"], row["version"]) for row in ROWS[500:]]
+    with database.write() as tx:
+        tx.many(Statement(insert(holders).values(VALUES)), ROWS)
+        pages = list(tx.pages(following, {"least": 500}, size=900))
+    assert [len(page) for page in pages] == [900, 900, 200]
+    assert [row for page in pages for row in page] == expected
+    assert [row for page in database.pages(following, {"least": 500}, size=999) for row in page] == expected
+    assert list(database.pages(following, {"least": 9999}, size=10)) == []
