@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, insert, or_, select, update
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import Event, PolicyAdopted
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.policies.loading import PARTS, compile_text, completed, digest_of, documents
+from permits_engine.policies.loading import compile_text, completed, country_and_missing, digest_of
 from permits_engine.store.database.schema import permits, policies
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec, history
@@ -157,11 +157,9 @@ class AdoptedPolicies:
         return jurisdiction, digest, True
 
     def _completed(self, tx: Transaction, text: str) -> tuple[str, str]:
-        parts = documents(text)
-        code = next((plain.get(kind) for kind, (plain, _) in parts.items()), None)
-        missing = [part for part in PARTS if part not in parts]
-        if not missing or not isinstance(code, str):
-            return text, code if isinstance(code, str) else ""
+        code, missing = country_and_missing(text)
+        if not missing or not code:
+            return text, code
         row = tx.one(_CURRENT, {"jurisdiction": code})
         if row is None:
             raise error("policy.invalid", f"line 1: the text lacks: {', '.join(missing)}")

@@ -89,7 +89,7 @@ def _text(place: Path) -> str:
 
 def completed(text: str, base: str) -> str:
     """A text with the parts that it lacks, taken from another text of the same country."""
-    missing = [part for part in PARTS if part not in documents(text)]
+    _, missing = country_and_missing(text)
     pieces = re.split(r"^---[ \t]*(?:#.*)?$\n", base, flags=re.MULTILINE)
     extra = [piece if piece.endswith("\n") else f"{piece}\n" for piece in pieces if _kind(piece) in missing]
     return "---\n".join([text if text.endswith("\n") else f"{text}\n", *extra]) if extra else text
@@ -122,6 +122,14 @@ def documents(text: str) -> dict[str, tuple[Any, Any]]:
     except YamlError as problem:
         raise _invalid([{"line": problem.line, "path": "", "reason": problem.reason}]) from None
     return found
+
+
+@lru_cache(maxsize=64)
+def country_and_missing(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return the country that a text names, if any, and the parts that it lacks; raises ``policy.invalid``."""
+    parts = documents(text)
+    code = next((plain.get(kind) for kind, (plain, _) in parts.items()), None)
+    return code if isinstance(code, str) else "", tuple(part for part in PARTS if part not in parts)
 
 
 def _invalid(problems: list[dict[str, Any]]) -> PermitsError:
