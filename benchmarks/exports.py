@@ -35,7 +35,7 @@ def measured(place: Place, events: int) -> Iterator[Measure]:
             read = best(raw.read_in_order)
         for name in FORMATS:
             out = Path(home) / name
-            took = timed(lambda name=name, out=out: engine.export(out, name))  # type: ignore[misc]
+            took = timed(lambda name=name, out=out: engine.audit.export(out, name))  # type: ignore[misc]
             size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
             note = f"{size / count:,.0f} bytes each"
             yield compared(f"export as {name}", "event", count, took, read, note=note)

@@ -21,7 +21,7 @@ def measured(place: Place, events: int) -> Iterator[Measure]:
     """Every measure of reading on a history of about so many events."""
     with place.engine() as engine:
         permits = grown(engine, events)
-        engine.checkpoint()
+        engine.audit.checkpoint()
         with Raw(engine) as raw:
             count = raw.read_in_order()
             read = best(raw.read_in_order)
@@ -36,7 +36,7 @@ def measured(place: Place, events: int) -> Iterator[Measure]:
             yield compared(
                 "what if, under another policy", "event", count, otherwise, again, note="beside replay"
             )
-            yield compared("verify", "event", count, best(engine.verify), read, aim=0.25)
+            yield compared("verify", "event", count, best(engine.audit.verify), read, aim=0.25)
             yield _rebuild(engine, raw, count, read)
             yield _loads(engine, raw, permits)
 
@@ -52,7 +52,7 @@ def _fold_all(engine: Engine) -> int:
 
 
 def _replayed(engine: Engine) -> None:
-    report = engine.replay()
+    report = engine.replays.replay()
     assert not report.differences, report.differences[:3]
 
 
@@ -61,7 +61,7 @@ def _otherwise(engine: Engine) -> None:
     text = packaged("MA").replace(
         "name: term.first, value: P1Y, from: 2013-12-16", "name: term.first, value: P3Y, from: 2013-12-16"
     )
-    told = engine.what_if(text, until=date(2020, 3, 31))
+    told = engine.replays.what_if(text, until=date(2020, 3, 31))
     assert told.files > 0
     assert told.differ == told.files
 
@@ -80,7 +80,7 @@ def _rebuild(engine: Engine, raw: Raw, count: int, read: Took) -> Measure:
     written = timed(least)
     raw.run(f"DROP TABLE {copy}")
     raw.run("DELETE FROM permits")  # rows that are right already would only be compared
-    ours = timed(lambda: engine.rebuild("permits"))
+    ours = timed(lambda: engine.store.rebuild("permits"))
     both = Took(read.wall + written.wall, read.cpu + written.cpu)
     return compared("rebuild the permits", "event", count, ours, both, aim=0.45)
 

@@ -40,7 +40,7 @@ def measured(place: Place, permits: int, due: int) -> Iterator[Measure]:
     with place.engine() as engine:
         list(engine.execute_many(list(filings(due))))
         _fill(engine, permits, due)
-        engine.clock = engine.context.clock = at(RECEIPTS_END)
+        engine.context.clock = engine.context.clock = at(RECEIPTS_END)
         least = min(_found(engine) for _ in range(5))
         with _watched() as finding:
             started, processor = time.perf_counter(), time.process_time()
@@ -60,12 +60,12 @@ def by_mail(place: Place, number: int) -> Iterator[Measure]:
     """Letters to a mail server of its own on the loopback interface, each recorded with its answer."""
     with place.engine() as engine, _server() as port:
         list(engine.execute_many(list(filings(number))))
-        engine.clock = engine.context.clock = at(RECEIPTS_END)
+        engine.context.clock = engine.context.clock = at(RECEIPTS_END)
         channel = SmtpChannel("127.0.0.1", port, "office@example.org", security="none")
         started, processor = time.perf_counter(), time.process_time()
         report = run_pass(engine, Routes(channel, CounterChannel()))
         wall, cpu = time.perf_counter() - started, time.process_time() - processor
-        sent = len(engine.notices(state="sent", limit=None))
+        sent = len(engine.notices.list(state="sent", limit=None))
         assert report.files == number, report
         yield Measure("letters by SMTP, end to end", "letter", number / wall, cpu=cpu / number * 1e6,
                       note=f"{sent:,} messages with those to offices")  # fmt: skip

@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from sqlalchemy import Connection
 from sqlalchemy import Engine as SqlEngine
-from sqlalchemy.orm import Session
 
-from permits_engine.application import rebuild as rebuilding
 from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.context import Context
-from permits_engine.application.data_protection import DataProtection
+from permits_engine.application.data_protection import Keys, Privacy
 from permits_engine.application.executor import Executor
-from permits_engine.application.outcome import Outcome, not_found, valid_actor
-from permits_engine.application.queries import views
-from permits_engine.application.queries.service import Questions
-from permits_engine.application.unit_of_work import UnitOfWork
-from permits_engine.audit.integrity.service import Evidence
-from permits_engine.audit.replay.service import Reviews
-from permits_engine.audit.report.service import Accounts
+from permits_engine.application.maintenance import Store
+from permits_engine.application.outcome import Outcome
+from permits_engine.application.policies import Policies
+from permits_engine.application.queries.service import Queries
+from permits_engine.application.queries.views import PermitView
 from permits_engine.commands import Command, parse
-from permits_engine.domain.decisions import lifecycle
-from permits_engine.domain.errors import ConflictError, PermitsError
+from permits_engine.documents.language import checked_language, phrase_translator
+from permits_engine.documents.service import Documents
+from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor
-from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.rules.competence import competence_error
-from permits_engine.policies.loading import packaged, packaged_codes
+from permits_engine.projections.listing import Page
 from permits_engine.reader import Reader
-from permits_engine.scheduler.notices import operations, pauses, renewal_token
-from permits_engine.scheduler.notices.bounce import Bounce
+from permits_engine.scheduler.daemon import health
+from permits_engine.scheduler.passes.preview import foreseen
 from permits_engine.store.database import upgrade
+from permits_engine.store.database.host_transactions import HostSession
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events.application import PermitsApplication
 from permits_engine.store.events.timestamps import micros
@@ -46,24 +41,22 @@ from permits_engine.store.keys.master_keys import KeyService, MasterKeys
 from permits_engine.store.log.signing_keys import SigningKeys
 
 if TYPE_CHECKING:
-    from permits_engine.application.register.importer import Report
-
-INSTALLER = Actor("installer", "administrator")
-"""Who adopts the packaged policies."""
-ATTEMPTS = 3
-"""How often a command without ``expected_version`` is decided again after somebody else was first."""
-BATCH = 250
-"""Commands in one transaction of ``execute_many``."""
-_HOPELESS = frozenset({"store.unavailable", "store.not_initialised"})
+    from permits_engine.audit.replay.service import Replays
+    from permits_engine.audit.service import Audit
+    from permits_engine.scheduler.service import Notices
 
 
 def utc_now() -> datetime:
-    """The machine's clock, in UTC."""
+    """Return the machine's time, in UTC."""
     return datetime.now(UTC)
 
 
-class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
-    """An open store. Thread-safe; nothing is global, no thread is started, nothing is logged or printed."""
+class Engine:
+    """An open store. Thread-safe; nothing is global, no thread is started, nothing is logged or printed.
+
+    Commands and the questions about one permit are methods; all else is reached through the parts: ``queries``,
+    ``notices``, ``policies``, ``privacy``, ``keys``, ``documents``, ``audit``, ``replays`` and ``store``.
+    """
 
     def __init__(
         self,
@@ -76,22 +69,45 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         signing: SigningKeys | None = None,
     ) -> None:
         self.database = database
-        self.clock = clock
-        self.signing = signing or SigningKeys(None)
-        self.adopted = AdoptedPolicies()
-        self.keyring = Keyring(keys)
         self.application = PermitsApplication(database=database, now=lambda: micros(clock()))
         self.context = Context(
             database,
             self.application,
-            self.keyring,
-            self.adopted,
-            self.signing,
+            Keyring(keys),
+            AdoptedPolicies(),
+            signing or SigningKeys(None),
             clock=clock,
             operator=operator,
             random=random,
         )
         self.executor = Executor(self.context)
+        self.queries = Queries(self.context, health.facts)
+        self.policies = Policies(self.context)
+        self.privacy = Privacy(self.context, self.executor)
+        self.keys = Keys(self.context)
+        self.documents = Documents(self.context)
+        self.store = Store(self.context)
+
+    @cached_property
+    def notices(self) -> Notices:
+        """Notices to holders and offices; loaded when it is first used."""
+        from permits_engine.scheduler.service import Notices
+
+        return Notices(self.context)
+
+    @cached_property
+    def audit(self) -> Audit:
+        """Tamper evidence, exports, who did what, the annual account; loaded when it is first used."""
+        from permits_engine.audit.service import Audit
+
+        return Audit(self.context)
+
+    @cached_property
+    def replays(self) -> Replays:
+        """The history decided again, under its own rules or others; loaded when it is first used."""
+        from permits_engine.audit.replay.service import Replays
+
+        return Replays(self.context, self.executor)
 
     # --- opening ---
 
@@ -116,19 +132,14 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
         """
         database = Database.open(target)
         if in_memory(target):
-            engine = cls(
-                database,
-                MasterKeys.in_memory() if keys is None else master_keys(keys),
-                clock=clock,
-                operator=operator,
-                random=random,
-                signing=SigningKeys(None, in_memory=True),
-            )
+            masters = MasterKeys.in_memory() if keys is None else master_keys(keys)
+            signing = SigningKeys(None, in_memory=True)
+            engine = cls(database, masters, clock=clock, operator=operator, random=random, signing=signing)
             upgrade.initialise(database, simulated=True, now=micros(clock()))
             if policies is None:
-                engine._adopt_packaged()
+                engine.policies.adopt_packaged()
             else:
-                engine.adopt(*policies)
+                engine.policies.adopt(*policies)
             return engine
         upgrade.require_current(database)
         place = default_key_file(target) if keys is None else keys
@@ -152,20 +163,20 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
     ) -> Self:
         """Create the store and its key files, adopt the packaged policies, and open it.
 
-        A jurisdiction whose policy somebody adopted by hand keeps it. With a ``key_service`` the key file is wrapped by
-        it. Raises ``store.unavailable`` where the key file of a store that holds people is missing.
+        A jurisdiction whose policy was adopted by an administrator keeps it. With a ``key_service`` the key file
+        is wrapped by it. Raises ``store.unavailable`` where the key file of a store that holds people is missing.
         """
         place = keys if keys is not None else default_key_file(target)
         database = Database.open(target, create_ok=True)
         upgrade.initialise(database, simulated=simulated, now=micros(clock()))
         with database.read() as tx:
-            has_keys = holds_keys(tx)
-        # Made only for a store in which nothing was encrypted yet: another key would open none of it.
-        masters = made_keys(place, key_service, make=not has_keys)
+            has_people = holds_keys(tx)
+        # Made only for a store without holders' keys: another master key would decrypt none of them.
+        masters = made_keys(place, key_service, make=not has_people)
         signing = SigningKeys.beside(None if isinstance(place, MasterKeys) else place, signing_key)
         engine = cls(database, masters, clock=clock, operator=operator, random=random, signing=signing)
-        signing.ensure(engine.origin)
-        engine._adopt_packaged()
+        signing.ensure(engine.context.origin)
+        engine.policies.adopt_packaged()
         return engine
 
     def close(self) -> None:
@@ -180,219 +191,114 @@ class Engine(Questions, Evidence, Accounts, Reviews, DataProtection):
     ) -> None:
         self.close()
 
-    # --- deciding ---
+    # --- commands ---
 
-    def execute(
-        self, command: Command, *, actor: Actor, session: Session | Connection | None = None
-    ) -> Outcome:
+    def execute(self, command: Command, *, actor: Actor, session: HostSession | None = None) -> Outcome:
         """Decide a command and record what follows, in one transaction.
 
         With the host's ``session`` the events commit or roll back with the host's own rows, and nothing is
         tried again. Raises ``PermitsError``; a refused command leaves no trace.
         """
-        valid_actor(actor)
-        once = session is not None or command.expected_version is not None
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with self.database.write(session) as tx:
-                    uow = self.context.begin(tx)
-                    outcome = self.executor.run(uow, command, actor)
-                    uow.write()
-                    return outcome
-            except ConflictError as problem:
-                if once or attempt == ATTEMPTS or problem.code != "concurrency.conflict":
-                    raise
-        raise AssertionError("unreachable")
+        return self.executor.execute(command, actor=actor, session=session)
 
     def execute_many(
         self, commands: Iterable[Command | tuple[Command, Actor]], *, actor: Actor | None = None
     ) -> Iterator[Outcome | PermitsError]:
-        """Carry out many commands, several to a transaction; each gives its outcome or its error, in order.
+        """Carry out many commands, several to a transaction; yield the outcome or the error of each, in order.
 
         An item may bring its own actor. A refused command stops nothing. Outcomes are given only after
         their transaction has been committed.
         """
-        batch: list[tuple[Command, Actor]] = []
-        for item in commands:
-            command, who = item if isinstance(item, tuple) else (item, actor)
-            batch.append((command, valid_actor(who)))
-            if len(batch) == BATCH:
-                yield from self._batch(batch)
-                batch = []
-        yield from self._batch(batch)
-
-    def import_register(
-        self,
-        path: str | Path,
-        *,
-        rejects: str | Path | None = None,
-        jurisdiction: str = "MA",
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Report:
-        """Take an old register (CSV) over; run again after any interruption it ends the same."""
-        from permits_engine.application.register.importer import import_register
-
-        return import_register(
-            self.database,
-            self.context,
-            path,
-            rejects=rejects,
-            jurisdiction=jurisdiction,
-            progress=progress,
-        )
-
-    def _batch(self, batch: Sequence[tuple[Command, Actor]]) -> list[Outcome | PermitsError]:
-        if not batch:
-            return []
-        try:
-            with self.database.write() as tx:
-                uow = self.context.begin(tx)
-                self.executor.expect(uow, [command for command, _ in batch])
-                answers = [self._one_of(uow, command, who) for command, who in batch]
-                uow.write()
-                return answers
-        except PermitsError as problem:
-            if problem.code in _HOPELESS:
-                raise
-            # Somebody else was first, or one of them cannot be written: then each by itself.
-            return [self._alone(command, who) for command, who in batch]
-
-    def _one_of(self, uow: UnitOfWork, command: Command, actor: Actor) -> Outcome | PermitsError:
-        try:
-            return self.executor.run(uow, command, actor)
-        except PermitsError as problem:
-            if uow.broken or problem.code in _HOPELESS:
-                raise
-            return problem
-
-    def _alone(self, command: Command, actor: Actor) -> Outcome | PermitsError:
-        try:
-            return self.execute(command, actor=actor)
-        except PermitsError as problem:
-            if problem.code in _HOPELESS:
-                raise
-            return problem
+        return self.executor.execute_many(commands, actor=actor)
 
     def check(self, command: Command, *, actor: Actor) -> tuple[str, ...]:
-        """The events that a command would lead to, recording nothing; raises what it would."""
-        with self.database.read() as tx:
-            uow = self.context.begin(tx)
-            outcome = self.executor.run(uow, command, actor)
-            uow.rows()
-            return outcome.events
+        """Return the events that a command would lead to, recording nothing; raise what it would."""
+        return self.executor.check(command, actor=actor)
 
     def allowed(self, permit_id: str, *, actor: Actor, on: date | None = None) -> list[str]:
-        """The commands that the file's state and the actor's role and office allow on a day."""
-        with self.database.read() as tx:
-            permit = fold(permit_id, self.context.load(tx, permit_id))
-            if permit is None:
-                raise not_found(permit_id)
-            policy = self.adopted.current(tx, permit.jurisdiction)
-        today = self.context.today(policy)
-        s = Situation(permit, on or today, policy.at(today))
-        found = []
-        for name in lifecycle.allowed_commands(s):
-            body = s.pending_appeal.body if name == "decide_appeal" and s.pending_appeal else None
-            if competence_error(policy.at(today), s.day, name, actor, s.prefecture, body) is None:
-                found.append(name)
-        return found
+        """Return the commands that the file's state and the actor's role and office allow on a day."""
+        return self.executor.allowed(permit_id, actor=actor, on=on)
 
-    def as_(self, actor: Actor, purpose: str | None = None) -> Reader:
-        """The façade for a reader: what they may see by the policy, and personal data with their trace.
+    def as_(self, actor: Actor, purpose: str | None = None, *, all_offices: bool = False) -> Reader:
+        """Return the façade for a reader: what they may see by the policy, and personal data with their trace.
 
-        ``purpose`` says what the look is for, where the policy asks for it.
+        ``purpose`` says what the look is for, where the policy asks for it. With ``all_offices`` the reach
+        ``own`` covers every office, as for a set-up of one person.
         """
-        return Reader(self, actor, purpose)
+        return Reader(self.context, self.executor, actor, purpose, all_offices=all_offices)
 
-    def _adopt_packaged(self) -> None:
-        with self.database.read() as tx:
-            own = [
-                code for code in packaged_codes() if self.adopted.adopted_by(tx, code) in {None, INSTALLER.id}
-            ]
-        self.adopt(*(packaged(code) for code in own), actor=INSTALLER)
+    # --- questions ---
 
-    def adopt(self, *texts: str, actor: Actor | None = None) -> list[tuple[str, str, bool]]:
-        """Make policy texts part of the history; gives jurisdiction, digest and whether it is new.
+    def permit(
+        self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
+    ) -> PermitView:
+        """Return the permit on a legal date (default: today), as known at a moment (default: now)."""
+        return self.queries.permit(permit_id, as_of=as_of, known_at=known_at)
 
-        ``actor`` is the administrator who adopts (default: the operator of the engine).
+    def history(
+        self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
+    ) -> list[dict[str, Any]]:
+        """Return every event of the permit, in order, with its envelope; personal data are shown through ``as_``.
+
+        Those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
         """
-        actor = actor or Actor(self.context.operator, "administrator")
-        done = []
-        for text in texts:
-            with self.database.write() as tx:
-                now = self.clock()
-                stamp = self.context.stamper(actor, None, now.date())
-                done.append(
-                    self.adopted.adopt(
-                        tx,
-                        text,
-                        stamp,
-                        store=self.application.events,
-                        now=micros(now),
-                        today=now.date().isoformat(),
-                    )
-                )
-        return done
+        return self.queries.history(permit_id, as_of=as_of, known_at=known_at)
 
-    # --- keeping ---
+    def explain(self, permit_id: str, version: int | None = None, *, language: str = "en") -> dict[str, Any]:
+        """Return why an event was allowed: who did it, and each rule as it then was (default: the last one).
 
-    def retry_notice(self, notice_id: str, *, by: str) -> dict[str, Any]:
-        """Let the next pass try a parked or failed message again."""
-        with self.database.write() as tx:
-            return operations.retry(self.context, tx, notice_id, by)
-
-    def notice_served(self, notice_id: str, *, by: str) -> dict[str, Any]:
-        """Record that a parked or failed message was handed to the holder in person."""
-        with self.database.write() as tx:
-            return operations.served(self.context, tx, notice_id, by)
-
-    def notice_bounced(self, bounce: Bounce) -> dict[str, Any]:
-        """Record that a sent message came back; the next pass tries its next channel."""
-        with self.database.write() as tx:
-            return operations.bounced(self.context, tx, bounce)
-
-    def token_seal(self) -> Callable[[renewal_token.Token], str] | None:
-        """What makes the tokens of reminders; nothing in a simulated store, or without a signing key."""
-        with self.database.read() as tx:
-            if tx.simulated or self.signing.path is None or not self.signing.path.exists():
-                return None
-        signer, origin = self.signing.signer(self.origin), self.origin
-        return lambda token: renewal_token.issue(token, origin, signer.signature)
-
-    def verify_token(self, text: str, *, on: date | None = None) -> dict[str, Any]:
-        """What a token from a reminder allows on a day (default: today), with the command to file.
-
-        Raises ``input.invalid`` for one that is not this store's, ``window.closed`` after its last day,
-        ``transition.not_allowed`` where it has been used.
+        ``language`` (fr, ar, en) is that of what the rules say: the working of deadlines, the quality checks, what a
+        decision departs from. Reasons in words are shown through ``as_``.
         """
-        verifiers = self.signing.verifiers(self.origin)
-        token = renewal_token.read(
-            text, self.origin, lambda said, by: any(v.signed(said, by) for v in verifiers)
-        )
-        with self.database.read() as tx:
-            s, _ = views.situation(self.context, tx, token.permit_id, on, None)
-        renewal_token.usable(token, s)
-        return renewal_token.shown(token)
+        say_in = partial(phrase_translator, checked_language(language))
+        return self.queries.explain(permit_id, version, say_in)
 
-    def pause(self, office: str | None = None, *, by: str, reason: str) -> None:
-        """Hold messages back, of one office or of all, until they are resumed; clocks go on."""
-        with self.database.write() as tx:
-            pauses.pause(tx, office, by=by, reason=reason, now=self.context.now())
-
-    def resume(self, office: str | None = None, *, by: str) -> None:
-        """Let messages go out again."""
-        with self.database.write() as tx:
-            pauses.resume(tx, office, by=by, now=self.context.now())
-
-    def rebuild(
+    def find(
         self,
-        name: str | None = None,
         *,
-        check: bool = False,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> rebuilding.Report:
-        """Compute the read models again from history; ``check`` compares and changes nothing."""
-        return rebuilding.rebuild(self.database, self.context, name, check=check, progress=progress)
+        status: str | None = None,
+        prefecture: str | None = None,
+        expiring_before: date | None = None,
+        holder_id: str | None = None,
+        limit: int | None = 100,
+        after: str | None = None,
+        **personal: Any,
+    ) -> Page:
+        """Return permits by status, prefecture, holder and expiry, nearest expiry first, from the read model.
+
+        ``limit`` rows at most; the page's ``next`` is the ``after`` of the following one. People are found by name
+        and numbers through ``as_``: anything of that here is ``input.invalid``.
+        """
+        return self.queries.find(
+            status=status,
+            prefecture=prefecture,
+            expiring_before=expiring_before,
+            holder_id=holder_id,
+            limit=limit,
+            after=after,
+            **personal,
+        )
+
+    def deadlines(
+        self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
+    ) -> list[dict[str, Any]]:
+        """Return the deadlines of the permit that run on a day, with their working in words."""
+        return self.queries.deadlines(permit_id, on=on, known_at=known_at)
+
+    def subscribe(
+        self, *, after: int = 0, timeout: float | None = 1.0, names: tuple[str, ...] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the events after a position in the store's one order, and those to come.
+
+        Each is what ``history`` shows of it, with its ``stream``; personal fields stay encrypted. The iteration
+        ends when nothing new came for ``timeout`` seconds (none: never); take it up again after the position of
+        the last event that was dealt with. ``names`` keeps the events of those names only.
+        """
+        return self.queries.subscribe(after=after, timeout=timeout, names=names)
+
+    def preview(self, *, on: date | None = None) -> list[dict[str, Any]]:
+        """Return what a pass of the scheduler would do on a day (default: today), doing nothing."""
+        return list(foreseen(self.database, self.context, on or self.queries.today()))
 
 
 __all__ = ["Engine", "Outcome", "default_key_file", "parse"]

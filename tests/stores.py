@@ -21,7 +21,7 @@ def canonical(engine: Engine) -> dict[str, Any]:
     with engine.database.read() as tx:
         permits = tx.all(_STREAMS)
         notices = tx.all(_NOTICES)
-        keys = engine.keyring.load_many(tx, [holder_id for _, holder_id in permits])
+        keys = engine.context.keyring.load_many(tx, [holder_id for _, holder_id in permits])
         wanted = [
             (permit_id, stream, holder) for permit_id, holder in permits for stream in (holder, permit_id)
         ]

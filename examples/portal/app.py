@@ -155,7 +155,7 @@ def create(engine: Engine, host: SqlEngine, secret: str | None = None) -> FastAP
             request,
             "permit.html",
             view=view,
-            person=reader.holder(view.holder_id),
+            person=reader.queries.holder(view.holder_id),
             history=reader.history(permit_id),
             forms={name: FORMS[name] for name in reader.allowed(permit_id) if name in FORMS},
             fresh=lambda: secrets.token_hex(16),

@@ -1,89 +1,213 @@
-"""Who may read what, and the record that a look at personal data leaves."""
+"""Who may read what, and the record that a look at personal data leaves.
+
+Who may read is policy data (``reading``): a file's dates and states (``file``), and what is encrypted under the
+holder's key (``person``): names, contact, numbers, reasons. Each role has its reach there: ``own`` office, ``any``,
+or ``purpose`` (any, where the reader says what for).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
-from permits_engine.application import context
+from permits_engine.application import context as contexts
+from permits_engine.application.context import Context
 from permits_engine.application.handlers import holder_events
-from permits_engine.domain.errors import ConflictError, PermitsError, error
-from permits_engine.domain.events import Actor
+from permits_engine.application.outcome import valid_actor
+from permits_engine.application.queries import search, views
+from permits_engine.domain.errors import ConflictError, PermitsError, StoreError, error, invalid
+from permits_engine.domain.events import Actor, HolderAccessed
 from permits_engine.domain.rules import competence
+from permits_engine.domain.rules.policy import Rules
 from permits_engine.store.database.transactions import Statement, Transaction
+from permits_engine.store.events import codec, history
+from permits_engine.store.events.history import StoredRecord
 
-if TYPE_CHECKING:
-    from permits_engine.engine import Engine
-
-
-def holders(tx: Transaction, after: str, limit: int) -> list[str]:
-    """The next holders, by their ids."""
-    return [row[0] for row in tx.all(_HOLDERS, {"after": after, "limit": limit})]
-
-
-_HOLDERS = Statement("SELECT holder_id FROM holders WHERE holder_id > :after ORDER BY holder_id LIMIT :limit")
-
+Answer = TypeVar("Answer")
 
 BATCH = 200
 """Holders whose trace is written in one transaction."""
 ATTEMPTS = 5
-"""How often it is tried, where others write about the same persons."""
+"""How often the trace is tried, where others write about the same persons."""
 
 _COUNTRIES = Statement("SELECT DISTINCT jurisdiction FROM permits ORDER BY jurisdiction")
+_HOLDERS = Statement("SELECT holder_id FROM holders WHERE holder_id > :after ORDER BY holder_id LIMIT :limit")
 
 
-def refusal(
-    engine: Engine, tx: Transaction, actor: Actor, what: str, *, purpose: str | None, everywhere: bool
-) -> PermitsError | None:
-    """Why a reader may not see the files (persons) of every office; none where they may in every country."""
-    countries = [row[0] for row in tx.all(_COUNTRIES)] or [context.DEFAULT_JURISDICTION]
-    for code in countries:
-        policy = engine.context.policies.current(tx, code)
-        rules, today = policy.at(engine.context.today(policy)), engine.context.today(policy)
-        problem = competence.reading_error(rules, today, what, actor, None, purpose)
+class Access:
+    """What one reader may see, and the trace of their looks."""
+
+    def __init__(
+        self, context: Context, actor: Actor, purpose: str | None = None, *, all_offices: bool = False
+    ) -> None:
+        """With ``all_offices`` the reach ``own`` covers every office, as for a set-up of one person."""
+        self.context = context
+        self.actor = valid_actor(actor)
+        self.purpose = _valid_purpose(purpose)
+        self.all_offices = all_offices
+
+    # --- who may ---
+
+    def rules(self, tx: Transaction, jurisdiction: str | None = None) -> tuple[Rules, date]:
+        """Return the rules in force and today, of a jurisdiction or else of the reader's own country."""
+        code = jurisdiction or (self.actor.prefecture or contexts.DEFAULT_JURISDICTION)[:2]
+        policy = self.context.policies.current(tx, code)
+        today = self.context.today(policy)
+        return policy.at(today), today
+
+    def refusal(
+        self, tx: Transaction, what: str, office: str | None, jurisdiction: str | None = None
+    ) -> PermitsError | None:
+        """Return why the reader may not see a ``file`` or a ``person`` of an office."""
+        rules, today = self.rules(tx, jurisdiction)
+        where = None if self.all_offices else office
+        return competence.reading_error(rules, today, what, self.actor, where, self.purpose)
+
+    def require(
+        self, tx: Transaction, office: str | None, jurisdiction: str | None, *, person: bool = False
+    ) -> None:
+        """Raise unless the reader may see the files of an office; with ``person``, the holders' data too."""
+        for what in ("file", "person") if person else ("file",):
+            problem = self.refusal(tx, what, office, jurisdiction)
+            if problem is not None:
+                raise problem
+
+    def file(self, tx: Transaction, permit_id: str) -> tuple[str, bool]:
+        """Return a file's holder and whether the reader may see personal data; raise where they may see nothing."""
+        s, _ = views.situation(self.context, tx, permit_id, None, None)
+        code = s.permit.jurisdiction
+        self.require(tx, s.prefecture, code)
+        return s.permit.holder_id, self.refusal(tx, "person", s.prefecture, code) is None
+
+    def require_person(self, tx: Transaction, holder_id: str) -> None:
+        """Raise unless the reader may see the person: through one of their files, or while they have none."""
+        offices = search.offices_of(tx, holder_id)
+        problems = [self.refusal(tx, "person", office, code) for code, office in offices]
+        if not offices:
+            problems = [self.refusal(tx, "person", None)]
+        first = problems[0]
+        if first is not None and all(problem is not None for problem in problems):
+            raise first
+
+    def sees(self, tx: Transaction, jurisdiction: str | None, office: str | None) -> bool:
+        """Return whether the reader may see an office's files with their holders."""
+        return (
+            self.refusal(tx, "file", office, jurisdiction) is None
+            and self.refusal(tx, "person", office, jurisdiction) is None
+        )
+
+    def listed_office(self, tx: Transaction, prefecture: str | None) -> str | None:
+        """Return the office to which a list is narrowed for the reader; raise where they may not see it."""
+        self.require(tx, prefecture or self.actor.prefecture, None)
+        rules, today = self.rules(tx)
+        reach = competence.reading_reach(rules, today, "file", self.actor)
+        return self.actor.prefecture if reach == "own" and not self.all_offices else prefecture
+
+    def require_everything(self, tx: Transaction, *, person: bool = False) -> None:
+        """Raise unless the reader may see the files (with ``person``, the holders) of every office and country."""
+        countries = [row[0] for row in tx.all(_COUNTRIES)] or [contexts.DEFAULT_JURISDICTION]
+        for what in ("file", "person") if person else ("file",):
+            for code in countries:
+                self._require_every_office(tx, what, code)
+
+    def _require_every_office(self, tx: Transaction, what: str, jurisdiction: str) -> None:
+        rules, today = self.rules(tx, jurisdiction)
+        problem = competence.reading_error(rules, today, what, self.actor, None, self.purpose)
         if problem is not None:
-            return problem
-        if competence.reading_reach(rules, today, what, actor) == "own" and not everywhere:
-            return error(
+            raise problem
+        if competence.reading_reach(rules, today, what, self.actor) == "own" and not self.all_offices:
+            raise error(
                 "actor.wrong_prefecture",
-                f"the history holds the files of every office, and the role {actor.role} reads those of its own"
+                f"the history holds the files of every office, and the role {self.actor.role} reads those of its own"
                 " only; let an auditor do it",
-                actor_prefecture=actor.prefecture,
-                role=actor.role,
+                actor_prefecture=self.actor.prefecture,
+                role=self.actor.role,
                 reading=what,
             )
-    return None
 
+    # --- the trace ---
 
-def note_everybody(engine: Engine, actor: Actor, purpose: str) -> int:
-    """Leave the trace of a look with every holder whose data can be opened; gives how many were looked at."""
-    after, count = "", 0
-    while True:
-        with engine.database.read() as tx:
-            found = holders(tx, after, BATCH)
-        if not found:
-            return count
-        _note(engine, actor, found, purpose)
-        after, count = found[-1], count + len(found)
+    def answer(
+        self, permit_id: str, read: Callable[[Transaction, bool], Answer], shows: Callable[[Answer], bool]
+    ) -> Answer:
+        """Return what ``read`` gives, with personal data where the reader may see them and the look can be noted.
 
-
-def _note(engine: Engine, actor: Actor, holder_ids: Sequence[str], purpose: str) -> None:
-    for attempt in range(1, ATTEMPTS + 1):
+        ``shows`` says whether the answer holds personal data.
+        """
+        with self.context.database.read() as tx:
+            holder_id, decrypt = self.file(tx, permit_id)
+            found = read(tx, decrypt)
+        if not decrypt or not shows(found):
+            return found
         try:
-            with engine.database.write() as tx:
-                uow = engine.context.begin(tx)
-                uow.expect_holders(holder_ids)
-                stamp = engine.context.stamper(actor, None, _today(engine, tx, actor))
-                for holder_id in holder_ids:
-                    holder_events.note_access(uow, holder_id, stamp, purpose)
-                uow.write()
+            self.note([holder_id])
+        except StoreError:
+            # In a copy that cannot be written to, the file is shown without what would have to be noted.
+            with self.context.database.read() as tx:
+                return read(tx, False)
+        return found
+
+    def note(self, holder_ids: Iterable[str]) -> None:
+        """Note the look at each person, unless this reader's look of today is noted already."""
+        with self.context.database.read() as tx:
+            missing = self._unseen(tx, list(holder_ids), self.rules(tx)[1])
+        if missing:
+            self._write(missing, self.purpose, again=False)
+
+    def note_again(self, holder_ids: Sequence[str], purpose: str) -> None:
+        """Note the look at each person for a purpose of its own, however often they were looked at today."""
+        self._write(holder_ids, purpose, again=True)
+
+    def note_everybody(self, purpose: str) -> None:
+        """Note a look at every holder whose data can be decrypted."""
+        after = ""
+        while True:
+            with self.context.database.read() as tx:
+                found = [row[0] for row in tx.all(_HOLDERS, {"after": after, "limit": BATCH})]
+            if not found:
                 return
-        except ConflictError:
-            if attempt == ATTEMPTS:
-                raise
+            self.note_again(found, purpose)
+            after = found[-1]
+
+    def _write(self, holder_ids: Sequence[str], purpose: str | None, *, again: bool) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self.context.database.write() as tx:
+                    uow = self.context.begin(tx)
+                    # The versions first: a look that is noted after them makes this one a conflict.
+                    uow.expect_holders(holder_ids)
+                    _, today = self.rules(tx)
+                    stamp = self.context.stamper(self.actor, None, today)
+                    for holder_id in holder_ids if again else self._unseen(tx, holder_ids, today):
+                        holder_events.note_access(uow, holder_id, stamp, purpose)
+                    uow.write()
+                    return
+            except ConflictError:
+                if attempt == ATTEMPTS:
+                    raise
+
+    def _unseen(self, tx: Transaction, holder_ids: Sequence[str], today: date) -> list[str]:
+        found = history.streams(tx, holder_ids)
+        return [each for each in found if not self._seen(found[each], today)]
+
+    def _seen(self, records: Sequence[StoredRecord], today: date) -> bool:
+        for record in reversed(records):
+            if is_look(record):
+                event = codec.decode(record.name, record.payload)
+                if event.effective_on == today and event.actor.id == self.actor.id:
+                    return True
+        return False
 
 
-def _today(engine: Engine, tx: Transaction, actor: Actor) -> date:
-    code = (actor.prefecture or context.DEFAULT_JURISDICTION)[:2]
-    return engine.context.today(engine.context.policies.current(tx, code))
+def is_look(record: StoredRecord) -> bool:
+    """Return whether an event is ``holder.accessed``."""
+    return record.name.startswith(f"{HolderAccessed.NAME}@")
+
+
+def _valid_purpose(purpose: object) -> str | None:
+    if purpose is None:
+        return None
+    if not isinstance(purpose, str) or not purpose.strip() or len(purpose) > 500:
+        raise invalid("purpose", "is blank or longer than 500 characters; say in a line what the look is for")
+    return purpose.strip()

@@ -17,11 +17,12 @@ from permits_engine.domain.rules.competence import competence_error
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.holder import Person
 from permits_engine.store.database.transactions import Database, Transaction
+from permits_engine.store.events import history
 from permits_engine.store.events.application import PermitsApplication, numbered
 from permits_engine.store.events.ids import uuid7
 from permits_engine.store.events.timestamps import micros
 from permits_engine.store.keys.keyring import Keyring
-from permits_engine.store.log.signing_keys import SigningKeys
+from permits_engine.store.log.signing_keys import SigningKeys, origin_of
 
 
 class Context:
@@ -49,6 +50,12 @@ class Context:
         self.random = random
         self._zones: dict[str, ZoneInfo] = {}
         self._days: dict[str, tuple[datetime, date]] = {}
+
+    @property
+    def origin(self) -> str:
+        """The name of the store's log, which its checkpoints and tokens begin with."""
+        with self.database.read() as tx:
+            return origin_of(history.head(tx).store_id)
 
     # --- time and ids ---
 

@@ -10,25 +10,19 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
-from permits_engine.application.outcome import Outcome
+from permits_engine.application.executor import Executor
 from permits_engine.application.queries.retention import Plan
 from permits_engine.commands import EraseHolder
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor
-from permits_engine.store.database.transactions import Database
-from permits_engine.store.events import history
-from permits_engine.store.keys.keyring import Keyring
-from permits_engine.store.log.signing_keys import SigningKeys, origin_of
 
 
-class DataProtection:
+class Privacy:
     """What a data-protection officer asks of an open store."""
 
-    database: Database
-    context: Context
-    keyring: Keyring
-    execute: Callable[..., Outcome]
-    signing: SigningKeys
+    def __init__(self, context: Context, executor: Executor) -> None:
+        self._context = context
+        self._executor = executor
 
     def erase(
         self,
@@ -46,10 +40,10 @@ class DataProtection:
         stands in the way, ``holder.not_found``, ``store.unavailable`` where the files cannot be cleaned now.
         """
         command = EraseHolder(holder_id=holder_id, reason=reason, on=on, archive_agreement=archive_agreement)
-        outcome = self.execute(command, actor=actor)
+        outcome = self._executor.execute(command, actor=actor)
         removed = self.finish_erasures([command.holder_id], letters=letters)
-        with self.database.read() as tx:
-            linked = self.context.person(tx, command.holder_id).linked
+        with self._context.database.read() as tx:
+            linked = self._context.person(tx, command.holder_id).linked
         return {
             "holder_id": command.holder_id,
             "erased": True,
@@ -69,7 +63,7 @@ class DataProtection:
         from permits_engine.application.queries import retention_obstacles
         from permits_engine.store.keys import erasure
 
-        with self.database.read() as tx:
+        with self._context.database.read() as tx:
             waiting = erasure.pending(tx)
             of = dict.fromkeys([*waiting, *also])
             messages = [
@@ -77,10 +71,10 @@ class DataProtection:
             ]
         removed = 0 if letters is None else mail_folder.remove(Path(letters), messages)
         if waiting:
-            self.keyring.forget()
-            erasure.scrub(self.database)
-            with self.database.write() as tx:
-                erasure.done(tx, waiting, self.context.now())
+            self._context.keyring.forget()
+            erasure.scrub(self._context.database)
+            with self._context.database.write() as tx:
+                erasure.done(tx, waiting, self._context.now())
         if letters is not None and waiting:
             # A pass that was under way meanwhile may have written one more.
             removed += mail_folder.remove(Path(letters), messages)
@@ -90,7 +84,7 @@ class DataProtection:
         """Holders who were erased while the database's files still wait to be cleaned."""
         from permits_engine.store.keys import erasure
 
-        with self.database.read() as tx:
+        with self._context.database.read() as tx:
             return erasure.pending(tx)
 
     # --- how long ---
@@ -99,13 +93,15 @@ class DataProtection:
         """The classes of data with the archives' floor and the privacy law's ceiling, country by country."""
         from permits_engine.application.queries import retention
 
-        return retention.rules_of(self.context, self.database)
+        return retention.rules_of(self._context, self._context.database)
 
     def retention_due(self, *, letters: str | Path | None = None) -> Plan:
         """The people and letters whose time is over today, with what stands in the way; changes nothing."""
         from permits_engine.application.queries import retention
 
-        return retention.plan(self.context, self.database, None if letters is None else Path(letters))
+        return retention.plan(
+            self._context, self._context.database, None if letters is None else Path(letters)
+        )
 
     def apply_retention(
         self, plan: str, *, actor: Actor, letters: str | Path | None = None
@@ -127,87 +123,18 @@ class DataProtection:
         erased = []
         for each in found.people:
             command = EraseHolder(holder_id=each.holder_id, reason=f"retention: {each.norm}")
-            self.execute(command, actor=actor)
+            self._executor.execute(command, actor=actor)
             erased.append(each.holder_id)
         removed = self.finish_erasures(erased, letters=letters)
         old = [each.notice_id for each in found.letters if each.notice_id is not None]
         removed += 0 if letters is None else mail_folder.remove(Path(letters), old)
         return {"plan": plan, "erased": len(erased), "letters_removed": removed}
 
-    # --- keys and receipts ---
-
-    def rotate_keys(self, *, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
-        """Wrap every holder's key under a new master key; no event changes. Taken up where it was stopped.
-
-        The old master key stays in the file, so that backups of before still open, until ``drop_master_key``.
-        Raises ``store.unavailable`` where the master key lies in no file.
-        """
-        from permits_engine.store.keys import rotation
-
-        with self.database.read() as tx:
-            counts = rotation.counts(tx)
-        masters = self.keyring.master_keys()
-        unfinished = any(each != masters.active for each in counts)
-        if not unfinished:
-            masters = masters.with_new()
-            masters.save()
-            self.keyring.use(masters)
-        done = rotation.rewrap(self.database, masters, now=self.context.now(), progress=progress)
-        return {"active": masters.active, "rewrapped": done, "kept": masters.ids[1:]}
-
-    def drop_master_key(self, key_id: str) -> dict[str, Any]:
-        """Take a master key that wraps nothing any more out of its file: backups of its time no longer open.
-
-        Raises ``input.invalid`` where it is not in the file, or still needed.
-        """
-        from permits_engine.store.keys import rotation
-
-        masters = self.keyring.master_keys()
-        if key_id not in masters.ids:
-            raise invalid("KEY", f"{key_id} is not in the key file: {', '.join(masters.ids)}")
-        with self.database.read() as tx:
-            needed = rotation.counts(tx).get(key_id, 0)
-        if needed or key_id == masters.active:
-            raise invalid("KEY", f"{key_id} is in use ({needed} holders): run permits keys rotate first")
-        left = masters.without([key_id])
-        left.save()
-        self.keyring.use(left)
-        return {"active": left.active, "dropped": key_id, "kept": left.ids[1:]}
-
-    def master_key_use(self) -> list[dict[str, Any]]:
-        """The master keys by their ids, and how many holders' keys each wraps."""
-        from permits_engine.store.keys import rotation
-
-        masters = self.keyring.master_keys()
-        with self.database.read() as tx:
-            counts = rotation.counts(tx)
-        return [
-            {
-                "key": each,
-                "active": each == masters.active,
-                "in_file": each in masters.ids,
-                "wraps": counts.get(each, 0),
-            }
-            for each in dict.fromkeys([*masters.ids, *counts])
-        ]
-
-    def receipt_status(self) -> str:
-        """The signed list of receipts that were superseded before their last day, for whoever checks receipts."""
-        from permits_engine.documents import receipt_status_list
-
-        with self.database.read() as tx:
-            today = self.context.today(self.context.policies.current(tx, "MA"))
-        with self.database.read() as tx:
-            origin = origin_of(history.head(tx).store_id)
-        return receipt_status_list.make(
-            self.database, self.context, self.signing.signer(origin), origin, today
-        )
-
     def erased(self, *, since: date | None = None) -> list[dict[str, Any]]:
         """Who was erased since a day: to be kept beside backups, and erased again in a store restored from one."""
         from permits_engine.application.queries import data_requests as data_requests_room
 
-        with self.database.read() as tx:
+        with self._context.database.read() as tx:
             found = data_requests_room.erased(tx)
         return [each for each in found if since is None or each["on"] >= since.isoformat()]
 
@@ -215,8 +142,8 @@ class DataProtection:
         """What people asked about their data: state on a day (default: today), the first due first."""
         from permits_engine.application.queries import data_requests as data_requests_room
 
-        with self.database.read() as tx:
-            day = on or self.context.today(self.context.policies.current(tx, "MA"))
+        with self._context.database.read() as tx:
+            day = on or self._context.today(self._context.policies.current(tx, "MA"))
             found = data_requests_room.everybodys(tx)
         return [
             {**msgspec.to_builtins(each), "state": each.state(day)}
@@ -228,9 +155,71 @@ class DataProtection:
         """What stands in the way of erasing a person today, each with its norm."""
         from permits_engine.application.queries import retention_obstacles
 
-        with self.database.read() as tx:
-            uow = self.context.begin(tx)
+        with self._context.database.read() as tx:
+            uow = self._context.begin(tx)
             uow.person(holder_id)
             return retention_obstacles.told(
-                retention_obstacles.standing(self.context, uow, holder_id).obstacles
+                retention_obstacles.standing(self._context, uow, holder_id).obstacles
             )
+
+
+class Keys:
+    """The master keys of an open store."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def rotate(self, *, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+        """Wrap every holder's key under a new master key; no event changes. Taken up where it was stopped.
+
+        The old master key stays in the file, so that backups of before still open, until ``drop``.
+        Raises ``store.unavailable`` where the master key lies in no file.
+        """
+        from permits_engine.store.keys import rotation
+
+        with self._context.database.read() as tx:
+            counts = rotation.counts(tx)
+        masters = self._context.keyring.master_keys()
+        unfinished = any(each != masters.active for each in counts)
+        if not unfinished:
+            masters = masters.with_new()
+            masters.save()
+            self._context.keyring.use(masters)
+        done = rotation.rewrap(self._context.database, masters, now=self._context.now(), progress=progress)
+        return {"active": masters.active, "rewrapped": done, "kept": masters.ids[1:]}
+
+    def drop(self, key_id: str) -> dict[str, Any]:
+        """Take a master key that wraps nothing any more out of its file: backups of its time no longer open.
+
+        Raises ``input.invalid`` where it is not in the file, or still needed.
+        """
+        from permits_engine.store.keys import rotation
+
+        masters = self._context.keyring.master_keys()
+        if key_id not in masters.ids:
+            raise invalid("KEY", f"{key_id} is not in the key file: {', '.join(masters.ids)}")
+        with self._context.database.read() as tx:
+            needed = rotation.counts(tx).get(key_id, 0)
+        if needed or key_id == masters.active:
+            raise invalid("KEY", f"{key_id} is in use ({needed} holders): run permits keys rotate first")
+        left = masters.without([key_id])
+        left.save()
+        self._context.keyring.use(left)
+        return {"active": left.active, "dropped": key_id, "kept": left.ids[1:]}
+
+    def use(self) -> list[dict[str, Any]]:
+        """The master keys by their ids, and how many holders' keys each wraps."""
+        from permits_engine.store.keys import rotation
+
+        masters = self._context.keyring.master_keys()
+        with self._context.database.read() as tx:
+            counts = rotation.counts(tx)
+        return [
+            {
+                "key": each,
+                "active": each == masters.active,
+                "in_file": each in masters.ids,
+                "wraps": counts.get(each, 0),
+            }
+            for each in dict.fromkeys([*masters.ids, *counts])
+        ]

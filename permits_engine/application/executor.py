@@ -1,8 +1,8 @@
-"""One command on one transaction: load, decide, gate, append, remember; the road that everything takes."""
+"""Commands in transactions: load, decide, append, remember."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -11,7 +11,7 @@ import msgspec
 from permits_engine.application import idempotency, unit_of_work
 from permits_engine.application.context import Context, events_of
 from permits_engine.application.handlers import families, holder_events, holders, links
-from permits_engine.application.outcome import Outcome, conflict, not_found
+from permits_engine.application.outcome import Outcome, conflict, not_found, valid_actor
 from permits_engine.application.unit_of_work import UnitOfWork, taken
 from permits_engine.commands import (
     AnswerDataRequest,
@@ -28,13 +28,16 @@ from permits_engine.commands import (
     UnlinkHolders,
     UpdateHolder,
 )
-from permits_engine.domain.decisions import decide, titles
+from permits_engine.domain.decisions import decide, lifecycle, titles
 from permits_engine.domain.decisions.case import HolderFacts
-from permits_engine.domain.errors import invalid
+from permits_engine.domain.errors import ConflictError, PermitsError, invalid
 from permits_engine.domain.events import Actor, Event, FactNoted
 from permits_engine.domain.periods import ages
 from permits_engine.domain.permit.fold import Permit, apply, corrected, fold, with_fields
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.competence import competence_error
 from permits_engine.projections.search_entries import entries_of_file
+from permits_engine.store.database.host_transactions import HostSession
 
 DATA_PROTECTION = (EraseHolder, RecordDataRequest, AnswerDataRequest, PlaceHold, LiftHold)
 
@@ -46,13 +49,115 @@ def data_protection(context: Context, uow: UnitOfWork, command: Command, actor: 
     return change(context, uow, command, actor)
 
 
+ATTEMPTS = 3
+"""How often a command without ``expected_version`` is decided again after a conflict."""
+BATCH = 250
+"""Commands in one transaction of ``execute_many``."""
+_HOPELESS = frozenset({"store.unavailable", "store.not_initialised"})
+
+
 class Executor:
-    """Carries out commands inside a transaction that somebody else opens and ends."""
+    """Decides commands and records what follows. Thread-safe."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
 
-    # --- the road ---
+    # --- whole transactions ---
+
+    def execute(self, command: Command, *, actor: Actor, session: HostSession | None = None) -> Outcome:
+        """Decide a command and record what follows, in one transaction.
+
+        With the host's ``session`` the events commit or roll back with the host's own rows, and nothing is
+        tried again. Raises ``PermitsError``; a refused command leaves no trace.
+        """
+        valid_actor(actor)
+        once = session is not None or command.expected_version is not None
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self.context.database.write(session) as tx:
+                    uow = self.context.begin(tx)
+                    outcome = self.run(uow, command, actor)
+                    uow.write()
+                    return outcome
+            except ConflictError as problem:
+                if once or attempt == ATTEMPTS or problem.code != "concurrency.conflict":
+                    raise
+        raise AssertionError("unreachable")
+
+    def execute_many(
+        self, commands: Iterable[Command | tuple[Command, Actor]], *, actor: Actor | None = None
+    ) -> Iterator[Outcome | PermitsError]:
+        """Carry out many commands, several to a transaction; yield the outcome or the error of each, in order.
+
+        An item may bring its own actor. A refused command stops nothing. Outcomes are given only after
+        their transaction has been committed.
+        """
+        batch: list[tuple[Command, Actor]] = []
+        for item in commands:
+            command, who = item if isinstance(item, tuple) else (item, actor)
+            batch.append((command, valid_actor(who)))
+            if len(batch) == BATCH:
+                yield from self._batch(batch)
+                batch = []
+        yield from self._batch(batch)
+
+    def _batch(self, batch: Sequence[tuple[Command, Actor]]) -> list[Outcome | PermitsError]:
+        if not batch:
+            return []
+        try:
+            with self.context.database.write() as tx:
+                uow = self.context.begin(tx)
+                self.expect(uow, [command for command, _ in batch])
+                answers = [self._one_of(uow, command, who) for command, who in batch]
+                uow.write()
+                return answers
+        except PermitsError as problem:
+            if problem.code in _HOPELESS:
+                raise
+            # Another process was first, or one of them cannot be written: then each by itself.
+            return [self._alone(command, who) for command, who in batch]
+
+    def _one_of(self, uow: UnitOfWork, command: Command, actor: Actor) -> Outcome | PermitsError:
+        try:
+            return self.run(uow, command, actor)
+        except PermitsError as problem:
+            if uow.broken or problem.code in _HOPELESS:
+                raise
+            return problem
+
+    def _alone(self, command: Command, actor: Actor) -> Outcome | PermitsError:
+        try:
+            return self.execute(command, actor=actor)
+        except PermitsError as problem:
+            if problem.code in _HOPELESS:
+                raise
+            return problem
+
+    def check(self, command: Command, *, actor: Actor) -> tuple[str, ...]:
+        """Return the events that a command would lead to, recording nothing; raise what it would."""
+        with self.context.database.read() as tx:
+            uow = self.context.begin(tx)
+            outcome = self.run(uow, command, actor)
+            uow.rows()
+            return outcome.events
+
+    def allowed(self, permit_id: str, *, actor: Actor, on: date | None = None) -> list[str]:
+        """Return the commands that the file's state and the actor's role and office allow on a day."""
+        with self.context.database.read() as tx:
+            permit = fold(permit_id, self.context.load(tx, permit_id))
+            if permit is None:
+                raise not_found(permit_id)
+            policy = self.context.policies.current(tx, permit.jurisdiction)
+        today = self.context.today(policy)
+        s = Situation(permit, on or today, policy.at(today))
+        found = []
+        for name in lifecycle.allowed_commands(s):
+            body = s.pending_appeal.body if name == "decide_appeal" and s.pending_appeal else None
+            if competence_error(policy.at(today), s.day, name, actor, s.prefecture, body) is None:
+                found.append(name)
+        return found
+
+    # --- one command ---
 
     def run(self, uow: UnitOfWork, command: Command, actor: Actor) -> Outcome:
         """Decide a command, or give the outcome that it had before under the same id; writes nothing yet."""

@@ -50,14 +50,14 @@ def audit(
     with open_engine("auditor", "administrator") as engine:
         if looks:
             whom = id_of(holder, "permits find") if holder is not None else None
-            found = engine.looks(actor, holder_id=whom, **given)
+            found = engine.audit.looks(actor, holder_id=whom, **given)
             _rows(list(islice(found, limit + 1)), limit, json)
         elif failing or sample is not None:
             _decisions(engine, actor, {**given, "recorded": recorded}, sample, seed, workers, limit, json)
         elif actor is not None:
-            _rows(list(islice(engine.acts(actor, recorded=recorded, **given), limit + 1)), limit, json)
+            _rows(list(islice(engine.audit.acts(actor, recorded=recorded, **given), limit + 1)), limit, json)
         else:
-            _rows(engine.acts_counted(recorded=recorded, **given), limit, json)
+            _rows(engine.audit.acts_counted(recorded=recorded, **given), limit, json)
 
 
 def _rows(rows: list[dict[str, Any]], limit: int, machine: bool) -> None:
@@ -81,7 +81,7 @@ def _decisions(
     from permits_engine.cli.output import bar
 
     with bar("looking at decisions") as progress:
-        found = engine.controlled(
+        found = engine.audit.controlled(
             actor, sample=sample, seed=seed, workers=workers, progress=progress, **given
         )
     rows = found.rows[:limit]

@@ -76,7 +76,7 @@ def mail_folder(settings: Any) -> Path:
 
 def setup(engine: Any, settings: Any) -> daemon.Setup:
     """What the settings ask of the scheduler."""
-    simulated = engine.status()["head"]["simulated"]
+    simulated = engine.queries.status()["head"]["simulated"]
     return daemon.Setup(
         routes(settings, simulated=simulated),
         settings.interval,

@@ -27,7 +27,7 @@ _QUICK_CHECK = Statement("PRAGMA quick_check(1)")
 
 def findings(engine: Any, settings: Any) -> list[Finding]:
     """Errors, warnings and notes about the store, its keys, its rules and its messages."""
-    state = engine.status()
+    state = engine.queries.status()
     found = [*_store(engine, state), *(_say(*each) for each in _clocks_and_messages(engine, state))]
     if not state["head"]["simulated"]:
         found += _messages(settings)
@@ -37,7 +37,7 @@ def findings(engine: Any, settings: Any) -> list[Finding]:
 def _store(engine: Any, state: dict[str, Any]) -> Iterator[Finding]:
     if state["head"]["simulated"]:
         yield _say("note", "this store is simulated (a demo or a scenario): nothing is sent from it by SMTP")
-    elif _head(engine) > micros(engine.clock()) + AHEAD:
+    elif _head(engine) > micros(engine.context.clock()) + AHEAD:
         yield _say("error", "this machine's clock is behind the store's last event: set the clock")
     for each in state["parked_streams"]:
         yield _say("error", f"{each['stream']} cannot be read and is set aside: {each['reason']}")
@@ -81,13 +81,13 @@ def _rules(state: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _people(engine: Any) -> Iterator[Finding]:
-    waiting = len(engine.unfinished_erasures())
+    waiting = len(engine.privacy.unfinished_erasures())
     if waiting:
         some = "an erasure has" if waiting == 1 else f"{waiting} erasures have"
         yield _say(
             "error", f"{some} not reached the database's files yet: type permits holder erase again for any"
         )
-    late = sum(each["state"] == "overdue" for each in engine.data_requests())
+    late = sum(each["state"] == "overdue" for each in engine.privacy.data_requests())
     if late:
         some = "1 request" if late == 1 else f"{late} requests"
         yield _say(
@@ -142,7 +142,7 @@ _REASONS = {
 
 def _clocks_and_messages(engine: Any, state: dict[str, Any]) -> Iterator[Said]:
     """Levels and sentences about clocks, lease, passes and messages."""
-    today = engine.today()
+    today = engine.queries.today()
     yield from _clocks(engine)
     yield from _passes(state, today)
     yield from _waiting(state, today)
@@ -156,7 +156,7 @@ def _clocks_and_messages(engine: Any, state: dict[str, Any]) -> Iterator[Said]:
 
 
 def _clocks(engine: Any) -> Iterator[Said]:
-    ahead = clock_ahead(engine.database, micros(engine.clock()))
+    ahead = clock_ahead(engine.database, micros(engine.context.clock()))
     if abs(ahead) > APART:
         by = str(abs(ahead)).partition(".")[0]
         side = "ahead of" if ahead > timedelta() else "behind"

@@ -41,7 +41,7 @@ def dossier(
     with open_engine() as engine:
         found = operator_now().ask(
             engine,
-            lambda reader: reader.dossier(wanted, with_personal_data=with_personal_data),
+            lambda reader: reader.audit.dossier(wanted, with_personal_data=with_personal_data),
             purpose,
         )
     if out is not None:

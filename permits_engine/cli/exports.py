@@ -50,7 +50,7 @@ def export(
     with opened as engine, bar("exporting") as progress:
         made = operator_now().ask(
             engine,
-            lambda reader: reader.export(
+            lambda reader: reader.audit.export(
                 out, formats, with_personal_data=with_personal_data, force=force, progress=progress
             ),
             purpose,

@@ -40,7 +40,7 @@ def verify(
     outside = [(name, _read(name, "--checkpoint", MOST_BYTES)) for name in checkpoint or ()]
     keys = keys_given(key)
     with _open() as engine, bar("verifying") as progress:
-        report = engine.verify(outside=outside, keys=keys, progress=progress)
+        report = engine.audit.verify(outside=outside, keys=keys, progress=progress)
     if not report.intact:
         if not json:
             for each in report.findings:
@@ -78,12 +78,12 @@ def checkpoint(
     from permits_engine.cli.output import bar
 
     with _open() as engine:
-        signer = engine.signing.signer(engine.origin)
+        signer = engine.context.signing.signer(engine.audit.origin)
         if key:
             output.out(output.as_json({"key": str(signer.verifier)}) if json else str(signer.verifier))
             return
         with bar("sealing") as progress:
-            made = engine.checkpoint(progress=progress)
+            made = engine.audit.checkpoint(progress=progress)
     if out is not None:
         _write(out, made.note)
     if json:
@@ -106,8 +106,8 @@ def prove(
     from permits_engine.store.log.proofs import to_dict
 
     with _open() as engine:
-        proof = engine.prove(id_of(stream), version)
-        keys = engine.signing.verifiers(engine.origin)
+        proof = engine.audit.prove(id_of(stream), version)
+        keys = engine.context.signing.verifiers(engine.audit.origin)
     if out is not None:
         _write(out, str(proof))
     if json:

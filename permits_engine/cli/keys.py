@@ -23,7 +23,7 @@ Out = Annotated[str, typer.Option("--out", metavar="FILE", help="The new file; o
 def listed(json: Json = False) -> None:
     """The master keys by id, and how much each wraps."""
     with open_engine("administrator") as engine:
-        rows = engine.master_key_use()
+        rows = engine.keys.use()
     if not output.result(rows, machine=json):
         output.table(rows)
 
@@ -51,7 +51,7 @@ def rotate(json: Json = False) -> None:
     from permits_engine.cli.output import bar
 
     with open_engine("administrator") as engine, bar("wrapping") as progress:
-        done = engine.rotate_keys(progress=progress)
+        done = engine.keys.rotate(progress=progress)
     if not output.result(done, machine=json):
         output.out(f"{done['rewrapped']} keys are wrapped by the new master key {done['active']}.")
         output.out(
@@ -68,7 +68,7 @@ def drop(
     What was wrapped by it in backups and logs of before then opens no more.
     """
     with open_engine("administrator") as engine:
-        done = engine.drop_master_key(key)
+        done = engine.keys.drop(key)
     if not output.result(done, machine=json):
         output.out(f"{key} is gone from the key file.")
 

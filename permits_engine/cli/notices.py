@@ -57,7 +57,7 @@ def notices(
     if context.invoked_subcommand is not None:
         return
     with open_engine() as engine:
-        rows = engine.notices(state=state, prefecture=office_of(prefecture), limit=limit)
+        rows = engine.notices.list(state=state, prefecture=office_of(prefecture), limit=limit)
     if not output.result(rows, machine=json):
         output.table(rows)
         output.cut(rows, limit)
@@ -68,7 +68,7 @@ def show(notice_id: NoticeId, json: Json = False) -> None:
     """What happened to a message, with the channels' answers."""
     wanted = id_of(notice_id, "permits notices")
     with open_engine() as engine:
-        events = operator_now().ask(engine, lambda reader: reader.notice_history(wanted))
+        events = operator_now().ask(engine, lambda reader: reader.notices.history(wanted))
     if not output.result(events, machine=json):
         columns = ["version", "name", "recorded_at", "channel", "code", "reason", "response", "template"]
         output.table(events, columns)
@@ -90,7 +90,7 @@ def preview(
 
     wanted = id_of(notice_id, "permits notices")
     with open_engine() as engine:
-        letter = operator_now().ask(engine, lambda reader: reader.notice_letter(wanted), purpose)
+        letter = operator_now().ask(engine, lambda reader: reader.notices.letter(wanted), purpose)
     if html is not None:
         try:
             html.write_text(page(letter), encoding="utf-8")
@@ -125,7 +125,7 @@ def retry(notice_id: NoticeId, json: Json = False) -> None:
     """Let the next pass try a parked or failed message again."""
     settings, wanted = settings_now(), id_of(notice_id, "permits notices")
     with open_engine("counter", "administrator") as engine:
-        row = engine.retry_notice(wanted, by=operator_of(settings))
+        row = engine.notices.retry(wanted, by=operator_of(settings))
     if not output.result(row, machine=json):
         output.out(f"{row['notice_id']} is {row['state']}; the next pass tries it")
 
@@ -135,7 +135,7 @@ def served(notice_id: NoticeId, json: Json = False) -> None:
     """A parked or failed message was handed over in person."""
     settings, wanted = settings_now(), id_of(notice_id, "permits notices")
     with open_engine("counter", "administrator") as engine:
-        row = engine.notice_served(wanted, by=operator_of(settings))
+        row = engine.notices.served(wanted, by=operator_of(settings))
     if not output.result(row, machine=json):
         output.out(f"{row['notice_id']} is {row['state']}")
 
@@ -152,7 +152,7 @@ def bounced(json: Json = False) -> None:
 
     bounce = bounces.parse(sys.stdin.buffer.read(bounces.LARGEST + 1))
     with open_engine("administrator", "scheduler") as engine:
-        row = engine.notice_bounced(bounce) if bounce.action == "failed" else None
+        row = engine.notices.bounced(bounce) if bounce.action == "failed" else None
     result = {"notice_id": bounce.notice_id, "action": bounce.action, "code": bounce.code}
     if row is not None:
         result["state"] = row["state"]

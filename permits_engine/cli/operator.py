@@ -86,16 +86,9 @@ class Operator:
 
     def readers(self, engine: Any, purpose: str | None) -> list[Any]:
         """The façade for each of the granted roles, in their order."""
-        from permits_engine.reader import Reader
-
         grants = self.grants if self.grants is not None else tuple(map(Grant, READERS))
         return [
-            Reader(
-                engine,
-                Actor(self.name, grant.role, grant.office),
-                purpose,
-                everywhere=grant.office is None,
-            )
+            engine.as_(Actor(self.name, grant.role, grant.office), purpose, all_offices=grant.office is None)
             for grant in grants
         ]
 

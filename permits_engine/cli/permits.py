@@ -41,8 +41,8 @@ def execute(
 
     with open_engine() as engine:
         code = execute_lines(engine, file, operator_now())
-        if engine.unfinished_erasures():  # where a line erased somebody
-            engine.finish_erasures(letters=mail_folder(settings_now()))
+        if engine.privacy.unfinished_erasures():  # where a line erased somebody
+            engine.privacy.finish_erasures(letters=mail_folder(settings_now()))
         return code
 
 
@@ -217,7 +217,7 @@ def caseload(
     """Requests open, filed and decided, by office."""
     day = day_of(on, "--on")
     with open_engine() as engine:
-        rows = engine.caseload(day)
+        rows = engine.queries.caseload(day)
     if not output.result(rows, machine=json):
         output.table(rows)
 
@@ -238,7 +238,7 @@ def results(
 ) -> None:
     """The account of a campaign: first applications counted."""
     with open_engine() as engine:
-        rows = engine.results(tuple(name.strip() for name in by.split(",") if name.strip()), category)
+        rows = engine.queries.results(tuple(name.strip() for name in by.split(",") if name.strip()), category)
     if not output.result(rows, machine=json):
         output.table(rows)
 

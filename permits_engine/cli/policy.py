@@ -45,7 +45,7 @@ def policy_adopt(file: PolicyFile, json: Json = False) -> None:
 
     text = read_file(file)
     with open_engine("administrator") as engine:
-        [(jurisdiction, digest, new)] = engine.adopt(text)
+        [(jurisdiction, digest, new)] = engine.policies.adopt(text)
     if not output.result({"jurisdiction": jurisdiction, "digest": digest, "adopted": new}, machine=json):
         output.out(f"{jurisdiction} {digest} {'adopted' if new else 'was in use already'}")
 

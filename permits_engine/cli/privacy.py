@@ -53,7 +53,7 @@ def erase(
         typer.confirm(f"Erase everything personal about {holder_id}, for good?", abort=True, err=True)
     settings = settings_now()
     with open_engine("administrator") as engine:
-        result = engine.erase(
+        result = engine.privacy.erase(
             holder_id,
             reason=reason,
             actor=operator_now().acting("administrator"),
@@ -98,7 +98,7 @@ def export(
         raise invalid("--language", f"{language!r} is none of {', '.join(disclosure_page.languages())}")
     wanted = id_of(holder_id, LISTED)
     with open_engine() as engine:
-        found = operator_now().ask(engine, lambda reader: reader.disclosure(wanted), purpose)
+        found = operator_now().ask(engine, lambda reader: reader.documents.disclosure(wanted), purpose)
     text = disclosure_page.html(found, language) if html else output.as_json(found) + "\n"
     if out is None:
         output.exact(text)
@@ -109,7 +109,7 @@ def export(
 def holds(holder_id: Holder, json: Json = False) -> None:
     """What stands in the way of an erasure today, by norm."""
     with open_engine() as engine:
-        rows = engine.obstacles(id_of(holder_id, LISTED))
+        rows = engine.privacy.obstacles(id_of(holder_id, LISTED))
     if not output.result(rows, machine=json):
         output.table(rows, ["kind", "because", "until", "norm", "permit_id"])
 
@@ -131,7 +131,7 @@ def request(
     with open_engine() as engine:
         [row] = [
             each
-            for each in engine.data_requests(outcome["holder_id"])
+            for each in engine.privacy.data_requests(outcome["holder_id"])
             if each["version"] == outcome["version"]
         ]
     if not output.result({**outcome, "due_on": row["due_on"]}, machine=json):
@@ -164,7 +164,7 @@ def requests(
     """What people asked about their data, the first due first."""
     whose = None if holder_id is None else id_of(holder_id, LISTED)
     with open_engine() as engine:
-        rows = engine.data_requests(whose, on=day_of(on, "--on"))
+        rows = engine.privacy.data_requests(whose, on=day_of(on, "--on"))
     rows = [each for each in rows if not open_only or each["state"] != "answered"]
     if not output.result(rows, machine=json):
         output.table(rows, ["holder_id", "version", "right", "received_on", "due_on", "state", "answered_on"])
@@ -181,7 +181,7 @@ def erased(
     Keep the list beside backups: in a store that is restored from one they have to be erased again.
     """
     with open_engine() as engine:
-        rows = engine.erased(since=day_of(since, "--since"))
+        rows = engine.privacy.erased(since=day_of(since, "--since"))
     if not output.result(rows, machine=json):
         output.table(rows)
 
@@ -248,7 +248,7 @@ retention_app = typer.Typer(no_args_is_help=True, help="How long personal data a
 def rules(json: Json = False) -> None:
     """Classes of data, floors and ceilings, with their norms."""
     with open_engine() as engine:
-        rows = engine.retention_rules()
+        rows = engine.privacy.retention_rules()
     if not output.result(rows, machine=json):
         output.table(rows)
 
@@ -258,7 +258,7 @@ def due(json: Json = False) -> None:
     from permits_engine.cli.daemon_setup import mail_folder
 
     with open_engine("administrator") as engine:
-        found = engine.retention_due(letters=mail_folder(settings_now()))
+        found = engine.privacy.retention_due(letters=mail_folder(settings_now()))
     _shown(found, json)
 
 
@@ -279,12 +279,12 @@ def apply(
     folder = mail_folder(settings_now())
     with open_engine("administrator") as engine:
         if plan is None:
-            _shown(engine.retention_due(letters=folder), json)
+            _shown(engine.privacy.retention_due(letters=folder), json)
             if not json:
                 output.say("a dry run: nothing was changed")
             return
         actor = operator_now().acting("administrator")
-        done = engine.apply_retention(plan, actor=actor, letters=folder)
+        done = engine.privacy.apply_retention(plan, actor=actor, letters=folder)
     if not output.result(done, machine=json):
         people, letters = done["erased"], done["letters_removed"]
         output.out(

@@ -45,7 +45,7 @@ def receipt(
         raise invalid("--language", f"{language!r} is none of {', '.join(paper.languages())}")
     wanted = id_of(permit_id)
     with open_engine() as engine:
-        made = operator_now().ask(engine, lambda reader: reader.receipt(wanted), purpose)
+        made = operator_now().ask(engine, lambda reader: reader.documents.receipt(wanted), purpose)
     if json:
         output.out(output.as_json(made.to_dict()))
         return
@@ -65,7 +65,7 @@ def receipt_status(out: Out = None, json: Json = False) -> None:
     Small, and it names nobody: give it to whoever checks receipts, once a day.
     """
     with open_engine() as engine:
-        note = engine.receipt_status()
+        note = engine.documents.receipt_status()
     if out is not None:
         write_private(out, note.encode(), replace=True)
     head, made_on, count, *_ = note.splitlines()

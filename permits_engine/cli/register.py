@@ -36,7 +36,9 @@ def import_(
     from permits_engine.cli.output import bar
 
     with open_engine("administrator") as engine, bar("importing") as progress:
-        report = engine.import_register(file, rejects=rejects, jurisdiction=jurisdiction, progress=progress)
+        report = engine.store.import_register(
+            file, rejects=rejects, jurisdiction=jurisdiction, progress=progress
+        )
     result = msgspec.to_builtins(report)
     if not output.result(result, machine=json):
         _tell(result)

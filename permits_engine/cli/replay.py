@@ -64,7 +64,9 @@ def diff(
     moments = [instant_of(each, "--known-at") for each in known_at]
     wanted, day = id_of(permit_id), day_of(as_of, "--as-of")
     with open_engine() as engine:
-        found = operator_now().ask(engine, lambda reader: reader.diff(wanted, *moments, as_of=day), purpose)
+        found = operator_now().ask(
+            engine, lambda reader: reader.queries.diff(wanted, *moments, as_of=day), purpose
+        )
     if not output.result(found, machine=json):
         views.difference(found)
 
@@ -94,7 +96,7 @@ def replay(
             report = run(source, name, hands=Hands(workers, dask), state=state, progress=progress)
         else:
             with open_engine("auditor", "administrator") as engine:
-                report = engine.replay(workers=workers, dask=dask, state=state, progress=progress)
+                report = engine.replays.replay(workers=workers, dask=dask, state=state, progress=progress)
     if not output.result(msgspec.to_builtins(report), machine=json):
         _tell_replay(report)
     return output.EXIT["integrity"] if report.disagree else 0
@@ -170,7 +172,7 @@ def what_if(
             told = service.what_if(source, name, text, last, hands, state=state, progress=progress)
         else:
             with open_engine("auditor", "administrator") as engine:
-                told = engine.what_if(
+                told = engine.replays.what_if(
                     text, until=last, workers=workers, dask=dask, state=state, progress=progress
                 )
     found = summary(told)
@@ -215,14 +217,14 @@ def reexamine(
     roles = ("hierarchy", "decider") if record else ("auditor", "administrator", "hierarchy", "decider")
     with open_engine(*roles) as engine:
         with bar("looking at refusals") as progress:
-            found = engine.reexamine(
+            found = engine.replays.reexamine(
                 text, conditions, on=day, workers=workers, state=state, progress=progress
             )
         done = None
         if record:
             actor = operator_now().acting("hierarchy", "decider")
             with bar("opening again") as progress:
-                done = engine.reopen(found, text, actor=actor, on=day, progress=progress)
+                done = engine.replays.reopen(found, text, actor=actor, on=day, progress=progress)
     plain = {**msgspec.to_builtins(found), "recorded": done}
     if output.result(plain, machine=json):
         return

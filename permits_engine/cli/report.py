@@ -33,7 +33,7 @@ def report(
     from permits_engine.cli.output import bar
 
     with open_without_keys() as engine, bar("counting") as progress:
-        found = engine.report(out, year=year, language=language, force=force, progress=progress)
+        found = engine.audit.report(out, year=year, language=language, force=force, progress=progress)
     if output.result({"out": out, **msgspec.to_builtins(found)}, machine=json):
         return
     outcomes = found.outcomes

@@ -41,7 +41,7 @@ def rights(
     day, instant = day_of(on, "--on"), instant_of(known_at, "--known-at")
     with open_engine() as engine:
         rows = operator_now().ask(
-            engine, lambda reader: reader.rights(id_of(permit_id), on=day, known_at=instant)
+            engine, lambda reader: reader.queries.rights(id_of(permit_id), on=day, known_at=instant)
         )
     if not output.result(rows, machine=json):
         views.rights(rows)
@@ -107,7 +107,7 @@ def departures(
 
     since, until = day_of(first, "--from"), day_of(last, "--to")
     with open_engine() as engine:
-        rows = engine.departures(first=since, last=until, prefecture=prefecture)
+        rows = engine.queries.departures(first=since, last=until, prefecture=prefecture)
     rows = counted(rows) if count else rows
     if not output.result(rows, machine=json):
         columns = ["on", "permit_id", "version", "event", "prefecture", "says"]

@@ -87,7 +87,7 @@ def pause(
     """
     settings = settings_now()
     with open_engine("scheduler", "administrator") as engine:
-        engine.pause(prefecture, by=operator_of(settings), reason=_reason(reason))
+        engine.notices.pause(prefecture, by=operator_of(settings), reason=_reason(reason))
     if not output.result({"paused": prefecture or "all"}, machine=json):
         output.out(f"messages of {prefecture or 'every office'} wait until permits resume")
 
@@ -101,7 +101,7 @@ def resume(
     """Let messages go out again."""
     settings = settings_now()
     with open_engine("scheduler", "administrator") as engine:
-        engine.resume(prefecture, by=operator_of(settings))
+        engine.notices.resume(prefecture, by=operator_of(settings))
     if not output.result({"resumed": prefecture or "all"}, machine=json):
         output.out(f"messages of {prefecture or 'every office'} go out with the next pass")
 
@@ -117,7 +117,7 @@ def coverage(
     """
     days = required_day(first, "--from"), required_day(last, "--to")
     with open_engine() as engine:
-        report = msgspec.to_builtins(engine.coverage(*days))
+        report = msgspec.to_builtins(engine.notices.coverage(*days))
     if not output.result(report, machine=json):
         rows = report.pop("rows")
         output.pairs(report)
@@ -135,7 +135,7 @@ def plan(
     """First reminders by day and prefecture, as they are spread."""
     days = required_day(first, "--from"), required_day(last, "--to")
     with open_engine() as engine:
-        rows = engine.plan(*days)
+        rows = engine.notices.plan(*days)
     if not output.result(rows, machine=json):
         output.table(rows)
 
@@ -153,7 +153,7 @@ def digest(
     """What waits for an office this morning, worst first."""
     day = day_of(on, "--on")
     with open_engine() as engine:
-        rows = engine.digest(office_of(prefecture), on=day, ahead=ahead)
+        rows = engine.notices.digest(office_of(prefecture), on=day, ahead=ahead)
     if not output.result(rows, machine=json):
         output.table(rows, ["office", "days", "what", "due_on", "permit_id", "detail"])
 
@@ -173,7 +173,7 @@ def token_verify(
     """
     day = day_of(on, "--on")
     with open_engine() as engine:
-        found = engine.verify_token(token.strip(), on=day)
+        found = engine.notices.verify_token(token.strip(), on=day)
     if not output.result(found, machine=json):
         output.pairs(found)
 

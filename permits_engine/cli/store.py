@@ -41,9 +41,12 @@ def init(json: Json = False) -> None:
         signing_key=signing_of(settings),
         operator=operator_of(settings),
     ) as engine:
-        state = engine.status()
+        state = engine.queries.status()
         name = engine.database.name
-        signing, (verifier, *_) = engine.signing.path, engine.signing.verifiers(engine.origin)
+        signing, (verifier, *_) = (
+            engine.context.signing.path,
+            engine.context.signing.verifiers(engine.audit.origin),
+        )
     result: dict[str, Any] = {
         "store": name,
         "keys": "PERMITS_MASTER_KEYS" if keys is None else str(keys),
@@ -70,7 +73,7 @@ def status(json: Json = False) -> None:
     from permits_engine.store.events.timestamps import iso
 
     with open_engine() as engine:
-        state = engine.status()
+        state = engine.queries.status()
     for part, name in ((state["head"], "recorded_at"), (state["last_pass"] or {}, "finished_at")):
         if isinstance(part.get(name), int):
             part[name] = iso(part[name])
@@ -110,7 +113,7 @@ def rebuild(
 
     needed = () if check else ("administrator",)
     with open_engine(*needed) as engine, bar("checking" if check else "rebuilding") as progress:
-        report = engine.rebuild(name, check=check, progress=progress)
+        report = engine.store.rebuild(name, check=check, progress=progress)
     result = {
         "models": report.models,
         "streams": report.streams,
@@ -144,7 +147,7 @@ def backup(
     from permits_engine.store.events.timestamps import iso
 
     with open_engine("administrator") as engine:
-        made = engine.backup(Path(file), pg_dump=pg_dump)
+        made = engine.store.backup(Path(file), pg_dump=pg_dump)
     result = {
         "file": file,
         "position": made.position,

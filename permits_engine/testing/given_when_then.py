@@ -144,7 +144,7 @@ def stored_form(office: Office) -> int:
                 if written != record.payload:
                     raise Told(f"{record.name} at {record.position} does not survive being stored")
             seen = records[-1].position
-    differences = office.engine.rebuild(check=True).differences
+    differences = office.engine.store.rebuild(check=True).differences
     if differences:
         raise Told(f"read models differ from what history gives: {differences}")
     return seen

@@ -56,7 +56,7 @@ class Office:
         """Whoever the policy expects to give a command, at the office where the file is on that day."""
         permit_id = getattr(command, "permit_id", None)
         office, jurisdiction = self.code, self.code[:2]
-        on = command.on or self.engine.today()
+        on = command.on or self.engine.queries.today()
         body = getattr(command, "body", None) if command.name == "record_opinion" else None
         if command.name == "lodge_application":
             office = str(getattr(command, "prefecture", office))
@@ -65,8 +65,8 @@ class Office:
             view = self.engine.permit(permit_id, as_of=on)
             office, jurisdiction = view.prefecture, view.jurisdiction
             if command.name == "decide_appeal":
-                body = self.engine.pending_body(permit_id, on)
-        roles = self.engine.roles(jurisdiction, command.name, on, body)
+                body = self.engine.queries.pending_body(permit_id, on)
+        roles = self.engine.queries.roles(jurisdiction, command.name, on, body)
         return self.actor(next(iter(roles), "counter"), office)
 
     # --- acts ---
@@ -122,7 +122,7 @@ class Office:
 
     def position(self) -> int:
         """The end of the history."""
-        return int(self.engine.status()["head"]["position"])
+        return int(self.engine.queries.status()["head"]["position"])
 
 
 def _day(day: date | str) -> date:

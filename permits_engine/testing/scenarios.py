@@ -89,7 +89,7 @@ class Runner:
         with self.engine.database.read() as tx:
             policy = self.engine.context.policies.current(tx, code)
         self.clock = FakeClock(self.clock.instant, policy.calendar.time_zone)
-        self.engine.clock = self.engine.context.clock = self.clock
+        self.engine.context.clock = self.engine.context.clock = self.clock
 
     def _step(self, number: int, step: Step) -> None:
         before = self._permit_of(step)
@@ -174,11 +174,11 @@ class Runner:
         if permit_id is not None and step.do != "lodge_application":
             office = self.engine.permit(permit_id, as_of=step.day).prefecture
             if step.do == "decide_appeal":
-                body = self.engine.pending_body(permit_id, step.day)
+                body = self.engine.queries.pending_body(permit_id, step.day)
         office = office or f"{self.scenario.jurisdiction}-X"
         if step.as_ is not None:
             return Actor("scenario", step.as_, office)
-        roles = self.engine.roles(self.scenario.jurisdiction, step.do or "", step.day, body)
+        roles = self.engine.queries.roles(self.scenario.jurisdiction, step.do or "", step.day, body)
         return Actor("scenario", next(iter(roles), "counter"), office)
 
     def _compare(
@@ -211,7 +211,7 @@ class Runner:
             elif field in {"notices", "no_notices"}:
                 self._notices(number, step, field, wanted, letters)
             elif field == "rights":
-                came = self.engine.rights(permit_id, on=step.day)
+                came = self.engine.queries.rights(permit_id, on=step.day)
                 for each in wanted:
                     if not any(_matches(each, found) for found in came):
                         [found] = [x for x in came if x["right"] == each["right"]]

@@ -48,9 +48,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = f"sqlite:///{folder / 'demo' / 'permits.db'}"
     with Engine.open(store, keys=folder / "demo" / "permits.keys") as engine:
         (renewed, *_) = [row for row in engine.find(limit=None) if (row["term_number"] or 0) > 2]
-        dossier = engine.as_(Actor("auditor-1", "auditor")).dossier(renewed["permit_id"])
+        dossier = engine.as_(Actor("auditor-1", "auditor")).audit.dossier(renewed["permit_id"])
         for language in LANGUAGES:
-            engine.report(folder / f"report-{language}.html", language=language)
+            engine.audit.report(folder / f"report-{language}.html", language=language)
             page = html(dossier, language)
             (folder / f"dossier-{language}.html").write_text(page, encoding="utf-8")
     return folder

@@ -43,7 +43,7 @@ def test_a_release_history_replays_to_what_it_meant(path: Path) -> None:
             for line in events:
                 record = StoredEvent(line["stream"], line["version"], line["name"], line["payload"].encode())
                 TransactionRecorder(tx).insert_events([record], now=line["recorded_at"])
-        report = engine.rebuild()
+        report = engine.store.rebuild()
         assert report.parked == 0
         differ = []
         for line in lines:
@@ -54,7 +54,7 @@ def test_a_release_history_replays_to_what_it_meant(path: Path) -> None:
                 if came != wanted:
                     differ.append((line["permit"], line["on"], wanted, came))
         assert differ == []
-        assert engine.rebuild(check=True).differences == []
+        assert engine.store.rebuild(check=True).differences == []
 
 
 @pytest.mark.parametrize("path", CORPORA, ids=lambda path: path.name.removesuffix(".jsonl.gz"))

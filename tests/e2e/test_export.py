@@ -102,7 +102,7 @@ def test_every_person_can_see_that_their_data_were_exported(cli: Cli) -> None:
     from permits_engine import Actor, Engine
 
     with Engine.open(cli.store or "", keys=os.environ["PERMITS_KEYS"]) as engine:
-        (look,) = engine.as_(Actor("auditor-1", "auditor"), "control").accesses(holder_id)
+        (look,) = engine.as_(Actor("auditor-1", "auditor"), "control").queries.accesses(holder_id)
     assert look["purpose"] == "export (parquet): order 94 of the tribunal"
     import duckdb
 

@@ -243,14 +243,14 @@ def test_an_import_killed_at_any_moment_and_run_again_ends_the_same(
     assert (other.folder / "bad.csv").read_bytes() == (permits.folder / "big.rejects.csv").read_bytes()
     with permits.engine() as killed, other.engine() as whole:
         assert canonical(killed) == canonical(whole)
-        assert killed.rebuild(check=True).differences == []
+        assert killed.store.rebuild(check=True).differences == []
     assert not list(permits.folder.glob(".*.part"))
 
 
 def stored(permits: Shell) -> int:
     """How many files a store holds while somebody else works on it."""
     with permits.engine() as engine:
-        return int(engine.status()["permits"])
+        return int(engine.queries.status()["permits"])
 
 
 def test_memory_does_not_grow_with_the_register(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,22 +98,27 @@ def _all(engine: Engine, folder: Path) -> list[Door]:
         return read(file)
 
     permit_id = engine.find()[0]["permit_id"]
-    note = engine.checkpoint().note.encode()
-    keys = engine.signing.verifiers(engine.origin)
+    note = engine.audit.checkpoint().note.encode()
+    keys = engine.context.signing.verifiers(engine.audit.origin)
     given = renewal_token.Token(permit_id, 1, date(2018, 2, 15))
-    signer = engine.signing.signer(engine.origin)
-    token = renewal_token.issue(given, engine.origin, signer.signature)
+    signer = engine.context.signing.signer(engine.audit.origin)
+    token = renewal_token.issue(given, engine.audit.origin, signer.signature)
     paper = receipts.issue(_filing(), "fuzz", SIGNER.signature)
     marks = "\n".join(("fuzz " + receipt_status_list.HEAD, "2018-01-10", "0", "")) + "\n"
     return [
-        Door("register", partial(by_file, engine.import_register), _registers(), "csv"),
+        Door("register", partial(by_file, engine.store.import_register), _registers(), "csv"),
         Door("commands", partial(_commands, engine), _lines(permit_id), "json"),
-        Door("policy", partial(by_file, lambda path: engine.adopt(read_file(path))), _policies(), "yaml"),
+        Door(
+            "policy",
+            partial(by_file, lambda path: engine.policies.adopt(read_file(path))),
+            _policies(),
+            "yaml",
+        ),
         Door("scenario", partial(by_file, _scenario), _scenarios(), "yaml"),
         Door("notices", _notices, _letters(), "yaml"),
-        Door("proof", partial(_proof, keys), (str(engine.prove(permit_id, 1)).encode(),)),
-        Door("checkpoint", lambda content: from_outside(content, "kept", engine.origin, keys), (note,)),
-        Door("token", lambda content: engine.verify_token(_text(content)), (token.encode(),)),
+        Door("proof", partial(_proof, keys), (str(engine.audit.prove(permit_id, 1)).encode(),)),
+        Door("checkpoint", lambda content: from_outside(content, "kept", engine.audit.origin, keys), (note,)),
+        Door("token", lambda content: engine.notices.verify_token(_text(content)), (token.encode(),)),
         Door(
             "signed-token",
             partial(_signed_token, engine),
@@ -166,11 +171,11 @@ def _proof(keys: Any, content: bytes) -> None:
 
 def _signed_token(engine: Engine, content: bytes) -> None:
     """A token of this store's own whatever it says: behind the signature stands a reader too."""
-    signer = engine.signing.signer(engine.origin)
+    signer = engine.context.signing.signer(engine.audit.origin)
     text = renewal_token.urlsafe_b64encode(
-        content + signer.signature(renewal_token._text(content, engine.origin))
+        content + signer.signature(renewal_token._text(content, engine.audit.origin))
     )
-    engine.verify_token(text.decode().rstrip("="))
+    engine.notices.verify_token(text.decode().rstrip("="))
 
 
 def _receipt(content: bytes) -> None:

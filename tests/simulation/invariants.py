@@ -221,11 +221,11 @@ class Invariants:
     def all(self, first: date, last: date) -> None:
         """The whole store: rows rebuilt, history verified, everybody told or the reason known."""
         engine = self.world.portal.engine
-        report = engine.rebuild(check=True)
+        report = engine.store.rebuild(check=True)
         require(not report.differences, f"rows differ from rebuilt ones: {report.differences[:2]}")
-        found = engine.verify()
+        found = engine.audit.verify()
         require(found.intact, f"verify: {found}")
-        account = engine.coverage(first, last)
+        account = engine.notices.coverage(first, last)
         require(account.unreadable == 0, "a file cannot be read")
         odd = [row for row in account.rows if row["reason"] not in EXPLAINED]
         require(not odd, f"nobody was told, for no reason: {odd[:2]}")

@@ -202,7 +202,7 @@ def _template() -> bytes:
         engine = Engine(
             database, master_keys(), clock=lambda: BEGINNING, operator="set-up", random=chance.bytes
         )
-        engine.adopt(*(packaged(code) for code in packaged_codes()))
+        engine.policies.adopt(*(packaged(code) for code in packaged_codes()))
         engine.close()
     content = (folder / "empty.db").read_bytes()
     shutil.rmtree(folder)

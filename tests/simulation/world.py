@@ -235,7 +235,7 @@ class World(Passes):
             faults.plan(1, after=self.chance.happens(0.5))
         while True:
             try:
-                ((_, digest, new),) = self.portal.engine.adopt(text)
+                ((_, digest, new),) = self.portal.engine.policies.adopt(text)
             except Crash:
                 self.portal.end()
                 continue
@@ -249,14 +249,17 @@ class World(Passes):
         for notice_id, identity in self._bounced:
             report = Bounce(notice_id, identity, "failed", "5.1.1", "550 5.1.1 unknown")
             for _ in range(2):
-                self._try("a bounce", lambda r=report: self.portal.engine.notice_bounced(r))
+                self._try("a bounce", lambda r=report: self.portal.engine.notices.bounced(r))
         self._bounced.clear()
         if self.chance.happens(0.004):
             office = self.chance.one(OFFICES)
-            self._try("a pause", lambda: self.portal.engine.pause(office, by="op", reason="moving house"))
+            self._try(
+                "a pause", lambda: self.portal.engine.notices.pause(office, by="op", reason="moving house")
+            )
             days = self.chance.between(1, 25)
             self.later(
-                days, lambda: self._try("a resumption", lambda: self.portal.engine.resume(office, by="op"))
+                days,
+                lambda: self._try("a resumption", lambda: self.portal.engine.notices.resume(office, by="op")),
             )
             self.counts["pauses of an office"] += 1
         if not self.chance.happens(0.03):
@@ -266,11 +269,11 @@ class World(Passes):
         ).fetchall()
         for (notice_id,) in rows:
             if self.chance.happens(0.5):
-                if self._try("a retry", lambda n=notice_id: self.portal.engine.retry_notice(n, by="op")):
+                if self._try("a retry", lambda n=notice_id: self.portal.engine.notices.retry(n, by="op")):
                     for server in self.servers:
                         server.may_repeat[notice_id] += 1
             else:
-                self._try("a service", lambda n=notice_id: self.portal.engine.notice_served(n, by="op"))
+                self._try("a service", lambda n=notice_id: self.portal.engine.notices.served(n, by="op"))
 
     def _try(self, what: str, do: Callable[[], Any]) -> bool:
         faults = self.portal.faults

@@ -64,10 +64,10 @@ class Deaths:
 
 def sound(engine: Engine) -> None:
     """Nothing half-done is visible: the history holds together and the rows are what it says."""
-    report = engine.verify()
+    report = engine.audit.verify()
     assert report.intact, report
     for name in ("permits", "notices"):
-        assert engine.rebuild(name, check=True).differences == []
+        assert engine.store.rebuild(name, check=True).differences == []
 
 
 def lines(count: int) -> str:

@@ -44,7 +44,7 @@ def test_a_database_killed_under_load_loses_nothing_acknowledged(
         for holder_id in (each for told in done for each in told):
             with engine.database.read() as tx:
                 assert engine.context.begin(tx).person(holder_id).version == 1
-        assert engine.status()["head"]["position"] == 3 + sum(len(told) for told in done)
+        assert engine.queries.status()["head"]["position"] == 3 + sum(len(told) for told in done)
         sound(engine)
     print(f"\n{kills} crashes of the server: {sum(map(len, done)):,} acknowledged, lost 0, twice 0")
 
@@ -97,7 +97,7 @@ def test_a_connection_cut_at_any_step_leaves_all_or_nothing(server: Any, tmp_pat
         for step in range(200):
             steps = step
             with Engine.open(url, keys=tmp_path / "store.keys", operator="test") as engine:
-                engine.status()
+                engine.queries.status()
                 scissors.arm(step)
                 try:
                     told = engine.execute(person(0, step), actor=COUNTER)
@@ -113,6 +113,6 @@ def test_a_connection_cut_at_any_step_leaves_all_or_nothing(server: Any, tmp_pat
             if not scissors.cut:
                 break
         assert cuts > 3
-        assert watching.status()["head"]["position"] == 3 + steps + 1
+        assert watching.queries.status()["head"]["position"] == 3 + steps + 1
         sound(watching)
     print(f"\nconnections cut at {cuts} steps of a transaction: all or nothing")

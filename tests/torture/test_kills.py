@@ -34,7 +34,7 @@ def test_execute_killed_anywhere_keeps_what_it_told(
                 assert engine.permit(outcome["permit_id"]).version == outcome["version"] == 2
         assert len({each["permit_id"] for each in deaths.acknowledged if "permit_id" in each}) == count
         assert len(engine.find(limit=None)) == count
-        assert engine.status()["head"]["position"] == 3 + 3 * count
+        assert engine.queries.status()["head"]["position"] == 3 + 3 * count
         sound(engine)
     print(f"\nexecute: {deaths.killed} kill -9, {2 * count} lines, lost 0, twice 0")
 
@@ -50,12 +50,12 @@ def test_import_killed_anywhere_ends_as_one_run(
     with engine_of as engine:
         assert deaths.run("import", "register.csv", within=(0.4, 2.0)) == 0
         sound(engine)
-        came = engine.status()["head"]["position"]
+        came = engine.queries.status()["head"]["position"]
         peace = tmp_path / "peace"
         peace.mkdir()
         with Engine.initialise(f"sqlite:///{peace / 'x.db'}", keys=peace / "k", operator="test") as other:
-            other.import_register(tmp_path / "register.csv", rejects=peace / "rejects.csv")
-            assert came == other.status()["head"]["position"]
+            other.store.import_register(tmp_path / "register.csv", rejects=peace / "rejects.csv")
+            assert came == other.queries.status()["head"]["position"]
     print(f"\nimport: {deaths.killed} kill -9, {count} rows, the same {came:,} events as without")
 
 

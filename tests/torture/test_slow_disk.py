@@ -50,7 +50,7 @@ def _told(engine: Engine, deaths: Deaths, count: int) -> None:
         if "permit_id" in outcome:
             assert engine.permit(outcome["permit_id"]).version == outcome["version"] == 2
     assert len(engine.find(limit=None)) == count
-    assert engine.status()["head"]["position"] == 3 + 3 * count
+    assert engine.queries.status()["head"]["position"] == 3 + 3 * count
     sound(engine)
 
 
@@ -163,13 +163,13 @@ def test_commands_killed_on_a_slow_disk_end_as_in_peace(
         else:
             write(tmp_path / "register.csv", rows(20 * count, SEED))
             assert deaths.run("import", "register.csv", within=(1.2, 2.5)) == 0, deaths.said[-1]
-            came = engine.status()["head"]["position"]
+            came = engine.queries.status()["head"]["position"]
             sound(engine)
             where = tmp_path / "peace"
             where.mkdir()
             with Engine.initialise(f"sqlite:///{where / 'x.db'}", keys=where / "k", operator="test") as peace:
-                peace.import_register(tmp_path / "register.csv", rejects=where / "rejects.csv")
-                assert came == peace.status()["head"]["position"]
+                peace.store.import_register(tmp_path / "register.csv", rejects=where / "rejects.csv")
+                assert came == peace.queries.status()["head"]["position"]
     assert slow_disk.syncs > kills
     print(
         f"\n{command} on a slow disk: {deaths.killed} kill -9, "

@@ -83,7 +83,7 @@ def reading(engine: Engine, permit_id: str) -> None:
     assert_type(engine.history(permit_id), list[dict[str, Any]])
     reader = engine.as_(officer, purpose="complaint 12/2017")
     assert_type(reader.permit(permit_id), PermitView)
-    assert_type(reader.holder("x").birth_date, date | None)
+    assert_type(reader.queries.holder("x").birth_date, date | None)
     page = reader.find(name="diallo", birth_date=date(1990, 4, 1), limit=20)
     assert_type(page.next, str | None)
     assert_type(page[0], dict[str, Any])
@@ -94,23 +94,24 @@ def reading(engine: Engine, permit_id: str) -> None:
 def looking_back(engine: Engine, permit_id: str) -> None:
     """Histories asked again: differences of knowledge, replay, another policy, control."""
     moment = datetime(2017, 6, 1, tzinfo=UTC)
-    assert_type(engine.diff(permit_id, moment, as_of=date(2017, 6, 1)), dict[str, Any])
-    assert_type(engine.replay(workers=2).disagree, int)
-    assert_type(engine.what_if("policy: MA").differ, int)
-    assert_type(engine.reexamine("policy: MA", {"sex": "F"}).looked_at, int)
-    assert_type(engine.acts("officer-17", first=date(2017, 1, 1)), Iterator[dict[str, Any]])
-    assert_type(engine.controlled(sample=50, seed=2017).rows, list[dict[str, Any]])
-    assert_type(engine.looks(holder_id=permit_id), Iterator[dict[str, Any]])
+    assert_type(engine.queries.diff(permit_id, moment, as_of=date(2017, 6, 1)), dict[str, Any])
+    assert_type(engine.replays.replay(workers=2).disagree, int)
+    assert_type(engine.replays.what_if("policy: MA").differ, int)
+    assert_type(engine.replays.reexamine("policy: MA", {"sex": "F"}).looked_at, int)
+    assert_type(engine.audit.acts("officer-17", first=date(2017, 1, 1)), Iterator[dict[str, Any]])
+    assert_type(engine.audit.controlled(sample=50, seed=2017).rows, list[dict[str, Any]])
+    assert_type(engine.audit.looks(holder_id=permit_id), Iterator[dict[str, Any]])
 
 
 def people(engine: Engine, administrator: Actor) -> None:
     """Personal data: asked for, erased, kept as long as the policy says; receipts and keys."""
     assert_type(engine.execute(RecordDataRequest(holder_id="x", right="access"), actor=officer), Outcome)
-    assert_type(engine.obstacles("x"), list[dict[str, Any]])
-    assert_type(engine.erase("x", reason="asked for", actor=administrator)["erased"], Any)
-    assert_type(engine.apply_retention(engine.retention_due().plan, actor=administrator), dict[str, Any])
-    assert_type(engine.rotate_keys(), dict[str, Any])
-    assert_type(engine.as_(officer).receipt("x").text("ar"), str)
+    assert_type(engine.privacy.obstacles("x"), list[dict[str, Any]])
+    assert_type(engine.privacy.erase("x", reason="asked for", actor=administrator)["erased"], Any)
+    plan = engine.privacy.retention_due().plan
+    assert_type(engine.privacy.apply_retention(plan, actor=administrator), dict[str, Any])
+    assert_type(engine.keys.rotate(), dict[str, Any])
+    assert_type(engine.as_(officer).documents.receipt("x").text("ar"), str)
 
 
 def refusals(problem: PermitsError) -> None:

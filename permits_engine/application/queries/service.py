@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 
-from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.context import Context
-from permits_engine.application.queries import difference, explanation, feed, views
-from permits_engine.application.queries import notices as notices_room
-from permits_engine.documents.language import checked_language, phrase_translator
+from permits_engine.application.queries import departures, difference, explanation, feed, views
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.projections import listing
-from permits_engine.scheduler.daemon import health
-from permits_engine.scheduler.delivery.channel import Letter
-from permits_engine.scheduler.notices import operations
-from permits_engine.scheduler.notices.digest import AHEAD, digest, listed, offices
-from permits_engine.scheduler.passes.coverage import Coverage, Report
-from permits_engine.scheduler.passes.reminder_load import plan
-from permits_engine.store.database.transactions import Database
+from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import history
-from permits_engine.store.events.application import PermitsApplication
 
 
-class Questions:
-    """The reading half of the façade."""
+class Queries:
+    """The reading part of the façade."""
 
-    database: Database
-    application: PermitsApplication
-    adopted: AdoptedPolicies
-    context: Context
+    def __init__(self, context: Context, scheduler: Callable[[Transaction], dict[str, Any]]) -> None:
+        """``scheduler`` gives what ``status`` says about the scheduler."""
+        self._context = context
+        self._database = context.database
+        self._scheduler = scheduler
 
     # --- one permit ---
 
@@ -40,8 +30,8 @@ class Questions:
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
     ) -> views.PermitView:
         """The permit on a legal date (default: today), as known at a moment (default: now)."""
-        with self.database.read() as tx:
-            return views.permit(self.context, tx, permit_id, as_of=as_of, known_at=known_at)
+        with self._database.read() as tx:
+            return views.permit(self._context, tx, permit_id, as_of=as_of, known_at=known_at)
 
     def diff(
         self,
@@ -55,22 +45,22 @@ class Questions:
 
         ``second`` none is now. Raises ``permit.not_found``, ``position.beyond_head``.
         """
-        with self.database.read() as tx:
-            return difference.diff(self.context, tx, permit_id, first, second, as_of=as_of)
+        with self._database.read() as tx:
+            return difference.diff(self._context, tx, permit_id, first, second, as_of=as_of)
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:
         """Every legal clock of the permit that runs on a day, with its working in words."""
-        with self.database.read() as tx:
-            return views.deadlines_of(self.context, tx, permit_id, on, known_at)
+        with self._database.read() as tx:
+            return views.deadlines_of(self._context, tx, permit_id, on, known_at)
 
     def rights(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:
         """What the permit opens on a day: each right, open or not, by which rule and because of what."""
-        with self.database.read() as tx:
-            return views.rights_of(self.context, tx, permit_id, on, known_at)
+        with self._database.read() as tx:
+            return views.rights_of(self._context, tx, permit_id, on, known_at)
 
     def history(
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
@@ -79,18 +69,16 @@ class Questions:
 
         Those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
         """
-        with self.database.read() as tx:
-            return views.history_of(self.context, tx, permit_id, as_of=as_of, known_at=known_at)
+        with self._database.read() as tx:
+            return views.history_of(self._context, tx, permit_id, as_of=as_of, known_at=known_at)
 
-    def explain(self, permit_id: str, version: int | None = None, *, language: str = "en") -> dict[str, Any]:
-        """Why an event was allowed: who did it, and each rule as it then stood (default: the last one).
+    def explain(self, permit_id: str, version: int | None, say_in: explanation.SayIn) -> dict[str, Any]:
+        """Return why an event was allowed: who did it, and each rule as it then was (default: the last one).
 
-        ``language`` (fr, ar, en) is that of what the rules say: the working of deadlines, the gates of quality, what a
-        decision departs from. Reasons in words are shown through ``as_``.
+        ``say_in`` puts the text of a jurisdiction's rules into a language. Reasons in words are shown through ``as_``.
         """
-        say_in = partial(phrase_translator, checked_language(language))
-        with self.database.read() as tx:
-            return explanation.explain(self.context, tx, permit_id, version, say_in)
+        with self._database.read() as tx:
+            return explanation.explain(self._context, tx, permit_id, version, say_in)
 
     def find(
         self,
@@ -118,64 +106,20 @@ class Questions:
             limit=limit,
             after=after,
         )
-        with self.database.read() as tx:
+        with self._database.read() as tx:
             return listing.listing(tx, self.today(), wanted)
 
     def caseload(self, on: date | None = None) -> list[dict[str, Any]]:
         """By office: requests open at the end of a day (default: today), and filed and decided on it."""
-        with self.database.read() as tx:
+        with self._database.read() as tx:
             return listing.caseload(tx, on or self.today())
 
     def results(
         self, by: tuple[str, ...] = ("outcome",), category: str | None = None
     ) -> list[dict[str, Any]]:
         """The account of a campaign: first applications counted by some of the coarse attributes."""
-        with self.database.read() as tx:
+        with self._database.read() as tx:
             return listing.results(tx, by, category)
-
-    def notices(
-        self,
-        *,
-        state: str | None = None,
-        permit_id: str | None = None,
-        prefecture: str | None = None,
-        limit: int | None = 100,
-    ) -> list[dict[str, Any]]:
-        """Messages to holders and offices, by state, permit or office."""
-        with self.database.read() as tx:
-            return listing.messages(tx, state=state, permit_id=permit_id, prefecture=prefecture, limit=limit)
-
-    def notice_history(self, notice_id: str) -> list[dict[str, Any]]:
-        """Every event of a message, in order, with its envelope."""
-        with self.database.read() as tx:
-            return notices_room.history_of(self.context, tx, notice_id)
-
-    def coverage(self, first: date, last: date) -> Report:
-        """Whether everybody who should have been told in a period was told, or why not."""
-        return Coverage(self.database, self.context).report(first, last)
-
-    def plan(self, first: date, last: date) -> list[dict[str, Any]]:
-        """How many first reminders leave by day and prefecture, before and after spreading."""
-        return plan(self.database, self.context, first, last)
-
-    def digest(
-        self, prefecture: str | None = None, *, on: date | None = None, ahead: int = AHEAD
-    ) -> list[dict[str, Any]]:
-        """What waits for an office (default: every office) on a day, worst first: deadlines that are overdue or
-        fall due within ``ahead`` days, expedited files to sign, parked messages."""
-        if type(ahead) is not int or not 0 <= ahead <= 366:
-            raise invalid("ahead", "is not a number of days from 0 to 366")
-        day = on or self.today()
-        with self.database.read() as tx:
-            wanted = [prefecture] if prefecture is not None else offices(tx)
-            return [
-                row for office in wanted for row in listed(digest(self.context, tx, office, day, ahead=ahead))
-            ]
-
-    def notice_letter(self, notice_id: str) -> Letter:
-        """The letter of a message as the file stands now."""
-        with self.database.read() as tx:
-            return operations.letter(self.context, tx, notice_id, opened=True)
 
     def departures(
         self, *, first: date | None = None, last: date | None = None, prefecture: str | None = None
@@ -184,10 +128,8 @@ class Questions:
 
         ``prefecture`` is the office that decided.
         """
-        from permits_engine.application.queries import departures
-
-        with self.database.read() as tx:
-            return departures.listed(self.context, tx, first=first, last=last, office=prefecture)
+        with self._database.read() as tx:
+            return departures.listed(self._context, tx, first=first, last=last, office=prefecture)
 
     # --- the store ---
 
@@ -200,27 +142,27 @@ class Questions:
         ends when nothing new came for ``timeout`` seconds (none: never); take it up again after the position of
         the last event that was dealt with. ``names`` keeps the events of those names only.
         """
-        return feed.events(self.application, after, timeout=timeout, names=names)
+        return feed.events(self._context.application, after, timeout=timeout, names=names)
 
     def status(self) -> dict[str, Any]:
         """Head position, read models, last pass of the scheduler, parked notices and streams."""
-        with self.database.read() as tx:
-            state = listing.status(tx, self.adopted.all(tx), history.head(tx))
-            return state | health.facts(tx)
+        with self._database.read() as tx:
+            state = listing.status(tx, self._context.policies.all(tx), history.head(tx))
+            return state | self._scheduler(tx)
 
     def today(self, jurisdiction: str = "MA") -> date:
         """The legal day in a jurisdiction's time zone."""
-        with self.database.read() as tx:
-            return self.context.today(self.adopted.current(tx, jurisdiction))
+        with self._database.read() as tx:
+            return self._context.today(self._context.policies.current(tx, jurisdiction))
 
     def roles(self, jurisdiction: str, name: str, on: date, body: str | None = None) -> dict[str, str]:
         """The roles that may give a command on a day, each with its reach (own office, or any)."""
-        with self.database.read() as tx:
-            policy = self.adopted.current(tx, jurisdiction)
-        return roles_for(policy.at(self.context.today(policy)), on, name, body)
+        with self._database.read() as tx:
+            policy = self._context.policies.current(tx, jurisdiction)
+        return roles_for(policy.at(self._context.today(policy)), on, name, body)
 
     def pending_body(self, permit_id: str, on: date) -> str | None:
         """The body before which an appeal is pending on a day."""
-        with self.database.read() as tx:
-            s, _ = views.situation(self.context, tx, permit_id, on, None)
+        with self._database.read() as tx:
+            s, _ = views.situation(self._context, tx, permit_id, on, None)
         return s.pending_appeal.body if s.pending_appeal else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from permits_engine.application.context import Context
 from permits_engine.application.queries import notices as notices_room
 from permits_engine.application.queries import views
 from permits_engine.application.queries.explanation import explain
@@ -34,10 +35,8 @@ from permits_engine.domain.phrases import Phrase
 from permits_engine.projections import listing
 from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import history
+from permits_engine.store.log import checkpoints, proofs
 from permits_engine.store.log.signing_keys import origin_of
-
-if TYPE_CHECKING:
-    from permits_engine.engine import Engine
 
 DECISIONS = frozenset(
     kind.NAME
@@ -89,11 +88,10 @@ def _in_english(value: Any) -> str:
     raise NotImplementedError(f"{type(value).__name__} is no part of a dossier")
 
 
-def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose: str | None) -> Dossier:
+def gather(context: Context, permit_id: str, *, opened: bool, reader: str, purpose: str | None) -> Dossier:
     """Everything about a permit, ``opened`` or with what is encrypted left out; the caller has seen to the rights."""
-    with engine.database.read() as tx:
+    with context.database.read() as tx:
         head = history.head(tx)
-        context = engine.context
         view = views.permit(context, tx, permit_id, as_of=None, known_at=None, opened=opened)
         events = views.history_of(context, tx, permit_id, opened=opened)
         decisions = [
@@ -103,7 +101,7 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
         ]
         clocks = views.deadlines_of(context, tx, permit_id, None, say=untranslated)
         person = msgspec.to_builtins(context.person(tx, view.holder_id)) if opened else None
-        notices = _notices(engine, tx, permit_id, opened)
+        notices = _notices(context, tx, permit_id, opened)
     if not opened:
         events, decisions = ([_discreet(each) for each in found] for found in (events, decisions))
     return Dossier(
@@ -117,14 +115,14 @@ def gather(engine: Engine, permit_id: str, *, opened: bool, reader: str, purpose
         events=events,
         decisions=decisions,
         notices=notices,
-        proofs=_proofs(engine, permit_id, len(events)),
+        proofs=_proofs(context, permit_id, len(events)),
     )
 
 
-def _notices(engine: Engine, tx: Transaction, permit_id: str, opened: bool) -> list[dict[str, Any]]:
+def _notices(context: Context, tx: Transaction, permit_id: str, opened: bool) -> list[dict[str, Any]]:
     rows = listing.messages(tx, permit_id=permit_id, limit=None)
     found = [
-        {**row, "events": notices_room.history_of(engine.context, tx, row["notice_id"], opened=opened)}
+        {**row, "events": notices_room.history_of(context, tx, row["notice_id"], opened=opened)}
         for row in rows
     ]
     return sorted(found, key=lambda notice: int(notice["events"][0]["position"]))
@@ -136,14 +134,17 @@ def _discreet(event: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in event.items() if name not in hidden}
 
 
-def _proofs(engine: Engine, permit_id: str, count: int) -> Proofs:
+def _proofs(context: Context, permit_id: str, count: int) -> Proofs:
     """The proofs, all under one checkpoint; a machine that cannot sign one says so, a broken history stops."""
     try:
-        checkpoint = engine.checkpoint()
-        keys = engine.signing.verifiers(engine.origin)
-        proofs = [str(engine.prove(permit_id, version)) for version in range(1, count + 1)]
+        checkpoint = checkpoints.take(context.database, context.signing, now=context.now())
+        keys = context.signing.verifiers(context.origin)
+        found = [
+            str(proofs.prove(context.database, context.signing, permit_id, version, now=context.now()))
+            for version in range(1, count + 1)
+        ]
     except IntegrityError:
         raise
     except PermitsError as problem:
         return Proofs(problem=problem.message)
-    return Proofs(checkpoint.note, str(keys[0]) if keys else None, proofs)
+    return Proofs(checkpoint.note, str(keys[0]) if keys else None, found)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.context import Context
-from permits_engine.application.outcome import Outcome
-from permits_engine.audit.replay import officer_acts, reexamination
+from permits_engine.application.executor import Executor
+from permits_engine.audit.replay import reexamination
 from permits_engine.audit.replay import replay as replaying
 from permits_engine.audit.replay import what_if as comparing
 from permits_engine.audit.replay.parallel import Hands
@@ -19,29 +17,21 @@ from permits_engine.audit.replay.redecide import Again
 from permits_engine.audit.replay.reexamination import Reexamined, Where
 from permits_engine.audit.replay.sources import Source, StoreSource
 from permits_engine.audit.replay.what_if import WhatIf
-from permits_engine.commands import Command, ReopenExamination
+from permits_engine.commands import ReopenExamination
 from permits_engine.domain.decisions.recorded import day_of
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.domain.events import Actor, HolderAccessed
+from permits_engine.domain.events import Actor
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import PARTS, compile_text, completed, documents
-from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
 
 
-class Reviews:
-    """The part of the façade that looks back over whole histories."""
+class Replays:
+    """The part of the façade that decides whole histories again."""
 
-    database: Database
-    adopted: AdoptedPolicies
-    context: Context
-
-    if TYPE_CHECKING:
-
-        def execute_many(
-            self, commands: Iterable[Command], *, actor: Actor | None = None
-        ) -> Iterator[Outcome | PermitsError]:
-            """Of the deciding half of the façade."""
+    def __init__(self, context: Context, executor: Executor) -> None:
+        self._context = context
+        self._executor = executor
 
     def replay(
         self,
@@ -102,7 +92,7 @@ class Reviews:
             name,
             text,
             Where.parse(where or {}),
-            on or self.context.today(other),
+            on or self._context.today(other),
             hands=Hands(workers),
             state=state,
             progress=progress,
@@ -123,8 +113,8 @@ class Reviews:
         opened, and how many were not by their error. Raises ``policy.none_in_force``.
         """
         text, other = whole(self._source()[0], policy)
-        with self.database.read() as tx:
-            current = self.adopted.current(tx, other.jurisdiction)
+        with self._context.database.read() as tx:
+            current = self._context.policies.current(tx, other.jurisdiction)
         if current.digest != other.digest:
             raise error(
                 "policy.none_in_force",
@@ -142,95 +132,20 @@ class Reviews:
             for each in found.accepted
         )
         done = {"opened": 0}
-        for number, outcome in enumerate(self.execute_many(commands, actor=actor), 1):
+        for number, outcome in enumerate(self._executor.execute_many(commands, actor=actor), 1):
             name = outcome.code if isinstance(outcome, PermitsError) else "opened"
             done[name] = done.get(name, 0) + 1
             if progress is not None:
                 progress(number, len(found.accepted))
         return done
 
-    # --- control across permits ---
-
-    def acts(
-        self,
-        actor: str | None = None,
-        *,
-        first: date | None = None,
-        last: date | None = None,
-        recorded: bool = False,
-        jurisdiction: str = "MA",
-    ) -> Iterator[dict[str, Any]]:
-        """What an actor (none: everybody) did between two legal dates, in the store's one order.
-
-        Where ``recorded`` the days are those of the recording, in the jurisdiction's time zone.
-        """
-        period = officer_acts.Period(actor, first, last, recorded)
-        return map(officer_acts.told, officer_acts.acts(self.database, period, self._zone(jurisdiction)))
-
-    def acts_counted(
-        self,
-        actor: str | None = None,
-        *,
-        first: date | None = None,
-        last: date | None = None,
-        recorded: bool = False,
-        jurisdiction: str = "MA",
-    ) -> list[dict[str, Any]]:
-        """How often each actor did what, in which role and for which office."""
-        period = officer_acts.Period(actor, first, last, recorded)
-        return officer_acts.counted(officer_acts.acts(self.database, period, self._zone(jurisdiction)))
-
-    def looks(
-        self,
-        actor: str | None = None,
-        *,
-        holder_id: str | None = None,
-        first: date | None = None,
-        last: date | None = None,
-        jurisdiction: str = "MA",
-    ) -> Iterator[dict[str, Any]]:
-        """Who looked at whose personal data, and when; what for is told to the person (``accesses``)."""
-        period = officer_acts.Period(actor, first, last)
-        found = officer_acts.acts(self.database, period, self._zone(jurisdiction), HolderAccessed.NAME)
-        for act in found:
-            if holder_id is None or act.record.stream == holder_id:
-                row = officer_acts.told(act)
-                yield {"reader": row["actor"], "holder_id": row["stream"], **_of_look(row)}
-
-    def controlled(
-        self,
-        actor: str | None = None,
-        *,
-        first: date | None = None,
-        last: date | None = None,
-        recorded: bool = False,
-        sample: int | None = None,
-        seed: int = 0,
-        workers: int = 1,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> officer_acts.Controlled:
-        """Decisions of persons that fail a gate of quality; or a ``sample`` of all, the same for the same ``seed``."""
-        source, name = self._source()
-        period = officer_acts.Period(actor, first, last, recorded)
-        return officer_acts.controlled(
-            source, name, period, sample=sample, seed=seed, hands=Hands(workers), progress=progress
-        )
-
-    def _zone(self, jurisdiction: str) -> str:
-        with self.database.read() as tx:
-            return self.adopted.current(tx, jurisdiction).calendar.time_zone
-
     def _source(self, parquet: str | Path | None = None) -> tuple[Source, str]:
         """The history to be read, and a name that tells it from others."""
         if parquet is not None:
             return exported(parquet)
-        with self.database.read() as tx:
+        with self._context.database.read() as tx:
             name = history.head(tx).store_id
-        return StoreSource.of(self.database), name
-
-
-def _of_look(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("on", "recorded_at", "role", "prefecture", "operator")}
+        return StoreSource.of(self._context.database), name
 
 
 def exported(folder: str | Path) -> tuple[Source, str]:

@@ -237,8 +237,8 @@ def _step(engine: Engine, found: Years, holders: dict[str, str], day: date, step
             fields["of"] = found.files[fields["of"]]
     body = fields.get("body") if name == "record_opinion" else None
     if name == "decide_appeal":
-        body = engine.pending_body(found.files[file], day)
-    role = next(iter(engine.roles("MA", name, day, body)))
+        body = engine.queries.pending_body(found.files[file], day)
+    role = next(iter(engine.queries.roles("MA", name, day, body)))
     said = TOLD.get((file, name))
     try:
         outcome = engine.execute(parse(name, fields), actor=Actor(f"{role}-1", role, "MA-RAB"))
@@ -284,7 +284,7 @@ def _without(engine: Engine, day: date, view: PermitView) -> str:
     """What stands for a title where there is none: what ended it, or what protects from removal."""
     if view.title_status == "lost_by_absence":
         return "lost by absence"
-    protection = engine.rights(view.permit_id, on=day)[-1]
+    protection = engine.queries.rights(view.permit_id, on=day)[-1]
     return str(protection["because"]).replace("_", " ") if protection["open"] else "nothing"
 
 

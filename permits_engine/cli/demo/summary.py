@@ -229,7 +229,7 @@ def _shares(
 def _counted(engine: Engine, group: str) -> dict[str, tuple[int, int]]:
     """Applications and cards by one of the coarse attributes."""
     counts: dict[str, tuple[int, int]] = {}
-    for row in engine.results((group, "outcome")):
+    for row in engine.queries.results((group, "outcome")):
         filed, granted = counts.get(row[group], (0, 0))
         more: int = row["applications"]
         counts[row[group]] = filed + more, granted + (more if row["outcome"] == "granted" else 0)

@@ -33,7 +33,7 @@ def due(engine: Any, every: float) -> bool:
     with engine.database.read() as tx:
         row = tx.one(_LAST)
     made_at = row[0] if row else None
-    return made_at is None or micros(engine.clock()) - int(made_at) >= every * 1_000_000
+    return made_at is None or micros(engine.context.clock()) - int(made_at) >= every * 1_000_000
 
 
 def take(engine: Any, where: str, alive: Callable[[], object]) -> Posted:
@@ -45,7 +45,9 @@ def take(engine: Any, where: str, alive: Callable[[], object]) -> Posted:
     def progress(_done: int, _total: int) -> None:
         alive()
 
-    made = signed.take(engine.database, engine.signing, now=micros(engine.clock()), progress=progress)
+    made = signed.take(
+        engine.database, engine.context.signing, now=micros(engine.context.clock()), progress=progress
+    )
     return Posted(made.size, made.note, post(where, made.size, made.note))
 
 

@@ -77,7 +77,7 @@ class Metrics:
         gauge = self._gauge
         yield gauge("permits_notices_waiting", "Messages to go out", facts["waiting"]["messages"])
         since = facts["waiting"]["since"]
-        late = (self._engine.today() - _day(since)).days if since else 0
+        late = (self._engine.queries.today() - _day(since)).days if since else 0
         yield gauge("permits_notices_oldest_days", "Days since the oldest of them became due", late)
         parked = gauge("permits_notices_parked", "Messages that wait for a human", labels=["reason"])
         for reason, count in facts["parked"].items():

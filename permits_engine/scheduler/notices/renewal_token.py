@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any, NamedTuple
 
+from permits_engine.application.context import Context
 from permits_engine.domain.errors import InputError, error, invalid
 from permits_engine.domain.permit.situation import Situation
 
@@ -52,6 +53,17 @@ def issue(token: Token, origin: str, sign: Sign) -> str:
     """The token's text; ``origin`` names the store."""
     content = token.content()
     return urlsafe_b64encode(content + sign(_text(content, origin))).decode().rstrip("=")
+
+
+def signer(context: Context) -> Callable[[Token], str] | None:
+    """Return the function that signs tokens; none in a simulated store or without a signing key."""
+    signing = context.signing
+    with context.database.read() as tx:
+        if tx.simulated or signing.path is None or not signing.path.exists():
+            return None
+    origin = context.origin
+    sign = signing.signer(origin).signature
+    return lambda token: issue(token, origin, sign)
 
 
 def read(text: str, origin: str, holds: Holds) -> Token:

@@ -12,6 +12,7 @@ from permits_engine.domain.errors import invalid
 from permits_engine.scheduler.limits import Limits, unlimited
 from permits_engine.scheduler.notices.digest import send_digests
 from permits_engine.scheduler.notices.outbox import Outbox, Routes
+from permits_engine.scheduler.notices.renewal_token import signer
 from permits_engine.scheduler.passes import brake
 from permits_engine.scheduler.passes.preview import foreseen
 from permits_engine.scheduler.passes.reconciler import Pass, Reconciler, is_quiet
@@ -22,7 +23,7 @@ MORNING = time(9, 0)
 def reconciler(engine: Any, routes: Routes, limits: Limits | None = None) -> Reconciler:
     """The reconciler of an engine."""
     under = limits or unlimited(engine.database)
-    outbox = Outbox(engine.database, engine.context, routes, is_quiet, under, engine.token_seal())
+    outbox = Outbox(engine.database, engine.context, routes, is_quiet, under, signer(engine.context))
     return Reconciler(engine.database, engine.context, outbox, under)
 
 
@@ -38,8 +39,8 @@ def run_pass(
 
     A day after the store's today is ``input.invalid``: the pass would record what has not happened.
     """
-    now: datetime = engine.clock()
-    today = engine.today()
+    now: datetime = engine.context.clock()
+    today = engine.queries.today()
     day = on or today
     if day > today:
         raise invalid(
@@ -71,4 +72,4 @@ def _simulated(engine: Any) -> bool:
 
 def preview(engine: Any, on: date | None = None) -> list[dict[str, Any]]:
     """What a pass would do on a day (default: today), doing nothing."""
-    return list(foreseen(engine.database, engine.context, on or engine.today()))
+    return list(foreseen(engine.database, engine.context, on or engine.queries.today()))

@@ -69,7 +69,9 @@ class World:
     def __init__(self, office: Office, url: str) -> None:
         self.office = office
         self.host = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-        self.engine = Engine.open(self.host, keys=office.engine.keyring._master_keys, clock=office.clock)
+        self.engine = Engine.open(
+            self.host, keys=office.engine.context.keyring._master_keys, clock=office.clock
+        )
         self.app = create(self.engine, self.host, secret="for a test")
 
     def visits(self) -> list[tuple[str, str]]:
@@ -135,7 +137,7 @@ def test_a_file_from_its_filing_to_a_card_of_three_years(world: World) -> None:
         ("samira", "request_renewal"),
         ("karim", "renew_permit"),
     ]
-    assert world.office.engine.rebuild(check=True).differences == []
+    assert world.office.engine.store.rebuild(check=True).differences == []
 
 
 def test_the_buttons_are_those_of_the_officer_and_the_file(world: World) -> None:

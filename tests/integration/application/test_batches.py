@@ -118,7 +118,7 @@ def test_a_batch_leaves_the_history_of_its_commands_one_by_one(office: Office, t
         assert told(office.engine) == told(other)
     assert answers[2] == "opinion.missing"
     assert answers[11] == "title.overlap"
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_a_refused_command_of_a_batch_leaves_no_trace(office: Office) -> None:
@@ -166,7 +166,7 @@ def test_somebody_else_in_between_costs_a_batch_no_command(
         monkeypatch.undo()
         with Engine.open(
             office.engine.database.source.address,  # type: ignore[union-attr]
-            keys=office.engine.keyring._master_keys,
+            keys=office.engine.context.keyring._master_keys,
             clock=office.clock,
         ) as other:
             command, actor = opinion()

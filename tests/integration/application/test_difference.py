@@ -36,7 +36,7 @@ def test_an_act_recorded_late_is_named_with_what_it_changed(office: Office) -> N
     before = office.clock.instant
     office.at("2017-07-03")
     office.do("notify_decision", "2017-05-03", permit_id=permit_id, mode="written", proof="receipt")
-    found = office.engine.diff(permit_id, before, as_of=date(2017, 6, 1))
+    found = office.engine.queries.diff(permit_id, before, as_of=date(2017, 6, 1))
     assert by_field(found)["lawful_stay"] == (True, False)
     [cause] = causes(found, "lawful_stay")
     assert cause["event"]["name"] == "permit.decision_notified"
@@ -55,7 +55,7 @@ def test_a_correction_is_named_with_what_it_corrects(office: Office) -> None:
         "correct_record", "2017-04-03", DECIDER, permit_id=permit_id, of_version=4,
         field="valid_until", value="2018-01-30", reason="the printed card says so",
     )  # fmt: skip
-    found = office.engine.diff(permit_id, before, office.clock.instant, as_of=date(2017, 3, 1))
+    found = office.engine.queries.diff(permit_id, before, office.clock.instant, as_of=date(2017, 3, 1))
     assert by_field(found)["valid_until"] == ("2018-01-31", "2018-01-30")
     [cause] = causes(found, "valid_until")
     assert (cause["event"]["of_version"], cause["event"]["corrects"]) == (4, "valid_until")
@@ -67,13 +67,13 @@ def test_an_adopted_policy_is_named_with_its_rules(office: Office) -> None:
     office.at("2018-01-02")
     before = office.clock.instant
     office.at("2018-01-03")
-    office.engine.adopt(
+    office.engine.policies.adopt(
         packaged("MA").replace(
             "name: renewal.closes, value: P15D, from: 2010-04-19",
             "name: renewal.closes, value: P45D, from: 2010-04-19",
         )
     )
-    found = office.engine.diff(permit_id, before, as_of=date(2018, 1, 10))
+    found = office.engine.queries.diff(permit_id, before, as_of=date(2018, 1, 10))
     assert set(by_field(found)) == {"deadlines"}
     [cause] = causes(found, "deadlines")
     assert cause["event"]["name"] == "policy.adopted"
@@ -89,12 +89,12 @@ def test_a_rule_published_later_is_named_with_its_day(office: Office) -> None:
     )
     text = packaged("MA")
     at = text.index("  - {name: term.minimum")
-    office.engine.adopt(text[:at] + row + text[at:])
+    office.engine.policies.adopt(text[:at] + row + text[at:])
     permit_id = office.title()
     office.at("2018-02-04")
     before = office.clock.instant
     office.at("2018-03-20")
-    found = office.engine.diff(permit_id, before, as_of=date(2018, 3, 20))
+    found = office.engine.queries.diff(permit_id, before, as_of=date(2018, 3, 20))
     assert by_field(found)["title_status"] == ("expired", "expired_in_window")
     [cause] = causes(found, "title_status")
     assert cause["published_on"] == "2018-02-05"
@@ -106,7 +106,7 @@ def test_before_anything_was_recorded_there_was_nothing(office: Office) -> None:
     """Every field has come with an event."""
     early = datetime(2016, 12, 1, tzinfo=UTC)
     permit_id = office.title()
-    found = office.engine.diff(permit_id, early, as_of=date(2017, 6, 1))
+    found = office.engine.queries.diff(permit_id, early, as_of=date(2017, 6, 1))
     assert by_field(found)["title_status"] == (None, "active")
     assert [each["event"]["name"] for each in causes(found, "valid_until")] == ["permit.issued"]
 
@@ -115,7 +115,7 @@ def test_the_same_moment_twice_differs_in_nothing(office: Office) -> None:
     """And what only time does is no difference of knowledge."""
     permit_id = office.title()
     now = office.clock.instant
-    assert office.engine.diff(permit_id, now, now)["fields"] == []
+    assert office.engine.queries.diff(permit_id, now, now)["fields"] == []
 
 
 def test_moments_beyond_the_head_or_in_the_wrong_order_are_refused(office: Office) -> None:
@@ -130,7 +130,7 @@ def test_moments_beyond_the_head_or_in_the_wrong_order_are_refused(office: Offic
         (datetime(2017, 1, 25), now, "input.invalid"),
     ):
         with pytest.raises(PermitsError) as found:
-            office.engine.diff(permit_id, first, second)
+            office.engine.queries.diff(permit_id, first, second)
         assert found.value.code == code
 
 
@@ -140,11 +140,13 @@ def test_numbers_are_for_those_who_may_see_them(office: Office) -> None:
     office.at("2017-04-01")
     before = office.clock.instant
     office.do("replace_card", "2017-04-03", COUNTER, permit_id=permit_id, reason="lost", card_number="L-77")
-    assert "card_number" not in by_field(office.engine.diff(permit_id, before))
-    seen = office.engine.as_(COUNTER).diff(permit_id, before)
+    assert "card_number" not in by_field(office.engine.queries.diff(permit_id, before))
+    seen = office.engine.as_(COUNTER).queries.diff(permit_id, before)
     assert by_field(seen)["card_number"] == (None, "L-77")
     holder_id = office.engine.permit(permit_id).holder_id
-    assert [each["reader"]["id"] for each in office.engine.as_(COUNTER).accesses(holder_id)] == [COUNTER.id]
+    assert [each["reader"]["id"] for each in office.engine.as_(COUNTER).queries.accesses(holder_id)] == [
+        COUNTER.id
+    ]
 
 
 def test_a_history_is_told_on_both_axes(office: Office) -> None:
@@ -169,9 +171,11 @@ def test_a_history_is_told_on_both_axes(office: Office) -> None:
     ]
     assert kinds[0] - kinds[1] == {"absence_limit"}
     before_filing = datetime(2016, 12, 20, 12, tzinfo=UTC)
-    stay = [engine.rights(permit_id, on=on, known_at=at)[0]["because"] for at in (None, before_filing)]
+    stay = [
+        engine.queries.rights(permit_id, on=on, known_at=at)[0]["because"] for at in (None, before_filing)
+    ]
     assert stay[0] != stay[1]
-    for ask in (engine.history, engine.deadlines, engine.rights):
+    for ask in (engine.history, engine.deadlines, engine.queries.rights):
         with pytest.raises(PermitsError) as found:
             ask(permit_id, known_at=datetime(2030, 1, 1, tzinfo=UTC))
         assert found.value.code == "position.beyond_head"

@@ -65,7 +65,7 @@ def test_without_an_expected_version_the_loser_decides_again(office: Office) -> 
     assert {getattr(p, "code", repr(p)) for p in problems} <= {"actor.wrong_prefecture"}
     for permit_id in permit_ids:
         assert office.engine.permit(permit_id).prefecture == "MA-FES"
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_the_same_command_twice_is_carried_out_once(office: Office) -> None:
@@ -170,7 +170,7 @@ def test_the_hosts_rows_and_ours_share_one_fate(office: Office, store_url: str) 
         outcome = office.engine.execute(command, actor=COUNTER, session=session)
     assert not outcome.replayed
     assert (rows(), office.engine.permit(permit_id).application_status) == (1, "under_review")
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
     host.dispose()
 
 
@@ -186,7 +186,7 @@ def test_many_commands_give_an_outcome_or_an_error_each(office: Office) -> None:
     results = list(office.engine.execute_many(commands, actor=COUNTER))
     assert [getattr(r, "code", None) for r in results] == [None, "transition.not_allowed", None]
     assert office.engine.permit(permit_id).version == results[2].version  # type: ignore[union-attr]
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_what_is_stored_holds_no_personal_data_in_clear(office: Office, store_url: str) -> None:

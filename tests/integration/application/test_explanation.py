@@ -136,7 +136,7 @@ def test_a_decision_of_long_ago_is_explained_by_its_own_rules(office: Office) ->
     before = office.engine.explain(permit_id)
     for number in range(3):
         office.at(f"202{number}-05-05")
-        office.engine.adopt(
+        office.engine.policies.adopt(
             packaged("MA")
             .replace("title: Morocco, stay", f"title: Morocco {number}, stay")
             .replace("issue_permit: {decider: own}", "issue_permit: {hierarchy: any}")
@@ -149,7 +149,7 @@ def test_a_decision_of_long_ago_is_explained_by_its_own_rules(office: Office) ->
 def test_what_came_with_an_old_register_has_no_gates(office: Office, tmp_path: Any) -> None:
     """It was decided elsewhere, and it says so."""
     office.at("2026-06-10")
-    office.engine.import_register(write(tmp_path / "register.csv", [GOOD]))
+    office.engine.store.import_register(write(tmp_path / "register.csv", [GOOD]))
     [row] = office.engine.find()
     told = office.engine.explain(row["permit_id"], 2)
     assert told["imported"] is True
@@ -173,7 +173,7 @@ def test_a_delegation_that_the_rules_ask_for_is_named(office: Office) -> None:
     assert gate["status"] == "not_applicable"
     text = packaged("MA")
     at = text.index("  - {name: term.minimum")
-    office.engine.adopt(text[:at] + DELEGATION.lstrip("\n") + text[at:])
+    office.engine.policies.adopt(text[:at] + DELEGATION.lstrip("\n") + text[at:])
     office.do("request_renewal", "2018-01-10", permit_id=permit_id)
     office.do("renew_permit", "2018-01-20", DECIDER, permit_id=permit_id)
     told = office.engine.explain(permit_id)

@@ -62,7 +62,7 @@ def test_the_end_of_a_title_is_told_in_the_transaction_that_ends_it(office: Offi
     office.do("decide_appeal", "2019-03-06", COURT, permit_id=his, outcome="upheld", reasons="unfounded")
     assert names(office, hers)[-2:] == ["permit.principal_ended", "permit.principal_restored"]
     assert office.engine.permit(hers, as_of=date(2019, 3, 5)).principal["how"] is None
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_the_pass_that_ends_a_title_tells_those_that_hang_on_it_once(office: Office) -> None:
@@ -79,7 +79,7 @@ def test_the_pass_that_ends_a_title_tells_those_that_hang_on_it_once(office: Off
     assert "permit.principal_ended" not in run_pass(office.engine, routes, on=date(2019, 11, 4)).acts
     office.at("2019-11-05")
     assert "permit.principal_ended" not in run_pass(office.engine, routes, on=date(2019, 11, 5)).acts
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_a_tie_to_a_title_that_has_ended_says_so_at_once(office: Office) -> None:
@@ -119,4 +119,4 @@ def test_one_transaction_of_many_commands_tells_as_one_by_one(office: Office) ->
         "revoked",
         "departed",
     ]
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []

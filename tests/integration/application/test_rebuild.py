@@ -33,14 +33,14 @@ def test_rows_follow_the_acts_of_offices_and_clock(office: Office) -> None:
     for day in ("2017-02-02", "2017-11-02", "2017-12-03", "2018-01-02"):
         office.at(day)
         run_pass(office.engine, routes, on=date.fromisoformat(day))
-        assert office.engine.rebuild(check=True).differences == []
+        assert office.engine.store.rebuild(check=True).differences == []
     assert [letter.tier for letter in sink.letters] == ["P90D", "P60D", "P30D"]
     office.do("request_renewal", "2018-01-10", permit_id=permit_id)
     office.do("renew_permit", "2018-01-18", DECIDER, permit_id=permit_id)
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
     [row] = office.engine.find(status="active")
     assert (row["permit_id"], row["valid_until"]) == (permit_id, "2021-01-31")
-    [count] = office.engine.results(("nationality", "sex", "outcome"))
+    [count] = office.engine.queries.results(("nationality", "sex", "outcome"))
     assert count == {"nationality": "SEN", "sex": "F", "outcome": "granted", "applications": 1}
 
 
@@ -51,14 +51,14 @@ def test_rows_that_wait_for_the_first_pass_after_an_adoption_are_no_difference(o
     office.at("2017-10-20")
     run_pass(office.engine, sink_routes()[0], on=date(2017, 10, 20))
     office.at("2017-10-25")
-    office.engine.adopt(packaged("MA").replace("[P90D, P60D,", "[P120D, P90D, P60D,"))
+    office.engine.policies.adopt(packaged("MA").replace("[P90D, P60D,", "[P120D, P90D, P60D,"))
     assert office.engine.find()[0]["next_due"] == "2017-10-25"
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
     with office.engine.database.write() as tx:
         tx.run(Statement("UPDATE permits SET next_due = '2017-10-28'"))
-    [difference] = office.engine.rebuild(check=True).differences
+    [difference] = office.engine.store.rebuild(check=True).differences
     assert (difference["permit_id"], list(difference["fields"])) == (permit_id, ["next_due"])
-    office.engine.rebuild("permits")
+    office.engine.store.rebuild("permits")
     office.at("2017-10-28")
     routes, sink = sink_routes()
     run_pass(office.engine, routes, on=date(2017, 10, 28))
@@ -71,11 +71,11 @@ def test_a_rebuild_makes_lost_rows_again(office: Office) -> None:
     before = office.engine.find()
     with office.engine.database.write() as tx:
         tx.run(Statement("DELETE FROM permits"))
-    assert office.engine.rebuild(check=True).differences == [{"permit_id": permit_id, "missing": True}]
-    report = office.engine.rebuild("permits")
+    assert office.engine.store.rebuild(check=True).differences == [{"permit_id": permit_id, "missing": True}]
+    report = office.engine.store.rebuild("permits")
     assert (report.written, report.parked) == (1, 0)
     assert office.engine.find() == before
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_a_stream_that_cannot_be_read_is_parked_and_the_others_go_on(office: Office) -> None:
@@ -88,13 +88,13 @@ def test_a_stream_that_cannot_be_read_is_parked_and_the_others_go_on(office: Off
     office.at("2017-11-02")
     report = run_pass(office.engine, routes, on=date(2017, 11, 2))
     assert (report.parked, [sink.permit_of(letter) for letter in sink.letters]) == (1, [sound])
-    [parked] = office.engine.status()["parked_streams"]
+    [parked] = office.engine.queries.status()["parked_streams"]
     assert parked["stream"] == broken
     assert "cannot be read" in parked["reason"]
     assert run_pass(office.engine, routes, on=date(2017, 11, 2)).files == 0
-    rebuilt = office.engine.rebuild("permits")
+    rebuilt = office.engine.store.rebuild("permits")
     assert (rebuilt.written, rebuilt.parked) == (1, 1)
-    [difference] = office.engine.rebuild("permits", check=True).differences
+    [difference] = office.engine.store.rebuild("permits", check=True).differences
     assert difference["permit_id"] == broken
 
 
@@ -112,9 +112,9 @@ def test_a_stopped_rebuild_is_taken_up_again(office: Office) -> None:
     with office.engine.database.write() as tx:
         tx.run(Statement("DELETE FROM permits"))
     with contextlib.suppress(Stop):
-        office.engine.rebuild(progress=stop)
-    office.engine.rebuild()
-    assert office.engine.rebuild(check=True).differences == []
+        office.engine.store.rebuild(progress=stop)
+    office.engine.store.rebuild()
+    assert office.engine.store.rebuild(check=True).differences == []
     assert len(office.engine.find()) == 3
 
 
@@ -122,9 +122,9 @@ def test_the_caseload_counts_by_office_and_day(office: Office) -> None:
     """Open at the end of a day, filed and decided on it."""
     office.title()
     office.application(holder_id=office.holder())
-    [row] = office.engine.caseload(date(2017, 2, 1))
+    [row] = office.engine.queries.caseload(date(2017, 2, 1))
     assert row == {"prefecture": "MA-RAB", "open": 1, "filed": 0, "decided": 1}
-    [row] = office.engine.caseload(date(2016, 12, 20))
+    [row] = office.engine.queries.caseload(date(2016, 12, 20))
     assert (row["open"], row["filed"]) == (2, 2)
 
 

@@ -14,7 +14,9 @@ from tests.integration.application.conftest import COUNTER, DECIDER, Office
 
 def told(office: Office, permit_id: str, on: str) -> dict[str, dict[str, Any]]:
     """The rights on a day by their names."""
-    return {each["right"]: each for each in office.engine.rights(permit_id, on=date.fromisoformat(on))}
+    return {
+        each["right"]: each for each in office.engine.queries.rights(permit_id, on=date.fromisoformat(on))
+    }
 
 
 def test_rights_that_need_a_title_are_open_on_a_receipt(office: Office) -> None:
@@ -90,7 +92,7 @@ def test_a_fact_recorded_through_one_file_protects_on_another(office: Office) ->
     assert caught.value.code == "removal.protected"
     assert caught.value.details == {"article": "loi 02-03, articles 26(7) and 29", "protection": "pregnant"}
     assert told(office, second, "2018-05-02")["protection_from_removal"]["because"] == "pregnant"
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_a_removal_says_what_nobody_has_looked_into(office: Office) -> None:
@@ -160,8 +162,8 @@ def test_a_corrected_fact_counts_as_corrected_on_every_file(office: Office) -> N
     assert because("2019-06-01") != "pregnant"
     assert because("2018-03-15") != "pregnant"
     assert because("2018-06-01") == "pregnant"
-    assert office.engine.rebuild(check=True).differences == []
-    assert office.engine.replay().differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
+    assert office.engine.replays.replay().differences == []
 
 
 def test_a_fact_protects_under_every_record_of_the_person(office: Office) -> None:
@@ -195,7 +197,7 @@ def test_a_fact_protects_under_every_record_of_the_person(office: Office) -> Non
     office.do("unlink_holders", "2018-06-05", **{**link, "reason": "a mistake"})
     office.do("order_removal", "2018-06-05", DECIDER, **order)
     assert "pregnant" in office.engine.history(expired)[-1]["asks"]
-    assert office.engine.replay().differences == []
+    assert office.engine.replays.replay().differences == []
 
 
 def test_nobody_records_a_protection_while_a_removal_is_being_ordered(office: Office) -> None:
@@ -212,7 +214,7 @@ def test_nobody_records_a_protection_while_a_removal_is_being_ordered(office: Of
     with pytest.raises(PermitsError) as caught, office.engine.database.write() as tx:
         uow = office.engine.context.begin(tx)
         executor.run(uow, parse("order_removal", {"on": "2018-06-04", **order}), DECIDER)
-        source, key = office.engine.database.source, office.engine.keyring._master_keys
+        source, key = office.engine.database.source, office.engine.context.keyring._master_keys
         with Engine.open(source.address, keys=key, clock=office.clock) as meanwhile:  # type: ignore[union-attr]
             meanwhile.execute(parse("record_fact", {"on": "2018-06-04", **fact}), actor=COUNTER)
         uow.write()

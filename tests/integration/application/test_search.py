@@ -132,7 +132,7 @@ def test_what_was_corrected_is_no_longer_found_by(office: Office) -> None:
     office.engine.execute(update, actor=COUNTER)
     assert reader.find(name="Diallo", birth_date=BORN) == []
     assert names(reader.find(name="Aminata Sow", birth_date=date(1991, 4, 1))) == ["Aminata"]
-    assert office.engine.rebuild("search", check=True).differences == []
+    assert office.engine.store.rebuild("search", check=True).differences == []
 
 
 def test_what_was_written_is_found_at_once(office: Office) -> None:
@@ -233,7 +233,7 @@ def test_an_erased_person_is_found_by_nothing(office: Office) -> None:
     reader = office.engine.as_(COUNTER)
     assert names(reader.find(name="Diallo", birth_date=BORN)) == ["Awa"]
     assert reader.find(file_number="12/2016") == []
-    assert office.engine.rebuild("search", check=True).differences == []
+    assert office.engine.store.rebuild("search", check=True).differences == []
 
 
 def test_an_entry_left_behind_by_an_erasure_shows_nobody(office: Office) -> None:
@@ -254,9 +254,9 @@ def test_the_index_is_built_again_from_history(office: Office) -> None:
     with office.engine.database.write() as tx:
         before = blind_index.entries_of(tx, holder_id)
         blind_index.forget(tx, holder_id)
-    [difference] = office.engine.rebuild("search", check=True).differences
+    [difference] = office.engine.store.rebuild("search", check=True).differences
     assert difference == {"holder_id": holder_id, "missing": 3, "extra": 0}
-    assert office.engine.rebuild("search").written == 3
+    assert office.engine.store.rebuild("search").written == 3
     with office.engine.database.read() as tx:
         assert blind_index.entries_of(tx, holder_id) == before
-    assert office.engine.rebuild("search", check=True).differences == []
+    assert office.engine.store.rebuild("search", check=True).differences == []

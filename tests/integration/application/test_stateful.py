@@ -107,7 +107,7 @@ class Office(RuleBasedStateMachine):
 
     @property
     def today(self) -> date:
-        return self.engine.today()
+        return self.engine.queries.today()
 
     @initialize(start=STARTS, opinion=st.booleans(), granted=st.integers(0, 2))
     def a_file_is_opened(self, start: tuple[str, date], opinion: bool, granted: int) -> None:
@@ -139,7 +139,7 @@ class Office(RuleBasedStateMachine):
     def _do(self, permit_id: str, name: str, fields: dict[str, Any], actor: Actor, back: int = 0) -> None:
         on = self.today - timedelta(days=back)
         before = self.engine.permit(permit_id).version
-        head = self.engine.status()["head"]
+        head = self.engine.queries.status()["head"]
         closed = permit_id in self.closed
         try:
             command = parse(name, {"permit_id": permit_id, "on": on, **fields})
@@ -147,7 +147,7 @@ class Office(RuleBasedStateMachine):
         except PermitsError as refused:
             assert refused.code and refused.message
             assert self.engine.permit(permit_id).version == before
-            assert self.engine.status()["head"] == head, "a refused command left an event"
+            assert self.engine.queries.status()["head"] == head, "a refused command left an event"
         else:
             assert outcome.version == before + len(outcome.events)
             assert not closed or on < self.closed[permit_id] or name in {"notify_decision", "record_fact"}
@@ -165,7 +165,7 @@ class Office(RuleBasedStateMachine):
     @rule(data=st.data(), outcome=st.sampled_from(["upheld", "dismissed", "withdrawn"]))
     def rule_on_an_appeal(self, data: st.DataObject, outcome: str) -> None:
         permit_id = data.draw(st.sampled_from(self.files))
-        body = self.engine.pending_body(permit_id, self.today)
+        body = self.engine.queries.pending_body(permit_id, self.today)
         if body is not None:
             self._do(permit_id, "decide_appeal", {"outcome": outcome, "reasons": "because"}, ACTORS[body])
 
@@ -264,7 +264,7 @@ class Office(RuleBasedStateMachine):
     def rows_equal_rebuilt_rows(self) -> None:
         """Live read models are what history gives."""
         if self.files:
-            assert self.engine.rebuild(check=True).differences == []
+            assert self.engine.store.rebuild(check=True).differences == []
 
     @invariant()
     def closed_stays_closed(self) -> None:

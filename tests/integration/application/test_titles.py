@@ -47,7 +47,7 @@ def test_a_refusal_of_a_woman_departs_from_july_2014_on(office: Office) -> None:
     )
     assert last(office, young)["asks"] == ["unaccompanied_minors"]
     assert "relaxed for women" in office.engine.explain(after)["warning"]
-    assert [row["permit_id"] for row in office.engine.departures()] == [after]
+    assert [row["permit_id"] for row in office.engine.queries.departures()] == [after]
 
 
 def test_a_spouses_file_is_covered_when_it_is_examined_again(office: Office) -> None:
@@ -206,10 +206,12 @@ def test_departures_are_listed_by_office_and_period(office: Office) -> None:
         office.at(on)
         permit_id = office.application(holder_id=office.holder(), category="refugee", criterion=None, on=on)
         office.do("issue_permit", on, DECIDER, permit_id=permit_id, term="P1Y")
-    rows = office.engine.departures(first=date(2017, 1, 1), last=date(2017, 12, 31), prefecture="MA-RAB")
+    rows = office.engine.queries.departures(
+        first=date(2017, 1, 1), last=date(2017, 12, 31), prefecture="MA-RAB"
+    )
     assert [(row["on"], row["rank"]) for row in rows] == [("2017-02-01", "law")]
-    assert len(office.engine.departures()) == 2
-    assert office.engine.departures(prefecture="MA-CAS") == []
+    assert len(office.engine.queries.departures()) == 2
+    assert office.engine.queries.departures(prefecture="MA-CAS") == []
 
 
 def test_a_minors_document_is_no_title_for_an_adult(office: Office) -> None:

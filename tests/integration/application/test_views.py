@@ -80,7 +80,7 @@ def test_a_correction_is_appended_and_acts_from_the_fact(office: Office) -> None
     old = office.engine.permit(permit_id, as_of=date(2017, 3, 1), known_at=then)
     assert old.valid_until == date(2018, 1, 31)
     assert office.engine.history(permit_id)[issued["version"] - 1]["valid_until"] == "2018-01-31"
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_decision_is_explained_by_the_rules_it_was_taken_under(office: Office)
     permit_id = office.title()
     before = office.engine.explain(permit_id)
     text = packaged("MA").replace("title: Morocco, stay", "title: Morocco anew, stay")
-    [(_, digest, new)] = office.engine.adopt(text)
+    [(_, digest, new)] = office.engine.policies.adopt(text)
     assert new
     after = office.engine.explain(permit_id)
     assert after["basis"] == before["basis"]
@@ -167,7 +167,7 @@ def test_a_policy_counts_from_its_adoption_on(office: Office) -> None:
         "name: renewal.closes, value: P15D, from: 2010-04-19",
         "name: renewal.closes, value: P45D, from: 2010-04-19",
     )
-    office.engine.adopt(longer)
+    office.engine.policies.adopt(longer)
     on = date(2018, 1, 10)
 
     def closes(**known: datetime) -> str:
@@ -181,7 +181,7 @@ def test_a_policy_counts_from_its_adoption_on(office: Office) -> None:
 def test_adopting_the_same_text_twice_changes_nothing(office: Office) -> None:
     """A text that is in use already is not appended again."""
     end = office.position()
-    [(_, _, new)] = office.engine.adopt(packaged("MA"))
+    [(_, _, new)] = office.engine.policies.adopt(packaged("MA"))
     assert (new, office.position()) == (False, end)
 
 

@@ -39,7 +39,7 @@ def test_the_attestation_names_what_the_receipt_opens(office: Office) -> None:
     """On a receipt work is open, and the paper says that the receipt stands for the title."""
     permit_id = office.application()
     office.at("2017-01-15")
-    paper = office.engine.as_(COUNTER).attestation(permit_id, on=ON)
+    paper = office.engine.as_(COUNTER).documents.attestation(permit_id, on=ON)
     assert (paper.language, paper.direction, paper.version) == ("fr", "ltr", 2)
     assert "Aminata" in paper.content
     assert "article 8" in paper.content
@@ -54,14 +54,14 @@ def test_every_language_prints_a_whole_page(office: Office, language: str, direc
     permit_id = office.application()
     office.at("2017-01-15")
     reader = office.engine.as_(COUNTER)
-    paper = reader.attestation(permit_id, on=ON, language=language, form="html")
+    paper = reader.documents.attestation(permit_id, on=ON, language=language, form="html")
     page = _Balance()
     page.feed(paper.content)
     assert (page.open, page.faults, page.direction) == ([], [], direction)
     names = languages("MA")[language].rights
-    opened = [each["right"] for each in office.engine.rights(permit_id, on=ON) if each["open"]]
+    opened = [each["right"] for each in office.engine.queries.rights(permit_id, on=ON) if each["open"]]
     assert all(names[right] in unescape(paper.content) for right in opened)
-    text = reader.attestation(permit_id, on=ON, language=language).content
+    text = reader.documents.attestation(permit_id, on=ON, language=language).content
     assert all(names[right] in text for right in opened)
 
 
@@ -79,7 +79,7 @@ def test_a_name_cannot_become_a_page(office: Office) -> None:
     """What a person is called is escaped."""
     holder = office.holder(family_name="<script>alert(1)</script>", given_names="A&B")
     permit_id = office.application(holder_id=holder)
-    paper = office.engine.as_(COUNTER).attestation(permit_id, form="html")
+    paper = office.engine.as_(COUNTER).documents.attestation(permit_id, form="html")
     assert "<script>" not in paper.content
     assert "A&amp;B" in paper.content
 
@@ -89,9 +89,9 @@ def test_the_look_is_noted_and_only_the_files_office_has_it(office: Office) -> N
     permit_id = office.application()
     holder_id = office.engine.permit(permit_id).holder_id
     with pytest.raises(PermitsError) as caught:
-        office.engine.as_(Actor(id="c", role="counter", prefecture="MA-CAS")).attestation(permit_id)
+        office.engine.as_(Actor(id="c", role="counter", prefecture="MA-CAS")).documents.attestation(permit_id)
     assert caught.value.code == "actor.wrong_prefecture"
-    office.engine.as_(COUNTER).attestation(permit_id)
+    office.engine.as_(COUNTER).documents.attestation(permit_id)
     with office.engine.database.read() as tx:
         from permits_engine.store.events import history
 
@@ -111,6 +111,6 @@ def test_what_cannot_be_attested_is_said(office: Office, asked: dict[str, object
     """A language or form that there is not, and a day to come, are refused with the field."""
     permit_id = office.application()
     with pytest.raises(PermitsError) as caught:
-        office.engine.as_(COUNTER).attestation(permit_id, **asked)  # type: ignore[arg-type]
+        office.engine.as_(COUNTER).documents.attestation(permit_id, **asked)  # type: ignore[arg-type]
     assert caught.value.code == "input.invalid"
     assert caught.value.details["fields"][0]["path"] == field

@@ -26,18 +26,20 @@ DAY = date(2017, 1, 10)
 
 def given(office: Office, permit_id: str) -> Paper:
     """The receipt that the counter hands over."""
-    made: Paper = office.engine.as_(office.actor("counter")).receipt(permit_id)
+    made: Paper = office.engine.as_(office.actor("counter")).documents.receipt(permit_id)
     return made
 
 
 def keys(office: Office) -> list[Verifier]:
     """The office's public keys, which is all that a stranger has."""
-    return office.engine.signing.verifiers(office.engine.origin)
+    return office.engine.context.signing.verifiers(office.engine.audit.origin)
 
 
 def listed(office: Office) -> Callable[[str, receipt_proof.Filing], bool]:
     """The list of superseded receipts as of today, read back from its text."""
-    return receipt_status_list.read(office.engine.receipt_status().encode(), keys(office)).superseded
+    return receipt_status_list.read(
+        office.engine.documents.receipt_status().encode(), keys(office)
+    ).superseded
 
 
 def test_it_says_what_was_filed_when_and_until_when_it_stands(office: Office) -> None:
@@ -67,7 +69,7 @@ def test_the_look_at_the_person_is_noted_and_rules_on_reading_hold(office: Offic
     permit_id = office.application()
     for actor in (Actor("root", "administrator"), office.actor("counter", "MA-FES"), office.actor("auditor")):
         with pytest.raises(PermitsError) as caught:
-            office.engine.as_(actor).receipt(permit_id)
+            office.engine.as_(actor).documents.receipt(permit_id)
         assert caught.value.family == "actor"
     given(office, permit_id)
     [look] = office.engine.subscribe(timeout=0, names=("holder.accessed",))
@@ -78,8 +80,8 @@ def test_the_proof_names_the_event_in_the_signed_history(office: Office) -> None
     """Its leaf hash is that of the event which the store proves against a checkpoint."""
     permit_id = office.application()
     filing = given(office, permit_id).filed.filing
-    office.engine.checkpoint()
-    leaf = office.engine.prove(permit_id, 1).check(keys(office))
+    office.engine.audit.checkpoint()
+    leaf = office.engine.audit.prove(permit_id, 1).check(keys(office))
     from permits_engine.store.log.leaf import leaf_bytes, leaf_hash
 
     assert filing.position == leaf.position
@@ -131,7 +133,7 @@ def test_good_expired_and_superseded_are_told_apart(office: Office) -> None:
     permit_id = office.application()
     first = given(office, permit_id).proof
     verdict = receipt_proof.check(first, keys(office), on=date(2017, 3, 20), superseded=listed(office))
-    assert (verdict.status, verdict.origin) == ("good", office.engine.origin)
+    assert (verdict.status, verdict.origin) == ("good", office.engine.audit.origin)
     assert receipt_proof.check(first, keys(office), on=date(2017, 3, 21)).status == "expired"
     office.run_scheduler("2017-03-15")
     assert receipt_proof.check(first, keys(office), on=date(2017, 3, 15)).status == "good"
@@ -166,10 +168,10 @@ def test_an_expired_receipt_leaves_the_list(office: Office) -> None:
     """The list stays small: it holds what would still look valid, and nothing else."""
     permit_id = office.application()
     office.run_scheduler("2017-03-15")
-    assert office.engine.receipt_status().splitlines()[2] == "1"
+    assert office.engine.documents.receipt_status().splitlines()[2] == "1"
     office.at("2017-03-21")
-    assert office.engine.receipt_status().splitlines()[2] == "0"
-    assert permit_id not in office.engine.receipt_status()
+    assert office.engine.documents.receipt_status().splitlines()[2] == "0"
+    assert permit_id not in office.engine.documents.receipt_status()
 
 
 def test_any_changed_letter_is_forged_or_names_no_known_key(office: Office) -> None:
@@ -188,12 +190,12 @@ def test_any_changed_letter_is_forged_or_names_no_known_key(office: Office) -> N
 def test_another_key_is_unknown_and_another_store_is_no_proof(office: Office) -> None:
     """Signed by whoever makes their own key, under any name: unknown. The right key over another store: forged."""
     made = given(office, office.application())
-    stranger = Signer.new(office.engine.origin)
-    false = receipt_proof.issue(made.filed.filing, office.engine.origin, stranger.signature)
+    stranger = Signer.new(office.engine.audit.origin)
+    false = receipt_proof.issue(made.filed.filing, office.engine.audit.origin, stranger.signature)
     assert receipt_proof.check(false, keys(office), on=DAY).status == "unknown_key"
     assert receipt_proof.check(false, [stranger.verifier], on=DAY).status == "good"
     assert receipt_proof.check(made.proof, [], on=DAY).status == "unknown_key"
-    signer = office.engine.signing.signer(office.engine.origin)
+    signer = office.engine.context.signing.signer(office.engine.audit.origin)
     elsewhere = receipt_proof.issue(made.filed.filing, "permits-engine/elsewhere", signer.signature)
     assert receipt_proof.check(elsewhere, keys(office), on=DAY).status == "forged"
     token = receipt_proof.PREFIX + "AAAA"
@@ -205,7 +207,7 @@ def test_a_list_that_was_changed_is_not_believed(office: Office, spoil: str) -> 
     """``integrity.broken``; a list of another store is told as such."""
     office.application()
     office.run_scheduler("2017-03-15")
-    text = office.engine.receipt_status()
+    text = office.engine.documents.receipt_status()
     lines = text.splitlines()
     changed: dict[str, Any] = {
         "mark": text.replace(lines[3], "A" * 11 + "="),
@@ -219,7 +221,7 @@ def test_a_list_that_was_changed_is_not_believed(office: Office, spoil: str) -> 
     assert caught.value.code == "integrity.broken"
     found = receipt_status_list.StatusList("permits-engine/elsewhere", DAY, frozenset())
     with pytest.raises(PermitsError) as caught:
-        found.superseded(office.engine.origin, given(office, office.application()).filed.filing)
+        found.superseded(office.engine.audit.origin, given(office, office.application()).filed.filing)
     assert caught.value.code == "input.invalid"
 
 
@@ -229,7 +231,7 @@ def test_of_an_erased_person_there_is_no_receipt(office: Office) -> None:
     before = given(office, permit_id).proof
     office.do("close_permit", "2017-01-05", permit_id=permit_id, reason="departed")
     holder_id = office.engine.permit(permit_id).holder_id
-    office.engine.erase(holder_id, reason="asked for", actor=Actor("root", "administrator"))
+    office.engine.privacy.erase(holder_id, reason="asked for", actor=Actor("root", "administrator"))
     with pytest.raises(PermitsError) as caught:
         given(office, permit_id)
     assert caught.value.code == "holder.erased"

@@ -66,7 +66,7 @@ def test_personal_data_come_only_through_a_reader(office: Office, permit_id: str
         engine.explain(permit_id),
         engine.find(),
         engine.deadlines(permit_id),
-        engine.results(("nationality", "sex")),
+        engine.queries.results(("nationality", "sex")),
         list(engine.subscribe(timeout=0)),
     ]
     for word in SECRETS:
@@ -82,7 +82,7 @@ def test_a_counter_sees_its_offices_files(office: Office, permit_id: str) -> Non
     assert (view.file_number, view.card_number) == ("F-77", "C-88")
     assert reader.history(permit_id)[-1]["reasons_in_fact"] == "MARKED-FACT"
     assert reader.explain(permit_id)["reasons_in_law"] == "article 20"
-    assert reader.holder(view.holder_id).family_name == "Diallo"
+    assert reader.queries.holder(view.holder_id).family_name == "Diallo"
     for ask in _questions(office.engine.as_(ELSEWHERE), permit_id, view.holder_id):
         told = refused("actor.wrong_prefecture", ask)
         assert told.details["rule"] == "ma.reading@2003-11-13"
@@ -110,10 +110,10 @@ def _questions(reader: Reader, permit_id: str, holder_id: str) -> list[Any]:
         lambda: reader.history(permit_id),
         lambda: reader.explain(permit_id),
         lambda: reader.deadlines(permit_id),
-        lambda: reader.rights(permit_id),
-        lambda: reader.notices(permit_id),
-        lambda: reader.holder(holder_id),
-        lambda: reader.accesses(holder_id),
+        lambda: reader.queries.rights(permit_id),
+        lambda: reader.notices.list(permit_id),
+        lambda: reader.queries.holder(holder_id),
+        lambda: reader.queries.accesses(holder_id),
     ]
 
 
@@ -124,7 +124,7 @@ def test_an_auditor_sees_histories_without_the_person(office: Office, permit_id:
     for word in SECRETS:
         assert word not in str(told)
     assert told[1] == office.engine.history(permit_id)
-    refused("actor.not_competent", lambda: reader.holder(holder_of(office, permit_id)))
+    refused("actor.not_competent", lambda: reader.queries.holder(holder_of(office, permit_id)))
     assert looks(office) == []
 
 
@@ -133,7 +133,7 @@ def test_an_auditor_with_a_purpose_sees_the_person(office: Office, permit_id: st
     reader = office.engine.as_(AUDITOR, purpose="complaint 12/2017 of the holder")
     assert reader.history(permit_id)[-1]["reasons_in_fact"] == "MARKED-FACT"
     holder_id = holder_of(office, permit_id)
-    [look] = office.engine.as_(COUNTER).accesses(holder_id)
+    [look] = office.engine.as_(COUNTER).queries.accesses(holder_id)
     assert look == {
         "reader": {"id": "inspector-1", "role": "auditor"},
         "on": "2017-05-02",
@@ -156,17 +156,17 @@ def test_a_look_is_noted_once_per_reader_holder_and_day(office: Office, permit_i
         for _ in range(2):
             reader.permit(permit_id)
             reader.history(permit_id)
-            reader.holder(holder_id)
+            reader.queries.holder(holder_id)
             reader.find(card_number="C-88")
     day = "2017-05-02"
     assert looks(office) == [(COUNTER.id, day), (DECIDER.id, day)]
     office.clock.instant += timedelta(days=1)
-    office.engine.as_(COUNTER).holder(holder_id)
+    office.engine.as_(COUNTER).queries.holder(holder_id)
     assert looks(office)[2:] == [(COUNTER.id, "2017-05-03")]
     other = office.holder(family_name="Traoré")
-    office.engine.as_(COUNTER).holder(other)
+    office.engine.as_(COUNTER).queries.holder(other)
     assert len(looks(office)) == 4
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_a_look_that_shows_nothing_personal_is_not_noted(office: Office) -> None:
@@ -188,7 +188,7 @@ def test_many_looks_at_once_are_one(office: Office, permit_id: str) -> None:
 
     def look() -> None:
         try:
-            assert office.engine.as_(COUNTER).holder(holder_id).family_name == "Diallo"
+            assert office.engine.as_(COUNTER).queries.holder(holder_id).family_name == "Diallo"
         except BaseException as problem:
             problems.append(problem)
 
@@ -204,8 +204,8 @@ def test_many_looks_at_once_are_one(office: Office, permit_id: str) -> None:
 def test_a_look_is_no_change_that_another_writer_stumbles_over(office: Office, permit_id: str) -> None:
     """Whoever read the person's version may still update it after somebody looked; not after an update."""
     holder_id = holder_of(office, permit_id)
-    version = office.engine.as_(COUNTER).holder(holder_id).version
-    office.engine.as_(DECIDER).holder(holder_id)
+    version = office.engine.as_(COUNTER).queries.holder(holder_id).version
+    office.engine.as_(DECIDER).queries.holder(holder_id)
     told = office.engine.execute(
         UpdateHolder(holder_id=holder_id, phone="+212537000000", expected_version=version), actor=COUNTER
     )
@@ -225,7 +225,7 @@ def test_nothing_is_shown_where_the_trace_cannot_be_left(office: Office, permit_
         for statement in _NO_MORE_EVENTS[tx.dialect]:
             tx.run(Statement(statement))
     with pytest.raises(PermitsError) as caught:
-        office.engine.as_(COUNTER).holder(holder_id)
+        office.engine.as_(COUNTER).queries.holder(holder_id)
     assert "Diallo" not in str(caught.value)
 
 
@@ -249,7 +249,7 @@ def test_after_an_erasure_nothing_personal_is_left_to_see(office: Office, permit
     reader = office.engine.as_(COUNTER)
     assert reader.permit(permit_id).title_status == "revoked"
     assert reader.history(permit_id)[-1]["reasons_in_fact"] is None
-    assert reader.holder(holder_id).family_name is None
+    assert reader.queries.holder(holder_id).family_name is None
     assert looks(office) == []
 
 
@@ -268,9 +268,9 @@ def test_a_list_is_of_the_readers_own_office(office: Office, permit_id: str) -> 
 def test_a_person_without_a_file_belongs_to_no_office_yet(office: Office) -> None:
     """Any counter sees them, so that they are not registered twice; an administrator does not."""
     holder_id = office.holder()
-    assert office.engine.as_(ELSEWHERE).holder(holder_id).given_names == "Aminata"
-    refused("actor.not_competent", lambda: office.engine.as_(ADMINISTRATOR).holder(holder_id))
-    refused("holder.not_found", lambda: office.engine.as_(COUNTER).holder(COUNTER.id))
+    assert office.engine.as_(ELSEWHERE).queries.holder(holder_id).given_names == "Aminata"
+    refused("actor.not_competent", lambda: office.engine.as_(ADMINISTRATOR).queries.holder(holder_id))
+    refused("holder.not_found", lambda: office.engine.as_(COUNTER).queries.holder(COUNTER.id))
 
 
 def test_a_reader_acts_in_their_own_name(office: Office, permit_id: str) -> None:

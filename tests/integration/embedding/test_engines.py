@@ -48,7 +48,7 @@ def test_one_engine_serves_many_threads(office: Office) -> None:
     with office.engine.database.read() as tx:
         new = history.after(tx, before, 1000)
     assert [each.position for each in new] == list(range(before + 1, before + 81))
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_engines_of_one_process_know_nothing_of_one_another(tmp_path: Path) -> None:
@@ -66,9 +66,9 @@ def test_engines_of_one_process_know_nothing_of_one_another(tmp_path: Path) -> N
             second.execute(command)
         [row] = second.engine.find()
         assert (row["prefecture"], first.engine.find()[0]["prefecture"]) == ("MA-FES", "MA-RAB")
-        assert (first.engine.today(), other.today()) == (date(2017, 2, 1), date(2024, 3, 1))
-        refused("policy.none_in_force", lambda: other.today("FR"))
-        assert first.engine.today("FR") == date(2017, 2, 1)
+        assert (first.engine.queries.today(), other.queries.today()) == (date(2017, 2, 1), date(2024, 3, 1))
+        refused("policy.none_in_force", lambda: other.queries.today("FR"))
+        assert first.engine.queries.today("FR") == date(2017, 2, 1)
 
 
 def test_two_engines_on_one_store_see_one_another(office: Office, store_url: str, keys: Path) -> None:

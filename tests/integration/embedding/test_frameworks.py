@@ -133,4 +133,4 @@ def test_a_django_host_has_one_transaction_with_the_engine(
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
     assert host.words() == ["a", "after a refusal", "b"]
     assert office.engine.permit(permit_id, as_of=date(2017, 2, 2)).version == 6
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []

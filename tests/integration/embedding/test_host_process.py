@@ -47,7 +47,7 @@ assert Letters(engine).run_scheduler()
 engine.permit(row["permit_id"])
 engine.history(row["permit_id"])
 engine.explain(row["permit_id"])
-assert engine.rebuild(check=True).differences == []
+assert engine.store.rebuild(check=True).differences == []
 """
 """A file from its filing to a reminder, in a store in memory."""
 
@@ -200,5 +200,7 @@ print(json.dumps(sorted(set(Watched.asked))))
 @pytest.mark.parametrize("name", ["Europe/Paris", "America/New_York", "Asia/Tokyo"])
 def test_the_machines_time_zone_decides_nothing(tmp_path: Path, name: str) -> None:
     """Legal days are days of the jurisdiction: the same file on any machine."""
-    program = f"{LIFE}\nimport json; print(json.dumps([engine.today().isoformat(), row['valid_until']]))"
+    program = (
+        f"{LIFE}\nimport json; print(json.dumps([engine.queries.today().isoformat(), row['valid_until']]))"
+    )
     assert alone(program, tmp_path, TZ=name, LC_ALL="C.UTF-8") == ["2018-01-02", "2018-01-31"]

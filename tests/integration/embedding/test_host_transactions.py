@@ -131,7 +131,7 @@ def test_a_host_that_commits_has_both(office: Office, host: Host, name: str, kin
     assert host.words() == ["a", "b"]
     assert office.engine.execute(command, actor=actor).replayed
     assert outcome.events
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def _refusals(office: Office) -> dict[str, Callable[[Session], object]]:
@@ -210,7 +210,7 @@ def test_after_all_refusals_in_one_transaction_a_command_still_succeeds(office: 
         host.note(session, "all")
     assert (outcome.events, host.words()) == (("holder.registered",), ["all"])
     assert office.position() == before + 1
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_a_conflict_found_while_writing_leaves_nothing_half_written(office: Office, host: Host) -> None:
@@ -240,7 +240,7 @@ def test_a_conflict_found_while_writing_leaves_nothing_half_written(office: Offi
         host.note(session, "b")
     assert host.words() == ["a", "b"]
     assert office.engine.permit(permit_id).version == before
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 class _Overtaken:
@@ -417,7 +417,7 @@ def test_several_commands_of_one_host_transaction_see_one_another(office: Office
             assert held(office) == before
     assert office.engine.permit(NEW).prefecture == "MA-FES"
     assert office.engine.permit(permit_id).prefecture == "MA-RAB"
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_nobody_sees_our_rows_before_the_host_commits(office: Office, host: Host) -> None:

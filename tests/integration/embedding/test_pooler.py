@@ -71,7 +71,7 @@ def test_the_engine_works_behind_a_proxy_that_pools_transactions(proxy: Pooler, 
         assert len(reader.find(name="diallo", birth_date=date(1990, 4, 1))) == 3
         events = list(engine.subscribe(timeout=0.3))
         assert [each["position"] for each in events] == list(range(1, office.position() + 1))
-        assert engine.rebuild(check=True).differences == []
+        assert engine.store.rebuild(check=True).differences == []
     assert proxy.transactions > 60
     host.dispose()
 
@@ -80,14 +80,14 @@ def test_a_migration_runs_behind_a_proxy(proxy: Pooler, tmp_path: Path) -> None:
     """Initialising again through it finds the store current, in one transaction."""
     host = settings(proxy.url)
     with Engine.open(host, keys=_keys(tmp_path)) as engine:
-        head = engine.status()["head"]
+        head = engine.queries.status()["head"]
     from permits_engine.store.database import upgrade
     from permits_engine.store.database.transactions import Database
 
     database = Database.open(host)
     upgrade.initialise(database, now=0)
     with Engine.open(host, keys=_keys(tmp_path)) as engine:
-        assert engine.status()["head"] == head
+        assert engine.queries.status()["head"] == head
     database.close()
     host.dispose()
 

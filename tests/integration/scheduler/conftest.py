@@ -84,7 +84,7 @@ def run(office: Office, day: str, *channels: Any, limits: Limits | None = None) 
 
 def many_due(engine: Engine, number: int, *, today: date | None = None) -> list[str]:
     """Files of as many people, whose cards end in 25 days: each has one reminder due, of 30 days before."""
-    day = today or engine.today()
+    day = today or engine.queries.today()
     issued = _a_year_before(day + timedelta(days=26))
     people: list[Command] = [
         parse(

@@ -150,7 +150,7 @@ def test_a_service_that_may_have_sent_it_is_not_asked_twice(office: Office, serv
     run(office, DAY, sms)
     run(office, DAY, sms)
     assert len(service.taken) == 1
-    (row,) = office.engine.notices(state="parked")
+    (row,) = office.engine.notices.list(state="parked")
     assert row["reason"] == "unknown_outcome"
 
 

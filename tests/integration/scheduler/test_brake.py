@@ -36,7 +36,7 @@ class Machine:
         return once(self.engine, setup, holder="test", release=release)
 
     def position(self) -> int:
-        return int(self.engine.status()["head"]["position"])
+        return int(self.engine.queries.status()["head"]["position"])
 
     def braked(self, **options: Any) -> str:
         """Why a pass stops; nothing was recorded and no letter went out."""
@@ -97,7 +97,7 @@ def test_a_leap_on_which_nothing_is_due_proves_nothing(machine: Machine) -> None
     machine.once()
     machine.clock.instant += timedelta(days=4)
     assert machine.once().unproven
-    assert machine.engine.status()["last_pass"]["summary"]["unproven"]
+    assert machine.engine.queries.status()["last_pass"]["summary"]["unproven"]
     machine.clock.instant += timedelta(days=6)  # the next reminder, of 15 days before
     assert machine.braked() == "clock_ahead"
 
@@ -136,9 +136,9 @@ def test_letters_that_no_count_of_files_foresees_stop_at_the_number(tmp_path: Pa
         with pytest.raises(PermitsError, match=r"scheduler\.braked.*more than 1 letters"):
             machine.once(brake=1)
         assert len(machine.post.letters) == 1
-        assert machine.engine.notices(state="due") != []
+        assert machine.engine.notices.list(state="due") != []
         machine.once(release=True)
-        assert machine.engine.notices(state="due") == []
+        assert machine.engine.notices.list(state="due") == []
         assert len({letter.notice_id for letter in machine.post.letters}) == len(machine.post.letters) > 1
 
 

@@ -28,7 +28,7 @@ def test_a_checkpoint_lies_outside_after_the_first_pass(
         running.end()
         [kept] = outside.iterdir()
         note = kept.read_bytes()
-        assert engine.verify(outside=[(kept.name, note)]).intact
+        assert engine.audit.verify(outside=[(kept.name, note)]).intact
         assert kept.name == f"checkpoint-{int(note.splitlines()[1]):012d}.txt"
         assert not checkpointing.due(engine, 3600)
         assert checkpointing.due(engine, 0)

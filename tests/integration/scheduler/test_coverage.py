@@ -19,7 +19,7 @@ REASONS = {"reasons_in_fact": "a finding", "reasons_in_law": "an article"}
 
 
 def account(office: Office, first: str, last: str) -> Report:
-    return office.engine.coverage(date.fromisoformat(first), date.fromisoformat(last))
+    return office.engine.notices.coverage(date.fromisoformat(first), date.fromisoformat(last))
 
 
 def daily(office: Office, first: str, last: str, post: Post) -> None:
@@ -170,7 +170,7 @@ def test_a_day_is_judged_by_the_policy_that_was_in_use_on_it(office: Office) -> 
     the days before its adoption."""
     office.title()
     daily(office, "2017-09-28", "2017-10-10", Post())
-    office.engine.adopt(packaged("MA").replace("[P90D, P60D,", "[P120D, P90D, P60D,"))
+    office.engine.policies.adopt(packaged("MA").replace("[P90D, P60D,", "[P120D, P90D, P60D,"))
     daily(office, "2017-10-11", "2017-10-12", Post())
     early = account(office, "2017-10-01", "2017-10-09")
     assert (early.due, early.unexplained) == (0, 0)
@@ -182,10 +182,10 @@ def test_a_pause_explains_what_it_held_back(office: Office) -> None:
     """With the office, and as long as it lasts."""
     office.title()
     office.at("2017-11-01")
-    office.engine.pause("MA-RAB", by="chief", reason="move")
+    office.engine.notices.pause("MA-RAB", by="chief", reason="move")
     daily(office, "2017-11-01", "2017-11-04", Post())
     assert account(office, "2017-11-01", "2017-11-04").reasons == {"paused": 1}
-    office.engine.resume("MA-RAB", by="chief")
+    office.engine.notices.resume("MA-RAB", by="chief")
     daily(office, "2017-11-05", "2017-11-06", Post())
     assert account(office, "2017-11-01", "2017-11-06").told == 1
 

@@ -39,7 +39,7 @@ def policy(quiet: str) -> str:
 def store(url: str, folder: Path, quiet: str = NEVER) -> Iterator[Engine]:
     """An initialised store of real time."""
     with Engine.initialise(url, keys=folder / "store.keys", operator="test") as engine:
-        engine.adopt(policy(quiet))
+        engine.policies.adopt(policy(quiet))
         yield engine
 
 
@@ -67,7 +67,7 @@ def smtp(server: tuple[str, int]) -> dict[str, str]:
 def outcomes(engine: Engine) -> list[list[str]]:
     """The names of the events of every notice that was not outdated before it could go out."""
     found = []
-    for row in engine.notices(limit=None):
+    for row in engine.notices.list(limit=None):
         if row["state"] == "suppressed":
             continue
         with engine.database.read() as tx:
@@ -80,7 +80,7 @@ def all_sent(engine: Engine, number: int) -> Callable[[], bool]:
     """Whether so many letters are sent, and none waits; alerts of files in the making may be outdated."""
 
     def done() -> bool:
-        states = dict(engine.status()["notices"])
+        states = dict(engine.queries.status()["notices"])
         states.pop("suppressed", None)
         return states == {"sent": number}
 
@@ -100,7 +100,7 @@ def test_told_to_end_it_finishes_the_letter_in_hand(
         assert first.told("daemon.stopped")
         done = len(mailbox.ids)
         assert 3 <= done < 12
-        assert engine.status()["notices"] == {"sent": done, "due": 12 - done}
+        assert engine.queries.status()["notices"] == {"sent": done, "due": 12 - done}
         mailbox.delay = 0
         second = start(store_url, **smtp(mail_server))
         until(all_sent(engine, 12), 60, second.text)
@@ -148,12 +148,12 @@ def test_a_frozen_daemon_that_wakes_up_writes_nothing(
         first.send(signal.SIGSTOP)
         second.wait_for("lease.acquired")
         until(all_sent(engine, 60), 60, second.text)
-        end = engine.status()["head"]["position"]
+        end = engine.queries.status()["head"]["position"]
         first.send(signal.SIGCONT)
         first.wait_for("lease.lost")
         first.wait_for("lease.standby")
         time.sleep(0.5)
-        assert engine.status()["head"]["position"] == end
+        assert engine.queries.status()["head"]["position"] == end
         assert (first.end(), second.end()) == (0, 0)
         assert mailbox.repeats <= RECORDED
         assert outcomes(engine) == [["notice.due", "notice.sent"]] * 60
@@ -184,8 +184,8 @@ def test_the_next_pass_sees_a_newly_adopted_policy(store_url: str, tmp_path: Pat
         many_due(engine, 3)
         running = start(store_url)
         until(lambda: any(line.get("held") == 3 for line in running.told("pass.done")), 60, running.text)
-        assert engine.status()["notices"] == {"due": 3}
-        engine.adopt(policy(NEVER))
+        assert engine.queries.status()["notices"] == {"due": 3}
+        engine.policies.adopt(policy(NEVER))
         until(all_sent(engine, 3), 60, running.text)
         assert running.end() == 0
 
@@ -241,7 +241,7 @@ def test_the_log_is_json_and_names_nobody(
             "451 4.3.0 holder2@example.org",
         ]
         running = start(store_url, **smtp(mail_server))
-        until(lambda: engine.status()["notices"].get("sent") == 6, 60, running.text)
+        until(lambda: engine.queries.status()["notices"].get("sent") == 6, 60, running.text)
         assert running.end() == 0
         lines = running.text().splitlines()
         told = [json.loads(line) for line in lines]

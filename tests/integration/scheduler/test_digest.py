@@ -50,7 +50,7 @@ def digests(post: Post) -> list[Letter]:
 def test_what_waits_is_listed_worst_first(office: Office, files: Files) -> None:
     """A parked message since January, a renewal past its target, a receipt that ends: in that order."""
     office.at(THURSDAY)
-    rows = office.engine.digest("MA-RAB")
+    rows = office.engine.notices.digest("MA-RAB")
     assert [(row["what"], row["permit_id"]) for row in rows] == [
         ("notice_parked", files["silent"]),
         ("ready_to_sign", files["renewal"]),
@@ -61,9 +61,9 @@ def test_what_waits_is_listed_worst_first(office: Office, files: Files) -> None:
     assert days[1:] == [-49, 5]
     assert rows[1]["due_on"] == "2018-01-25"
     assert rows[0]["detail"] == "renewal_reminder: no_address"
-    assert office.engine.digest("MA-RAB", ahead=4) == rows[:2]
-    assert office.engine.digest("MA-FES") == []
-    assert office.engine.digest() == rows
+    assert office.engine.notices.digest("MA-RAB", ahead=4) == rows[:2]
+    assert office.engine.notices.digest("MA-FES") == []
+    assert office.engine.notices.digest() == rows
 
 
 def test_an_office_gets_its_list_once_a_day(office: Office, files: Files) -> None:
@@ -91,7 +91,7 @@ def test_the_list_that_was_sent_is_history(office: Office, files: Files) -> None
     told = sent[0]
     assert (told["office"], told["tasks"], told["response"]) == (
         "MA-RAB",
-        len(office.engine.digest("MA-RAB")),
+        len(office.engine.notices.digest("MA-RAB")),
         "250 taken",
     )
 
@@ -112,9 +112,9 @@ def test_nights_and_days_off_have_no_list(office: Office, files: Files) -> None:
     post = Post()
     assert run(office, "2018-03-14", post, at=datetime(2018, 3, 15, 6, 30, tzinfo=UTC)).digests == 0
     assert run(office, "2018-03-17", post).digests == 0
-    office.engine.pause("MA-RAB", by="admin", reason="the office moves")
+    office.engine.notices.pause("MA-RAB", by="admin", reason="the office moves")
     assert run(office, "2018-03-19", post).digests == 0
-    office.engine.resume("MA-RAB", by="admin")
+    office.engine.notices.resume("MA-RAB", by="admin")
     assert run(office, "2018-03-19", post).digests == 1
 
 
@@ -142,7 +142,7 @@ def test_a_long_list_is_cut_and_says_so(office: Office, files: Files) -> None:
 def test_days_ahead_are_bounded(office: Office) -> None:
     """A number of days that makes no sense is refused by name."""
     with pytest.raises(InputError, match="ahead"):
-        office.engine.digest(ahead=-1)
+        office.engine.notices.digest(ahead=-1)
 
 
 def _events(office: Office) -> list[dict[str, Any]]:

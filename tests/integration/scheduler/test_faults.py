@@ -31,7 +31,7 @@ def by_mail(address: tuple[str, int], **options: Any) -> SmtpChannel:
 
 
 def states(office: Office) -> dict[str, int]:
-    return dict(office.engine.status()["notices"])
+    return dict(office.engine.queries.status()["notices"])
 
 
 def later(office: Office, channel: Any, hours: float = 8) -> Pass:

@@ -32,7 +32,7 @@ def test_a_backlog_larger_than_a_batch_starves_nobody(office: Office) -> None:
     post = Post()
     report = run(office, "2016-12-10", post)
     assert (report.files, len(post.letters)) == (9, 9)
-    ends = [office.engine.notices(permit_id=None, limit=None)]
+    ends = [office.engine.notices.list(permit_id=None, limit=None)]
     due = {row["notice_id"]: row["due_on"] for row in ends[0]}
     order = [due[letter.notice_id] for letter in post.letters]
     assert order == sorted(order)
@@ -46,12 +46,12 @@ def test_a_pass_that_is_cut_short_has_done_the_most_urgent(office: Office) -> No
     post = Post()
     limits = Limits(office.engine.database.write, lambda: len(post.letters) < 2)
     assert run(office, "2016-12-10", post, limits=limits).stopped
-    waiting = office.engine.status()["waiting"]
+    waiting = office.engine.queries.status()["waiting"]
     assert (waiting["messages"], waiting["since"]) == (1, "2016-12-10")
     run(office, "2016-12-11", post)
     ends = [letter.subject for letter in post.letters]
     assert len(ends) == 6
-    assert office.engine.status()["waiting"]["messages"] == 0
+    assert office.engine.queries.status()["waiting"]["messages"] == 0
 
 
 @pytest.mark.usefixtures("small")
@@ -65,7 +65,7 @@ def test_renewed_files_at_the_head_of_the_queue_stop_nobody(office: Office) -> N
         tx.run(Statement("UPDATE permits SET next_due = '2016-12-01'"))
     post = Post()
     run(office, "2016-12-01", post)
-    told = office.engine.notices(permit_id=waiting)
+    told = office.engine.notices.list(permit_id=waiting)
     assert [row["state"] for row in told] == ["sent"]
     assert [letter.kind for letter in post.letters] == ["renewal_reminder"]
 
@@ -77,7 +77,7 @@ def test_renewed_between_claim_and_sending_there_is_no_letter(office: Office) ->
 
     def renew_the_other(letter: Letter) -> None:
         if len(post.tried) == 1:  # both are claimed by now
-            sent = office.engine.notices(limit=None)
+            sent = office.engine.notices.list(limit=None)
             other = next(row for row in sent if row["notice_id"] != letter.notice_id)
             office.engine.execute(
                 RequestRenewal(permit_id=other["permit_id"], on=date(2016, 12, 1)), actor=COUNTER
@@ -92,9 +92,9 @@ def test_renewed_between_claim_and_sending_there_is_no_letter(office: Office) ->
     finally:
         outbox.RECORDED = size
     assert len(post.tried) == 1
-    states = {row["state"]: row["reason"] for row in office.engine.notices(limit=None)}
+    states = {row["state"]: row["reason"] for row in office.engine.notices.list(limit=None)}
     assert states == {"sent": None, "suppressed": "no_longer_due"}
-    assert {first, second} == {row["permit_id"] for row in office.engine.notices(limit=None)}
+    assert {first, second} == {row["permit_id"] for row in office.engine.notices.list(limit=None)}
 
 
 def test_a_tier_begins_on_its_very_day(office: Office) -> None:
@@ -133,7 +133,7 @@ def test_lost_rows_of_messages_write_to_nobody_twice(office: Office) -> None:
         tx.run(Statement("UPDATE permits SET next_due = '2017-11-02'"))
     run(office, "2017-11-02", post)
     assert len(post.letters) == 1
-    office.engine.rebuild()
+    office.engine.store.rebuild()
     run(office, "2017-11-03", post)
     assert len(post.letters) == 1
 
@@ -147,7 +147,7 @@ def test_ten_days_down_is_as_ten_daily_passes(office: Office) -> None:
     both = [office.engine.history(permit_id) for permit_id in (daily, late)]
     acts = [[(e["name"], e["effective_on"]) for e in history] for history in both]
     assert acts[0] == acts[1]
-    letters = [row["permit_id"] for row in office.engine.notices(limit=None)]
+    letters = [row["permit_id"] for row in office.engine.notices.list(limit=None)]
     assert letters.count(daily) == letters.count(late) == 3
 
 

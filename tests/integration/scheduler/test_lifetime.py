@@ -39,7 +39,7 @@ def live(office: Office, runs_on: Callable[[date], bool]) -> tuple[list[tuple[st
             run(office, iso, post)
             told += [(iso, kind, tier) for kind, tier in post.told]
     acts = [(event["name"], event["effective_on"]) for event in office.engine.history(permit_id)]
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
     return told, acts
 
 

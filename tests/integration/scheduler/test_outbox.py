@@ -31,8 +31,8 @@ def events(office: Office, notice_id: str) -> list[str]:
 
 
 def only_notice(office: Office) -> dict[str, Any]:
-    [row] = office.engine.notices()
-    assert office.engine.rebuild("notices", check=True).differences == []
+    [row] = office.engine.notices.list()
+    assert office.engine.store.rebuild("notices", check=True).differences == []
     return row
 
 
@@ -46,7 +46,7 @@ def test_an_outcome_is_recorded_with_the_servers_answer(office: Office) -> None:
     run(office, "2017-11-03")
     row = only_notice(office)
     assert (row["state"], row["attempts"]) == ("sent", 1)
-    [due, sent] = office.engine.notice_history(row["notice_id"])
+    [due, sent] = office.engine.notices.history(row["notice_id"])
     assert due["name"] == "notice.due"
     assert sent["channel"] == "post"
     assert sent["message_id"] == f"<{row['notice_id']}@example.org>"
@@ -100,7 +100,7 @@ def test_after_so_many_refusals_a_message_waits_for_a_human(office: Office) -> N
         run(office, "2017-11-20", post)
     row = only_notice(office)
     assert (row["state"], row["reason"], len(post.tried)) == ("parked", "too_many_attempts", 8)
-    office.engine.retry_notice(row["notice_id"], by="clerk")
+    office.engine.notices.retry(row["notice_id"], by="clerk")
     post.answer = lambda letter: None
     run(office, "2017-11-21", post)
     assert only_notice(office)["state"] == "sent"
@@ -124,7 +124,7 @@ def test_a_channel_that_is_out_of_order_costs_nobody_an_attempt(office: Office) 
         report = run(office, "2017-11-03", post)
         assert report.away == {"post": "the mail server: connection refused"}
     assert len(post.tried) == 24  # one letter a pass finds it out
-    assert [(row["state"], row["attempts"]) for row in office.engine.notices()] == [("due", 0)] * 2
+    assert [(row["state"], row["attempts"]) for row in office.engine.notices.list()] == [("due", 0)] * 2
     post.answer = lambda letter: None
     run(office, "2017-11-04", post)
     assert len(post.letters) == 2
@@ -216,7 +216,7 @@ def test_a_stop_gives_the_claim_back(office: Office) -> None:
     limits = Limits(office.engine.database.write, lambda: len(post.letters) < 3)
     report = run(office, "2016-12-01", post, limits=limits)
     assert (report.stopped, len(post.letters)) == (True, 3)
-    states = [row["state"] for row in office.engine.notices()]
+    states = [row["state"] for row in office.engine.notices.list()]
     assert (states.count("sent"), states.count("due")) == (3, 7)
     run(office, "2016-12-01", post)
     assert len({letter.notice_id for letter in post.tried}) == len(post.tried) == 10
@@ -268,7 +268,7 @@ def test_a_letter_that_cannot_be_composed_stops_no_other(
     post = Post()
     report = run(office, "2016-12-01", post)
     assert report.notices == {"sent": 2, "parked": 1}
-    assert [row["reason"] for row in office.engine.notices(state="parked")] == ["not_composed"]
+    assert [row["reason"] for row in office.engine.notices.list(state="parked")] == ["not_composed"]
 
 
 def test_two_daemons_without_a_lease_still_claim_once(office: Office) -> None:
@@ -279,4 +279,4 @@ def test_two_daemons_without_a_lease_still_claim_once(office: Office) -> None:
     run(office, "2017-11-03", post)
     assert len(post.letters) == 1
     with pytest.raises(PermitsError, match=r"transition\.not_allowed"):
-        office.engine.retry_notice(only_notice(office)["notice_id"], by="clerk")
+        office.engine.notices.retry(only_notice(office)["notice_id"], by="clerk")

@@ -27,14 +27,14 @@ def season(office: Office) -> Office:
     text = packaged("MA")
     assert text.count(MARK) == 1
     office.at("2017-01-10")
-    office.engine.adopt(text.replace(MARK, CAPACITY + MARK))
+    office.engine.policies.adopt(text.replace(MARK, CAPACITY + MARK))
     many_due(office.engine, 60, today=ENDS - timedelta(days=25))
     return office
 
 
 def test_a_season_is_spread_over_the_days_before_the_next_reminder(season: Office) -> None:
     """Sixty on one day become a few on each of thirty; nobody's comes later than the eve of the second."""
-    rows = season.engine.plan(date(2017, 9, 1), date(2017, 12, 31))
+    rows = season.engine.notices.plan(date(2017, 9, 1), date(2017, 12, 31))
     assert sum(row["before"] for row in rows) == sum(row["after"] for row in rows) == 60
     assert [(row["day"], row["before"]) for row in rows if row["before"]] == [(FIRST.isoformat(), 60)]
     days = {date.fromisoformat(row["day"]): row["after"] for row in rows if row["after"]}
@@ -47,7 +47,9 @@ def test_a_season_is_spread_over_the_days_before_the_next_reminder(season: Offic
 
 def test_what_the_plan_says_is_what_passes_do(season: Office) -> None:
     """Each holder gets the first reminder once, on the planned day (or when a holiday is over), then the others."""
-    planned = {row["day"]: row["after"] for row in season.engine.plan(date(2017, 9, 1), date(2017, 12, 31))}
+    planned = {
+        row["day"]: row["after"] for row in season.engine.notices.plan(date(2017, 9, 1), date(2017, 12, 31))
+    }
     post = Post()
     sent: Counter[str] = Counter()
     day = FIRST - timedelta(days=2)
@@ -68,7 +70,7 @@ def test_offices_that_state_nothing_are_not_spread(office: Office) -> None:
     """Before and after are the same."""
     office.at("2017-01-10")
     many_due(office.engine, 5, today=ENDS - timedelta(days=25))
-    [row] = office.engine.plan(date(2017, 9, 1), date(2017, 12, 31))
+    [row] = office.engine.notices.plan(date(2017, 9, 1), date(2017, 12, 31))
     assert (row["before"], row["after"], row["capacity"]) == (5, 5, None)
     with pytest.raises(InputError, match="to: 2017-01-01 lies before"):
-        office.engine.plan(date(2017, 1, 2), date(2017, 1, 1))
+        office.engine.notices.plan(date(2017, 1, 2), date(2017, 1, 1))

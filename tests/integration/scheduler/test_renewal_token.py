@@ -55,7 +55,7 @@ def reminded(office: Office) -> tuple[str, str]:
 def test_the_code_in_the_letter_files_the_renewal_once(real: Office) -> None:
     """A portal verifies it, files what it says, and the second time is told that it has been used."""
     permit_id, code = reminded(real)
-    found = real.engine.verify_token(code)
+    found = real.engine.notices.verify_token(code)
     assert (found["permit_id"], found["term_number"], found["expires_on"]) == (permit_id, 1, "2018-02-15")
     fields = {name: value for name, value in found["command"].items() if name != "command"}
     first = real.engine.execute(parse("request_renewal", fields), actor=COUNTER)
@@ -63,15 +63,15 @@ def test_the_code_in_the_letter_files_the_renewal_once(real: Office) -> None:
     again = real.engine.execute(parse("request_renewal", fields), actor=COUNTER)
     assert again.replayed
     with pytest.raises(PermitsError, match=r"transition\.not_allowed: the token has been used"):
-        real.engine.verify_token(code)
+        real.engine.notices.verify_token(code)
 
 
 def test_its_time_is_that_of_the_renewal(real: Office) -> None:
     """To the fifteenth day after the end, and not on the sixteenth."""
     _, code = reminded(real)
-    assert real.engine.verify_token(code, on=date(2018, 2, 15))["term_number"] == 1
+    assert real.engine.notices.verify_token(code, on=date(2018, 2, 15))["term_number"] == 1
     with pytest.raises(PermitsError, match=r"window\.closed: the token could be used until 2018-02-15"):
-        real.engine.verify_token(code, on=date(2018, 2, 16))
+        real.engine.notices.verify_token(code, on=date(2018, 2, 16))
 
 
 def test_another_stores_code_opens_nothing(real: Office, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_another_stores_code_opens_nothing(real: Office, tmp_path: Path) -> None
         Engine.initialise(f"sqlite:///{tmp_path / 'b.db'}", keys=tmp_path / "b.keys") as other,
         pytest.raises(InputError, match="no token of this store"),
     ):
-        other.verify_token(code)
+        other.notices.verify_token(code)
     with pytest.raises(InputError, match="no token of this store"):
         renewal_token.read(renewal_token.issue(TOKEN, "one", SIGNER.signature), "two", holds)
 

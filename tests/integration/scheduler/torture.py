@@ -61,7 +61,7 @@ def torment(
     killed = frozen = 0
     started = time.monotonic()
     try:
-        while dict(engine.status()["notices"]).get("sent", 0) < notices:
+        while dict(engine.queries.status()["notices"]).get("sent", 0) < notices:
             assert time.monotonic() - started < 600, running[0].text()
             time.sleep(chance.uniform(*pause))
             victim = _victim(engine, running, chance)
@@ -96,7 +96,7 @@ def _victim(engine: Engine, running: list[Process], chance: random.Random) -> Pr
 
 
 def _judge(engine: Engine, mailbox: Mailbox, notices: int, crashes: int) -> None:
-    rows = engine.notices(limit=None)
+    rows = engine.notices.list(limit=None)
     assert len(rows) == notices
     assert {row["state"] for row in rows} == {"sent"}
     ids = {row["notice_id"] for row in rows}
@@ -110,7 +110,7 @@ def _judge(engine: Engine, mailbox: Mailbox, notices: int, crashes: int) -> None
             names[told] = names.get(told, 0) + 1
     assert all(told[0] == "notice.due" and told[-1] == "notice.sent" for told in names), names
     assert all(told.count("notice.sent") == 1 for told in names), names
-    assert engine.rebuild("notices", check=True).differences == []
+    assert engine.store.rebuild("notices", check=True).differences == []
 
 
 def plain(values: Any) -> str:

@@ -28,7 +28,7 @@ def office(store_url: str, tmp_path: Path) -> Iterator[Office]:
         office = Office(engine, clock)
         office.title(file_number="12/2016")
         office.run_scheduler(date(2018, 1, 2))
-        engine.checkpoint()
+        engine.audit.checkpoint()
         yield office
 
 
@@ -81,9 +81,9 @@ def _dropped(server: str, name: str) -> None:
 def copied(office: Office, file: Path, request: pytest.FixtureRequest) -> Path:
     """A backup of the office's store."""
     if office.engine.database.dialect == "postgresql":
-        office.engine.backup(file, pg_dump=request.getfixturevalue("tools")["pg_dump"])
+        office.engine.store.backup(file, pg_dump=request.getfixturevalue("tools")["pg_dump"])
     else:
-        office.engine.backup(file)
+        office.engine.store.backup(file)
     return file
 
 
@@ -99,15 +99,15 @@ def test_a_restored_store_is_the_store_of_that_moment(
 
     url = restore(file)
     with Engine.open(url, keys=tmp_path / "store.keys", clock=office.clock) as engine:
-        assert engine.status()["head"]["position"] == end < office.position()
+        assert engine.queries.status()["head"]["position"] == end < office.position()
         assert engine.find() == before
-        assert engine.rebuild(check=True).differences == []
+        assert engine.store.rebuild(check=True).differences == []
         reader = engine.as_(office.actor("counter"))
         assert reader.find(file_number="12/2016")[0]["family_name"] == "Diallo"
         again = Office(engine, office.clock)
         again.do("request_renewal", "2018-01-10", permit_id=permit_id)
         assert engine.permit(permit_id).application_status == "under_review"
-        assert engine.verify().intact
+        assert engine.audit.verify().intact
 
 
 def test_a_restored_history_says_that_it_is_one(
@@ -117,10 +117,10 @@ def test_a_restored_history_says_that_it_is_one(
     made_at = office.clock().isoformat(timespec="microseconds").replace("+00:00", "Z")
     file = copied(office, tmp_path / "backup", request)
     end = office.position()
-    assert office.engine.verify().statement == "consistent with itself"
+    assert office.engine.audit.verify().statement == "consistent with itself"
     url = restore(file)
     with Engine.open(url, keys=tmp_path / "store.keys", clock=office.clock) as engine:
-        report = engine.verify()
+        report = engine.audit.verify()
         assert report.intact
         assert report.statement.startswith(
             f"consistent with itself; this is a restored history: from the backup of {made_at}, "
@@ -128,8 +128,8 @@ def test_a_restored_history_says_that_it_is_one(
         )
         assert "went on" not in report.statement
         Office(engine, office.clock).holder()
-        assert engine.verify().statement.endswith(", and 1 events went on from there")
-        assert engine.verify().as_dict()["restored"][0]["position"] == end
+        assert engine.audit.verify().statement.endswith(", and 1 events went on from there")
+        assert engine.audit.verify().as_dict()["restored"][0]["position"] == end
 
 
 def test_the_lost_end_shows_against_a_checkpoint_kept_outside(
@@ -138,10 +138,10 @@ def test_the_lost_end_shows_against_a_checkpoint_kept_outside(
     """What was recorded after the backup, and sealed outside, is missed by name."""
     file = copied(office, tmp_path / "backup", request)
     office.holder()
-    kept = office.engine.checkpoint()
+    kept = office.engine.audit.checkpoint()
     url = restore(file)
     with Engine.open(url, keys=tmp_path / "store.keys", clock=office.clock) as engine:
-        report = engine.verify(outside=[("kept", kept.note.encode())])
+        report = engine.audit.verify(outside=[("kept", kept.note.encode())])
         assert not report.intact
         assert "a backup restored" in report.statement
         assert "this is a restored history" in report.statement
@@ -167,9 +167,9 @@ def test_a_backup_is_of_one_moment_while_others_write(
         writer.join(60)
     assert written
     with Engine.open(restore(files[1]), keys=tmp_path / "store.keys", clock=office.clock) as engine:
-        assert engine.verify().intact
-        assert engine.rebuild(check=True).differences == []
-        assert engine.verify().restored[-1].position == engine.status()["head"]["position"]
+        assert engine.audit.verify().intact
+        assert engine.store.rebuild(check=True).differences == []
+        assert engine.audit.verify().restored[-1].position == engine.queries.status()["head"]["position"]
 
 
 def test_a_backup_replaces_nothing_and_leaves_nothing_half_made(
@@ -180,14 +180,14 @@ def test_a_backup_replaces_nothing_and_leaves_nothing_half_made(
     assert file.stat().st_mode & 0o077 == 0
     content = file.read_bytes()
     with pytest.raises(PermitsError, match=r"input\.invalid.*there already"):
-        office.engine.backup(file)
+        office.engine.store.backup(file)
     assert file.read_bytes() == content
     with pytest.raises(PermitsError, match=r"input\.invalid.*make the folder"):
-        office.engine.backup(tmp_path / "nowhere" / "backup")
+        office.engine.store.backup(tmp_path / "nowhere" / "backup")
     if office.engine.database.dialect == "postgresql":
         for program in ("false", "no-such-program"):
             with pytest.raises(PermitsError, match=r"store\.unavailable"):
-                office.engine.backup(tmp_path / "second", pg_dump=program)
+                office.engine.store.backup(tmp_path / "second", pg_dump=program)
     assert sorted(each.name for each in tmp_path.glob("*backup*")) == ["backup"]
     assert not (tmp_path / "second").exists()
 
@@ -195,7 +195,7 @@ def test_a_backup_replaces_nothing_and_leaves_nothing_half_made(
 def test_a_store_in_memory_has_no_backup(tmp_path: Path) -> None:
     """It ends with the process; the refusal says so."""
     with Office.in_memory() as office, pytest.raises(PermitsError, match=r"store\.unavailable.*in memory"):
-        office.engine.backup(tmp_path / "backup")
+        office.engine.store.backup(tmp_path / "backup")
 
 
 def test_the_command_line_makes_and_knows_backups(

@@ -38,8 +38,8 @@ class File:
         self.clock.at(on)
         body = fields.get("body") if name == "record_opinion" else None
         if name == "decide_appeal":
-            body = self.engine.pending_body(self.permit_id, on)
-        role = next(iter(self.engine.roles(self.jurisdiction, name, on, body)))
+            body = self.engine.queries.pending_body(self.permit_id, on)
+        role = next(iter(self.engine.queries.roles(self.jurisdiction, name, on, body)))
         actor = Actor("somebody", role, OFFICES[self.jurisdiction])
         outcome = self.engine.execute(
             parse(name, {"permit_id": self.permit_id, "on": on, **fields}), actor=actor

@@ -102,7 +102,7 @@ def test_what_does_not_survive_being_stored_fails_the_sentence() -> None:
         tx.run(Statement("UPDATE permits SET valid_until = '2030-01-01'"))
     with pytest.raises(AssertionError, match="read models differ"):
         stored_form(office)
-    office.engine.rebuild()
+    office.engine.store.rebuild()
     with office.engine.database.write() as tx:
         tx.run(Statement("DROP TRIGGER events_kept"))
         tx.run(Statement("UPDATE events SET payload = payload || ' ' WHERE position = 5"))

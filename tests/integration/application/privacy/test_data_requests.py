@@ -17,7 +17,7 @@ def test_a_request_is_answered_in_ten_full_days(office: Office, right: str) -> N
     holder_id = office.holder()
     office.at("2017-06-01")
     made = office.do("record_data_request", "2017-06-01", holder_id=holder_id, right=right)
-    [request] = office.engine.data_requests()
+    [request] = office.engine.privacy.data_requests()
     assert request == {
         "holder_id": holder_id,
         "version": made.version,
@@ -30,7 +30,7 @@ def test_a_request_is_answered_in_ten_full_days(office: Office, right: str) -> N
     }
     [event] = [x for x in office.engine.subscribe(timeout=0) if x["name"] == "holder.request_recorded"]
     assert event["basis"]["rules"] == ("ma.requests.answer@2009-02-18",)
-    state = {day: office.engine.data_requests(on=date(2017, 6, day))[0]["state"] for day in (12, 13)}
+    state = {day: office.engine.privacy.data_requests(on=date(2017, 6, day))[0]["state"] for day in (12, 13)}
     assert state == {12: "open", 13: "overdue"}
     office.do(
         "answer_data_request",
@@ -40,7 +40,7 @@ def test_a_request_is_answered_in_ten_full_days(office: Office, right: str) -> N
         of_version=made.version,
         outcome="granted",
     )
-    [request] = office.engine.data_requests(holder_id)
+    [request] = office.engine.privacy.data_requests(holder_id)
     assert (request["state"], request["answered_on"]) == ("answered", "2017-06-12")
 
 
@@ -50,7 +50,7 @@ def test_an_office_elsewhere_counts_by_its_own_law(office: Office) -> None:
     counter = Actor("agent-1", "counter", "FR-75")
     office.at("2022-03-01")
     office.do("record_data_request", "2022-03-01", counter, holder_id=holder_id, right="access")
-    assert office.engine.data_requests()[0]["due_on"] == "2022-04-01"
+    assert office.engine.privacy.data_requests()[0]["due_on"] == "2022-04-01"
 
 
 def test_what_is_not_open_is_not_answered_or_lifted(office: Office) -> None:
@@ -72,9 +72,9 @@ def test_an_erasure_answers_the_request_for_it(office: Office) -> None:
     """The request for erasure is answered by the erasure itself; after it nothing can be asked any more."""
     holder_id = holder_of(office, ended(office))
     office.do("record_data_request", "2017-06-01", holder_id=holder_id, right="erasure")
-    done = office.engine.erase(holder_id, reason="asked for", actor=ADMINISTRATOR)
+    done = office.engine.privacy.erase(holder_id, reason="asked for", actor=ADMINISTRATOR)
     assert done["events"] == ["holder.request_answered", "holder.erased"]
-    assert office.engine.data_requests()[0]["state"] == "answered"
+    assert office.engine.privacy.data_requests()[0]["state"] == "answered"
     with pytest.raises(PermitsError) as caught:
         office.do("record_data_request", "2017-06-03", holder_id=holder_id, right="access")
     assert caught.value.code == "holder.erased"

@@ -47,7 +47,7 @@ def test_everything_personal_that_is_held_is_in_it(office: Office) -> None:
     permit_id = ended(office)
     holder_id = holder_of(office, permit_id)
     office.run_scheduler("2017-05-03")
-    found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
+    found = office.engine.as_(office.actor("counter")).documents.disclosure(holder_id)
     whole = json.dumps(found, ensure_ascii=False)
     for secret in (*SECRETS, "C-MARK-88", *MARKED.values()):
         assert secret in whole, secret
@@ -57,7 +57,7 @@ def test_everything_personal_that_is_held_is_in_it(office: Office) -> None:
         each["name"] for each in office.engine.history(permit_id)
     ]
     assert {each["notice_id"] for each in file["messages"]} == {
-        each["notice_id"] for each in office.engine.notices(permit_id=permit_id)
+        each["notice_id"] for each in office.engine.notices.list(permit_id=permit_id)
     }
     assert {(each["data"], each["ceiling"]) for each in found["retention"]} == {
         ("person", "P5Y"),
@@ -70,8 +70,8 @@ def test_everything_personal_that_is_held_is_in_it(office: Office) -> None:
 def test_who_looked_is_in_it_this_reader_too(office: Office) -> None:
     """Each look with reader, role, day and purpose; the asking itself is noted."""
     holder_id = holder_of(office, ended(office))
-    office.engine.as_(AUDITOR, "audit 7").holder(holder_id)
-    found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
+    office.engine.as_(AUDITOR, "audit 7").queries.holder(holder_id)
+    found = office.engine.as_(office.actor("counter")).documents.disclosure(holder_id)
     looks = [(each["reader"]["id"], each["purpose"]) for each in found["looks"]]
     assert looks == [("counter-1", None), ("inspector-1", "audit 7")]
 
@@ -81,7 +81,7 @@ def test_who_may_not_see_the_person_gets_nothing(office: Office) -> None:
     holder_id = holder_of(office, ended(office))
     for actor in (ADMINISTRATOR, AUDITOR, office.actor("counter", "MA-FES")):
         with pytest.raises(PermitsError) as caught:
-            office.engine.as_(actor).disclosure(holder_id)
+            office.engine.as_(actor).documents.disclosure(holder_id)
         assert caught.value.family == "actor"
 
 
@@ -89,7 +89,7 @@ def test_a_rectification_appends_and_both_are_shown(office: Office) -> None:
     """What was wrong stays in the history, and the person sees that it was put right."""
     holder_id = holder_of(office, ended(office))
     office.do("update_holder", "2017-05-03", holder_id=holder_id, given_names="Rightname")
-    found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
+    found = office.engine.as_(office.actor("counter")).documents.disclosure(holder_id)
     assert found["person"]["given_names"] == "Rightname"
     names = [each.get("given_names") for each in found["said_about_the_person"]]
     assert names == [MARKED["given_names"], "Rightname"]
@@ -105,7 +105,7 @@ def test_the_page_is_in_the_holders_language(
     """Complete, well formed, nothing loaded from outside, and what a person wrote cannot become markup."""
     holder_id = office.holder(**{**MARKED, "address": "<script>alert(1)</script>"}, language=language)
     ended(office, holder_id)
-    found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
+    found = office.engine.as_(office.actor("counter")).documents.disclosure(holder_id)
     text = disclosure_page.html(found)
     read = Page(text)
     assert (read.attributes["lang"], read.attributes["dir"]) == (used, direction)
@@ -129,8 +129,8 @@ def test_every_language_has_a_word_for_every_event() -> None:
 def test_of_an_erased_person_the_facts_are_left(office: Office) -> None:
     """The page says that the data were erased, and holds nothing that had been encrypted."""
     holder_id = holder_of(office, ended(office))
-    office.engine.erase(holder_id, reason="asked for", actor=ADMINISTRATOR)
-    found = office.engine.as_(office.actor("counter")).disclosure(holder_id)
+    office.engine.privacy.erase(holder_id, reason="asked for", actor=ADMINISTRATOR)
+    found = office.engine.as_(office.actor("counter")).documents.disclosure(holder_id)
     assert found["erased"]
     text = json.dumps(found) + disclosure_page.html(found)
     for secret in (*SECRETS, "C-MARK-88"):

@@ -103,27 +103,27 @@ def test_what_statistics_and_decisions_need_is_unchanged(office: Office) -> None
     permit_id = ended(office)
     other = office.title()
     engine = office.engine
-    engine.checkpoint()
+    engine.audit.checkpoint()
     by = ("outcome", "nationality", "sex")
-    before = (engine.results(by), engine.permit(permit_id), engine.permit(other))
+    before = (engine.queries.results(by), engine.permit(permit_id), engine.permit(other))
     history = engine.history(permit_id)
 
     erase(office, holder_of(office, permit_id))
 
-    after = (engine.results(by), engine.permit(permit_id), engine.permit(other))
+    after = (engine.queries.results(by), engine.permit(permit_id), engine.permit(other))
     assert after[0] == before[0]
     assert after[2] == before[2]
     numberless = {**before[1].as_dict(), "file_number": None, "card_number": None}
     assert after[1].as_dict() == numberless
     assert engine.history(permit_id) == history
-    assert engine.verify().intact
-    engine.checkpoint()
-    keys = engine.signing.verifiers(engine.origin)
+    assert engine.audit.verify().intact
+    engine.audit.checkpoint()
+    keys = engine.context.signing.verifiers(engine.audit.origin)
     for version in range(1, before[1].version + 1):
-        engine.prove(permit_id, version).check(keys)
-    assert engine.rebuild(check=True).differences == []
-    engine.rebuild()
-    assert engine.results(by) == before[0]
+        engine.audit.prove(permit_id, version).check(keys)
+    assert engine.store.rebuild(check=True).differences == []
+    engine.store.rebuild()
+    assert engine.queries.results(by) == before[0]
 
 
 def test_the_erasure_is_recorded_without_the_data(office: Office) -> None:
@@ -132,7 +132,7 @@ def test_the_erasure_is_recorded_without_the_data(office: Office) -> None:
     for naming in ("Mme ZZMARKERNAME wishes it", "mail of zzmarkermail@example.org", "née le 1990-04-01"):
         problem = refused(
             "input.invalid",
-            lambda naming=naming: office.engine.erase(holder_id, reason=naming, actor=ADMINISTRATOR),
+            lambda naming=naming: office.engine.privacy.erase(holder_id, reason=naming, actor=ADMINISTRATOR),
         )
         assert "arker" not in str(problem).casefold()
     erase(office, holder_id)
@@ -158,7 +158,7 @@ def test_no_later_event_brings_a_key_back(office: Office) -> None:
             UpdateHolder(holder_id=holder_id, family_name="Back")
         ),
     )
-    _, row = office.engine.keyring.make(holder_id)
+    _, row = office.engine.context.keyring.make(holder_id)
     with office.engine.database.write() as tx:
         assert tx.run(NEW_KEY, row) == 0
     assert traces(office, holder_id)["holder_keys"] == 0
@@ -178,7 +178,7 @@ def test_only_an_administrator_erases(office: Office) -> None:
     for role in ("counter", "decider", "auditor", "scheduler"):
         refused(
             "actor.not_competent",
-            lambda role=role: office.engine.erase(holder_id, reason="x", actor=office.actor(role)),
+            lambda role=role: office.engine.privacy.erase(holder_id, reason="x", actor=office.actor(role)),
         )
     refused("holder.not_found", lambda: erase(office, "01890a5d-ac96-774b-bcce-b302099a8057"))
 
@@ -188,12 +188,15 @@ def test_what_waits_to_be_said_is_not_said(office: Office) -> None:
     permit_id = office.application(office.holder(email=None, phone=None))
     run(office, "2017-03-15", Post())
     office.do("close_permit", "2017-03-16", permit_id=permit_id, reason="departed")
-    assert office.engine.notices(state="parked", permit_id=permit_id)
+    assert office.engine.notices.list(state="parked", permit_id=permit_id)
     erase(office, holder_of(office, permit_id))
-    assert {each["state"] for each in office.engine.notices(permit_id=permit_id)} <= {"sent", "suppressed"}
-    assert not office.engine.notices(state="parked")
+    assert {each["state"] for each in office.engine.notices.list(permit_id=permit_id)} <= {
+        "sent",
+        "suppressed",
+    }
+    assert not office.engine.notices.list(state="parked")
     assert office.run_scheduler("2017-03-17") == []
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_erasing_again_changes_nothing(office: Office) -> None:
@@ -219,11 +222,11 @@ def test_an_erasure_that_died_half_way_is_taken_up(
     with monkeypatch.context() as patch:
         patch.setattr(erasure, "scrub", dies)
         refused("store.unavailable", lambda: erase(office, holder_id, letters=tmp_path))
-    assert office.engine.unfinished_erasures() == [holder_id]
+    assert office.engine.privacy.unfinished_erasures() == [holder_id]
     assert traces(office, holder_id)["holder_keys"] == 0
     again = erase(office, holder_id, letters=tmp_path)
     assert again["already"]
-    assert office.engine.unfinished_erasures() == []
+    assert office.engine.privacy.unfinished_erasures() == []
     assert holding(live_files(store_url), key) == []
 
 
@@ -311,11 +314,11 @@ def test_a_register_imported_again_brings_nobody_back(office: Office, tmp_path: 
     ]
     text = "\n".join([f"{head};date_decision;decision", *(f"{row};2008-06-10;refusee" for row in rows)])
     register.write_text(text, encoding="utf-8")
-    assert office.engine.import_register(register).imported == 2
+    assert office.engine.store.import_register(register).imported == 2
     [permit_id, other] = [row["permit_id"] for row in office.engine.find()]
     holder_id = holder_of(office, permit_id)
     erase(office, holder_id)
-    again = office.engine.import_register(register)
+    again = office.engine.store.import_register(register)
     assert (again.imported, again.unchanged, again.codes) == (0, 1, {"row.erased": 1})
     with office.engine.database.read() as tx:
         rows_left = tx.all(Statement("SELECT holder_id, permit_id, stream, digest FROM commands"), {})
@@ -334,9 +337,9 @@ def test_whoever_still_reads_keeps_the_erasure_unfinished(
     monkeypatch.setattr(connections, "WAIT_SECONDS", 0.2)
     with Engine.open(store_url, keys=keys, clock=office.clock) as hasty, _reader(store_url):
         refused("store.unavailable", lambda: erase(Office(hasty, office.clock), holder_id))
-        assert office.engine.unfinished_erasures() == [holder_id]
+        assert office.engine.privacy.unfinished_erasures() == [holder_id]
     assert erase(office, holder_id)["already"]
-    assert office.engine.unfinished_erasures() == []
+    assert office.engine.privacy.unfinished_erasures() == []
 
 
 @contextmanager
@@ -373,9 +376,9 @@ def test_a_user_who_does_not_own_the_tables_is_told(office: Office, store_url: s
         with Engine.open(clerk, keys=keys, clock=office.clock) as engine:
             problem = refused("store.unavailable", lambda: erase(Office(engine, office.clock), holder_id))
             assert "owner of the tables" in str(problem)
-        assert office.engine.unfinished_erasures() == [holder_id]
+        assert office.engine.privacy.unfinished_erasures() == [holder_id]
         assert erase(office, holder_id)["already"]
-        assert office.engine.unfinished_erasures() == []
+        assert office.engine.privacy.unfinished_erasures() == []
     finally:
         with psycopg.connect(store_url, autocommit=True) as server:
             server.execute("DROP OWNED BY clerk")

@@ -39,11 +39,11 @@ def own(office: Office, store_url: str, keys: Path, tmp_path: Path) -> Iterator[
 
 
 def name_of(office: Office, holder_id: str) -> str | None:
-    return office.engine.as_(office.actor("counter")).holder(holder_id).family_name
+    return office.engine.as_(office.actor("counter")).queries.holder(holder_id).family_name
 
 
 def file_of(office: Office) -> Path:
-    path = office.engine.keyring.master_keys().path
+    path = office.engine.context.keyring.master_keys().path
     assert path is not None
     return path
 
@@ -60,11 +60,11 @@ def test_a_rotation_touches_no_event(own: Office, store_url: str) -> None:
     """Every holder's key lies under the new master key, everybody is read, and the history is the same bytes."""
     holder_id = holder_of(own, ended(own))
     own.application()
-    own.engine.checkpoint()
+    own.engine.audit.checkpoint()
     with own.engine.database.read() as tx:
         events, rows = tx.all(_EVENTS), tx.all(_ROWS)
     old = file_of(own).read_bytes()
-    done = own.engine.rotate_keys()
+    done = own.engine.keys.rotate()
     with own.engine.database.read() as tx:
         assert tx.all(_EVENTS) == events
         after = tx.all(_ROWS)
@@ -72,8 +72,8 @@ def test_a_rotation_touches_no_event(own: Office, store_url: str) -> None:
     assert {bytes(row[1]) for row in after}.isdisjoint({bytes(row[1]) for row in rows})
     assert done["rewrapped"] == len(rows)
     assert name_of(own, holder_id) == "Zzmarkername"
-    assert own.engine.verify().intact
-    assert own.engine.rebuild(check=True).differences == []
+    assert own.engine.audit.verify().intact
+    assert own.engine.store.rebuild(check=True).differences == []
     assert file_of(own).stat().st_mode & 0o777 == 0o600
     before = file_of(own).with_name("before.keys")
     before.write_bytes(old)
@@ -87,13 +87,13 @@ def test_the_old_key_opens_what_was_before_until_it_is_dropped(own: Office) -> N
     holder_id = holder_of(own, ended(own))
     with own.engine.database.read() as tx:
         [row] = [row for row in tx.all(_ROWS) if row[0] == holder_id]
-    done = own.engine.rotate_keys()
+    done = own.engine.keys.rotate()
     masters = MasterKeys.load(file_of(own))
     assert masters.unwrap(bytes(row[1]), row[2], holder_id)
-    assert [each["wraps"] for each in own.engine.master_key_use()][1:] == [0]
-    refused("input.invalid", lambda: own.engine.drop_master_key(done["active"]))
-    refused("input.invalid", lambda: own.engine.drop_master_key("nobody's"))
-    own.engine.drop_master_key(row[2])
+    assert [each["wraps"] for each in own.engine.keys.use()][1:] == [0]
+    refused("input.invalid", lambda: own.engine.keys.drop(done["active"]))
+    refused("input.invalid", lambda: own.engine.keys.drop("nobody's"))
+    own.engine.keys.drop(row[2])
     refused(
         "store.unavailable",
         lambda: MasterKeys.load(file_of(own)).unwrap(bytes(row[1]), row[2], holder_id),
@@ -113,11 +113,11 @@ def test_a_rotation_that_was_stopped_goes_on(own: Office, monkeypatch: pytest.Mo
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        own.engine.rotate_keys(progress=stop)
+        own.engine.keys.rotate(progress=stop)
     active = MasterKeys.load(file_of(own)).active
     assert {name_of(own, each) for each in people} == {"Diallo"}
-    done = own.engine.rotate_keys()
-    assert (done["active"], len(own.engine.master_key_use())) == (active, 2)
+    done = own.engine.keys.rotate()
+    assert (done["active"], len(own.engine.keys.use())) == (active, 2)
     assert {name_of(own, each) for each in people} == {"Diallo"}
 
 
@@ -146,7 +146,7 @@ def test_whoever_is_at_work_goes_on_through_a_rotation(own: Office, store_url: s
     while len(people) < 5:
         pass
     for _ in range(3):
-        own.engine.rotate_keys()
+        own.engine.keys.rotate()
     stop.set()
     worker.join()
     assert problems == []
@@ -233,7 +233,7 @@ def test_a_store_lives_with_a_key_service(service: HttpKeyService, sqlite_url: s
     with Engine.initialise(sqlite_url, keys=file, key_service=service, clock=clock, simulated=True) as engine:
         office = Office(engine, clock)
         holder_id = office.holder()
-        engine.rotate_keys()
+        engine.keys.rotate()
         assert name_of(office, holder_id) == "Diallo"
     with Engine.open(sqlite_url, keys=MasterKeys.load(file, service), clock=clock) as engine:
         assert name_of(Office(engine, clock), holder_id) == "Diallo"

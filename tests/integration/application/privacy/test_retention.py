@@ -21,7 +21,7 @@ def erased(office: Office) -> set[str]:
 
 
 def due(office: Office, letters: Path | None = None) -> list[str]:
-    return [each.holder_id for each in office.engine.retention_due(letters=letters).due]
+    return [each.holder_id for each in office.engine.privacy.retention_due(letters=letters).due]
 
 
 def test_a_persons_time_is_over_five_years_after_their_last_file(office: Office) -> None:
@@ -35,7 +35,7 @@ def test_a_persons_time_is_over_five_years_after_their_last_file(office: Office)
     office.at("2022-05-01")
     assert due(office) == []
     office.at("2022-05-02")
-    [found] = office.engine.retention_due().due
+    [found] = office.engine.privacy.retention_due().due
     assert (found.holder_id, str(found.ended_on), str(found.due_on)) == (
         holder_id,
         "2017-05-02",
@@ -68,16 +68,16 @@ def test_nothing_is_erased_but_by_a_plan_that_was_looked_at(office: Office, tmp_
     """Another plan than the present one is a conflict; the right one erases exactly what it showed."""
     first, second = holder_of(office, ended(office)), holder_of(office, ended(office))
     office.at("2022-06-01")
-    plan = office.engine.retention_due(letters=tmp_path)
+    plan = office.engine.privacy.retention_due(letters=tmp_path)
     assert {each.holder_id for each in plan.people} == {first, second}
     assert erased(office) == set()
     office.do("place_hold", "2022-06-01", ADMINISTRATOR, holder_id=second, norm="order 9/2022")
     with pytest.raises(PermitsError) as caught:
-        office.engine.apply_retention(plan.plan, actor=ADMINISTRATOR, letters=tmp_path)
+        office.engine.privacy.apply_retention(plan.plan, actor=ADMINISTRATOR, letters=tmp_path)
     assert caught.value.code == "concurrency.conflict"
-    again = office.engine.retention_due(letters=tmp_path)
+    again = office.engine.privacy.retention_due(letters=tmp_path)
     assert [each.norm for x in again.due for each in x.held_by] == ["order 9/2022"]
-    done = office.engine.apply_retention(again.plan, actor=ADMINISTRATOR, letters=tmp_path)
+    done = office.engine.privacy.apply_retention(again.plan, actor=ADMINISTRATOR, letters=tmp_path)
     assert done == {"plan": again.plan, "erased": 1, "letters_removed": 0}
     assert erased(office) == {first}
     [event] = office.engine.subscribe(timeout=0, names=("holder.erased",))
@@ -88,10 +88,10 @@ def test_the_archives_floor_holds_against_the_ceiling(office: Office) -> None:
     """An adopted floor of ten years: after five the person is listed as held, by that norm, and not erased."""
     floor = "    applies: {data: [person]}\n    value: unset"
     office.at("2017-05-03")
-    office.engine.adopt(packaged("MA").replace(floor, floor.replace("unset", "P10Y")))
+    office.engine.policies.adopt(packaged("MA").replace(floor, floor.replace("unset", "P10Y")))
     ended(office, day="2017-05-04")
     office.at("2022-06-01")
-    plan = office.engine.retention_due()
+    plan = office.engine.privacy.retention_due()
     [found] = plan.due
     assert plan.people == []
     [obstacle] = found.held_by
@@ -103,16 +103,18 @@ def test_letters_go_two_years_after_they_went_out(office: Office, tmp_path: Path
     """A letter in the folder, by the day on which it left; its person stays, and so does what nobody knows."""
     permit_id = office.application()
     office.run_scheduler("2017-03-15")
-    [notice] = [each for each in office.engine.notices(permit_id=permit_id) if each["state"] == "sent"][:1]
+    [notice] = [each for each in office.engine.notices.list(permit_id=permit_id) if each["state"] == "sent"][
+        :1
+    ]
     letter = tmp_path / f"{notice['notice_id']}.eml"
     letter.write_text("to Diallo")
     (tmp_path / "unknown.eml").write_text("of another store")
     office.at("2019-03-14")
-    assert office.engine.retention_due(letters=tmp_path).letters == []
+    assert office.engine.privacy.retention_due(letters=tmp_path).letters == []
     office.at("2019-03-15")
-    plan = office.engine.retention_due(letters=tmp_path)
+    plan = office.engine.privacy.retention_due(letters=tmp_path)
     assert [each.notice_id for each in plan.letters] == [notice["notice_id"]]
-    done = office.engine.apply_retention(plan.plan, actor=ADMINISTRATOR, letters=tmp_path)
+    done = office.engine.privacy.apply_retention(plan.plan, actor=ADMINISTRATOR, letters=tmp_path)
     assert done["letters_removed"] == 1
     assert [each.name for each in tmp_path.iterdir() if each.suffix == ".eml"] == ["unknown.eml"]
 
@@ -120,7 +122,7 @@ def test_letters_go_two_years_after_they_went_out(office: Office, tmp_path: Path
 def test_every_country_says_how_long_with_its_norm(office: Office) -> None:
     """Each class of data has a floor and a ceiling, and none of them is without a source."""
     office.at("2022-01-01")
-    rows = office.engine.retention_rules()
+    rows = office.engine.privacy.retention_rules()
     assert {(row["jurisdiction"], row["data"]) for row in rows} == {
         (code, data) for code in ("MA", "FR", "ES") for data in ("person", "file", "letter")
     }

@@ -19,10 +19,10 @@ def test_an_open_procedure_stands_in_the_way(office: Office, closed: bool) -> No
     assert (hold["kind"], hold["permit_id"]) == ("open_procedure", permit_id)
     assert "09-08" in hold["norm"]
     assert office.position() == before
-    assert office.engine.obstacles(holder_id) == [hold]
+    assert office.engine.privacy.obstacles(holder_id) == [hold]
     if closed:
         office.do("close_permit", "2017-01-02", permit_id=permit_id, reason="departed")
-        assert office.engine.obstacles(holder_id) == []
+        assert office.engine.privacy.obstacles(holder_id) == []
         assert erase(office, holder_id)["erased"]
 
 
@@ -79,7 +79,7 @@ def test_the_archives_duty_is_policy_and_ends_by_their_agreement(office: Office)
     text = packaged("MA")
     assert text.count(floor) == 1
     office.at("2017-05-03")
-    office.engine.adopt(text.replace(floor, floor.replace("unset", "P3Y")))
+    office.engine.policies.adopt(text.replace(floor, floor.replace("unset", "P3Y")))
     holder_id = holder_of(office, ended(office, day="2017-05-04"))
     problem = refused("holder.held", lambda: erase(office, holder_id))
     [hold] = problem.details["holds"]

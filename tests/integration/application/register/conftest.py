@@ -29,6 +29,6 @@ def take_over(today: Office, tmp_path: Path) -> Import:
     """Imports rows as a register of its own name."""
 
     def importing(rows: Iterable[Mapping[str, str]]) -> Report:
-        return today.engine.import_register(write(tmp_path / "register.csv", rows))
+        return today.engine.store.import_register(write(tmp_path / "register.csv", rows))
 
     return importing

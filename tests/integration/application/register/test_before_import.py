@@ -41,7 +41,7 @@ def suppressed(office: Office, permit_id: str) -> list[tuple[str, str]]:
     """The notices of a permit that will never be sent, with the reason."""
     return [
         (each["kind"], each["reason"])
-        for each in office.engine.notices(permit_id=permit_id, limit=None)
+        for each in office.engine.notices.list(permit_id=permit_id, limit=None)
         if each["state"] == "suppressed"
     ]
 
@@ -83,9 +83,9 @@ def test_nobody_gets_a_letter_about_what_was_before_the_import(today: Office, ta
     assert take_over(old).imported == len(old)
     for days in (0, 1, 7, 30, 365):
         assert today.run_scheduler(TODAY + timedelta(days=days)) == []
-    states = {each["state"] for each in today.engine.notices(limit=None)}
+    states = {each["state"] for each in today.engine.notices.list(limit=None)}
     assert states == {"suppressed"}
-    assert {each["reason"] for each in today.engine.notices(limit=None)} == {"before_import"}
+    assert {each["reason"] for each in today.engine.notices.list(limit=None)} == {"before_import"}
 
 
 def test_the_letter_that_was_not_sent_is_on_record(today: Office, take_over: Import) -> None:
@@ -201,7 +201,7 @@ def test_a_deadline_ahead_of_an_open_file_is_announced_to_its_office(
 
 def test_a_card_of_2014_imported_in_2016_is_renewed_by_itself_in_time(office: Office, tmp_path: Path) -> None:
     """On 1 December 2016 its third term runs; nothing is recorded that has not happened yet."""
-    office.engine.import_register(write(tmp_path / "register.csv", [GOOD]))
+    office.engine.store.import_register(write(tmp_path / "register.csv", [GOOD]))
     permit_id = only(office)
     assert acts(office, permit_id)[-1] == ("renewed", "2016-09-09")
     assert office.engine.permit(permit_id).title_status == "active"

@@ -159,7 +159,7 @@ def test_the_same_row_in_another_spelling_is_unchanged(
         line["sexe"] = line["sexe"].lower()
     path = tmp_path / "other.csv"
     path.write_bytes(text(lines, columns=ENGLISH[::-1], separator="\t").encode("utf-16"))
-    assert counts(today.engine.import_register(path)) == (20, 0, 20, 0)
+    assert counts(today.engine.store.import_register(path)) == (20, 0, 20, 0)
     assert today.position() == head
 
 
@@ -213,7 +213,7 @@ def test_people_who_look_the_same_are_named_and_never_merged(today: Office, take
 def test_the_read_models_equal_rebuilt_ones(today: Office, take_over: Import) -> None:
     """``rebuild --check`` finds nothing, and rebuilding changes nothing that counts."""
     assert take_over(rows(200)).imported == 200
-    report = today.engine.rebuild(check=True)
+    report = today.engine.store.rebuild(check=True)
     assert report.differences == []
     assert report.streams > 200
 
@@ -239,9 +239,10 @@ def test_files_with_the_same_dates_differ_in_everything_else(today: Office, take
     lines = [person | course for course in courses for person in people]
     report = take_over([row(numero_dossier=str(n), **each) for n, each in enumerate(lines)])
     assert report.imported == len(lines)
-    assert today.engine.rebuild(check=True).differences == []
+    assert today.engine.store.rebuild(check=True).differences == []
     counted = {
-        each["nationality"]: each["applications"] for each in today.engine.results(by=("nationality",))
+        each["nationality"]: each["applications"]
+        for each in today.engine.queries.results(by=("nationality",))
     }
     assert counted == {"SEN": 7, "SYR": 7, "NGA": 7}
 
@@ -258,7 +259,7 @@ def test_corrected_rejects_can_be_imported_as_they_are(today: Office, take_over:
     assert report.rejects is not None
     place = Path(report.rejects)
     place.write_bytes(place.read_bytes().replace(b",?,", b",F,"))
-    assert counts(today.engine.import_register(place)) == (1, 1, 0, 0)
+    assert counts(today.engine.store.import_register(place)) == (1, 1, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +271,7 @@ def test_a_file_that_cannot_be_read_writes_nothing(content: bytes, today: Office
     path = tmp_path / "register.csv"
     path.write_bytes(content)
     with pytest.raises(PermitsError) as caught:
-        today.engine.import_register(path)
+        today.engine.store.import_register(path)
     assert caught.value.code == "input.invalid"
     assert today.position() == head
     assert [each.name for each in tmp_path.glob("*.csv")] == ["register.csv"]
@@ -281,7 +282,7 @@ def test_the_register_is_never_its_own_rejects_file(today: Office, tmp_path: Pat
     path = write(tmp_path / "register.csv", [row(sexe="?")])
     before = path.read_bytes()
     with pytest.raises(PermitsError) as caught:
-        today.engine.import_register(path, rejects=path)
+        today.engine.store.import_register(path, rejects=path)
     assert caught.value.code == "input.invalid"
     assert path.read_bytes() == before
 
@@ -292,7 +293,7 @@ def test_a_country_without_a_policy_is_refused_before_anything_is_written(
     """Nobody's rules can place the rows."""
     head = today.position()
     with pytest.raises(PermitsError) as caught:
-        today.engine.import_register(write(tmp_path / "register.csv", [GOOD]), jurisdiction="IT")
+        today.engine.store.import_register(write(tmp_path / "register.csv", [GOOD]), jurisdiction="IT")
     assert caught.value.code == "policy.none_in_force"
     assert today.position() == head
 
@@ -308,7 +309,7 @@ def test_another_countrys_register_comes_in_under_its_own_rules(today: Office, t
         date_debut="2023-09-10",
         date_fin="2027-09-09",
     )
-    report = today.engine.import_register(write(tmp_path / "register.csv", [card]), jurisdiction="FR")
+    report = today.engine.store.import_register(write(tmp_path / "register.csv", [card]), jurisdiction="FR")
     assert counts(report) == (1, 1, 0, 0)
     view = today.engine.permit(only(today))
     assert (view.jurisdiction, view.title_status, view.lawful_stay) == ("FR", "active", True)
@@ -336,7 +337,7 @@ def test_two_imports_at_once_take_each_row_over_once(made_url: str, keys: Path, 
     def uow(place: Path) -> None:
         with Engine.open(made_url, keys=keys) as engine:
             start.wait()
-            reports.append(engine.import_register(path, rejects=place))
+            reports.append(engine.store.import_register(path, rejects=place))
 
     threads = [threading.Thread(target=uow, args=(tmp_path / f"bad{n}.csv",)) for n in range(2)]
     for thread in threads:
@@ -347,7 +348,7 @@ def test_two_imports_at_once_take_each_row_over_once(made_url: str, keys: Path, 
     assert sum(each.imported + each.unchanged for each in reports) == 2 * len(lines)
     with Engine.open(made_url, keys=keys) as engine:
         assert len(engine.find(limit=None)) == len(lines)
-        assert engine.rebuild(check=True).differences == []
+        assert engine.store.rebuild(check=True).differences == []
 
 
 def test_a_batch_that_cannot_be_committed_leaves_no_part_of_a_row(
@@ -365,19 +366,19 @@ def test_a_batch_that_cannot_be_committed_leaves_no_part_of_a_row(
             raise RuntimeError("the operator's machine fails")
 
     with pytest.raises(RuntimeError):
-        today.engine.import_register(path, progress=progress)
+        today.engine.store.import_register(path, progress=progress)
     assert len(today.engine.find(limit=None)) == 40
     assert today.position() > head
-    report = today.engine.import_register(path)
+    report = today.engine.store.import_register(path)
     assert counts(report) == (60, 20, 40, 0)
-    assert today.engine.rebuild(check=True).differences == []
+    assert today.engine.store.rebuild(check=True).differences == []
 
 
 def test_progress_runs_from_nothing_to_the_files_size(today: Office, tmp_path: Path) -> None:
     """Bytes read of bytes there are, never backwards, and at last all of them."""
     path = write(tmp_path / "register.csv", rows(1100))
     seen: list[tuple[int, int]] = []
-    today.engine.import_register(path, progress=lambda done, total: seen.append((done, total)))
+    today.engine.store.import_register(path, progress=lambda done, total: seen.append((done, total)))
     size = path.stat().st_size
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1] == (size, size)

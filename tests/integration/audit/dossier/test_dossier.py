@@ -22,7 +22,7 @@ AUDITOR = Actor("auditor-1", "auditor")
 @pytest.fixture
 def signed(past: Past) -> Past:
     """The office on a machine that can sign checkpoints."""
-    past.office.engine.signing = SigningKeys(None, in_memory=True)
+    past.office.engine.context.signing = SigningKeys(None, in_memory=True)
     return past
 
 
@@ -30,7 +30,7 @@ def page_of(past: Past, folder: Path, language: str = "en", **options: Any) -> P
     """The page of the refused file's dossier."""
     reader = past.office.engine.as_(AUDITOR, "order 94 of the tribunal")
     file = folder / "dossier.html"
-    file.write_text(html(reader.dossier(past.refused, **options), language), encoding="utf-8")
+    file.write_text(html(reader.audit.dossier(past.refused, **options), language), encoding="utf-8")
     return file
 
 
@@ -47,7 +47,7 @@ def test_the_page_is_whole_and_fetches_nothing(signed: Past, tmp_path: Path, lan
 
 def test_every_event_and_decision_is_told_with_its_legal_basis(signed: Past, tmp_path: Path) -> None:
     """The whole timeline; of each decision who took it, under which norm of which rank."""
-    dossier = signed.office.engine.as_(AUDITOR).dossier(signed.refused)
+    dossier = signed.office.engine.as_(AUDITOR).audit.dossier(signed.refused)
     assert [each["name"] for each in dossier.events] == [
         each["name"] for each in signed.office.engine.history(signed.refused)
     ]
@@ -68,7 +68,7 @@ def test_every_event_and_decision_is_told_with_its_legal_basis(signed: Past, tmp
 def test_messages_stand_with_the_evidence_of_their_delivery(signed: Past, tmp_path: Path) -> None:
     """The notification went out: by which channel, in which text, when."""
     signed.office.run_scheduler("2018-01-22")
-    dossier = signed.office.engine.as_(AUDITOR).dossier(signed.granted)
+    dossier = signed.office.engine.as_(AUDITOR).audit.dossier(signed.granted)
     assert dossier.notices
     for notice in dossier.notices:
         assert [each["name"] for each in notice["events"]][:2] == ["notice.due", "notice.sent"]
@@ -77,8 +77,8 @@ def test_messages_stand_with_the_evidence_of_their_delivery(signed: Past, tmp_pa
 
 def test_each_event_is_proved_to_whoever_has_the_key(signed: Past) -> None:
     """One proof to an event, under one checkpoint; the leaf holds what is stored."""
-    dossier = signed.office.engine.as_(AUDITOR).dossier(signed.refused)
-    keys = signed.office.engine.signing.verifiers(signed.office.engine.origin)
+    dossier = signed.office.engine.as_(AUDITOR).audit.dossier(signed.refused)
+    keys = signed.office.engine.context.signing.verifiers(signed.office.engine.audit.origin)
     proofs = [Proof.parse(each.encode()) for each in dossier.proofs.events]
     leaves = [proof.check(keys) for proof in proofs]
     assert [(leaf.stream, leaf.version) for leaf in leaves] == [
@@ -89,7 +89,7 @@ def test_each_event_is_proved_to_whoever_has_the_key(signed: Past) -> None:
 
 def test_a_machine_that_cannot_sign_says_so(past: Past, tmp_path: Path) -> None:
     """The dossier is made all the same, with the reason in the proofs' place."""
-    past.office.engine.signing = SigningKeys(None)
+    past.office.engine.context.signing = SigningKeys(None)
     page = page_of(past, tmp_path)
     assert "No proof could be made" in text_of(page)
 
@@ -111,7 +111,7 @@ def test_what_was_asked_for_with_a_purpose_is_in_it_and_noted(signed: Past, tmp_
     for wanted in ("=SUM(A1:A9)", "فاطمة", "bail non fourni", "loi 02-03, article 14", "AR 17"):
         assert wanted in said
     holder_id = signed.office.engine.permit(signed.refused).holder_id
-    looks = signed.office.engine.as_(AUDITOR, "order 94 of the tribunal").accesses(holder_id)
+    looks = signed.office.engine.as_(AUDITOR, "order 94 of the tribunal").queries.accesses(holder_id)
     assert [each["purpose"] for each in looks].count("dossier: order 94 of the tribunal") == 2
 
 
@@ -119,13 +119,13 @@ def test_who_may_not_see_the_file_gets_no_dossier(signed: Past) -> None:
     """Another office, or the person without a purpose; nothing is noted."""
     engine, before = signed.office.engine, signed.office.position()
     with pytest.raises(NotCompetentError):
-        engine.as_(Actor("c", "counter", "MA-FES")).dossier(signed.refused)
+        engine.as_(Actor("c", "counter", "MA-FES")).audit.dossier(signed.refused)
     with pytest.raises(NotCompetentError):
-        engine.as_(AUDITOR).dossier(signed.refused, with_personal_data=True)
+        engine.as_(AUDITOR).audit.dossier(signed.refused, with_personal_data=True)
     with pytest.raises(InputError, match="--purpose"):
-        engine.as_(Actor("d", "decider", "MA-RAB")).dossier(signed.refused, with_personal_data=True)
+        engine.as_(Actor("d", "decider", "MA-RAB")).audit.dossier(signed.refused, with_personal_data=True)
     with pytest.raises(PermitsError, match="there is no permit"):
-        engine.as_(AUDITOR).dossier("0b6d3a52-6d0c-4a8c-9a55-6f2b8f6f9999")
+        engine.as_(AUDITOR).audit.dossier("0b6d3a52-6d0c-4a8c-9a55-6f2b8f6f9999")
     assert signed.office.position() == before
 
 

@@ -40,7 +40,7 @@ class Gathered(Runner):
     def _step(self, number: int, step: Step) -> None:
         super()._step(number, step)
         for permit_id in self.permits.values():
-            found = gather(self.engine, permit_id, opened=True, reader="court", purpose=None)
+            found = gather(self.engine.context, permit_id, opened=True, reader="court", purpose=None)
             self.dossiers.append(found)
 
 
@@ -51,7 +51,7 @@ def dossiers() -> list[Dossier]:
     for name in TOLD:
         run = Gathered(load(SCENARIOS / f"{name}.yaml"))
         run.dossiers = found
-        run.engine.signing = SigningKeys(None, in_memory=True)
+        run.engine.context.signing = SigningKeys(None, in_memory=True)
         run.run()
     return found
 

@@ -26,7 +26,7 @@ def test_an_export_that_is_stopped_leaves_nothing_behind(past: Past, tmp_path: P
     (tmp_path / "here").mkdir()
     for formats in ("cloudevents,csv,parquet,xes", "parquet"):
         with pytest.raises(KeyboardInterrupt):
-            past.office.engine.export(tmp_path / "here" / "out", formats, progress=stop)
+            past.office.engine.audit.export(tmp_path / "here" / "out", formats, progress=stop)
     assert list((tmp_path / "here").iterdir()) == []
 
 
@@ -41,7 +41,7 @@ def test_what_is_recorded_meanwhile_is_not_half_in_it(
         office.do("notify_decision", "2018-01-20", permit_id=past.granted, mode="written", proof="AR 18")
 
     monkeypatch.setattr(source, "PAGE", 3)
-    made = office.engine.export(tmp_path / "out", progress=Once(busy))
+    made = office.engine.audit.export(tmp_path / "out", progress=Once(busy))
     assert office.position() > end
     rows = duckdb.sql(f"SELECT max(position), count(*) FROM read_parquet('{tmp_path}/out/**/*.parquet')")
     assert rows.fetchall() == [(end, end)]
@@ -65,14 +65,14 @@ def test_an_erased_person_is_in_no_export_and_no_dossier(past: Past, tmp_path: P
     engine = past.office.engine
     past.office.do("close_permit", "2018-01-20", permit_id=past.granted, reason="departed")
     holder_id = engine.permit(past.granted).holder_id
-    engine.erase(
+    engine.privacy.erase(
         holder_id, reason="asked for", actor=ADMINISTRATOR, archive_agreement="archives of Morocco, 17/2018"
     )
     reader = engine.as_(AUDITOR, "order 94 of the tribunal")
-    reader.export(tmp_path / "all", "csv", with_personal_data=True)
+    reader.audit.export(tmp_path / "all", "csv", with_personal_data=True)
     text = (tmp_path / "all" / "events.csv").read_text(encoding="utf-8-sig")
     assert "Diallo" not in text
     assert "Keita" in text and "فاطمة" in text
     with pytest.raises(ErasedError):
-        reader.dossier(past.granted, with_personal_data=True)
-    assert reader.dossier(past.granted).person is None
+        reader.audit.dossier(past.granted, with_personal_data=True)
+    assert reader.audit.dossier(past.granted).person is None

@@ -29,7 +29,7 @@ def asked(folder: Path, columns: str, rest: str = "") -> list[Any]:
 
 def test_what_is_exported_is_what_is_stored(past: Past, tmp_path: Path) -> None:
     """Every event once, byte for byte: verification and replay need nothing else."""
-    made = past.office.engine.export(tmp_path / "history")
+    made = past.office.engine.audit.export(tmp_path / "history")
     found = asked(tmp_path / "history", STORED, "ORDER BY position")
     assert found == [tuple(record) for record in past.stored()]
     assert made.events == made.position == len(found)
@@ -38,9 +38,9 @@ def test_what_is_exported_is_what_is_stored(past: Past, tmp_path: Path) -> None:
 
 def test_the_signed_root_follows_from_the_export_alone(past: Past, tmp_path: Path) -> None:
     """The leaves of the Merkle tree are made of the columns; with a checkpoint kept outside they prove the export."""
-    past.office.engine.signing = SigningKeys(None, in_memory=True)
-    checkpoint = past.office.engine.checkpoint()
-    past.office.engine.export(tmp_path / "history")
+    past.office.engine.context.signing = SigningKeys(None, in_memory=True)
+    checkpoint = past.office.engine.audit.checkpoint()
+    past.office.engine.audit.export(tmp_path / "history")
     hashes = [leaf_hash(leaf_bytes(*row)) for row in asked(tmp_path / "history", STORED, "ORDER BY position")]
     assert checkpoint.size == len(hashes)
     root = merkle.root(len(hashes), lambda height, at: merkle.fold(hashes[at << height : (at + 1) << height]))
@@ -51,7 +51,7 @@ def test_a_stream_stands_whole_and_in_order_in_the_partition_of_its_permit(
     past: Past, tmp_path: Path
 ) -> None:
     """With its notices beside it, so that partitions can be decided again apart from one another."""
-    past.office.engine.export(tmp_path / "history")
+    past.office.engine.audit.export(tmp_path / "history")
     files = sorted((tmp_path / "history").rglob("*.parquet"))
     seen: list[str] = []
     for file in files:
@@ -100,7 +100,7 @@ def test_what_is_held_back_is_bounded(past: Past, tmp_path: Path, monkeypatch: p
 
 def test_the_columns_are_typed_and_say_where_the_file_was(past: Past, tmp_path: Path) -> None:
     """Dates are dates, moments are moments; the office is that of the event, a criterion as corrected."""
-    past.office.engine.export(tmp_path / "history")
+    past.office.engine.audit.export(tmp_path / "history")
     rows = asked(
         tmp_path / "history",
         "event, effective_on, recorded_at AT TIME ZONE 'UTC', office, criterion",
@@ -118,7 +118,7 @@ def test_the_columns_are_typed_and_say_where_the_file_was(past: Past, tmp_path: 
 
 def test_nothing_personal_is_in_it(past: Past, tmp_path: Path) -> None:
     """Neither in a column nor in the payload, where it stays encrypted."""
-    past.office.engine.export(tmp_path / "history")
+    past.office.engine.audit.export(tmp_path / "history")
     everything = b"".join(
         cell if isinstance(cell, bytes) else str(cell).encode()
         for row in asked(tmp_path / "history", "*")
@@ -130,15 +130,15 @@ def test_nothing_personal_is_in_it(past: Past, tmp_path: Path) -> None:
 
 def test_the_same_history_gives_the_same_bytes(past: Past, tmp_path: Path) -> None:
     """Two exports of one position differ in nothing."""
-    first = past.office.engine.export(tmp_path / "one")
-    second = past.office.engine.export(tmp_path / "two")
+    first = past.office.engine.audit.export(tmp_path / "one")
+    second = past.office.engine.audit.export(tmp_path / "two")
     assert first.files == second.files
 
 
 def test_the_files_say_of_what_they_are(past: Past, tmp_path: Path) -> None:
     """Each of them bears the store's name and the position up to which it goes."""
-    made = past.office.engine.export(tmp_path / "history")
+    made = past.office.engine.audit.export(tmp_path / "history")
     for file in (tmp_path / "history").rglob("*.parquet"):
         about = pq.read_schema(file).metadata
-        assert about[b"permits_engine.origin"].decode() == made.origin == past.office.engine.origin
+        assert about[b"permits_engine.origin"].decode() == made.origin == past.office.engine.audit.origin
         assert int(about[b"permits_engine.position"]) == made.position

@@ -28,7 +28,7 @@ AUDITOR = Actor("auditor-1", "auditor")
 @pytest.fixture
 def out(past: Past, tmp_path: Path) -> Path:
     """The three formats in one export."""
-    past.office.engine.export(tmp_path / "out", "cloudevents,csv,xes")
+    past.office.engine.audit.export(tmp_path / "out", "cloudevents,csv,xes")
     return tmp_path / "out"
 
 
@@ -111,7 +111,7 @@ def test_nothing_personal_is_in_them_unasked(past: Past, out: Path) -> None:
         since="2018-01-05",
         evidence="seen",
     )
-    past.office.engine.export(out, "cloudevents,csv,xes", force=True)
+    past.office.engine.audit.export(out, "cloudevents,csv,xes", force=True)
     for file in ("events.jsonl", "events.csv", "permits.xes"):
         lines_of_it = (out / file).read_text(encoding="utf-8").splitlines()
         text = "\n".join(
@@ -124,7 +124,7 @@ def test_nothing_personal_is_in_them_unasked(past: Past, out: Path) -> None:
 def test_what_was_asked_for_with_a_purpose_is_in_them(past: Past, tmp_path: Path) -> None:
     """Every name in each format, unharmed; in the spreadsheet no name is a formula."""
     reader = past.office.engine.as_(AUDITOR, "order 94 of the tribunal")
-    reader.export(tmp_path / "all", "cloudevents,csv,xes", with_personal_data=True)
+    reader.audit.export(tmp_path / "all", "cloudevents,csv,xes", with_personal_data=True)
     events = {each["data"]["position"]: each["data"] for each in lines(tmp_path / "all" / "events.jsonl")}
     names = {data.get("family_name") for data in events.values()} - {None}
     assert names == {"Diallo", "=SUM(A1:A9)", "Keita"}
@@ -140,17 +140,17 @@ def test_each_export_is_noted_with_every_person(past: Past, tmp_path: Path) -> N
     """Also the second one of a day: an export is more than a look."""
     reader = past.office.engine.as_(AUDITOR, "yearly control")
     for name in ("one", "two"):
-        reader.export(tmp_path / name, "csv", with_personal_data=True)
+        reader.audit.export(tmp_path / name, "csv", with_personal_data=True)
     for permit_id in (past.granted, past.refused, past.pending):
         holder_id = past.office.engine.permit(permit_id).holder_id
-        looks = [each["purpose"] for each in reader.accesses(holder_id)]
+        looks = [each["purpose"] for each in reader.queries.accesses(holder_id)]
         assert looks == ["export (csv): yearly control"] * 2
 
 
 def test_a_single_format_may_be_one_file(past: Past, tmp_path: Path) -> None:
     """Where the name bears the format's ending."""
     for name, said in (("a.csv", "csv"), ("a.jsonl", "cloudevents"), ("a.xes", "xes")):
-        made = past.office.engine.export(tmp_path / name, said)
+        made = past.office.engine.audit.export(tmp_path / name, said)
         assert (tmp_path / name).is_file()
         assert [each.path for each in made.files] == [name]
     assert sorted(each.name for each in tmp_path.iterdir() if not each.name.startswith("store")) == [

@@ -25,11 +25,11 @@ THREE_YEARS = packaged("MA").replace(
 def folder(office: Office, tmp_path: Path) -> Path:
     """An export of some files, with decisions under two policies and facts about a person."""
     renewed(office), refused(office)
-    office.engine.adopt(packaged("MA").replace("value: P3Y", "value: P2Y"))
+    office.engine.policies.adopt(packaged("MA").replace("value: P3Y", "value: P2Y"))
     permit_id = lapsed(office)
     fact = {"kind": "spouse_of_moroccan", "since": "2017-01-01", "evidence": "act"}
     office.do("record_fact", "2018-06-01", permit_id=permit_id, **fact)
-    office.engine.export(tmp_path / "history", "parquet")
+    office.engine.audit.export(tmp_path / "history", "parquet")
     return tmp_path / "history"
 
 
@@ -39,19 +39,19 @@ def _sums(report: Again) -> tuple[int, int, int, dict[str, int]]:
 
 def test_an_export_is_replayed_as_the_store_is(office: Office, folder: Path) -> None:
     """The same decisions, each leading to the same events, in one process and in two, without store or key."""
-    store = office.engine.replay()
+    store = office.engine.replays.replay()
     source, name = exported(folder)
     assert store.disagree == 0
     assert _sums(replay(source, name)) == _sums(store)
     assert _sums(replay(source, name, hands=Hands(workers=2))) == _sums(store)
-    assert _sums(office.engine.replay(parquet=folder)) == _sums(store)
+    assert _sums(office.engine.replays.replay(parquet=folder)) == _sums(store)
 
 
 def test_an_export_says_what_another_policy_would_have_made(office: Office, folder: Path) -> None:
     """Figure by figure what the store says, letters and permits included."""
     given = {"until": date(2018, 5, 10)}
-    store = office.engine.what_if(THREE_YEARS, **given)
-    found = office.engine.what_if(THREE_YEARS, parquet=folder, **given)
+    store = office.engine.replays.what_if(THREE_YEARS, **given)
+    found = office.engine.replays.what_if(THREE_YEARS, parquet=folder, **given)
     assert store.differ > 0
     assert (found.files, found.differ) == (store.files, store.differ)
     for key, cell in store.cells.items():

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from permits_engine import Actor, PermitsError, engine
+from permits_engine import Actor, PermitsError
+from permits_engine.application import executor
 from permits_engine.policies.loading import packaged
 from permits_engine.testing import Office
 from tests.integration.audit.replay.conftest import refused
@@ -26,8 +27,8 @@ DAY = date(2018, 4, 3)
 
 def opened(office: Office) -> tuple[dict[str, int], list[str]]:
     """What reexamining and opening again leads to, and the files found."""
-    found = office.engine.reexamine(WIDENED, on=DAY)
-    done = office.engine.reopen(found, WIDENED, actor=HIERARCHY, on=DAY)
+    found = office.engine.replays.reexamine(WIDENED, on=DAY)
+    done = office.engine.replays.reopen(found, WIDENED, actor=HIERARCHY, on=DAY)
     return done, [each.permit_id for each in found.accepted]
 
 
@@ -36,12 +37,12 @@ def test_refused_files_that_would_now_be_accepted_are_found(office: Office) -> N
     permit_id = refused(office)
     office.title()
     office.at(DAY)
-    found = office.engine.reexamine(WIDENED, on=DAY)
+    found = office.engine.replays.reexamine(WIDENED, on=DAY)
     [each] = found.accepted
     assert (found.looked_at, each.permit_id, each.refused_on) == (1, permit_id, date(2017, 2, 10))
     assert any(rule.startswith("ma.opinion.required@") for rule in each.rules)
-    assert office.engine.reexamine(MA, on=DAY).still == {"opinion.missing": 1}
-    assert office.engine.reexamine(WIDENED, on=date(2018, 3, 26)).still == {"opinion.missing": 1}
+    assert office.engine.replays.reexamine(MA, on=DAY).still == {"opinion.missing": 1}
+    assert office.engine.replays.reexamine(WIDENED, on=date(2018, 3, 26)).still == {"opinion.missing": 1}
 
 
 def test_conditions_narrow_what_is_looked_at(office: Office) -> None:
@@ -51,7 +52,7 @@ def test_conditions_narrow_what_is_looked_at(office: Office) -> None:
     office.at(DAY)
 
     def found(**where: str) -> set[str]:
-        return {x.permit_id for x in office.engine.reexamine(WIDENED, where, on=DAY).accepted}
+        return {x.permit_id for x in office.engine.replays.reexamine(WIDENED, where, on=DAY).accepted}
 
     assert found() == {women, men}
     assert found(sex="F") == {women}
@@ -69,7 +70,7 @@ def test_each_is_opened_again_with_its_basis_and_decided_anew(office: Office) ->
     """An event by whoever ordered it, under the adopted text and its rules; a receipt; then an ordinary decision."""
     permit_id = refused(office)
     office.at("2018-03-27")
-    office.engine.adopt(WIDENED)
+    office.engine.policies.adopt(WIDENED)
     office.at(DAY)
     before = office.engine.permit(permit_id)
     assert opened(office) == ({"opened": 1}, [permit_id])
@@ -88,8 +89,8 @@ def test_each_is_opened_again_with_its_basis_and_decided_anew(office: Office) ->
     assert opened(office) == ({"opened": 0}, [])
     office.do("issue_permit", "2018-04-10", permit_id=permit_id)
     assert office.engine.permit(permit_id).title_status == "active"
-    assert office.engine.replay().differences == []
-    assert office.engine.rebuild(check=True).differences == []
+    assert office.engine.replays.replay().differences == []
+    assert office.engine.store.rebuild(check=True).differences == []
 
 
 def test_only_under_the_text_in_use(office: Office) -> None:
@@ -107,18 +108,18 @@ def test_a_pending_appeal_is_left_to_its_body(office: Office) -> None:
     permit_id = refused(office)
     office.do("lodge_appeal", "2017-02-20", permit_id=permit_id, body="national_commission")
     office.at(DAY)
-    assert office.engine.reexamine(WIDENED, on=DAY).still == {"transition.not_allowed": 1}
+    assert office.engine.replays.reexamine(WIDENED, on=DAY).still == {"transition.not_allowed": 1}
 
 
 def test_an_office_opens_its_own_files_only(office: Office) -> None:
     """A decider of another office is refused, file by file, and that is told."""
     refused(office)
     office.at("2018-03-27")
-    office.engine.adopt(WIDENED)
+    office.engine.policies.adopt(WIDENED)
     office.at(DAY)
-    found = office.engine.reexamine(WIDENED, on=DAY)
+    found = office.engine.replays.reexamine(WIDENED, on=DAY)
     elsewhere = Actor("decider-2", "decider", "MA-FES")
-    done = office.engine.reopen(found, WIDENED, actor=elsewhere, on=DAY)
+    done = office.engine.replays.reopen(found, WIDENED, actor=elsewhere, on=DAY)
     assert done == {"opened": 0, "actor.wrong_prefecture": 1}
 
 
@@ -126,20 +127,22 @@ def test_a_batch_that_was_stopped_goes_on(office: Office, monkeypatch: pytest.Mo
     """What was opened is not opened again, and the rest is."""
     ids = sorted(refused(office) for _ in range(5))
     office.at("2018-03-27")
-    office.engine.adopt(WIDENED)
+    office.engine.policies.adopt(WIDENED)
     office.at(DAY)
-    monkeypatch.setattr(engine, "BATCH", 2)
-    found = office.engine.reexamine(WIDENED, on=DAY)
+    monkeypatch.setattr(executor, "BATCH", 2)
+    found = office.engine.replays.reexamine(WIDENED, on=DAY)
 
     def stop(done: int, total: int) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        office.engine.reopen(found, WIDENED, actor=HIERARCHY, on=DAY, progress=stop)
-    left = office.engine.reexamine(WIDENED, on=DAY)
+        office.engine.replays.reopen(found, WIDENED, actor=HIERARCHY, on=DAY, progress=stop)
+    left = office.engine.replays.reexamine(WIDENED, on=DAY)
     assert 0 < len(left.accepted) < 5
-    assert office.engine.reopen(left, WIDENED, actor=HIERARCHY, on=DAY) == {"opened": len(left.accepted)}
+    assert office.engine.replays.reopen(left, WIDENED, actor=HIERARCHY, on=DAY) == {
+        "opened": len(left.accepted)
+    }
     for permit_id in ids:
         names = [each["name"] for each in office.engine.history(permit_id)]
         assert names.count("permit.examination_reopened") == 1
@@ -151,4 +154,5 @@ def test_several_processes_find_the_same(office: Office) -> None:
         refused(office)
     office.at(DAY)
     given: dict[str, Any] = {"on": DAY}
-    assert office.engine.reexamine(WIDENED, workers=2, **given) == office.engine.reexamine(WIDENED, **given)
+    replays = office.engine.replays
+    assert replays.reexamine(WIDENED, workers=2, **given) == replays.reexamine(WIDENED, **given)

@@ -34,7 +34,7 @@ def test_every_decision_of_a_release_is_decided_again_as_it_was(path: Path) -> N
             for each in sorted((x for x in lines if "payload" in x), key=lambda x: x["recorded_at"]):
                 record = StoredEvent(each["stream"], each["version"], each["name"], each["payload"].encode())
                 TransactionRecorder(tx).insert_events([record], now=each["recorded_at"])
-        report = engine.replay()
+        report = engine.replays.replay()
     assert report.differences == []
     assert (report.disagree, report.imported) == (0, 0)
     assert len(report.decisions) > 20
@@ -51,9 +51,9 @@ def test_every_event_of_a_permit_is_the_input_or_the_outcome_of_a_command() -> N
 def test_a_history_agrees_with_itself_under_rules_since_replaced(office: Office) -> None:
     """Decisions pin the text that they were taken under: adopting another one changes none of them."""
     renewed(office), refused(office)
-    office.engine.adopt(packaged("MA").replace("value: P3Y", "value: P2Y"))
+    office.engine.policies.adopt(packaged("MA").replace("value: P3Y", "value: P2Y"))
     lapsed(office)
-    report = office.engine.replay()
+    report = office.engine.replays.replay()
     assert (report.streams, report.disagree) == (3, 0)
     assert report.decisions["run_clock"] == 2
     assert report.decisions["issue_permit"] == 2
@@ -66,7 +66,7 @@ def test_an_altered_decision_is_found_and_told(
     permit_id = renewed(office)
     version = next(x["version"] for x in office.engine.history(permit_id) if x["name"] == "permit.renewed")
     altered(permit_id, version, '"valid_until":"2021-01-31"', '"valid_until":"2031-01-31"')
-    report = office.engine.replay()
+    report = office.engine.replays.replay()
     [found] = report.differences
     assert (report.disagree, found.permit_id, found.version, found.command) == (
         1,
@@ -83,7 +83,7 @@ def test_a_decision_that_its_rules_refuse_is_told_with_the_reason(
     """An opinion turned unfavourable leaves the card without what it needed."""
     permit_id = office.title()
     altered(permit_id, 3, '"favourable":true', '"favourable":false')
-    [found] = office.engine.replay().differences
+    [found] = office.engine.replays.replay().differences
     assert found.command == "issue_permit"
     assert found.error is not None
     assert found.error["code"] == "opinion.missing"
@@ -92,11 +92,11 @@ def test_a_decision_that_its_rules_refuse_is_told_with_the_reason(
 def test_what_an_old_register_decided_is_counted_apart(office: Office, tmp_path: Path) -> None:
     """Imported events are facts from outside; what was decided here afterwards is decided again."""
     office.at("2026-06-10")
-    office.engine.import_register(write(tmp_path / "register.csv", [GOOD]))
+    office.engine.store.import_register(write(tmp_path / "register.csv", [GOOD]))
     [row] = office.engine.find()
     imported = len(office.engine.history(row["permit_id"]))
     office.do("close_permit", "2026-06-10", permit_id=row["permit_id"], reason="departed")
-    report = office.engine.replay()
+    report = office.engine.replays.replay()
     assert (report.imported, report.disagree) == (imported, 0)
     assert report.decisions == {"close_permit": 1}
 
@@ -109,9 +109,9 @@ def test_several_processes_give_the_answer_of_one(
     for permit_id in ids[::3]:
         altered(permit_id, 4, '"term":"P1Y"', '"term":"P9Y"')
     monkeypatch.setattr(sources, "PART", 2)
-    one = office.engine.replay()
+    one = office.engine.replays.replay()
     assert [each.permit_id for each in one.differences] == ids[::3]
-    assert office.engine.replay(workers=2) == one
+    assert office.engine.replays.replay(workers=2) == one
 
 
 def test_a_cluster_gives_the_answer_of_one_process(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +124,8 @@ def test_a_cluster_gives_the_answer_of_one_process(office: Office, monkeypatch: 
     with LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as cluster:
-        report = office.engine.replay(dask=cluster.scheduler_address)
-    assert report == office.engine.replay()
+        report = office.engine.replays.replay(dask=cluster.scheduler_address)
+    assert report == office.engine.replays.replay()
     assert report.streams == 5
 
 
@@ -135,7 +135,7 @@ def test_a_cluster_that_is_not_there_is_said_to_be_so(
     """Not a traceback but a sentence with the address."""
     monkeypatch.setattr(parallel, "PATIENCE", 1)
     with pytest.raises(PermitsError) as found:
-        office.engine.replay(dask="tcp://127.0.0.1:1")
+        office.engine.replays.replay(dask="tcp://127.0.0.1:1")
     assert found.value.code == "store.unavailable"
     assert "tcp://127.0.0.1:1" in found.value.message
 
@@ -147,7 +147,7 @@ def test_a_run_that_was_stopped_goes_on(
     for _ in range(5):
         office.title()
     monkeypatch.setattr(sources, "PART", 2)
-    whole = office.engine.replay()
+    whole = office.engine.replays.replay()
     state, seen = tmp_path / "progress", list[tuple[int, int]]()
 
     def stop(done: int, total: int) -> None:
@@ -156,9 +156,9 @@ def test_a_run_that_was_stopped_goes_on(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        office.engine.replay(state=state, progress=stop)
+        office.engine.replays.replay(state=state, progress=stop)
     office.title()  # what comes after the beginning of a run is for the next one
-    assert office.engine.replay(state=state, progress=stop) == whole
+    assert office.engine.replays.replay(state=state, progress=stop) == whole
     assert seen == [(2, 5), (4, 5), (5, 5)]
     assert not state.exists()
 
@@ -168,7 +168,7 @@ def test_progress_of_another_history_is_refused(office: Office, tmp_path: Path) 
     state = tmp_path / "progress"
     state.write_text('{"what":"replay","history":"another","until":7,"after":"x","files":2,"result":{}}')
     with pytest.raises(PermitsError) as found:
-        office.engine.replay(state=state)
+        office.engine.replays.replay(state=state)
     assert found.value.code == "input.invalid"
 
 
@@ -177,9 +177,9 @@ def test_a_store_in_memory_has_one_process(tmp_path: Path) -> None:
     with Office.in_memory() as office:
         office.title()
         with pytest.raises(PermitsError) as found:
-            office.engine.replay(workers=2)
+            office.engine.replays.replay(workers=2)
         assert found.value.code == "input.invalid"
-        assert office.engine.replay().disagree == 0
+        assert office.engine.replays.replay().disagree == 0
 
 
 def test_worker_processes_leave_ctrl_c_to_the_first_one() -> None:

@@ -54,7 +54,7 @@ def test_under_its_own_policy_every_scenario_goes_as_it_went(path: Path) -> None
     """The outside facts of a release's scenarios alone lead to the same outcomes and letters, in three countries."""
     with with_corpus(path) as engine:
         for code in ("MA", "FR", "ES"):
-            told = engine.what_if(packaged(code))
+            told = engine.replays.what_if(packaged(code))
             assert told.files > 5
             assert (figures(told), told.differ) == ({}, 0)
             assert [counted(told, kind) for kind in ("spared", "refused", "undetermined")] == [{}, {}, {}]
@@ -65,11 +65,11 @@ def test_under_its_own_policy_nothing_differs(office: Office) -> None:
     renewed(office), refused(office)
     lapsed(office)
     office.run_scheduler("2018-05-10")
-    told = office.engine.what_if(MA, until=date(2018, 5, 10))
+    told = office.engine.replays.what_if(MA, until=date(2018, 5, 10))
     assert (told.files, told.differ, figures(told)) == (3, 0, {})
     # Nor where no pass was ever made: both sides have the letters that daily ones would have sent.
     office.title()
-    assert office.engine.what_if(MA, until=date(2018, 5, 10)).differ == 0
+    assert office.engine.replays.what_if(MA, until=date(2018, 5, 10)).differ == 0
 
 
 def test_what_a_late_record_has_made_void_is_counted_on_neither_side(office: Office) -> None:
@@ -77,12 +77,12 @@ def test_what_a_late_record_has_made_void_is_counted_on_neither_side(office: Off
     asked, away = office.title(), office.title(office.holder(family_name="Away"))
     office.do("record_exit", "2017-05-02", permit_id=away)
     office.run_scheduler("2018-02-17")
-    rows = summary(office.engine.what_if(MA, until=date(2018, 2, 17)))["figures"]
+    rows = summary(office.engine.replays.what_if(MA, until=date(2018, 2, 17)))["figures"]
     assert [(rows[name]["history"], rows[name]["other"]) for name in ("lapses", "losses")] == [(1, 1), (1, 1)]
     office.at("2018-02-20")
     office.do("request_renewal", "2018-01-22", permit_id=asked)
     office.do("record_return", "2017-09-04", permit_id=away)
-    told = office.engine.what_if(MA, until=date(2018, 2, 20))
+    told = office.engine.replays.what_if(MA, until=date(2018, 2, 20))
     rows = summary(told)["figures"]
     assert (rows["lapses"]["history"], rows["lapses"]["other"]) == (1, 1)  # of the one who came back
     assert "losses" not in rows or rows["losses"]["history"] == rows["losses"]["other"] == 0
@@ -92,7 +92,7 @@ def test_what_a_late_record_has_made_void_is_counted_on_neither_side(office: Off
 def test_what_comes_after_the_last_day_does_not_count(office: Office) -> None:
     """On neither side: until the day before, there was no renewal."""
     renewed(office)
-    told = office.engine.what_if(THREE_YEARS, until=date(2018, 1, 24))
+    told = office.engine.replays.what_if(THREE_YEARS, until=date(2018, 1, 24))
     assert counted(told, "spared") == {}
     assert "renewals" not in figures(told)
     assert summary(told)["figures"]["renewals"]["history"] == 0
@@ -101,7 +101,7 @@ def test_what_comes_after_the_last_day_does_not_count(office: Office) -> None:
 def test_a_longer_first_term_spares_the_renewal(office: Office) -> None:
     """The request of the second year has no occasion, so it and its decision are spared, with their visit."""
     permit_id = renewed(office)
-    told = office.engine.what_if(THREE_YEARS, until=date(2018, 5, 10))
+    told = office.engine.replays.what_if(THREE_YEARS, until=date(2018, 5, 10))
     assert counted(told, "spared") == {"request_renewal": 1, "renew_permit": 1}
     found = figures(told)
     assert (found["renewals"], found["office_visits"]) == ((1, 0), (2, 1))
@@ -113,10 +113,10 @@ def test_a_longer_first_term_spares_the_renewal(office: Office) -> None:
 def test_a_lapse_that_is_spared_leaves_the_next_end_undetermined(office: Office) -> None:
     """Nobody knows whether who let one year pass would have renewed after three: it is counted apart."""
     permit_id = lapsed(office)
-    early = office.engine.what_if(THREE_YEARS, until=date(2019, 1, 1))
+    early = office.engine.replays.what_if(THREE_YEARS, until=date(2019, 1, 1))
     assert figures(early)["lapses"] == (1, 0)
     assert counted(early, "undetermined") == {}
-    later = summary(office.engine.what_if(THREE_YEARS, until=date(2021, 1, 1)))
+    later = summary(office.engine.replays.what_if(THREE_YEARS, until=date(2021, 1, 1)))
     [(reason, found)] = later["undetermined"].items()
     assert "nobody was asked" in reason
     assert found["cells"][0]["permits"] == [permit_id]
@@ -128,7 +128,7 @@ def test_an_act_that_nobody_did_leaves_the_file_undetermined(office: Office) -> 
     """Where another policy wants an opinion that was never given, no grant is made up."""
     permit_id = office.application(category="ordinary", criterion=None)
     office.do("issue_permit", "2017-02-01", permit_id=permit_id)
-    told = office.engine.what_if(_opinions(MA, "ordinary"), until=date(2017, 5, 1))
+    told = office.engine.replays.what_if(_opinions(MA, "ordinary"), until=date(2017, 5, 1))
     assert counted(told, "undetermined") == {"issue_permit: opinion.missing": 1}
     assert counted(told, "spared") == {}
 
@@ -136,7 +136,7 @@ def test_an_act_that_nobody_did_leaves_the_file_undetermined(office: Office) -> 
 def test_a_refusal_stands_only_on_the_same_grounds(office: Office) -> None:
     """Where the criteria differ, whether it would have been refused is nobody's to say."""
     permit_id = refused(office)
-    told = office.engine.what_if(_criteria(MA), until=date(2017, 5, 1))
+    told = office.engine.replays.what_if(_criteria(MA), until=date(2017, 5, 1))
     assert counted(told, "undetermined") == {"refused under another campaign.criteria": 1}
     [cell] = summary(told)["undetermined"]["refused under another campaign.criteria"]["cells"]
     assert cell["permits"] == [permit_id]
@@ -146,7 +146,7 @@ def test_a_filing_outside_another_campaign_would_have_been_refused(office: Offic
     """Then everything after it has no occasion either."""
     office.title()
     shut = MA.replace("opens: 2016-12-15, closes: 2017-12-31", "opens: 2016-12-15, closes: 2016-12-16")
-    told = office.engine.what_if(shut, until=date(2017, 5, 1))
+    told = office.engine.replays.what_if(shut, until=date(2017, 5, 1))
     assert counted(told, "refused") == {"lodge_application: campaign.closed": 1}
     assert counted(told, "spared") == {"record_opinion": 1, "issue_permit": 1}
     assert figures(told)["permits"] == (1, 0)
@@ -155,8 +155,8 @@ def test_a_filing_outside_another_campaign_would_have_been_refused(office: Offic
 def test_what_an_old_register_tells_stays_as_it_is(office: Office, tmp_path: Path) -> None:
     """It was decided elsewhere: another policy here changes nothing of it."""
     office.at("2026-06-10")
-    office.engine.import_register(write(tmp_path / "register.csv", [GOOD]))
-    told = office.engine.what_if(THREE_YEARS)
+    office.engine.store.import_register(write(tmp_path / "register.csv", [GOOD]))
+    told = office.engine.replays.what_if(THREE_YEARS)
     assert (told.files, told.differ) == (1, 0)
 
 
@@ -166,9 +166,9 @@ def test_several_processes_count_as_one_does(office: Office, monkeypatch: pytest
         renewed(office)
     monkeypatch.setattr(sources, "PART", 2)
     given: dict[str, Any] = {"until": date(2018, 5, 10)}
-    one = office.engine.what_if(THREE_YEARS, **given)
+    one = office.engine.replays.what_if(THREE_YEARS, **given)
     assert figures(one)["renewals"] == (3, 0)
-    assert office.engine.what_if(THREE_YEARS, workers=2, **given) == one
+    assert office.engine.replays.what_if(THREE_YEARS, workers=2, **given) == one
 
 
 def test_a_text_that_lacks_parts_has_those_in_use(office: Office) -> None:
@@ -176,20 +176,22 @@ def test_a_text_that_lacks_parts_has_those_in_use(office: Office) -> None:
     renewed(office)
     rules = THREE_YEARS.split("\n---\n")[0]
     given: dict[str, Any] = {"until": date(2018, 5, 10)}
-    assert office.engine.what_if(rules, **given) == office.engine.what_if(THREE_YEARS, **given)
+    assert office.engine.replays.what_if(rules, **given) == office.engine.replays.what_if(
+        THREE_YEARS, **given
+    )
 
 
 def test_a_text_that_cannot_be_used_is_refused(office: Office) -> None:
     """With the line, as for an adoption."""
     with pytest.raises(PermitsError) as found:
-        office.engine.what_if("policy: MA\nvalues: []\n")
+        office.engine.replays.what_if("policy: MA\nvalues: []\n")
     assert found.value.code == "policy.invalid"
 
 
 def test_other_countries_are_left_out_and_counted(office: Office) -> None:
     """A policy is of one jurisdiction; files of others are elsewhere."""
     office.title()
-    told = office.engine.what_if(packaged("FR"))
+    told = office.engine.replays.what_if(packaged("FR"))
     assert (told.files, told.elsewhere) == (0, 1)
 
 

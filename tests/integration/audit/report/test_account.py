@@ -24,7 +24,7 @@ def sums(account: Account, by: str) -> dict[str, int]:
 
 def test_every_application_counts_once_in_each_breakdown(past: Past) -> None:
     """By nationality, sex, office and category: the same sums."""
-    account = past.office.engine.account()
+    account = past.office.engine.audit.account()
     assert account.permits == 3
     expected = {"granted": 1, "open": 2}
     assert {by: sums(account, by) for by in account.applications} == dict.fromkeys(
@@ -40,14 +40,14 @@ def test_every_application_counts_once_in_each_breakdown(past: Past) -> None:
 
 def test_an_application_counts_where_it_was_filed(past: Past) -> None:
     """The file that moved to Salé was Rabat's."""
-    assert set(past.office.engine.account().applications["office"]) == {"MA-RAB"}
+    assert set(past.office.engine.audit.account().applications["office"]) == {"MA-RAB"}
 
 
 def test_what_an_appeal_reopened_is_open_and_then_granted_after_an_appeal(past: Past) -> None:
     """A card that took an appeal is told from one that did not."""
-    before = past.office.engine.account().applications["nationality"]["SYR"]
+    before = past.office.engine.audit.account().applications["nationality"]["SYR"]
     past.office.do("issue_permit", "2018-01-21", permit_id=past.refused)
-    after = past.office.engine.account()
+    after = past.office.engine.audit.account()
     assert (before, after.applications["nationality"]["SYR"]) == ({"open": 1}, {"granted_on_appeal": 1})
     assert after.appeals == {"national_commission": {"upheld": 1}}
     assert after.ruling["national_commission"].quantile(0.5) == 43
@@ -62,7 +62,7 @@ def test_an_opinion_after_its_two_months_is_late(office: Office) -> None:
     office.application(office.holder(family_name="Waiting"))
     office.at("2017-06-01")
     office.run_scheduler("2017-06-01")
-    opinion = office.engine.account().delays["opinion"]["MA-RAB"]
+    opinion = office.engine.audit.account().delays["opinion"]["MA-RAB"]
     assert (opinion.count, opinion.limited, opinion.late, opinion.overdue) == (2, 2, 1, 1)
     assert opinion.days == {31: 1, 63: 1}
     assert opinion.limit == 62
@@ -73,7 +73,7 @@ def test_the_last_day_of_a_limit_is_in_time(office: Office) -> None:
     """20 February itself."""
     permit_id = office.application()
     office.do("record_opinion", "2017-02-20", permit_id=permit_id, **OPINION)
-    opinion = office.engine.account().delays["opinion"]["MA-RAB"]
+    opinion = office.engine.audit.account().delays["opinion"]["MA-RAB"]
     assert (opinion.late, opinion.days) == (0, {62: 1})
 
 
@@ -95,18 +95,18 @@ def test_a_decision_is_held_against_the_limit_of_its_own_file(office: Office) ->
     office.do("supply_documents", "2021-04-04", permit_id=suspended, documents=["passport-original"])
     office.do("refuse_application", "2021-05-04", permit_id=decided, **REFUSAL)
     office.do("refuse_application", "2021-05-20", permit_id=suspended, **REFUSAL)
-    decision = office.engine.account().delays["decision"]["MA-RAB"]
+    decision = office.engine.audit.account().delays["decision"]["MA-RAB"]
     assert (decision.count, decision.limited, decision.late) == (3, 2, 1)
     assert sorted(decision.limits) == [63, 81]
 
 
 def test_a_year_holds_the_acts_of_that_year(past: Past) -> None:
     """Filed in 2016 or in 2017; the appeal was ruled on in 2017, and nothing else."""
-    first, second = (past.office.engine.account(year=year) for year in (2016, 2017))
+    first, second = (past.office.engine.audit.account(year=year) for year in (2016, 2017))
     assert [sums(each, "sex") for each in (first, second)] == [{"granted": 1}, {"open": 2}]
     assert (first.appeals, second.appeals) == ({}, {"national_commission": {"upheld": 1}})
     assert (first.first, first.last) == ("2016-01-01", "2016-12-31")
-    assert past.office.engine.account(year=2015).outcomes == dict.fromkeys(first.outcomes, 0)
+    assert past.office.engine.audit.account(year=2015).outcomes == dict.fromkeys(first.outcomes, 0)
 
 
 def test_a_request_answers_the_last_reminder_before_it(office: Office) -> None:
@@ -115,7 +115,7 @@ def test_a_request_answers_the_last_reminder_before_it(office: Office) -> None:
     for day in ("2017-11-03", "2017-12-03"):
         office.run_scheduler(day)
     office.do("request_renewal", "2017-12-20", permit_id=permit_id)
-    account = office.engine.account()
+    account = office.engine.audit.account()
     assert account.reminders == {"P90D": {"sent": 1}, "P60D": {"sent": 1, "answered": 1}}
     assert account.terms == {"after_reminder": 1}
 
@@ -124,7 +124,7 @@ def test_a_request_without_any_reminder_is_unprompted(office: Office) -> None:
     """Nobody wrote to this holder."""
     permit_id = office.title()
     office.do("request_renewal", "2017-12-20", permit_id=permit_id)
-    assert office.engine.account().terms == {"unprompted": 1}
+    assert office.engine.audit.account().terms == {"unprompted": 1}
 
 
 def test_a_lapse_says_whether_the_holder_was_reminded(office: Office) -> None:
@@ -132,12 +132,12 @@ def test_a_lapse_says_whether_the_holder_was_reminded(office: Office) -> None:
     office.title()
     unreached = office.title(office.holder(family_name="Moved"))
     run(office, "2018-01-25", Post())
-    for row in office.engine.notices(permit_id=unreached):
+    for row in office.engine.notices.list(permit_id=unreached):
         own = f"<{row['notice_id']}@example.org>"
-        office.engine.notice_bounced(Bounce(row["notice_id"], own, "failed", "5.1.1", "user unknown"))
+        office.engine.notices.bounced(Bounce(row["notice_id"], own, "failed", "5.1.1", "user unknown"))
     office.title(office.holder(family_name="Silent"))
     office.run_scheduler("2018-02-17")
-    account = office.engine.account()
+    account = office.engine.audit.account()
     assert account.lapses == {"2018": {"reminded": 1, "not_reached": 1, "not_reminded": 1}}
     assert account.endings == {"2018": {"lapsed": 3}}
 
@@ -147,14 +147,14 @@ def test_a_lapse_that_a_request_recorded_late_has_made_void_is_not_counted(offic
     asked, away = office.title(), office.title(office.holder(family_name="Away"))
     office.do("record_exit", "2017-05-02", permit_id=away)
     office.run_scheduler("2018-02-17")
-    before = office.engine.account()
+    before = office.engine.audit.account()
     assert before.endings == {"2017": {"lost_by_absence": 1}, "2018": {"lapsed": 1}}
     assert sum(before.lapses["2018"].values()) == 1
     office.at("2018-02-20")
     office.do("request_renewal", "2018-01-22", permit_id=asked)
     office.do("record_return", "2017-09-04", permit_id=away)
     office.run_scheduler("2018-02-21")
-    account = office.engine.account()
+    account = office.engine.audit.account()
     assert account.endings == {"2018": {"lapsed": 1}}  # of the one who came back and then asked for nothing
     assert sum(account.lapses["2018"].values()) == 1
 
@@ -168,16 +168,16 @@ def test_titles_end_in_other_ways(office: Office, name: str, kind: str) -> None:
         "closed": {"reason": "departed"},
     }
     office.do(name, "2017-05-02", permit_id=permit_id, **fields[kind])
-    assert office.engine.account().endings == {"2017": {kind: 1}}
+    assert office.engine.audit.account().endings == {"2017": {kind: 1}}
 
 
 def test_decisions_that_depart_from_the_law_are_counted_by_office(office: Office, tmp_path: Path) -> None:
     """A refugee's card of one year is in the account and on its page; nobody was stopped from recording it."""
     permit_id = office.application(category="refugee", criterion=None)
     office.do("issue_permit", "2017-02-01", permit_id=permit_id, term="P1Y")
-    assert office.engine.account().departures == {"MA-RAB": {"shorter_term": 1}}
-    assert office.engine.account(year=2018).departures == {}
+    assert office.engine.audit.account().departures == {"MA-RAB": {"shorter_term": 1}}
+    assert office.engine.audit.account(year=2018).departures == {}
     for language, said in (("en", "depart"), ("fr", "écartent"), ("ar", "تخالف")):
         page = tmp_path / f"{language}.html"
-        office.engine.report(page, language=language)
+        office.engine.audit.report(page, language=language)
         assert said in page.read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ LANGUAGES = ("en", "fr", "ar")
 def page(past: Past, tmp_path: Path) -> Path:
     """The English page of a history with something in every section."""
     past.office.do("revoke_permit", "2018-01-21", permit_id=past.granted, ground="judicial-ban", **WHY)
-    past.office.engine.report(tmp_path / "account.html")
+    past.office.engine.audit.report(tmp_path / "account.html")
     return tmp_path / "account.html"
 
 
@@ -28,7 +28,7 @@ WHY = {"reasons_in_fact": "a ban", "reasons_in_law": "law 02-03, article 19"}
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_is_whole_and_fetches_nothing(past: Past, tmp_path: Path, language: str) -> None:
     """By the HTML standard's own parser: no error, no script, no address, every chart named, no mark outside of one."""
-    past.office.engine.report(tmp_path / "account.html", language=language)
+    past.office.engine.audit.report(tmp_path / "account.html", language=language)
     check(tmp_path / "account.html", language)
 
 
@@ -49,7 +49,7 @@ def test_the_numbers_of_the_page_are_those_of_the_account(past: Past, page: Path
     """The table by sex adds up to the tile of all applications."""
     root = check(page, "en").getroot()
     tiles = {dt.text: dd.text for dt, dd in (div for div in root.iter(f"{HTML}div") if len(div) == 2)}
-    assert tiles["applications"] == str(sum(past.office.engine.account().outcomes.values())) == "3"
+    assert tiles["applications"] == str(sum(past.office.engine.audit.account().outcomes.values())) == "3"
     rows = root.findall(f".//{HTML}figure[@id='sex-figure']//{HTML}tbody/{HTML}tr")
     assert [[cell.text for cell in row] for row in rows] == [["Women", "3", "1", "2", "33%"]]
 
@@ -67,7 +67,7 @@ def test_conflicting_figures_stand_beside_one_another(page: Path) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_an_account_of_nothing_is_a_page_too(past: Past, tmp_path: Path, language: str) -> None:
     """A year in which nothing happened says so, section by section."""
-    past.office.engine.report(tmp_path / "account.html", year=1999, language=language)
+    past.office.engine.audit.report(tmp_path / "account.html", year=1999, language=language)
     check(tmp_path / "account.html", language)
 
 
@@ -106,7 +106,7 @@ def test_the_page_fits_a_telephone_and_paper(page: Path) -> None:
 def test_the_same_history_gives_the_same_page(past: Past, tmp_path: Path) -> None:
     """Byte for byte."""
     for name in ("one.html", "two.html"):
-        past.office.engine.report(tmp_path / name, language="fr")
+        past.office.engine.audit.report(tmp_path / name, language="fr")
     assert (tmp_path / "one.html").read_bytes() == (tmp_path / "two.html").read_bytes()
 
 
@@ -115,9 +115,9 @@ def test_a_page_replaces_nothing_unasked(past: Past, tmp_path: Path) -> None:
     page = tmp_path / "account.html"
     page.write_text("mine")
     with pytest.raises(InputError, match="--force"):
-        past.office.engine.report(page)
+        past.office.engine.audit.report(page)
     assert page.read_text() == "mine"
     with pytest.raises(InputError, match="none of en, fr, ar"):
-        past.office.engine.report(page, language="tlh", force=True)
-    past.office.engine.report(page, force=True)
+        past.office.engine.audit.report(page, language="tlh", force=True)
+    past.office.engine.audit.report(page, force=True)
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

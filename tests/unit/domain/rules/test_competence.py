@@ -69,7 +69,7 @@ def with_rules(rules: str = RULES) -> str:
 def office() -> Office:
     """An office of Rabat under these rules, on 1 December 2016."""
     office = Office.in_memory()
-    office.engine.adopt(with_rules())
+    office.engine.policies.adopt(with_rules())
     return office
 
 
@@ -109,7 +109,7 @@ def test_a_delegation_has_its_days(office: Office) -> None:
     advised(office)
     assert given(office=office).when(issue(date(2018, 1, 2)), DECIDER).refusal.code == "actor.not_competent"
     office = Office.in_memory()
-    office.engine.adopt(with_rules())
+    office.engine.policies.adopt(with_rules())
     given(*a_file(), office=office)
     assert given(office=office).when(issue(date(2016, 12, 30)), OTHER).refusal.code == "opinion.missing"
 

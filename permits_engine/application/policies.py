@@ -1,0 +1,56 @@
+"""The adopted policies of an open store: looked up, and adopted."""
+
+from __future__ import annotations
+
+from permits_engine.application.context import Context
+from permits_engine.domain.events import Actor
+from permits_engine.domain.rules.policy import Policy
+from permits_engine.policies.loading import packaged, packaged_codes
+from permits_engine.store.events.timestamps import micros
+
+INSTALLER = Actor("installer", "administrator")
+"""Adopts the packaged policies."""
+
+
+class Policies:
+    """The part of the façade for policies."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def current(self, jurisdiction: str) -> Policy:
+        """Return the policy in use; raise ``policy.none_in_force``."""
+        with self._context.database.read() as tx:
+            return self._context.policies.current(tx, jurisdiction)
+
+    def all(self) -> list[Policy]:
+        """Return the policy in use of every jurisdiction, by code."""
+        adopted = self._context.policies
+        with self._context.database.read() as tx:
+            return [adopted.current(tx, code) for code, *_ in adopted.all(tx)]
+
+    def adopt(self, *texts: str, actor: Actor | None = None) -> list[tuple[str, str, bool]]:
+        """Make policy texts part of the history; return jurisdiction, digest and whether it is new.
+
+        ``actor`` is the administrator who adopts (default: the operator of the engine).
+        """
+        context = self._context
+        actor = actor or Actor(context.operator, "administrator")
+        adopted = []
+        for text in texts:
+            with context.database.write() as tx:
+                now = context.clock()
+                stamp = context.stamper(actor, None, now.date())
+                today = now.date().isoformat()
+                store = context.application.events
+                adopted.append(
+                    context.policies.adopt(tx, text, stamp, store=store, now=micros(now), today=today)
+                )
+        return adopted
+
+    def adopt_packaged(self) -> None:
+        """Adopt the packaged policies, but for jurisdictions whose policy was adopted by an administrator."""
+        adopted = self._context.policies
+        with self._context.database.read() as tx:
+            own = [code for code in packaged_codes() if adopted.adopted_by(tx, code) in {None, INSTALLER.id}]
+        self.adopt(*(packaged(code) for code in own), actor=INSTALLER)

@@ -1,0 +1,222 @@
+"""Looking back over the whole history: tamper evidence, exports, who did what, and the annual account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from permits_engine.application.context import Context
+from permits_engine.audit.integrity import verification
+from permits_engine.audit.integrity.findings import Report, Restored
+from permits_engine.audit.replay import officer_acts
+from permits_engine.audit.replay.parallel import Hands
+from permits_engine.audit.replay.sources import StoreSource
+from permits_engine.domain.events import HolderAccessed
+from permits_engine.store.database.backup import restores
+from permits_engine.store.events import history
+from permits_engine.store.events.timestamps import iso
+from permits_engine.store.log import checkpoints, proofs
+from permits_engine.store.log.signed_note import Verifier
+
+if TYPE_CHECKING:
+    from permits_engine.audit.exports.export import Export
+    from permits_engine.audit.report.tallies import Account
+
+Progress = Callable[[int, int], None]
+
+
+class Audit:
+    """The part of the façade that answers to outsiders."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._database = context.database
+
+    @property
+    def origin(self) -> str:
+        """The name of the store's log, which its checkpoints begin with."""
+        return self._context.origin
+
+    # --- tamper evidence ---
+
+    def verify(
+        self,
+        *,
+        outside: Sequence[tuple[str, bytes]] = (),
+        keys: Sequence[Verifier] | None = None,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Check the history against its seals and checkpoints, and those kept ``outside`` (name and bytes).
+
+        ``keys`` are the public keys to believe (default: those of the signing key file). A break is a finding
+        in the report; a checkpoint from outside that cannot be used is ``input.invalid`` or
+        ``integrity.broken``.
+        """
+        report = verification.verify(
+            self._database, self._context.signing, outside=outside, keys=keys, progress=progress
+        )
+        with self._database.read() as tx:
+            report.restored = [
+                Restored(iso(each.made_at), each.position, iso(each.recorded_at)) for each in restores(tx)
+            ]
+        return report
+
+    def checkpoint(self, *, progress: Progress | None = None) -> checkpoints.Checkpoint:
+        """Seal the history up to its head, and sign its size and Merkle root.
+
+        Raises ``integrity.broken`` where that would contradict the last checkpoint, ``store.unavailable`` and
+        ``input.invalid`` without a key to sign with.
+        """
+        context = self._context
+        return checkpoints.take(self._database, context.signing, now=context.now(), progress=progress)
+
+    def prove(self, stream: str, version: int) -> proofs.Proof:
+        """Return the proof that an event of a permit, holder or notice is part of the signed history.
+
+        Raises ``permit.not_found``, ``position.beyond_head``, ``integrity.broken`` where the event is not the
+        one that was sealed.
+        """
+        context = self._context
+        return proofs.prove(self._database, context.signing, stream, version, now=context.now())
+
+    def export(
+        self,
+        out: str | Path,
+        formats: str | Sequence[str] = "parquet",
+        *,
+        force: bool = False,
+        progress: Progress | None = None,
+    ) -> Export:
+        """Write the whole history for other tools: ``cloudevents``, ``csv``, ``parquet``, ``xes``, into a folder.
+
+        Encrypted fields stay encrypted: personal data are exported through ``as_``. One format that is one file
+        goes into ``out`` itself where it bears the format's ending. Raises ``input.invalid`` where ``out``
+        exists and ``force`` is not given.
+        """
+        from permits_engine.audit.exports import export as exports
+
+        return exports.export(self._database, out, formats, force=force, progress=progress)
+
+    # --- who did what ---
+
+    def acts(
+        self,
+        actor: str | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        recorded: bool = False,
+        jurisdiction: str = "MA",
+    ) -> Iterator[dict[str, Any]]:
+        """Yield what an actor (none: every actor) did between two legal dates, in the store's order.
+
+        With ``recorded`` the days are those of the recording, in the jurisdiction's time zone.
+        """
+        period = officer_acts.Period(actor, first, last, recorded)
+        return map(officer_acts.told, officer_acts.acts(self._database, period, self._zone(jurisdiction)))
+
+    def acts_counted(
+        self,
+        actor: str | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        recorded: bool = False,
+        jurisdiction: str = "MA",
+    ) -> list[dict[str, Any]]:
+        """Return how often each actor did what, in which role and for which office."""
+        period = officer_acts.Period(actor, first, last, recorded)
+        return officer_acts.counted(officer_acts.acts(self._database, period, self._zone(jurisdiction)))
+
+    def looks(
+        self,
+        actor: str | None = None,
+        *,
+        holder_id: str | None = None,
+        first: date | None = None,
+        last: date | None = None,
+        jurisdiction: str = "MA",
+    ) -> Iterator[dict[str, Any]]:
+        """Yield who looked at whose personal data, and when; the purpose is shown to the person (``accesses``)."""
+        period = officer_acts.Period(actor, first, last)
+        found = officer_acts.acts(self._database, period, self._zone(jurisdiction), HolderAccessed.NAME)
+        for act in found:
+            if holder_id is None or act.record.stream == holder_id:
+                row = officer_acts.told(act)
+                yield {"reader": row["actor"], "holder_id": row["stream"], **_of_look(row)}
+
+    def controlled(
+        self,
+        actor: str | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        recorded: bool = False,
+        sample: int | None = None,
+        seed: int = 0,
+        workers: int = 1,
+        progress: Progress | None = None,
+    ) -> officer_acts.Controlled:
+        """Return decisions that fail a quality check; or a ``sample`` of all, the same for the same ``seed``."""
+        with self._database.read() as tx:
+            name = history.head(tx).store_id
+        return officer_acts.controlled(
+            StoreSource.of(self._database),
+            name,
+            officer_acts.Period(actor, first, last, recorded),
+            sample=sample,
+            seed=seed,
+            hands=Hands(workers),
+            progress=progress,
+        )
+
+    def _zone(self, jurisdiction: str) -> str:
+        with self._database.read() as tx:
+            return self._context.policies.current(tx, jurisdiction).calendar.time_zone
+
+    # --- the annual account ---
+
+    def account(self, *, year: int | None = None, progress: Progress | None = None) -> Account:
+        """Return outcomes of applications and titles in a year, or in the whole history, and which limits were kept.
+
+        Sums only, without names. In a simulated store today is the day of the last event.
+        """
+        from permits_engine.audit.report.count import account
+
+        context = self._context
+        return account(self._database, context.policies, context.today, year=year, progress=progress)
+
+    def report(
+        self,
+        out: str | Path,
+        *,
+        year: int | None = None,
+        language: str = "en",
+        force: bool = False,
+        progress: Progress | None = None,
+    ) -> Account:
+        """Write the annual account as one HTML page (``en``, ``fr`` or ``ar``) that needs no network and no script.
+
+        Raises ``input.invalid`` for an unknown language, or where ``out`` exists and ``force`` is not given.
+        """
+        from permits_engine.audit.exports import output_files
+        from permits_engine.audit.report.page import html
+        from permits_engine.audit.report.wording import Speech
+
+        target, speech = Path(out), Speech(language)
+        output_files.may_replace(target, force=force, folder=False)
+        found = self.account(year=year, progress=progress)
+        adopted = self._context.policies
+        with self._database.read() as tx:
+            simulated = history.head(tx).simulated
+            policies = [adopted.current(tx, code) for code, *_ in adopted.all(tx)]
+        names = {code: office.names for policy in policies for code, office in policy.offices.items()}
+        with output_files.whole_file(target, force=force) as part:
+            part.write_text(html(found, speech, names, simulated=simulated), encoding="utf-8")
+        return found
+
+
+def _of_look(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("on", "recorded_at", "role", "prefecture", "operator")}

@@ -1,0 +1,123 @@
+"""Notices to holders and offices: listed, followed, handled by an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+from permits_engine.application.context import Context
+from permits_engine.application.queries import notices, views
+from permits_engine.domain.errors import invalid
+from permits_engine.projections import listing
+from permits_engine.scheduler.delivery.channel import Letter
+from permits_engine.scheduler.notices import operations, pauses, renewal_token
+from permits_engine.scheduler.notices.bounce import Bounce
+from permits_engine.scheduler.notices.digest import AHEAD, digest, listed, offices
+from permits_engine.scheduler.passes.coverage import Coverage, Report
+from permits_engine.scheduler.passes.reminder_load import plan
+
+Rows = list[dict[str, Any]]
+
+
+class Notices:
+    """The part of the façade for notices."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._database = context.database
+
+    # --- looking ---
+
+    def list(
+        self,
+        *,
+        state: str | None = None,
+        permit_id: str | None = None,
+        prefecture: str | None = None,
+        limit: int | None = 100,
+    ) -> Rows:
+        """Return notices to holders and offices, by state, permit or office."""
+        with self._database.read() as tx:
+            return listing.messages(tx, state=state, permit_id=permit_id, prefecture=prefecture, limit=limit)
+
+    def history(self, notice_id: str) -> Rows:
+        """Return every event of a notice, in order, with its envelope."""
+        with self._database.read() as tx:
+            return notices.history_of(self._context, tx, notice_id)
+
+    def letter(self, notice_id: str) -> Letter:
+        """Return the letter of a notice as it would be composed today."""
+        with self._database.read() as tx:
+            return operations.letter(self._context, tx, notice_id, opened=True)
+
+    def coverage(self, first: date, last: date) -> Report:
+        """Return whether every holder who was due a notice in a period got it, or why not."""
+        return Coverage(self._database, self._context).report(first, last)
+
+    def plan(self, first: date, last: date) -> Rows:
+        """Return how many first reminders leave by day and prefecture, before and after spreading."""
+        return plan(self._database, self._context, first, last)
+
+    def digest(self, prefecture: str | None = None, *, on: date | None = None, ahead: int = AHEAD) -> Rows:
+        """Return the open tasks of an office (default: every office) on a day, worst first.
+
+        They are deadlines that are overdue or fall due within ``ahead`` days, expedited files to sign and
+        parked notices.
+        """
+        if type(ahead) is not int or not 0 <= ahead <= 366:
+            raise invalid("ahead", "is not a number of days from 0 to 366")
+        with self._database.read() as tx:
+            day = on or self._context.today(self._context.policies.current(tx, "MA"))
+            wanted = [prefecture] if prefecture is not None else offices(tx)
+            found = [digest(self._context, tx, office, day, ahead=ahead) for office in wanted]
+        return [row for each in found for row in listed(each)]
+
+    # --- handling ---
+
+    def retry(self, notice_id: str, *, by: str) -> dict[str, Any]:
+        """Let the next pass try a parked or failed notice again."""
+        with self._database.write() as tx:
+            return operations.retry(self._context, tx, notice_id, by)
+
+    def served(self, notice_id: str, *, by: str) -> dict[str, Any]:
+        """Record that a parked or failed notice was handed to the holder in person."""
+        with self._database.write() as tx:
+            return operations.served(self._context, tx, notice_id, by)
+
+    def bounced(self, bounce: Bounce) -> dict[str, Any]:
+        """Record that a sent notice came back; the next pass tries its next channel."""
+        with self._database.write() as tx:
+            return operations.bounced(self._context, tx, bounce)
+
+    def pause(self, office: str | None = None, *, by: str, reason: str) -> None:
+        """Send no notices, of one office or of all, until they are resumed; time effects are still recorded."""
+        with self._database.write() as tx:
+            pauses.pause(tx, office, by=by, reason=reason, now=self._context.now())
+
+    def resume(self, office: str | None = None, *, by: str) -> None:
+        """Send notices again."""
+        with self._database.write() as tx:
+            pauses.resume(tx, office, by=by, now=self._context.now())
+
+    # --- tokens of reminders ---
+
+    def token_signer(self) -> Callable[[renewal_token.Token], str] | None:
+        """Return the function that signs tokens; none in a simulated store or without a signing key."""
+        return renewal_token.signer(self._context)
+
+    def verify_token(self, text: str, *, on: date | None = None) -> dict[str, Any]:
+        """Return what a token from a reminder allows on a day (default: today), with the command to file.
+
+        Raises ``input.invalid`` for one that is not this store's, ``window.closed`` after its last day,
+        ``transition.not_allowed`` where it has been used.
+        """
+        origin = self._context.origin
+        verifiers = self._context.signing.verifiers(origin)
+        token = renewal_token.read(
+            text, origin, lambda content, by: any(each.signed(content, by) for each in verifiers)
+        )
+        with self._database.read() as tx:
+            s, _ = views.situation(self._context, tx, token.permit_id, on, None)
+        renewal_token.usable(token, s)
+        return renewal_token.shown(token)
