@@ -8,8 +8,7 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain.decisions import time_effects
-from permits_engine.domain.decisions.case import Draft
+from permits_engine.domain.decisions import time_effects, timeline
 from permits_engine.domain.periods import ONE_DAY
 from permits_engine.domain.permit import deadlines, notices
 from permits_engine.domain.permit.fold import Permit
@@ -20,23 +19,21 @@ _encoder = msgspec.json.Encoder()
 
 
 def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False) -> dict[str, Any]:
-    """The row of a file as evaluated on a day.
+    """Return the row of a file as evaluated on a day.
 
     ``settled`` says that a scheduler pass has just done all that was due on the day; otherwise what is due
     already makes ``next_due`` the day of filing: overdue for a pass of any day.
     """
-    return evaluated(Situation(permit, today, policy.at(today)), settled=settled)[0]
+    s = Situation(permit, today, policy.at(today))
+    effect = time_effects.next_effect(s)
+    row, due = evaluated(s)
+    if not settled and (due or effect is not None):
+        row["next_due"] = row["filed_on"]
+    return row
 
 
-def evaluated(s: Situation, *, settled: bool) -> tuple[dict[str, Any], list[notices.Notice]]:
-    """The row of a file on a day, and the messages due on it."""
-    return evaluated_with(s, time_effects.next_effect(s, s.rules), settled=settled)
-
-
-def evaluated_with(
-    s: Situation, act: Draft | None, *, settled: bool
-) -> tuple[dict[str, Any], list[notices.Notice]]:
-    """The same for whoever has asked for the next act of the clock already."""
+def evaluated(s: Situation) -> tuple[dict[str, Any], list[notices.Notice]]:
+    """Return the row of a file on a day whose time effects are recorded, and the messages due on it."""
     permit = s.permit
     due, next_message = notices.outlook(s)
     term, request, receipt = s.term, s.request, s.receipt
@@ -81,28 +78,8 @@ def evaluated_with(
         "parked": None,
     }
     # Last of all: by now the rules know everything that was asked of them.
-    if not settled and (due or act is not None):
-        row["next_due"] = _overdue(s)
-    else:
-        row["next_due"] = _iso(_next_due(s, next_message))
+    row["next_due"] = _iso(timeline.next_day(s, next_message))
     return row, due
-
-
-def _overdue(s: Situation) -> str | None:
-    """Since when it has been due does not matter, and a pass for an earlier day must find the file too."""
-    return None if _closed(s) else s.permit.requests[0].filed_on.isoformat()
-
-
-def _next_due(s: Situation, next_message: date | None) -> date | None:
-    """The next day on which something about the file may have to be done."""
-    if _closed(s):
-        return None
-    days = (time_effects.next_effect_day(s), next_message, s.rules.horizon)
-    return min((day for day in days if day is not None and day > s.day), default=None)
-
-
-def _closed(s: Situation) -> bool:
-    return s.permit.closed is not None and s.permit.closed[0] <= s.day
 
 
 def _turn(s: Situation) -> tuple[date | None, str | None]:

@@ -52,7 +52,7 @@ def of_step(before: State, act: Act, drafts: list[Draft], now: State) -> None:
 def _pass(before: State, drafts: list[Draft], now: State) -> None:
     today = now.today
     s = now.now
-    again = next_effect(s, s.rules)
+    again = next_effect(s)
     if again is not None:
         raise Violated("a pass leaves nothing due", "architecture: level-triggered", again.kind.NAME)
     names = {draft.kind.NAME for draft in drafts}

@@ -15,8 +15,8 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.register.rows import Checks, Record
-from permits_engine.domain.decisions import time_effects
-from permits_engine.domain.decisions.case import Case, Draft, HolderFacts
+from permits_engine.domain.decisions import timeline
+from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.events import (
     REGISTER,
     SCHEDULER,
@@ -33,9 +33,7 @@ from permits_engine.domain.events import (
 )
 from permits_engine.domain.periods import ONE_DAY, Period, add, ages, term_end
 from permits_engine.domain.permit import notices as notice
-from permits_engine.domain.permit.fold import Permit, apply, fold
-from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.rules.policy import Rules
+from permits_engine.domain.permit.fold import fold
 from permits_engine.projections import notice_rows
 from permits_engine.projections.permit_rows import evaluated
 from permits_engine.store.events.ids import derived, uuid7
@@ -68,7 +66,7 @@ class Plan(msgspec.Struct):
 class _Course(msgspec.Struct):
     """What became of every file with the same dates: the clock's acts, the row, and the messages due today."""
 
-    acts: list[Draft]
+    effects: list[Draft]
     row: dict[str, Any]
     due: list[notice.Notice]
 
@@ -124,7 +122,7 @@ class Planner:
                 Basis(self.policy.digest, (REGISTER, *act.rules)),
                 **act.fields,
             )
-            for act in course.acts
+            for act in course.effects
         ]
         own = {
             "permit_id": permit_id,
@@ -152,17 +150,14 @@ class Planner:
             return found
         permit = fold(permit_id, enumerate(facts, 1))
         assert permit is not None
-        acts = self._clock(permit)
-        for act in acts:
-            event = self._stamp(act.kind, act.effective_on, SCHEDULER, None, **act.fields)
-            apply(permit, permit.version + 1, event)
-        row, due = evaluated(Situation(permit, self.today, self.policy.at(self.today)), settled=True)
+        s, effects = timeline.settle(permit, self.policy, self.today)
+        row, due = evaluated(s)
         if not all(is_past(each, self.today) for each in due):
             # The next pass has something to say; one for a day before today has not.
             row["next_due"] = self.today.isoformat()
         if len(known) >= MOST_COURSES:
             del known[next(iter(known))]
-        found = known[key] = _Course(acts, row, due)
+        found = known[key] = _Course(effects, row, due)
         return found
 
     # --- the register's own facts -------------------------------------------------------------------------
@@ -214,15 +209,7 @@ class Planner:
             return []
         return [Draft(ReceiptIssued, r.lodged_on, {"until": add(r.lodged_on, term)})]
 
-    # --- what time alone has brought about ----------------------------------------------------------------
-
-    def _clock(self, permit: Permit) -> list[Draft]:
-        rules = Rules(self.policy, self.today)
-        situation = Situation(permit, self.today, rules)
-        case = Case(
-            "run_clock", None, situation, HolderFacts(), rules, SCHEDULER, self.today, self.today, target=None
-        )
-        return time_effects.due_effects(case)
+    # --- messages about what lay behind already -------------------------------------------------------------
 
     def _suppressed(
         self, due: notice.Notice, record: Record, own: dict[str, Any]

@@ -13,11 +13,11 @@ import msgspec
 
 from permits_engine.audit.replay.external_facts import ABOUT_REQUEST, JUDGEMENTS, Fact, Held
 from permits_engine.audit.replay.redecide import FactsOf, PolicyOf, holder_of
-from permits_engine.domain.decisions import decide, time_effects
+from permits_engine.domain.decisions import decide, timeline
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.decisions.recorded import possible_commands
 from permits_engine.domain.errors import PermitsError
-from permits_engine.domain.events import SCHEDULER, DecisionNotified, Event, Issued, Lapsed, Refused, Renewed
+from permits_engine.domain.events import DecisionNotified, Event, Issued, Lapsed, Refused, Renewed
 from permits_engine.domain.periods import ONE_DAY, Period, before
 from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import Permit, apply, fold
@@ -41,7 +41,6 @@ _REFUSED = frozenset(
 """What the other policy would have answered to the very same act; the rest asks for an act that nobody did."""
 _GROUNDS = ("opinion.required", "campaign.criteria", "title.requires")
 """On what a refusal of an application may have turned."""
-_MOST = 5000
 
 
 class Undetermined(Exception):
@@ -146,7 +145,7 @@ class Alternative:
             self._cannot(fact, problem)
             return
         at = self.permit.version if self.permit is not None else 0
-        self._apply([_rightly(unrecorded(draft, first), fact) for draft in drafts])
+        self._apply([_rightly(draft.unrecorded(first.actor), fact) for draft in drafts])
         for number, (version, _) in enumerate(made.events, at + 1):
             self._versions[version] = number
 
@@ -237,37 +236,28 @@ class Alternative:
 
     def _time(self, until: date) -> None:
         """A pass on each day until then on which something falls due."""
-        for _ in range(_MOST):
-            due = self._due
-            if self.permit is None or due is None or due > until:
-                return
-            self._day = due
-            self._pass(due)
-        raise RuntimeError(f"the time of {self.permit_id} does not come to rest")
+        if self.permit is None or self._due is None:
+            return
+        for moment in timeline.advance(self.permit, self.policy, self._due, until, self._known):
+            s = moment.situation
+            self._day, self._due = s.day, moment.next_day
+            for effect in moment.effects:
+                self._check_lapse(s, effect)
+                self.life.events.append(effect.unrecorded())
+            for each in moment.notices:
+                key = each.key(self.permit_id)
+                if each.to == notices.HOLDER and key not in self._told:
+                    self._told.add(key)
+                    self.life.letters.append(Letter(s.day, each.kind, s.prefecture))
 
-    def _pass(self, day: date) -> None:
-        s = self._situation(day)
-        while (act := time_effects.next_effect(s, s.rules)) is not None:
-            self._looked_at(s, act)
-            self._apply([unrecorded(act)])
-            s = self._situation(day)
-        found, following = notices.outlook(s)
-        for each in found:
-            key = each.key(self.permit_id)
-            if each.to == notices.HOLDER and key not in self._told:
-                self._told.add(key)
-                self.life.letters.append(Letter(day, each.kind, s.prefecture))
-        days = (time_effects.next_effect_day(s), following, s.rules.horizon)
-        self._due = min((each for each in days if each is not None and each > day), default=None)
-
-    def _looked_at(self, s: Situation, act: Draft) -> None:
+    def _check_lapse(self, s: Situation, effect: Draft) -> None:
         term = s.term
-        if (
-            act.kind is Lapsed
-            and term is not None
-            and not self.held.settles(term.valid_until, act.effective_on)
-        ):
-            raise Undetermined(act.effective_on, "nobody was asked whether they renew a term that ends then")
+        if effect.kind is not Lapsed or term is None:
+            return
+        if not self.held.settles(term.valid_until, effect.effective_on):
+            raise Undetermined(
+                effect.effective_on, "nobody was asked whether they renew a term that ends then"
+            )
 
     # --- the file -----------------------------------------------------------------------------------------
 
@@ -288,16 +278,3 @@ def _rightly(event: Event, fact: Fact) -> Event:
     """A date that was put right later is right here too, where it would have been recorded as it was."""
     right = {name: after for name, before_, after in fact.corrected if getattr(event, name, None) == before_}
     return msgspec.structs.replace(event, **right) if right else event
-
-
-def unrecorded(draft: Draft, like: Event | None = None) -> Event:
-    """A draft as an event that nobody stores."""
-    fields = {name: value for name, value in draft.fields.items() if name not in draft.kind.ENCRYPTED}
-    return draft.kind(
-        event_id="",
-        effective_on=draft.effective_on,
-        actor=like.actor if like is not None else SCHEDULER,
-        operator="",
-        correlation_id="",
-        **fields,
-    )

@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.audit.replay.counterfactual import Alternative, Letter, Life, unrecorded
+from permits_engine.audit.replay.counterfactual import Alternative, Letter, Life
 from permits_engine.audit.replay.external_facts import Fact, Held, facts_of
 from permits_engine.audit.replay.parallel import Hands, Run
 from permits_engine.audit.replay.sources import File, Part, Source
-from permits_engine.domain.decisions import time_effects
+from permits_engine.domain.decisions import time_effects, timeline
 from permits_engine.domain.decisions.recorded import Numbered, is_time_effect
 from permits_engine.domain.events import (
     Appealed,
@@ -32,8 +32,7 @@ from permits_engine.domain.events import (
     Transferred,
 )
 from permits_engine.domain.permit import notices
-from permits_engine.domain.permit.fold import Permit, apply, corrected, fold
-from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.fold import Permit, corrected, fold
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import compile_text, digest_of
 
@@ -142,13 +141,10 @@ def completed(file: File, policy_of: Callable[[str, str], Policy], until: date) 
         return file
     policy = policy_of(permit.jurisdiction, digest)
     history, recorded = list(file.history), list(file.recorded)
-    s = Situation(permit, until, policy.at(until))
-    while (act := time_effects.next_effect(s, s.rules)) is not None:
-        event = unrecorded(act)
-        apply(permit, permit.version + 1, event)
-        history.append((permit.version, event))
+    seen = permit.version
+    for version, effect in enumerate(timeline.settle(permit, policy, until)[1], seen + 1):
+        history.append((version, effect.unrecorded()))
         recorded.append(recorded[-1])
-        s = Situation(permit, until, s.rules)
     return file._replace(history=history, recorded=recorded)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from permits_engine.domain.errors import PermitsError, error
-from permits_engine.domain.events import Actor, Event
+from permits_engine.domain.events import SCHEDULER, Actor, Event
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Rules
@@ -44,6 +44,13 @@ class Draft(msgspec.Struct, frozen=True):
     effective_on: date
     fields: dict[str, Any] = msgspec.field(default_factory=dict)
     rules: tuple[str, ...] = ()
+
+    def unrecorded(self, actor: Actor = SCHEDULER) -> Event:
+        """Return the draft as an event that can be folded and is not stored; what would be encrypted is left out."""
+        fields = {name: value for name, value in self.fields.items() if name not in self.kind.ENCRYPTED}
+        return self.kind(
+            event_id="", effective_on=self.effective_on, actor=actor, operator="", correlation_id="", **fields
+        )
 
     def __repr__(self) -> str:
         return f"<Draft of {self.kind.NAME}>"  # free text stays out of logs

@@ -17,7 +17,7 @@ from permits_engine.domain.decisions import (
     removals,
     renewals,
     revocations,
-    time_effects,
+    timeline,
     titles,
 )
 from permits_engine.domain.decisions.case import Case, Draft
@@ -60,7 +60,8 @@ class Transition(msgspec.Struct, frozen=True):
 
 def record_time_effects(case: Case) -> list[Draft]:
     """Everything that time alone has brought about and nobody has recorded yet."""
-    return time_effects.due_effects(case)
+    rules = case.rules
+    return timeline.settle(timeline.fork(case.situation.permit), rules.policy, case.on, rules.known)[1]
 
 
 TRANSITIONS: tuple[Transition, ...] = (

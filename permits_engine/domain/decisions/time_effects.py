@@ -8,11 +8,8 @@ from __future__ import annotations
 
 from datetime import date
 
-import msgspec
-
-from permits_engine.domain.decisions.case import Case, Draft
+from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.events import (
-    Actor,
     ApplicationReturned,
     Event,
     ImplicitlyGranted,
@@ -24,39 +21,18 @@ from permits_engine.domain.events import (
 )
 from permits_engine.domain.periods import ONE_DAY, add, before, term_end
 from permits_engine.domain.permit import situation
-from permits_engine.domain.permit.fold import Permit, apply
+from permits_engine.domain.permit.fold import Permit
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Rules
 
-MAX_EFFECTS = 2000
-"""More acts than this in one pass on one file means that the rules make it run in circles."""
 
-_NOBODY = Actor("", "scheduler")
-
-
-def due_effects(case: Case) -> list[Draft]:
-    """The acts due on the day of the pass, each decided on the file as the ones before left it."""
-    s, permit = case.situation, case.situation.permit
-    drafts: list[Draft] = []
-    for _ in range(MAX_EFFECTS):
-        step = next_effect(s, case.rules.policy.at(case.rules.known))
-        if step is None:
-            return drafts
-        if not drafts:
-            permit = _fork(permit)
-        drafts.append(step)
-        apply(permit, permit.version + 1, _as_event(step))
-        s = Situation(permit, case.on, s.rules)
-    raise RuntimeError(f"the clock of {permit.permit_id} does not come to rest")
-
-
-def next_effect(s: Situation, rules: Rules) -> Draft | None:
+def next_effect(s: Situation) -> Draft | None:
     """Of the acts that are due on the situation's day the one that fell due first, if any."""
-    if s.request is None or (s.permit.closed is not None and s.permit.closed[0] <= s.day):
+    if s.request is None or s.closure is not None:
         return None
     first: Draft | None = None
     for find in (_returned, _silence, _receipt, _title):
-        act = find(s, rules)
+        act = find(s)
         if act is not None and (first is None or act.effective_on < first.effective_on):
             first = act
     return first
@@ -71,18 +47,18 @@ def _draft(rules: Rules, kind: type[Event], on: date, **fields: object) -> Draft
     return Draft(kind, on, dict(fields), tuple(rules.used))
 
 
-def _returned(s: Situation, rules: Rules) -> Draft | None:
+def _returned(s: Situation) -> Draft | None:
     request = s.request
     assert request is not None
     on = s.returned_on(request)
     if on is None or request.returned_on is not None or s.outcome is not None:
         return None
-    rules = _afresh(rules)
+    rules = _afresh(s.rules)
     rules.find("documents.completion", request.filed_on, s.scope())
     return _draft(rules, ApplicationReturned, on, request=request.version)
 
 
-def _silence(s: Situation, rules: Rules) -> Draft | None:
+def _silence(s: Situation) -> Draft | None:
     request = s.request
     assert request is not None
     if s.outcome is not None or s.suspended_by is not None or s.returned_on(request) is not None:
@@ -93,7 +69,7 @@ def _silence(s: Situation, rules: Rules) -> Draft | None:
     last = s.decision_due(request)
     if last is None or s.day <= last:
         return None
-    rules = _afresh(rules)
+    rules = _afresh(s.rules)
     rules.find("decision.limit", request.filed_on, s.scope())
     rules.find("decision.silence", request.filed_on, s.scope())
     on = last + ONE_DAY
@@ -130,32 +106,32 @@ def _acceptance(s: Situation, rules: Rules, on: date) -> Draft | None:
     )
 
 
-def _receipt(s: Situation, rules: Rules) -> Draft | None:
+def _receipt(s: Situation) -> Draft | None:
     receipt = s.receipt
     if receipt is None or s.title_status == "closed":
         return None
     ahead = s.rules.get("receipt.extend_before", s.day, s.scope())
     if ahead is None or s.day < before(receipt.until, ahead):
         return None
-    rules = _afresh(rules)
+    rules = _afresh(s.rules)
     term = rules.get("receipt.extension", receipt.until, s.scope())
     if term is None:
         return None
     return _draft(rules, ReceiptExtended, min(s.day, receipt.until), until=add(receipt.until, term))
 
 
-def _title(s: Situation, rules: Rules) -> Draft | None:
+def _title(s: Situation) -> Draft | None:
     term = s.term
     if term is None:
         return None
     if s.lost_on is not None and s.title_status == "lost_by_absence":
-        return _lost(s, rules)
+        return _lost(s)
     if s.automatic:
-        return _automatic(s, rules)
+        return _automatic(s)
     closes = s.window_closes
     if closes is None or not _lapsed(s) or _settled(s, closes):
         return None
-    rules = _afresh(rules)
+    rules = _afresh(s.rules)
     rules.find("renewal.closes", term.valid_until, s.renewal_scope)
     return _draft(rules, Lapsed, closes + ONE_DAY, term_number=term.number)
 
@@ -189,22 +165,22 @@ def _settled(s: Situation, closes: date) -> bool:
     return any(number == term.number and on > closes for on, number, _ in s.permit.lapses)
 
 
-def _lost(s: Situation, rules: Rules) -> Draft | None:
+def _lost(s: Situation) -> Draft | None:
     assert s.lost_on is not None
     if any(on == s.lost_on for on in s.permit.losses):
         return None
     absence = next(a for a in s.permit.absences if (s.absence_limit(a) or date.max) + ONE_DAY == s.lost_on)
-    rules = _afresh(rules)
+    rules = _afresh(s.rules)
     rules.find("absence.limit", absence.out, s.scope())
     return _draft(rules, LostByAbsence, s.lost_on, exit_version=absence.version)
 
 
-def _automatic(s: Situation, rules: Rules) -> Draft | None:
+def _automatic(s: Situation) -> Draft | None:
     term = s.term
     assert term is not None
     if s.day < term.valid_until:
         return None
-    rules = _afresh(rules)
+    rules = _afresh(s.rules)
     rules.find("renewal.automatic", term.valid_until, s.renewal_scope)
     length = rules.need("term.renewal", term.valid_until, s.renewal_scope)
     start = term.valid_until + ONE_DAY
@@ -249,28 +225,3 @@ def next_effect_day(s: Situation) -> date | None:
                 days.append(limit + ONE_DAY)
     later = [day for day in days if day > s.day]
     return min(later) if later else None
-
-
-def _fork(permit: Permit) -> Permit:
-    """A copy of the file on which acts of the clock may be folded without touching the first."""
-    return msgspec.structs.replace(
-        permit,
-        requests=[msgspec.structs.replace(request) for request in permit.requests],
-        decisions=list(permit.decisions),
-        terms=list(permit.terms),
-        receipts=list(permit.receipts),
-        lapses=list(permit.lapses),
-        losses=list(permit.losses),
-        names=list(permit.names),
-    )
-
-
-def _as_event(draft: Draft) -> Event:
-    return draft.kind(
-        event_id="",
-        effective_on=draft.effective_on,
-        actor=_NOBODY,
-        operator="",
-        correlation_id="",
-        **draft.fields,
-    )

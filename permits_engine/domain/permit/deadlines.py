@@ -60,7 +60,7 @@ def _title(s: Situation) -> Iterator[Deadline]:
 
 def _request(s: Situation) -> Iterator[Deadline]:
     request = s.request
-    if request is None or (s.permit.closed is not None and s.permit.closed[0] <= s.day):
+    if request is None or s.closure is not None:
         return
     receipt = s.receipt
     if receipt is not None and s.day <= receipt.until:
@@ -122,7 +122,7 @@ def expedited_target(s: Situation, words: list[str] | None = None) -> date | Non
 
 
 def _appeals(s: Situation) -> Iterator[Deadline]:
-    if s.permit.closed is not None and s.permit.closed[0] <= s.day:
+    if s.closure is not None:
         return
     adverse = s.adverse
     if s.pending_appeal is not None:
@@ -165,8 +165,8 @@ def _absence(s: Situation) -> Iterator[Deadline]:
 
 
 def _removal(s: Situation) -> Iterator[Deadline]:
-    order, closed = removal.removal_in_force(s), s.permit.closed
-    if order is None or (closed is not None and closed[0] <= s.day):  # no appeal is lodged on a closed file
+    order = removal.removal_in_force(s)
+    if order is None or s.closure is not None:  # no appeal is lodged on a closed file
         return
     appeal = removal.pending_appeal(s)
     if appeal is not None:

@@ -28,6 +28,12 @@ class Examination:
         self.rules = rules
         self._facts = facts
 
+    @cached_property
+    def closure(self) -> tuple[date, str] | None:
+        """The day and reason of the file's closure, where it is closed by the day."""
+        closed = self.permit.closed
+        return closed if closed is not None and closed[0] <= self.day else None
+
     # --- requests and decisions ---------------------------------------------------------------------------
 
     @cached_property

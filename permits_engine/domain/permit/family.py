@@ -35,9 +35,8 @@ class Tie(msgspec.Struct, frozen=True):
 
 def title_end(s: Situation) -> tuple[str, date] | None:
     """How and since when the title of a file has ended for good, for those whose titles hang on it."""
-    closed = s.permit.closed
-    if closed is not None and closed[0] <= s.day:
-        return closed[1], closed[0]
+    if s.closure is not None:
+        return s.closure[1], s.closure[0]
     if s.revocation is not None:
         return "revoked", s.revocation.on
     if s.lost_on is not None and s.title_status == "lost_by_absence":

@@ -72,8 +72,7 @@ def filing_deadline(s: Situation) -> tuple[date, Fact] | None:
     if not s.facts:  # most files, and it is asked of every one on every pass
         return None
     shown, closes, fact = announced_from(s), filing_closes(s), recorded_minority(s)
-    closed = s.permit.closed
-    if shown is None or closes is None or fact is None or (closed is not None and closed[0] <= s.day):
+    if shown is None or closes is None or fact is None or s.closure is not None:
         return None
     if s.permit.title_kind != "minor_document" and s.title_status == "active":
         return None

@@ -133,7 +133,7 @@ def _tier(tier: str) -> tuple[Period, int]:
 
 def _at_once(s: Situation) -> Iterator[Notice]:
     permit, term = s.permit, s.term
-    if permit.closed is not None and permit.closed[0] <= s.day:
+    if s.closure is not None:
         return
     if term is not None and s.title_status == "expired" and s.renewal_request is None:
         for on, number, version in permit.lapses:
@@ -154,7 +154,7 @@ def _at_once(s: Situation) -> Iterator[Notice]:
 
 
 def _tiered(s: Situation) -> Iterator[Tiered]:
-    if s.permit.closed is not None and s.permit.closed[0] <= s.day:
+    if s.closure is not None:
         return
     yield from _renewal(s)
     yield from _majority(s)

@@ -178,8 +178,7 @@ class Situation(Examination):
     @cached_property
     def title_status(self) -> str:
         """The status of the title on the day."""
-        closed = self.permit.closed
-        if closed is not None and closed[0] <= self.day:
+        if self.closure is not None:
             return "closed"
         if self.revocation is not None:
             return "revoked"

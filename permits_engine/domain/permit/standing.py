@@ -21,9 +21,8 @@ class Standing(msgspec.Struct, frozen=True):
 
 def standing(s: Situation) -> Standing:
     """The holder's standing on the day (law 02-03, articles 8, 11 and 12; decree 2-09-607, article 8)."""
-    closed = s.permit.closed
-    if closed is not None and closed[0] <= s.day:
-        return Standing(closed[1] in {"naturalised", "other_title"}, "closed", ())
+    if s.closure is not None:
+        return Standing(s.closure[1] in {"naturalised", "other_title"}, "closed", ())
     revoked = s.revocation is not None and s.revocation.notified_on(s.day) is not None
     found = (None if revoked else _by_title(s)) or _by_request(s) or (None if revoked else _by_window(s))
     return found or _by_decision(s) or _by_removal(s) or _by_majority(s) or Standing(False, "no_ground", ())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,7 @@ import msgspec
 from sqlalchemy import bindparam, func, or_, select
 
 from permits_engine.application.context import Context
+from permits_engine.domain.decisions import timeline
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import (
     ApplicationLodged,
@@ -166,50 +168,61 @@ class Coverage:
     def _due(
         self, tx: Transaction, permit_id: str, records: Sequence[StoredRecord], first: date, last: date
     ) -> Iterator[Due]:
-        """The messages that became due in the period, by what was known on each day."""
-        adoptions = self._adoptions(tx, _jurisdiction(records))
-        zone = ZoneInfo(adoptions[-1][1].calendar.time_zone)
-        before: set[str] = set()
+        """Yield the messages that became due in the period, by what was known on each day."""
+        earlier: set[str] = set()
         seen: dict[str, Due] = {}
-        day = first - ONE_DAY  # what was due already is the account of an earlier period
-        while day <= last:
-            known, more = _known(records, day, zone)
-            adopted_at, policy, another = _in_use(adoptions, day, zone)
-            following = last + ONE_DAY
-            due: list[notices.Notice] = []
-            if known:
-                permit = _folded(permit_id, known)
-                s = Situation(permit, day, policy.at(day))
-                due, later = notices.outlook(s)
-                following = min(following, later or following)
-            following = max(min(following, more or following, another or following), day + ONE_DAY)
-            if day < first:
-                following = first
-            for each in due:
-                notice_id = derived(f"notice/{each.key(permit_id)}")
-                if day < first:
-                    before.add(notice_id)
-                elif notice_id not in before:
-                    earlier = seen.get(notice_id)
-                    since, spans = (earlier.since, earlier.spans) if earlier else (day, ())
-                    until = _until(permit, policy, each, day, following - ONE_DAY)
-                    spans = (*spans, (day, until, max(known[-1].recorded_at, adopted_at)))
-                    seen[notice_id] = Due(permit_id, notice_id, each, s.prefecture, since, until, spans)
-            day = following
+        adoptions = self._adoptions(tx, _jurisdiction(records))
+        # What was due already on the day before belongs to an earlier period.
+        for stretch in _stretches(permit_id, records, adoptions, [first - ONE_DAY, first], last):
+            permit, policy = stretch.permit, stretch.policy
+            for at in timeline.advance(permit, policy, stretch.start, stretch.end, effects=False):
+                s = at.situation
+                end = stretch.end if at.next_day is None else min(stretch.end, at.next_day - ONE_DAY)
+                for each in at.notices:
+                    notice_id = derived(f"notice/{each.key(permit_id)}")
+                    if s.day < first:
+                        earlier.add(notice_id)
+                    elif notice_id not in earlier:
+                        until = _until(permit, policy, each, s.day, end)
+                        span = (s.day, until, stretch.known_at)
+                        before = seen.get(notice_id)
+                        since, spans = (before.since, before.spans) if before else (s.day, ())
+                        seen[notice_id] = Due(
+                            permit_id, notice_id, each, s.prefecture, since, until, (*spans, span)
+                        )
         yield from seen.values()
 
 
-def _in_use(adoptions: Adoptions, day: date, zone: ZoneInfo) -> tuple[int, Policy, date | None]:
-    """Since when which policy was in use by the end of a day, and the next day on which another was adopted."""
-    end = _end(day, zone)
-    number = max(sum(at < end for at, _ in adoptions), 1)
-    at, policy = adoptions[number - 1]
-    rest = adoptions[number:]
-    return at, policy, moment(rest[0][0]).astimezone(zone).date() if rest else None
+class _Stretch(NamedTuple):
+    """Days, both inclusive, in which nothing was recorded on the file and no policy adopted.
+
+    ``known_at`` is the moment since which all of it was known, in microseconds since the epoch.
+    """
+
+    start: date
+    end: date
+    permit: Permit
+    policy: Policy
+    known_at: int
 
 
-def _end(day: date, zone: ZoneInfo) -> int:
-    return micros(datetime.combine(day + ONE_DAY, time(), zone))
+def _stretches(
+    permit_id: str, records: Sequence[StoredRecord], adoptions: Adoptions, starts: list[date], last: date
+) -> Iterator[_Stretch]:
+    """Split a period at each day of ``starts`` and each on which something was recorded or adopted."""
+    zone = ZoneInfo(adoptions[-1][1].calendar.time_zone)
+    moments = [*(record.recorded_at for record in records), *(at for at, _ in adoptions)]
+    days = {moment(each).astimezone(zone).date() for each in moments}
+    for start, following in pairwise(
+        [*sorted({*starts, *(day for day in days if starts[0] < day <= last)}), last + ONE_DAY]
+    ):
+        midnight = micros(datetime.combine(start + ONE_DAY, time(), zone))
+        known = [record for record in records if record.recorded_at < midnight]
+        permit = fold(permit_id, codec.numbered(known))
+        if permit is not None:
+            adopted_at, policy = next((x for x in reversed(adoptions) if x[0] < midnight), adoptions[0])
+            known_at = max(known[-1].recorded_at, adopted_at)
+            yield _Stretch(start, following - ONE_DAY, permit, policy, known_at)
 
 
 def _until(permit: Permit, policy: Policy, what: notices.Notice, since: date, until: date) -> date:
@@ -233,20 +246,6 @@ def _until(permit: Permit, policy: Policy, what: notices.Notice, since: date, un
 def _is_due(permit: Permit, policy: Policy, key: str, day: date) -> bool:
     found = notices.due(Situation(permit, day, policy.at(day)))
     return any(each.key(permit.permit_id) == key for each in found)
-
-
-def _known(
-    records: Sequence[StoredRecord], day: date, zone: ZoneInfo
-) -> tuple[list[StoredRecord], date | None]:
-    """What was recorded by the end of a day, and the next day on which something more was."""
-    end = _end(day, zone)
-    known = [record for record in records if record.recorded_at < end]
-    rest = records[len(known) :]
-    return known, moment(rest[0].recorded_at).astimezone(zone).date() if rest else None
-
-
-def _folded(permit_id: str, records: Sequence[StoredRecord]) -> Any:
-    return fold(permit_id, codec.numbered(records))
 
 
 def _jurisdiction(records: Sequence[StoredRecord]) -> str:

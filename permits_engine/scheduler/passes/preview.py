@@ -11,15 +11,11 @@ from sqlalchemy import bindparam, func, select
 
 from permits_engine.application.context import Context
 from permits_engine.application.handlers import families
-from permits_engine.commands import RunClock
-from permits_engine.domain.decisions import decide
-from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.errors import PermitsError
-from permits_engine.domain.events import SCHEDULER
 from permits_engine.domain.permit import notices
-from permits_engine.domain.permit.fold import apply, fold
-from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.fold import fold
 from permits_engine.projections import writing
+from permits_engine.scheduler.passes.reconciler import settled
 from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import codec, history
@@ -47,22 +43,15 @@ def _of_file(
 ) -> list[dict[str, Any]]:
     try:
         permit = fold(permit_id, codec.numbered(records))
+        assert permit is not None
+        policy = context.policies.current(tx, permit.jurisdiction)
+        s, effects = settled(permit, policy, on, context.today(policy))
     except PermitsError as problem:
         return [{"permit_id": permit_id, "does": "park", "reason": problem.message}]
-    assert permit is not None
-    policy = context.policies.current(tx, permit.jurisdiction)
-    known = max(on, context.today(policy))
-    command = RunClock(permit_id=permit_id, on=on)
-    drafts = decide.decide(
-        "run_clock", command, permit, HolderFacts(), policy, SCHEDULER, today=known, known=known
-    )
     found: list[dict[str, Any]] = [
-        {"permit_id": permit_id, "does": d.kind.NAME, "on": d.effective_on.isoformat()} for d in drafts
+        {"permit_id": permit_id, "does": each.kind.NAME, "on": each.effective_on.isoformat()}
+        for each in effects
     ]
-    stamp = context.stamper(SCHEDULER, None, on)
-    for number, draft in enumerate(drafts, permit.version + 1):
-        apply(permit, number, stamp(draft.kind, draft.effective_on, **draft.fields))
-    s = Situation(permit, on, policy.at(known))
     for dependent in {each.permit_id: None for each in permit.dependents}:
         below = fold(dependent, context.load(tx, dependent))
         end = families.pending_change(s, below) if below is not None else None

@@ -19,16 +19,17 @@ from permits_engine.application.context import Context, events_of
 from permits_engine.application.handlers import families
 from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import RunClock
-from permits_engine.domain.decisions import decide, time_effects
-from permits_engine.domain.decisions.case import HolderFacts
+from permits_engine.domain.decisions import timeline
+from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.events import SCHEDULER, Event, NoticeDue
 from permits_engine.domain.permit import notices as notice
-from permits_engine.domain.permit.fold import Permit, apply, fold
+from permits_engine.domain.permit.fold import Permit, fold
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.rules.competence import competence_error
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, writing
-from permits_engine.projections.permit_rows import evaluated_with, row_of
+from permits_engine.projections.permit_rows import evaluated, row_of
 from permits_engine.projections.writing import park
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices.outbox import Outbox, Result, Waiting
@@ -243,24 +244,17 @@ class Reconciler:
     ) -> list[_Found]:
         """Record what time alone has brought about, and the file's row; gives the messages due."""
         policy = uow.policy(permit.jurisdiction)
-        known = max(on, self.context.today(policy))
+        today = self.context.today(policy)
         seen, records = permit.version, []
-        s = Situation(permit, on, policy.at(known))
-        act = time_effects.next_effect(s, s.rules)
-        if act is not None:
-            command = RunClock(permit_id=permit.permit_id, on=on)
-            drafts = decide.decide(
-                "run_clock", command, permit, HolderFacts(), policy, SCHEDULER, today=known, known=known
-            )
-            new = events_of(drafts, self.context.stamper(SCHEDULER, command, on), policy.digest)
+        s, effects = settled(permit, policy, on, today)
+        if effects:
+            stamp = self.context.stamper(SCHEDULER, RunClock(permit_id=permit.permit_id, on=on), on)
+            new = events_of(effects, stamp, policy.digest)
             records = uow.place(permit.permit_id, seen, new, permit.holder_id)
-            for number, event in enumerate(new, seen + 1):
-                apply(permit, number, event)
+            for event in new:
                 report.acts[event.NAME] = report.acts.get(event.NAME, 0) + 1
-            s = Situation(permit, on, policy.at(known))
-            act = time_effects.next_effect(s, s.rules)
-        row, due = evaluated_with(s, act, settled=True)
-        if known != on:  # a row is evaluated by the rules that were known on its day
+        row, due = evaluated(s)
+        if today > on:  # a row is evaluated by the rules that were known on its day
             row = row_of(permit, policy, on, settled=True)
         uow.change(permit, policy, on, seen, records, row)
         return [
@@ -325,6 +319,16 @@ class Reconciler:
                 "summary": msgspec.json.encode(report).decode(),
             },
         )
+
+
+def settled(permit: Permit, policy: Policy, on: date, today: date) -> tuple[Situation, list[Draft]]:
+    """Fold the time effects due on a day into the file; raise ``actor.not_competent`` if a pass may record none."""
+    s, effects = timeline.settle(permit, policy, on, known=today)
+    if effects:
+        problem = competence_error(policy.at(s.rules.known), on, "run_clock", SCHEDULER, s.prefecture)
+        if problem is not None:
+            raise problem
+    return s, effects
 
 
 def _sum(first: Pass, second: Pass) -> Pass:
