@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ import pytest
 
 from permits_engine.cli.demo import applicants
 from permits_engine.policies.loading import compile_text, packaged
+from tests.docs.forks import client, forking
+from tests.e2e.command_line import Cli
 from tests.e2e.conftest import hears_ctrl_c
 
 SCALE = 0.004
@@ -28,17 +31,13 @@ PERMITS = [sys.executable, "-m", "permits_engine.cli"]
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def permits(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command line, its output piped."""
+TINY = ("--scale", "0.0002")
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The environment of a process that finds this checkout, and no settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PERMITS_")}
-    return subprocess.run(
-        [*PERMITS, *arguments],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return {**kept, "PYTHONPATH": str(ROOT), **more}
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +49,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def told(home: Path) -> str:
     """What a demo printed that ran once for all tests."""
-    done = permits("demo", "--scale", str(SCALE), "--seed", "7", "--out", "left", folder=home)
+    command = [*PERMITS, "demo", "--scale", str(SCALE), "--seed", "7", "--out", "left"]
+    done = subprocess.run(command, cwd=home, env=environment(), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout
 
@@ -78,19 +78,19 @@ def test_it_leaves_a_store_letters_and_what_it_said(home: Path, told: str) -> No
 
 def test_what_to_try_next_works_when_pasted(home: Path, told: str, tmp_path: Path) -> None:
     """From any folder, with real ids, and the read models are what history says."""
-    (tmp_path / "permits").write_text(f'#!/bin/sh\nexec {" ".join(PERMITS)} "$@"\n')
-    (tmp_path / "permits").chmod(0o755)
     lines = [line.strip() for line in told.partition("Try next:\n")[2].splitlines()]
     assert len(lines) >= 9
     script = "set -e\n" + "".join(f"echo '# {n}'\n{line}\n" for n, line in enumerate(lines))
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=tmp_path,
-        env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with forking() as address:
+        client(address, tmp_path / "permits")
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=tmp_path,
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert (done.returncode, re.sub(r"\d+ shown; .*\n", "", done.stderr)) == (0, "")
     answers = re.split(r"(?m)^# \d+\n", done.stdout)[1:]
     assert all(answers[1:]), "every command but the export prints something"
@@ -191,17 +191,108 @@ def test_one_family_and_one_refugee_are_told_through_the_years(home: Path, told:
     assert {"permit.principal_ended@1", "permit.dependent_linked@1", "permit.lost_by_absence@1"} <= names
 
 
-def test_the_same_seed_gives_the_same_history(tmp_path: Path) -> None:
-    """Ids and their order included, whatever order Python gives its sets in; another seed gives another."""
-    for out, seed, order in (("one", "3", "1"), ("two", "3", "2"), ("other", "4", "1")):
-        done = permits(
-            "demo", "--scale", "0.0005", "--seed", seed, "--out", out, folder=tmp_path, PYTHONHASHSEED=order
+@dataclass
+class Run:
+    """A small demo on a terminal: what it showed there, what it printed, and its folder."""
+
+    folder: Path
+    shown: bytes
+    printed: str
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A demo of a few files, its standard error on a terminal, sets in one order."""
+    home = tmp_path_factory.mktemp("small")
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*PERMITS, "demo", *TINY, "--seed", "3", "--out", "left"],
+        cwd=home,
+        env=environment(TERM="xterm", COLUMNS="100", PYTHONHASHSEED="1"),
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+    ) as running:
+        os.close(theirs)
+        shown = b"".join(_everything(ours))
+        assert running.stdout is not None
+        printed = running.stdout.read().decode()
+    os.close(ours)
+    assert running.returncode == 0
+    return Run(home / "left", shown, printed)
+
+
+def test_progress_is_shown_on_a_terminal_only(small: Run) -> None:
+    """On standard error; standard output holds the account and nothing else."""
+    assert re.search(rb"\w+ 201[4-8]", small.shown)
+    assert small.printed == (small.folder / "account.txt").read_text(encoding="utf-8")
+
+
+@dataclass
+class Checkout:
+    """A folder with this Makefile and a program in its environment, in which sets have another order."""
+
+    folder: Path
+
+    def make(self, out: str) -> subprocess.CompletedProcess[str]:
+        """Run ``make demo``."""
+        return subprocess.run(
+            ["make", "demo", "SCALE=0.0002", "SEED=3", f"OUT={out}"],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONHASHSEED": "2"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """A checkout in which an interrupted demo has made room for a whole one."""
+    folder = tmp_path_factory.mktemp("checkout")
+    for name in (
+        "requirements/run.txt",
+        "requirements/build.txt",
+        "pyproject.toml",
+        ".venv/.made",
+        ".venv/.run",
+    ):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    (folder / "Makefile").symlink_to(ROOT / "Makefile")
+    (folder / ".venv" / "bin").mkdir()
+    program = folder / ".venv" / "bin" / "permits"
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec {" ".join(PERMITS)} "$@"\n')
+    program.chmod(0o755)
+    interrupted = folder / "left"
+    interrupted.mkdir()
+    (interrupted / ".permits-demo").touch()
+    (interrupted / "permits.db").write_text("half")
+    done = Checkout(folder).make("left/")
+    assert done.returncode == 0, done.stderr
+    return Checkout(folder)
+
+
+def test_make_demo_replaces_a_demo_and_nothing_else(checkout: Checkout) -> None:
+    """An earlier demo, whole or interrupted, makes room; any other folder is left as it is."""
+    assert (checkout.folder / "left" / "account.txt").exists()
+    mine = checkout.folder / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("mine")
+    assert checkout.make("mine").returncode != 0
+    assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
+    names = {path.name for path in checkout.folder.iterdir() if path.name.startswith(("left", "mine"))}
+    assert names == {"left", "mine"}
+
+
+def test_the_same_seed_gives_the_same_history(small: Run, checkout: Checkout, bare: Cli) -> None:
+    """Ids and their order included, whatever order Python gives its sets in; another seed gives another."""
+    bare.ok("demo", *TINY, "--seed", "4", "--out", "other")
     for store in ("permits.db", "years.db"):
-        one, two, other = (fingerprint(tmp_path / out / store) for out in ("one", "two", "other"))
-        assert one == two
-        assert one != other
+        same, other = (
+            fingerprint(checkout.folder / "left" / store),
+            fingerprint(bare.folder / "other" / store),
+        )
+        assert fingerprint(small.folder / store) == same != other
 
 
 @pytest.mark.parametrize(
@@ -220,106 +311,36 @@ def test_the_same_seed_gives_the_same_history(tmp_path: Path) -> None:
         (["--out", "file/inside"], "file/inside"),
     ],
 )
-def test_what_cannot_be_run_is_refused_with_its_reason(
-    tmp_path: Path, arguments: list[str], says: str
-) -> None:
+def test_what_cannot_be_run_is_refused_with_its_reason(bare: Cli, arguments: list[str], says: str) -> None:
     """Exit 2, a sentence, and nothing made or touched."""
-    (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "thesis.txt").write_text("mine")
-    (tmp_path / "file").write_text("mine")
-    done = permits("demo", *arguments, folder=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"full", "file"}
-    assert [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.txt"]
+    (bare.folder / "full").mkdir()
+    (bare.folder / "full" / "thesis.txt").write_text("mine")
+    (bare.folder / "file").write_text("mine")
+    done = bare("demo", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+    assert {path.name for path in bare.folder.iterdir()} == {"full", "file"}
+    assert [path.name for path in (bare.folder / "full").iterdir()] == ["thesis.txt"]
 
 
 def test_an_interrupted_demo_leaves_a_folder_that_can_be_replaced(tmp_path: Path) -> None:
     """Its marker is the first thing in it."""
     out = tmp_path / "left"
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PERMITS_")}
     with subprocess.Popen(
         [*PERMITS, "demo", "--scale", "0.05", "--out", str(out)],
-        env={**kept, "PYTHONPATH": str(ROOT)},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         preexec_fn=hears_ctrl_c,  # noqa: PLW1509 (this process has one thread)
     ) as running:
-        until = time.monotonic() + 60
-        while not (out / "permits.db").exists() and time.monotonic() < until:
+        while not (out / "permits.db").exists() and running.poll() is None:
             time.sleep(0.02)
         running.send_signal(signal.SIGINT)
-        _, said = running.communicate(timeout=60)
+        _, said = running.communicate()
     assert running.returncode not in (0, None)
     assert "Traceback" not in said
     assert (out / ".permits-demo").exists()
-
-
-def test_make_demo_replaces_a_demo_and_nothing_else(tmp_path: Path) -> None:
-    """An earlier demo, whole or interrupted, makes room; any other folder is left as it is."""
-    for name in (
-        "requirements/run.txt",
-        "requirements/build.txt",
-        "pyproject.toml",
-        ".venv/.made",
-        ".venv/.run",
-    ):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "Makefile").symlink_to(ROOT / "Makefile")
-    (tmp_path / ".venv" / "bin").mkdir()
-    program = tmp_path / ".venv" / "bin" / "permits"
-    program.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec {" ".join(PERMITS)} "$@"\n')
-    program.chmod(0o755)
-
-    def make(out: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["make", "demo", "SCALE=0.0002", f"OUT={out}"],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    interrupted = tmp_path / "left"
-    interrupted.mkdir()
-    (interrupted / ".permits-demo").touch()
-    (interrupted / "permits.db").write_text("half")
-    done = make("left/")
-    assert done.returncode == 0, done.stderr
-    assert (interrupted / "account.txt").exists()
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    (mine / "thesis.txt").write_text("mine")
-    assert make("mine").returncode != 0
-    assert [path.name for path in mine.iterdir()] == ["thesis.txt"]
-    assert {path.name for path in tmp_path.iterdir() if path.name.startswith(("left", "mine"))} == {
-        "left",
-        "mine",
-    }
-
-
-def test_progress_is_shown_on_a_terminal_only(tmp_path: Path) -> None:
-    """On standard error; standard output holds the account and nothing else."""
-    ours, theirs = pty.openpty()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PERMITS_")}
-    with subprocess.Popen(
-        [*PERMITS, "demo", "--scale", "0.0005", "--out", "left"],
-        cwd=tmp_path,
-        env={**kept, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"},
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-    ) as running:
-        os.close(theirs)
-        shown = b"".join(_everything(ours))
-        assert running.stdout is not None
-        printed = running.stdout.read().decode()
-    os.close(ours)
-    assert running.returncode == 0
-    assert re.search(rb"\w+ 201[4-8]", shown)
-    assert printed == (tmp_path / "left" / "account.txt").read_text(encoding="utf-8")
 
 
 def _everything(terminal: int) -> Iterator[bytes]:

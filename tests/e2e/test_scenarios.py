@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -23,16 +22,13 @@ def test_every_scenario_of_the_checkout_is_collected() -> None:
     assert done.stdout.count("::scenario") == len(SCENARIOS) > 60
 
 
-def test_a_failing_expectation_is_told_with_the_working(tmp_path: Path) -> None:
+def test_a_failing_expectation_is_told_with_the_working(bare: Cli) -> None:
     """The command line says the step, what was expected, what came and how the day was counted; exit 1."""
     scenario = FOLDER / "campaigns/one-year-card-renewed-for-three-years.yaml"
     text = scenario.read_text(encoding="utf-8").replace("valid_until: 2018-01-31", "valid_until: 2018-02-28")
-    broken = tmp_path / "broken.yaml"
-    broken.write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "permits_engine.cli", "scenario", "run", "--json", str(broken)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 1
-    [told] = json.loads(done.stdout)
+    done = run_text(bare, text)
+    assert done.code == 1
+    [told] = done.json
     assert told["failures"][0]["field"] == "valid_until"
     assert told["failures"][0]["expected"] == "2018-02-28"
     assert told["failures"][0]["came"] == "2018-01-31"
@@ -50,15 +46,11 @@ def test_a_failing_expectation_is_told_with_the_working(tmp_path: Path) -> None:
         "name: x\njurisdiction: MA\nsteps: [{day: never}]",
     ],
 )
-def test_a_file_that_is_no_scenario_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_no_scenario_is_refused(bare: Cli, text: str) -> None:
     """An unreadable scenario is exit 2 with a sentence, and never a traceback."""
-    broken = tmp_path / "broken.yaml"
-    broken.write_text(text, encoding="utf-8")
-    command = [sys.executable, "-m", "permits_engine.cli", "scenario", "run", str(broken)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.returncode == 2
-    assert "input.invalid" in done.stderr
-    assert "Traceback" not in done.stderr
+    done = run_text(bare, text)
+    assert done.code == 2
+    assert "input.invalid" in done.err
 
 
 STEPS = """name: a test
