@@ -22,7 +22,7 @@ from permits_engine.store.log.signed_note import Verifier
 
 if TYPE_CHECKING:
     from permits_engine.audit.exports.export import Export
-    from permits_engine.audit.report.tallies import Account
+    from permits_engine.audit.report.tallies import AnnualReport
 
 Progress = Callable[[int, int], None]
 
@@ -178,15 +178,14 @@ class Audit:
 
     # --- the annual account ---
 
-    def account(self, *, year: int | None = None, progress: Progress | None = None) -> Account:
+    def account(self, *, year: int | None = None, progress: Progress | None = None) -> AnnualReport:
         """Return outcomes of applications and titles in a year, or in the whole history, and which limits were kept.
 
         Sums only, without names. In a simulated store today is the day of the last event.
         """
-        from permits_engine.audit.report.count import account
+        from permits_engine.audit.report.count import annual_report
 
-        context = self._context
-        return account(self._database, context.policies, context.today, year=year, progress=progress)
+        return annual_report(self._context, year=year, progress=progress)
 
     def report(
         self,
@@ -196,16 +195,16 @@ class Audit:
         language: str = "en",
         force: bool = False,
         progress: Progress | None = None,
-    ) -> Account:
+    ) -> AnnualReport:
         """Write the annual account as one HTML page (``en``, ``fr`` or ``ar``) that needs no network and no script.
 
         Raises ``input.invalid`` for an unknown language, or where ``out`` exists and ``force`` is not given.
         """
         from permits_engine.audit.exports import output_files
         from permits_engine.audit.report.page import html
-        from permits_engine.audit.report.wording import Speech
+        from permits_engine.audit.report.wording import Wording
 
-        target, speech = Path(out), Speech(language)
+        target, wording = Path(out), Wording(language)
         output_files.may_replace(target, force=force, folder=False)
         found = self.account(year=year, progress=progress)
         adopted = self._context.policies
@@ -214,7 +213,7 @@ class Audit:
             policies = [adopted.current(tx, code) for code, *_ in adopted.all(tx)]
         names = {code: office.names for policy in policies for code, office in policy.offices.items()}
         with output_files.whole_file(target, force=force) as part:
-            part.write_text(html(found, speech, names, simulated=simulated), encoding="utf-8")
+            part.write_text(html(found, wording, names, simulated=simulated), encoding="utf-8")
         return found
 
 

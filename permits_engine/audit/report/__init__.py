@@ -1,1 +1,1 @@
-"""The annual account: what became of applications and titles, and whether the law's limits were kept."""
+"""The annual report: outcomes of applications and titles, and how the legal time limits were kept."""

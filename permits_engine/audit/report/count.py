@@ -1,4 +1,4 @@
-"""One pass over the history of permits, each folded and asked by the rules as they are known now."""
+"""The counting: one pass over the permits, each folded and judged by the rules as known now."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from permits_engine.application.adopted_policies import AdoptedPolicies
+from permits_engine.application.context import Context
 from permits_engine.audit.exports.source import Stream, streams
-from permits_engine.audit.report.tallies import Account, Delays, count
+from permits_engine.audit.report.tallies import AnnualReport, Delays, count
 from permits_engine.domain.decisions.departures import kind_of
 from permits_engine.domain.decisions.time_effects import valid_lapses
-from permits_engine.domain.events import Event
-from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import GRANTS, REFUSALS, Situation
 from permits_engine.domain.permit.state import Appeal, Decision, Request, Term
 from permits_engine.domain.rules.policy import Policy, count_of
@@ -21,8 +20,6 @@ from permits_engine.store.database.transactions import Database, Statement
 from permits_engine.store.events import history
 from permits_engine.store.events.timestamps import moment
 from permits_engine.store.log.signing_keys import origin_of
-
-Progress = Callable[[int, int], None]
 
 _REMINDERS = Statement(
     {
@@ -33,10 +30,12 @@ _REMINDERS = Statement(
     }
 )
 _COUNT = Statement("SELECT count(*) FROM permits")
+_AGES = ((18, "0–17"), (25, "18–24"), (35, "25–34"), (45, "35–44"), (55, "45–54"), (65, "55–64"))
+_BY_OFFICE = (GRANTS | REFUSALS) - {"automatic"}
 
 
 class Reminder:
-    """A reminder of a title's end: its tier, what became of it and when, and whether it was tried at all."""
+    """A reminder of a title's end: tier, last state and its day, and whether sending was tried."""
 
     __slots__ = ("ended_on", "on", "state", "tier", "tried")
 
@@ -46,45 +45,41 @@ class Reminder:
         self.tried = attempts > 0 or state == "parked"
 
 
-def account(
-    database: Database,
-    adopted: AdoptedPolicies,
-    today: Callable[[Policy], date],
-    *,
-    year: int | None = None,
-    progress: Progress | None = None,
-) -> Account:
+def annual_report(
+    context: Context, *, year: int | None = None, progress: Callable[[int, int], None] | None = None
+) -> AnnualReport:
     """Count the history up to its head: the acts of a year, or of all years.
 
-    An application counts in the year of its filing, an appeal in that of its ruling (while it is pending, of its
-    lodging), everything else in the year of its own legal date.
+    An application counts in the year of its filing, an appeal in that of its ruling (while pending: of its lodging),
+    everything else in the year of its own legal date.
     """
+    database, adopted = context.database, context.policies
     with database.read() as tx:
         head, row = history.head(tx), tx.one(_COUNT)
         policies = {code: adopted.current(tx, code) for code, *_ in adopted.all(tx)}
-    days = {code: _day(today(policy), policy, head) for code, policy in policies.items()}
-    made_on = days.get("MA") or max(days.values())
-    found = Account(
+        home = adopted.home(tx)
+    days = {code: _day(context.today(policy), policy, head) for code, policy in policies.items()}
+    found = AnnualReport(
         origin=origin_of(head.store_id),
         position=head.position,
-        made_on=made_on.isoformat(),
+        made_on=days[home].isoformat(),
         first=None if year is None else f"{year}-01-01",
-        last=made_on.isoformat() if year is None else f"{year}-12-31",
+        last=days[home].isoformat() if year is None else f"{year}-12-31",
     )
-    done, of = 0, row[0] if row else 0
+    done, permits = 0, row[0] if row else 0
     for batch in streams(database, head.position, family="permit."):
         reminders = _reminders(database, [stream[0].record.stream for stream in batch])
         for stream in batch:
             code = str(stream[0].context.jurisdiction)
-            _permit(found, year, stream, policies[code], days[code], reminders)
+            _File(found, year, stream, policies[code], days[code], reminders).add()
         done += len(batch)
         if progress is not None:
-            progress(done, max(of, done))
+            progress(done, max(permits, done))
     return found
 
 
 def _day(today: date, policy: Policy, head: history.Head) -> date:
-    """Today; in a simulated store, whose days are past, the local day of its last event."""
+    """Return today, or in a simulated store, whose days are past, the local day of its last event."""
     if not head.simulated or head.position == 0:
         return today
     return moment(head.recorded_at).astimezone(ZoneInfo(policy.calendar.time_zone)).date()
@@ -98,52 +93,59 @@ def _reminders(database: Database, ids: Sequence[str]) -> dict[str, list[Reminde
     return found
 
 
-def _permit(
-    account: Account,
-    year: int | None,
-    stream: Stream,
-    policy: Policy,
-    today: date,
-    reminders: dict[str, list[Reminder]],
-) -> None:
-    events = [(each.record.version, each.event) for each in stream]
-    permit = fold(stream[0].record.stream, events)
-    assert permit is not None
-    s = Situation(permit, today, policy.at(today))
-    account.permits += 1
-    within = _Within(year)
-    _application(account, within, permit, s)
-    for request in permit.requests:
-        _delays(account, within, s, request, events)
-    _renewals(account, within, permit)
-    for appeal in permit.appeals:
-        _appeal(account, within, appeal)
-    _reminded(account, within, s, reminders.get(permit.permit_id, []))
-    _endings(account, within, permit, s)
-    for _, event in events:
-        departs = getattr(event, "departs_from", None)
-        if departs is not None and within(event.effective_on):
-            count(account.departures, permit.prefecture(event.effective_on), kind_of(departs))
+class _File:
+    """One permit, to be counted into a report."""
 
+    def __init__(
+        self,
+        report: AnnualReport,
+        year: int | None,
+        stream: Stream,
+        policy: Policy,
+        today: date,
+        reminders: dict[str, list[Reminder]],
+    ) -> None:
+        self.report = report
+        self.year = year
+        self.events = [(each.record.version, each.event) for each in stream]
+        permit = fold(stream[0].record.stream, self.events)
+        assert permit is not None
+        self.permit = permit
+        self.s = Situation(permit, today, policy.at(today))
+        self.lapses = list(valid_lapses(permit, self.s.rules))
+        self.reminders = reminders.get(permit.permit_id, [])
 
-class _Within:
-    """Whether a day lies in the period."""
+    def within(self, day: date | None) -> bool:
+        """Whether a day lies in the period."""
+        return day is not None and (self.year is None or day.year == self.year)
 
-    def __init__(self, year: int | None) -> None:
-        self._year = year
+    def add(self) -> None:
+        """Count everything about the permit."""
+        self.report.permits += 1
+        self._application()
+        for request in self.permit.requests:
+            self._delays(request)
+        self._renewals()
+        for appeal in self.permit.appeals:
+            self._appeal(appeal)
+        self._reminded()
+        self._lapsed()
+        self._endings()
+        for _, event in self.events:
+            departs = getattr(event, "departs_from", None)
+            if departs is not None and self.within(event.effective_on):
+                count(self.report.departures, self.permit.prefecture(event.effective_on), kind_of(departs))
 
-    def __call__(self, day: date | None) -> bool:
-        return day is not None and (self._year is None or day.year == self._year)
+    # --- applications and renewals ---
 
-
-# --- applications and renewals ---------------------------------------------------------------------------
-
-
-def _application(account: Account, within: _Within, permit: Permit, s: Situation) -> None:
-    first = permit.requests[0]
-    outcome = _outcome(permit, first, s.day)
-    granted = next((d.on for d in _decided(permit, first, s.day) if d.kind in GRANTS), None)
-    if within(first.filed_on):
+    def _application(self) -> None:
+        report, permit, request = self.report, self.permit, self.permit.requests[0]
+        granted = next((d.on for d in self._decided(request) if d.kind in GRANTS), None)
+        if granted is not None and self.within(granted):
+            count(report.months, f"{granted:%Y-%m}", "granted")
+        if not self.within(request.filed_on):
+            return
+        outcome = self._outcome(request)
         groups = {
             "nationality": permit.nationality or "?",
             "sex": permit.sex or "?",
@@ -151,189 +153,158 @@ def _application(account: Account, within: _Within, permit: Permit, s: Situation
             "category": permit.category,
         }
         for by, group in groups.items():
-            count(account.applications.setdefault(by, {}), group, outcome)
-        count(account.ages, _band(permit.age), outcome)
-        count(account.months, f"{first.filed_on:%Y-%m}", "filed")
-        operation = account.operations.setdefault(permit.category, {})
-        count(operation, "all", "applications")
-        count(operation, permit.sex or "?", "applications")
-        if outcome.startswith("granted"):
-            count(operation, "all", "granted")
-            count(operation, permit.sex or "?", "granted")
-    if granted is not None and within(granted):
-        count(account.months, f"{granted:%Y-%m}", "granted")
+            count(report.applications.setdefault(by, {}), group, outcome)
+        count(report.ages, _age_group(permit.age), outcome)
+        count(report.months, f"{request.filed_on:%Y-%m}", "filed")
+        operation = report.operations.setdefault(permit.category, {})
+        for group in ("all", permit.sex or "?"):
+            count(operation, group, "applications")
+            if outcome.startswith("granted"):
+                count(operation, group, "granted")
 
+    def _outcome(self, request: Request) -> str:
+        decided = self._decided(request)
+        if not decided or decided[-1].kind not in GRANTS | REFUSALS:
+            return "open"
+        if decided[-1].kind in REFUSALS:
+            return "refused"
+        decisions = self.permit.decisions
+        annulled = any(d.request == request.version and d.annulled_on is not None for d in decisions)
+        return "granted_on_appeal" if annulled else "granted"
 
-def _outcome(permit: Permit, request: Request, today: date) -> str:
-    decided = _decided(permit, request, today)
-    if not decided or decided[-1].kind not in GRANTS | REFUSALS or decided[-1].kind == "implicitly_refused":
-        return "open"
-    if decided[-1].kind in REFUSALS:
-        return "refused"
-    annulled = any(d.request == request.version and d.annulled_on is not None for d in permit.decisions)
-    return "granted_on_appeal" if annulled else "granted"
+    def _decided(self, request: Request) -> list[Decision]:
+        return [
+            decision
+            for decision in self.permit.decisions
+            if decision.request == request.version
+            and decision.annulled_on is None
+            and decision.on <= self.s.day
+        ]
 
+    def _renewals(self) -> None:
+        names = [
+            "automatic" if term.track == "automatic" else "renewed"
+            for term in self.permit.terms[1:]
+            if self.within(term.granted_on)
+        ]
+        names += [
+            "refused"
+            for decision in self.permit.decisions
+            if decision.kind == "renewal_refused"
+            and decision.annulled_on is None
+            and self.within(decision.on)
+        ]
+        for name in names:
+            self.report.renewals[name] = self.report.renewals.get(name, 0) + 1
 
-def _decided(permit: Permit, request: Request, today: date) -> list[Decision]:
-    return [
-        d
-        for d in permit.decisions
-        if d.request == request.version and d.annulled_on is None and d.on <= today
-    ]
+    # --- delays ---
 
-
-def _band(age: int | None) -> str:
-    if age is None:
-        return "?"
-    return next((name for below, name in _BANDS if age < below), "65+")
-
-
-_BANDS = ((18, "0–17"), (25, "18–24"), (35, "25–34"), (45, "35–44"), (55, "45–54"), (65, "55–64"))
-
-
-def _renewals(account: Account, within: _Within, permit: Permit) -> None:
-    for term in permit.terms[1:]:
-        if within(term.granted_on):
-            kind = "automatic" if term.track == "automatic" else "renewed"
-            account.renewals[kind] = account.renewals.get(kind, 0) + 1
-    for decision in permit.decisions:
-        if decision.kind == "renewal_refused" and decision.annulled_on is None and within(decision.on):
-            account.renewals["refused"] = account.renewals.get("refused", 0) + 1
-
-
-# --- delays ----------------------------------------------------------------------------------------------
-
-
-def _delays(
-    account: Account, within: _Within, s: Situation, request: Request, events: list[tuple[int, Event]]
-) -> None:
-    """The clocks of one request: what was done and when, or that it is overdue."""
-    permit, rules = s.permit, s.rules
-    office = permit.prefecture(request.filed_on)
-    decision = next((d for d in permit.decisions if d.request == request.version and _by_office(d)), None)
-    returned = s.returned_on(request)
-    scope = s.scope(request)
-    if request.kind == "application":
-        limit = rules.get("opinion.limit", request.filed_on, scope)
-        given = [o for o in request.opinions if o.body == "local_commission"]
+    def _delays(self, request: Request) -> None:
+        """Count the time limits of one request: how long the act took, or that it is overdue."""
+        s, filed = self.s, request.filed_on
+        decisions = self.permit.decisions
+        decision = next((d for d in decisions if d.request == request.version and d.kind in _BY_OFFICE), None)
+        took, returned, scope = decision.on if decision else None, s.returned_on(request), s.scope(request)
+        office = self.permit.prefecture(filed)
+        limit = s.rules.get("opinion.limit", filed, scope) if request.kind == "application" else None
         if limit is not None:
-            due = rules.due(request.filed_on, count_of(limit))
-            ended = given[0].on if given else decision.on if decision else returned
-            took = given[0].on if given else None
-            _clock(account, within, "opinion", office, request.filed_on, took, due, s.day, ended)
-    expedited = request.track == "expedited"
-    if request.kind != "application" and not expedited:
-        return
-    took = decision.on if decision else None
-    if expedited:
-        limit = rules.get("expedited.target", request.filed_on, scope)
-        target = rules.due(request.filed_on, count_of(limit)) if limit else None
-        _clock(account, within, "expedited", office, request.filed_on, took, target, s.day, took or returned)
-        return
-    start, by = _decision_clock(s, request, decision, events)
-    _clock(account, within, "decision", office, start, took, by, s.day, took or returned)
+            given = next((o.on for o in request.opinions if o.body == "local_commission"), None)
+            opinion_due = s.rules.due(filed, count_of(limit))
+            self._delay("opinion", office, filed, given, opinion_due, given or took or returned)
+        if request.track == "expedited":
+            limit = s.rules.get("expedited.target", filed, scope)
+            due = s.rules.due(filed, count_of(limit)) if limit else None
+            self._delay("expedited", office, filed, took, due, took or returned)
+        elif request.kind == "application":
+            start, due = self._decision_period(request, decision)
+            self._delay("decision", office, start, took, due, took or returned)
+
+    def _decision_period(self, request: Request, decision: Decision | None) -> tuple[date, date | None]:
+        """Return from when the office had to decide, and by when, as the file was just before its decision."""
+        s = self.s
+        if s.decision_limit(request) is None:
+            return s.clock_start(request) or request.filed_on, None
+        if decision is not None:
+            before = fold(self.permit.permit_id, [each for each in self.events if each[0] < decision.version])
+            assert before is not None
+            s = Situation(before, decision.on, s.rules.policy.at(s.rules.known))
+            request = before.request(request.version) or request
+        return s.clock_start(request) or request.filed_on, s.decision_due(request)
+
+    def _delay(
+        self, name: str, office: str, start: date, took: date | None, due: date | None, ended: date | None
+    ) -> None:
+        delays = self.report.delays.setdefault(name, {})
+        if took is not None and self.within(took):
+            limit = (due - start).days if due is not None else None
+            delays.setdefault(office, Delays()).add(max(0, (took - start).days), limit)
+        elif ended is None and due is not None and due < self.s.day and self.within(due):
+            delays.setdefault(office, Delays()).overdue += 1
+
+    # --- appeals, reminders, endings ---
+
+    def _appeal(self, appeal: Appeal) -> None:
+        if not self.within(appeal.decided_on or appeal.on):
+            return
+        count(self.report.appeals, appeal.body, appeal.outcome or "pending")
+        if appeal.decided_on is not None:
+            took = max(0, (appeal.decided_on - appeal.on).days)
+            self.report.ruling.setdefault(appeal.body, Delays()).add(took, None)
+
+    def _reminded(self) -> None:
+        """Count reminders; a request answers the last one sent by the day of its filing."""
+        report = self.report
+        for each in self.reminders:
+            if self.within(each.on):
+                count(report.reminders, each.tier, "sent" if each.state == "sent" else "not_sent")
+        for term, request in self._renewal_requests():
+            if not self.within(request.filed_on):
+                continue
+            sent = [r for r in self._about(term) if r.state == "sent" and r.on <= request.filed_on]
+            name = "after_reminder" if sent else "unprompted"
+            report.terms[name] = report.terms.get(name, 0) + 1
+            if sent:
+                count(report.reminders, max(sent, key=lambda r: r.on).tier, "answered")
+
+    def _renewal_requests(self) -> Iterator[tuple[Term, Request]]:
+        """Yield each term whose renewal was requested, with the request."""
+        renewals = [r for r in self.permit.requests if r.kind == "renewal"]
+        for at, term in enumerate(self.permit.terms):
+            after = self.permit.terms[at + 1].version if at + 1 < len(self.permit.terms) else None
+            for request in renewals:
+                if request.version > term.version and (after is None or request.version < after):
+                    yield term, request
+                    break
+
+    def _about(self, term: Term | None) -> list[Reminder]:
+        end = term.valid_until.isoformat() if term is not None else None
+        return [each for each in self.reminders if each.ended_on == end]
+
+    def _lapsed(self) -> None:
+        """Count lapses by whether the holder was reached, as far as the history tells."""
+        for on, number in self.lapses:
+            if self.within(on):
+                about = self._about(next((t for t in self.permit.terms if t.number == number), None))
+                if any(each.state == "sent" for each in about):
+                    reached = "reminded"
+                elif any(each.tried for each in about):
+                    reached = "not_reached"
+                else:
+                    reached = "held_back" if about else "not_reminded"
+                count(self.report.lapses, f"{on:%Y}", reached)
+
+    def _endings(self) -> None:
+        revocation, closed = self.s.revocation, self.permit.closed
+        ends = [
+            *(("lapsed", on) for on, _ in self.lapses),
+            ("lost_by_absence", self.s.lost_on),
+            ("revoked", revocation.on if revocation is not None else None),
+            ("closed", closed[0] if closed is not None else None),
+        ]
+        for name, day in ends:
+            if day is not None and self.within(day):
+                count(self.report.endings, f"{day:%Y}", name)
 
 
-def _by_office(decision: Decision) -> bool:
-    return decision.kind in GRANTS | REFUSALS and decision.kind not in {"automatic", "implicitly_refused"}
-
-
-def _decision_clock(
-    s: Situation, request: Request, decision: Decision | None, events: list[tuple[int, Event]]
-) -> tuple[date, date | None]:
-    """From when the office had to decide, and by when: as the file stood just before it decided."""
-    if s.decision_limit(request) is None:
-        return s.clock_start(request) or request.filed_on, None
-    if decision is not None:
-        before = fold(s.permit.permit_id, [each for each in events if each[0] < decision.version])
-        assert before is not None
-        s = Situation(before, decision.on, s.rules.policy.at(s.rules.known))
-        request = before.request(request.version) or request
-    return s.clock_start(request) or request.filed_on, s.decision_due(request)
-
-
-def _clock(
-    account: Account,
-    within: _Within,
-    name: str,
-    office: str,
-    start: date,
-    took: date | None,
-    due: date | None,
-    today: date,
-    ended: date | None,
-) -> None:
-    delays = account.delays.setdefault(name, {})
-    if took is not None and within(took):
-        limit = (due - start).days if due is not None else None
-        delays.setdefault(office, Delays()).add(max(0, (took - start).days), limit)
-    elif ended is None and due is not None and due < today and within(due):
-        delays.setdefault(office, Delays()).overdue += 1
-
-
-# --- appeals, reminders, endings -------------------------------------------------------------------------
-
-
-def _appeal(account: Account, within: _Within, appeal: Appeal) -> None:
-    if not within(appeal.decided_on or appeal.on):
-        return
-    count(account.appeals, appeal.body, appeal.outcome or "pending")
-    if appeal.decided_on is not None:
-        took = max(0, (appeal.decided_on - appeal.on).days)
-        account.ruling.setdefault(appeal.body, Delays()).add(took, None)
-
-
-def _reminded(account: Account, within: _Within, s: Situation, reminders: list[Reminder]) -> None:
-    """A request answers the last reminder that left by the day of its filing."""
-    for each in reminders:
-        if within(each.on):
-            count(account.reminders, each.tier, "sent" if each.state == "sent" else "not_sent")
-    for term, request in _asked(s):
-        if request is not None and within(request.filed_on):
-            ended = term.valid_until.isoformat()
-            sent = [r for r in reminders if r.ended_on == ended and r.state == "sent"]
-            before = [r for r in sent if r.on <= request.filed_on]
-            name = "after_reminder" if before else "unprompted"
-            account.terms[name] = account.terms.get(name, 0) + 1
-            if before:
-                count(account.reminders, max(before, key=lambda r: r.on).tier, "answered")
-    for on, number in valid_lapses(s.permit, s.rules):
-        if within(on):
-            lapsed = next((t for t in s.permit.terms if t.number == number), None)
-            count(account.lapses, f"{on:%Y}", _why(lapsed, reminders))
-
-
-def _asked(s: Situation) -> Iterator[tuple[Term, Request | None]]:
-    """Each term with the request to renew it."""
-    renewals = [r for r in s.permit.requests if r.kind == "renewal"]
-    for at, term in enumerate(s.permit.terms):
-        after = s.permit.terms[at + 1].version if at + 1 < len(s.permit.terms) else None
-        yield (
-            term,
-            next(
-                (r for r in renewals if r.version > term.version and (after is None or r.version < after)),
-                None,
-            ),
-        )
-
-
-def _why(term: Term | None, reminders: list[Reminder]) -> str:
-    """Why a title lapsed, as far as the history tells: whether the holder was reached."""
-    about = [r for r in reminders if term is not None and r.ended_on == term.valid_until.isoformat()]
-    if any(each.state == "sent" for each in about):
-        return "reminded"
-    if any(each.tried for each in about):
-        return "not_reached"
-    return "held_back" if about else "not_reminded"
-
-
-def _endings(account: Account, within: _Within, permit: Permit, s: Situation) -> None:
-    for on, _ in valid_lapses(permit, s.rules):
-        if within(on):
-            count(account.endings, f"{on:%Y}", "lapsed")
-    if s.lost_on is not None and within(s.lost_on):
-        count(account.endings, f"{s.lost_on:%Y}", "lost_by_absence")
-    if s.revocation is not None and within(s.revocation.on):
-        count(account.endings, f"{s.revocation.on:%Y}", "revoked")
-    if permit.closed is not None and within(permit.closed[0]):
-        count(account.endings, f"{permit.closed[0]:%Y}", "closed")
+def _age_group(age: int | None) -> str:
+    return "?" if age is None else next((name for below, name in _AGES if age < below), "65+")

@@ -1,48 +1,37 @@
-"""The sections of the annual account: for each chart a sentence, the drawing, and the same numbers as a table."""
+"""The sections of the annual report: for each chart a sentence, the drawing, and the same numbers as a table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from permits_engine.audit.report import charts
 from permits_engine.audit.report.charts import Bar, Chart, Range
-from permits_engine.audit.report.tallies import CLOCKS, OUTCOMES, Account, Delays, Table, total
-from permits_engine.audit.report.wording import Speech
+from permits_engine.audit.report.tallies import OUTCOMES, TIME_LIMITS, AnnualReport, Delays, Table, total
+from permits_engine.audit.report.wording import Wording
 from permits_engine.domain.decisions.departures import KINDS
 
 MOST_ROWS = 12
-"""Rows of a chart; the smaller groups stand together in one more, in the table as well."""
+"""Rows of a chart and its table; the smaller groups are added up in one more."""
 _BODIES = ("national_commission", "administrative_tribunal", "hierarchical", "gracious")
 _RULINGS = ("upheld", "dismissed", "withdrawn", "pending")
 _TIERS = ("P90D", "P60D", "P30D", "P15D", "P7D", "P1D", "P1D-after", "P10D-after")
+_ANSWERS = ("answered", "unanswered", "not_sent")
 _WHY = ("reminded", "not_reached", "held_back", "not_reminded")
 _ENDINGS = ("lapsed", "lost_by_absence", "revoked", "closed")
 _GROUPS = ("nationality", "sex", "office", "category", "age")
-_ORDER = {"age": ("0–17", "18–24", "25–34", "35–44", "45–54", "55–64", "65+", "?")}
-_STYLES = {
-    **{name: name for name in OUTCOMES},
-    "upheld": "granted",
-    "dismissed": "refused",
-    "withdrawn": "granted_on_appeal",
-    "pending": "open",
-    "answered": "granted",
-    "unanswered": "open",
-    "not_sent": "refused",
-    "reminded": "granted_on_appeal",
-    "not_reached": "refused",
-    "held_back": "open",
-    "not_reminded": "granted",
-    "lapsed": "granted_on_appeal",
-    "lost_by_absence": "open",
-    "revoked": "refused",
-    "closed": "granted",
-    "shorter_term": "granted_on_appeal",
-    "due_as_of_right": "refused",
-    "relaxed": "open",
-    "other_title": "granted",
+_AGES = ("0–17", "18–24", "25–34", "35–44", "45–54", "55–64", "65+", "?")
+_COLOURS = {
+    "granted": ("granted", "upheld", "answered", "not_reminded", "closed", "other_title"),
+    "refused": ("refused", "dismissed", "not_sent", "not_reached", "revoked", "due_as_of_right"),
+    "open": ("open", "pending", "unanswered", "held_back", "lost_by_absence", "relaxed"),
+    "granted_on_appeal": ("granted_on_appeal", "withdrawn", "reminded", "lapsed", "shorter_term"),
 }
-"""The colours: what went well, what did not, what is open, and one more."""
+"""Style classes with the parts of bars that bear them: what went well, what did not, what is open, and one more."""
+_STYLES = {part: style for style, parts in _COLOURS.items() for part in parts}
+
+Row = TypeVar("Row")
+Counts = dict[str, int]
 
 
 class Sheet(NamedTuple):
@@ -53,7 +42,7 @@ class Sheet(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A chart with all that stands for it; without a chart there is nothing to draw."""
+    """A chart (None: nothing to draw) with its title, sentence, legend and table."""
 
     id: str
     title: str
@@ -74,149 +63,120 @@ class Section(NamedTuple):
 
 
 class Sections:
-    """Makes the sections of an account in one language; ``offices`` holds their names by code."""
+    """The sections of a report in one language; ``offices`` holds their names by code."""
 
-    def __init__(self, account: Account, speech: Speech, offices: dict[str, dict[str, str]]) -> None:
-        self.account, self.speech, self.offices = account, speech, offices
-        self.say = speech.say
+    def __init__(
+        self, report: AnnualReport, wording: Wording, offices: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        self.report, self.wording, self.offices = report, wording, offices
+        self.say = wording.say
 
     def all(self) -> list[Section]:
-        """Every section with something in it, in the order of the page."""
-        return [
-            self._section("time", [self._time()]),
-            self._section("outcomes", self._outcomes()),
-            self._section("delays", self._delays()),
-            self._section("appeals", [self._appeals()]),
-            self._section("reminders", [self._reminders()]),
-            self._section("endings", [self._lapses(), self._endings()]),
-            self._section("departures", [self._departures()]),
-        ]
+        """Return every section in the order of the page; one without figures says that there is nothing."""
+        report = self.report
+        tables = {**report.applications, "age": report.ages}
+        figures: dict[str, list[Figure | None]] = {
+            "time": [self._time()],
+            "outcomes": [self._grouped(by, tables[by]) for by in _GROUPS if tables.get(by)],
+            "delays": [self._delays(each, report.delays.get(each, {})) for each in TIME_LIMITS],
+            "appeals": [self._appeals()],
+            "reminders": [self._reminders()],
+            "endings": [self._lapses(), self._endings()],
+            "departures": [self._departures()],
+        }
+        return [self._section(name, found) for name, found in figures.items()]
 
-    def _section(self, name: str, figures: Sequence[Figure | None]) -> Section:
+    def _section(self, name: str, figures: Iterable[Figure | None]) -> Section:
         found = [each for each in figures if each is not None]
-        intro = "" if found else self.say("none")
-        return Section(name, self.say("sections", name), found, intro)
+        return Section(name, self.say("sections", name), found, "" if found else self.say("none"))
 
     # --- applications ---
 
     def _time(self) -> Figure | None:
-        months = _months(self.account.months)
+        table, month_name = self.report.months, self.wording.month
+        months = _months(table)
         if not months:
             return None
-        filed = [self.account.months.get(each, {}).get("filed", 0) for each in months]
-        given = [self.account.months.get(each, {}).get("granted", 0) for each in months]
-        # A year's name where it begins; of a short period every third month.
+        filed = [table.get(each, {}).get("filed", 0) for each in months]
+        given = [table.get(each, {}).get("granted", 0) for each in months]
+        # Label every January with its year, or in a short period every third month.
         every = 12 if len(months) > 18 else 3
         labels = [
-            ("" if (int(each[5:]) - 1) % every else each[:4] if every == 12 else self.speech.month(each))
+            "" if (int(each[5:]) - 1) % every else each[:4] if every == 12 else month_name(each)
             for each in months
         ]
         most = max(range(len(months)), key=lambda at: filed[at])
-        take = self.say(
-            "takes", "time", filed=sum(filed), month=self.speech.month(months[most]), most=filed[most]
-        )
         rows: list[list[Any]] = [
-            [self.speech.month(each), filed[at], given[at]]
+            [month_name(each), filed[at], given[at]]
             for at, each in enumerate(months)
             if filed[at] or given[at]
         ]
-        sheet = Sheet([self.say("month"), self.say("filed"), self.say("given")], rows)
-        legend = [("filed", self.say("filed")), ("given", self.say("given"))]
         return Figure(
-            "time", self.say("sections", "time"), take, charts.columns(labels, filed, given), legend, sheet
+            "time",
+            self.say("sections", "time"),
+            self.say("takes", "time", filed=sum(filed), month=month_name(months[most]), most=filed[most]),
+            charts.columns(labels, filed, given),
+            [("filed", self.say("filed")), ("given", self.say("given"))],
+            Sheet([self.say("month"), self.say("filed"), self.say("given")], rows),
         )
-
-    def _outcomes(self) -> list[Figure]:
-        tables = {**self.account.applications, "age": self.account.ages}
-        return [self._grouped(by, tables[by]) for by in _GROUPS if tables.get(by)]
 
     def _grouped(self, by: str, table: Table) -> Figure:
         names: dict[str, Callable[[str], str]] = {
-            "nationality": self.speech.country,
-            "sex": lambda code: str(self.speech.words["sex"].get(code, code)),
-            "office": lambda code: self.speech.office(code, self.offices),
-            "category": lambda code: str(self.speech.words["categories"].get(code, code)),
+            "nationality": self.wording.country,
+            "sex": lambda code: str(self.wording.words["sex"].get(code, code)),
+            "office": self._office,
+            "category": lambda code: str(self.wording.words["categories"].get(code, code)),
             "age": lambda band: self.say("unknown") if band == "?" else band,
         }
-        ordered = _ordered(table, _ORDER.get(by))
-        rows = [(names[by](group), counts) for group, counts in ordered]
-        if len(rows) > MOST_ROWS + 1:
-            rest = total((counts for _, counts in rows[MOST_ROWS:]), OUTCOMES)
-            rows = [*rows[:MOST_ROWS], (self.say("others", count=len(rows) - MOST_ROWS), rest)]
-        parts = [name for name in OUTCOMES if any(counts.get(name) for _, counts in rows)]
-        bars = [self._bar(label, counts, parts, self._granted(counts)) for label, counts in rows]
+        ordered = [(each, table[each]) for each in _AGES if each in table] if by == "age" else _by_size(table)
+        rows = self._top([(names[by](group), counts) for group, counts in ordered], _total)
+        parts = _parts(rows, OUTCOMES)
+        shares = [self.wording.share(_granted(counts), sum(counts.values())) for _, counts in rows]
+        bars = [self._bar(*row, parts, share) for row, share in zip(rows, shares, strict=True)]
         heads = [self.say("group", by), self.say("applications")]
         heads += [self.say("outcomes", name) for name in parts] + [self.say("granted_share")]
         lines: list[list[Any]] = [
-            [label, sum(counts.values()), *(counts.get(name, 0) for name in parts), self._granted(counts)]
-            for label, counts in rows
+            [label, sum(counts.values()), *(counts.get(name, 0) for name in parts), share]
+            for (label, counts), share in zip(rows, shares, strict=True)
         ]
-        return Figure(
-            by,
-            self.say("by", by),
-            self._take(by, rows, table),
-            charts.bars(bars),
-            [(_STYLES[name], self.say("outcomes", name)) for name in parts],
-            Sheet(heads, lines),
-        )
+        legend = [(_STYLES[name], self.say("outcomes", name)) for name in parts]
+        take = self._take(by, rows, table)
+        return Figure(by, self.say("by", by), take, charts.bars(bars), legend, Sheet(heads, lines))
 
-    def _bar(self, label: str, counts: dict[str, int], parts: Sequence[str], note: str = "") -> Bar:
-        whole = self.speech.plain(sum(counts.get(name, 0) for name in parts))
-        styled = tuple((_STYLES[name], float(counts.get(name, 0))) for name in parts)
-        return Bar(label, styled, f"{whole} · {note}" if note else whole)
-
-    def _granted(self, counts: dict[str, int]) -> str:
-        return self.speech.share(_granted_of(counts), sum(counts.values()))
-
-    def _take(self, by: str, rows: list[tuple[str, dict[str, int]]], table: Table) -> str:
+    def _take(self, by: str, rows: list[tuple[str, Counts]], table: Table) -> str:
         sums = [sum(counts.values()) for _, counts in rows]
+        share, outcomes = self.wording.share, self.report.outcomes
+        if by == "nationality" and len(rows) == 1:
+            return self.say("takes", "nationality_one", first=rows[0][0])
+        figures: dict[str, Any] = {}
         if by == "nationality":
-            if len(rows) == 1:
-                return self.say("takes", "nationality_one", first=rows[0][0])
-            share = self.speech.share(sums[0] + sums[1], sum(sums))
-            return self.say("takes", by, first=rows[0][0], second=rows[1][0], share=share)
-        if by == "sex":
-            shares = {
-                each: self.speech.share(_granted_of(counts), _decided_of(counts))
-                for each, counts in ((each, table.get(each, {})) for each in ("F", "M"))
+            both = share(sums[0] + sums[1], sum(sums))
+            figures = {"first": rows[0][0], "second": rows[1][0], "share": both}
+        elif by == "sex":
+            for name, code in (("women", "F"), ("men", "M")):
+                counts = table.get(code, {})
+                figures[name] = share(_granted(counts), sum(counts.values()) - counts.get("open", 0))
+        elif by == "office":
+            figures = {"first": rows[0][0], "count": sums[0]}
+        elif by == "age":
+            figures = {"minors": sum(table.get("0–17", {}).values())}
+        else:
+            figures = {
+                "granted": _granted(outcomes),
+                "applications": sum(outcomes.values()),
+                "on_appeal": outcomes["granted_on_appeal"],
             }
-            return self.say("takes", by, women=shares["F"], men=shares["M"])
-        if by == "office":
-            return self.say("takes", by, first=rows[0][0], count=sums[0])
-        if by == "age":
-            return self.say("takes", by, minors=sum(table.get("0–17", {}).values()))
-        outcomes = self.account.outcomes
-        return self.say(
-            *("takes", by),
-            granted=_granted_of(outcomes),
-            applications=sum(outcomes.values()),
-            on_appeal=outcomes["granted_on_appeal"],
-        )
+        return self.say("takes", by, **figures)
 
     # --- delays ---
 
-    def _delays(self) -> list[Figure]:
-        return [
-            self._clock(name, self.account.delays[name]) for name in CLOCKS if self.account.delays.get(name)
-        ]
-
-    def _clock(self, name: str, offices: dict[str, Delays]) -> Figure:
-        whole = Delays()
-        for each in offices.values():
-            whole.merge(each)
+    def _delays(self, name: str, offices: dict[str, Delays]) -> Figure | None:
+        if not offices:
+            return None
+        whole = Delays.merged(offices.values())
         ordered = sorted(offices.items(), key=lambda row: (-row[1].late, -row[1].count, row[0]))
-        if len(ordered) > MOST_ROWS + 1:
-            rest = Delays()
-            for _, each in ordered[MOST_ROWS:]:
-                rest.merge(each)
-            label = self.say("others", count=len(ordered) - MOST_ROWS)
-            rows = [(self._office(code), each) for code, each in ordered[:MOST_ROWS]] + [(label, rest)]
-        else:
-            rows = [(self._office(code), each) for code, each in ordered]
-        heads = [
-            self.say("delay", each)
-            for each in ("office", "count", "median", "most", "limit", "late", "overdue")
-        ]
+        rows = self._top([(self._office(code), each) for code, each in ordered], Delays.merged)
+        heads = ("office", "count", "median", "most", "limit", "late", "overdue")
         lines: list[list[Any]] = [
             [label, d.count, d.quantile(0.5), d.quantile(0.9), d.limit, d.late, d.overdue]
             for label, d in rows
@@ -226,14 +186,11 @@ class Sections:
         return Figure(
             f"clock-{name}",
             self.say("clocks", name),
-            self._clock_take(name, whole),
+            self._delays_take(name, whole),
             charts.ranges(drawn, self.say("limit", days=whole.limit or 0)) if drawn else None,
             [(style, self.say("delay_legend", style)) for style in styles],
-            Sheet(heads, lines),
+            Sheet([self.say("delay", each) for each in heads], lines),
         )
-
-    def _office(self, code: str) -> str:
-        return self.speech.office(code, self.offices)
 
     def _range(self, label: str, d: Delays) -> Range:
         usual, most = d.quantile(0.5) or 0, d.quantile(0.9) or 0
@@ -241,61 +198,40 @@ class Sections:
         note = self.say(word, median=usual, late=d.late)
         return Range(label, usual, most, d.limit, note, d.limit is not None and most > d.limit)
 
-    def _clock_take(self, name: str, whole: Delays) -> str:
-        figures = {
-            "late": whole.late,
-            "limited": whole.limited,
-            "overdue": whole.overdue,
-            "limit": whole.limit,
-            "count": whole.count,
-            "median": whole.quantile(0.5),
-        }
+    def _delays_take(self, name: str, whole: Delays) -> str:
+        figures = {each: getattr(whole, each) for each in ("late", "limited", "overdue", "limit", "count")}
         free = name == "decision" and not whole.limited and not whole.overdue
-        return self.say("clock_takes", "decision_none" if free else name, **figures)
+        word = "decision_none" if free else name
+        return self.say("clock_takes", word, median=whole.quantile(0.5), **figures)
 
     # --- appeals, reminders, endings ---
 
     def _appeals(self) -> Figure | None:
-        table = self.account.appeals
-        if not table:
-            return None
+        table = self.report.appeals
         sums = total(table.values(), _RULINGS)
         ruled = sum(sums.values()) - sums["pending"]
-        whole = Delays()
-        for each in self.account.ruling.values():
-            whole.merge(each)
-        take = (
-            self.say("takes", "appeals", upheld=sums["upheld"], ruled=ruled, days=whole.quantile(0.5))
-            if ruled
-            else self.say("takes", "appeals_pending", pending=sums["pending"])
-        )
+        if ruled:
+            days = Delays.merged(self.report.ruling.values()).quantile(0.5)
+            take = self.say("takes", "appeals", upheld=sums["upheld"], ruled=ruled, days=days)
+        else:
+            take = self.say("takes", "appeals_pending", pending=sums["pending"])
         rows = [(self.say("bodies", body), table[body]) for body in _BODIES if body in table]
-        return self._simple("appeals", take, self.say("body"), rows, _RULINGS, "rulings")
+        return self._stacked("appeals", take, self.say("body"), rows, _RULINGS, "rulings")
 
     def _reminders(self) -> Figure | None:
-        table = self.account.reminders
-        if not table:
-            return None
+        table, terms = self.report.reminders, self.report.terms
         rows = []
         for tier in sorted(table, key=lambda t: (_TIERS.index(t) if t in _TIERS else len(_TIERS), t)):
-            counts = table[tier]
-            sent, answered = counts.get("sent", 0), counts.get("answered", 0)
-            parts = {
-                "answered": answered,
-                "unanswered": max(sent - answered, 0),
-                "not_sent": counts.get("not_sent", 0),
-            }
+            sent, answered, not_sent = (table[tier].get(each, 0) for each in ("sent", "answered", "not_sent"))
+            parts = {"answered": answered, "unanswered": max(sent - answered, 0), "not_sent": not_sent}
             rows.append((self._tier(tier), parts))
-        sent = sum(counts.get("sent", 0) for counts in table.values())
-        terms = self.account.terms
         take = self.say(
             *("takes", "reminders"),
-            sent=sent,
+            sent=sum(counts.get("sent", 0) for counts in table.values()),
             answered=terms.get("after_reminder", 0),
             unprompted=terms.get("unprompted", 0),
         )
-        parts_of = ("answered", "unanswered", "not_sent")
-        return self._simple("reminders", take, self.say("tier"), rows, parts_of, "reminder")
+        return self._stacked("reminders", take, self.say("tier"), rows, _ANSWERS, "reminder")
 
     def _tier(self, tier: str) -> str:
         days, _, after = tier.removeprefix("P").partition("D")
@@ -306,72 +242,87 @@ class Sections:
         return self.say("tiers", "after" if after else "before", days=int(days))
 
     def _lapses(self) -> Figure | None:
-        table = self.account.lapses
-        if not table:
-            return None
+        table = self.report.lapses
         sums = total(table.values(), _WHY)
         take = self.say("takes", "lapses", lapsed=sum(sums.values()), reminded=sums["reminded"])
-        return self._simple("lapses", take, self.say("year"), sorted(table.items()), _WHY, "why")
+        return self._stacked("lapses", take, self.say("year"), sorted(table.items()), _WHY, "why")
 
     def _endings(self) -> Figure | None:
-        table = self.account.endings
+        table = self.report.endings
         if not any(set(counts) - {"lapsed"} for counts in table.values()):
-            return None  # the chart before it says it all
-        return self._simple("endings", "", self.say("year"), sorted(table.items()), _ENDINGS, "endings")
+            return None  # the chart of lapses shows the same
+        return self._stacked("endings", "", self.say("year"), sorted(table.items()), _ENDINGS, "endings")
 
     def _departures(self) -> Figure | None:
-        table = self.account.departures
-        if not table:
-            return None
+        table = self.report.departures
         sums = total(table.values(), KINDS)
         take = self.say("takes", "departures", decisions=sum(sums.values()), shorter=sums["shorter_term"])
-        rows = [(self._office(code), counts) for code, counts in _ordered(table, None)]
-        if len(rows) > MOST_ROWS + 1:
-            rest = total((counts for _, counts in rows[MOST_ROWS:]), KINDS)
-            rows = [*rows[:MOST_ROWS], (self.say("others", count=len(rows) - MOST_ROWS), rest)]
-        return self._simple("departures", take, self.say("delay", "office"), rows, KINDS, "departures")
+        rows = self._top([(self._office(code), counts) for code, counts in _by_size(table)], _total)
+        return self._stacked("departures", take, self.say("delay", "office"), rows, KINDS, "departures")
 
-    def _simple(
+    # --- shared ---
+
+    def _stacked(
         self,
         name: str,
         take: str,
         head: str,
-        rows: list[tuple[str, dict[str, int]]],
+        rows: Sequence[tuple[str, Counts]],
         order: Sequence[str],
         words: str,
-    ) -> Figure:
-        parts = [each for each in order if any(counts.get(each) for _, counts in rows)]
+    ) -> Figure | None:
+        """Return a chart of stacked bars with its table, or None without rows."""
+        if not rows:
+            return None
+        parts = _parts(rows, order)
         labels = [self.say(words, each) for each in parts]
+        title = name if name in self.wording.words["sections"] else "endings"
+        lines: list[list[Any]] = [[label, *(counts.get(each, 0) for each in parts)] for label, counts in rows]
         return Figure(
             name,
-            self.say("sections", name)
-            if name in self.speech.words["sections"]
-            else self.say("sections", "endings"),
+            self.say("sections", title),
             take,
             charts.bars([self._bar(label, counts, parts) for label, counts in rows]),
             [(_STYLES[each], label) for each, label in zip(parts, labels, strict=True)],
-            Sheet(
-                [head, *labels], [[label, *(counts.get(each, 0) for each in parts)] for label, counts in rows]
-            ),
+            Sheet([head, *labels], lines),
         )
 
+    def _bar(self, label: str, counts: Counts, parts: Sequence[str], note: str = "") -> Bar:
+        whole = self.wording.plain(sum(counts.get(name, 0) for name in parts))
+        styled = tuple((_STYLES[name], float(counts.get(name, 0))) for name in parts)
+        return Bar(label, styled, f"{whole} · {note}" if note else whole)
 
-def _granted_of(counts: dict[str, int]) -> int:
+    def _office(self, code: str) -> str:
+        return self.wording.office(code, self.offices)
+
+    def _top(
+        self, rows: list[tuple[str, Row]], merge: Callable[[Iterable[Row]], Row]
+    ) -> list[tuple[str, Row]]:
+        """Return the first rows, with the others added up in one more."""
+        if len(rows) <= MOST_ROWS + 1:
+            return rows
+        label = self.say("others", count=len(rows) - MOST_ROWS)
+        return [*rows[:MOST_ROWS], (label, merge(row for _, row in rows[MOST_ROWS:]))]
+
+
+def _total(rows: Iterable[Counts]) -> Counts:
+    return total(rows, ())
+
+
+def _granted(counts: Counts) -> int:
     return counts.get("granted", 0) + counts.get("granted_on_appeal", 0)
 
 
-def _decided_of(counts: dict[str, int]) -> int:
-    return sum(counts.values()) - counts.get("open", 0)
+def _parts(rows: Iterable[tuple[str, Counts]], order: Sequence[str]) -> list[str]:
+    return [name for name in order if any(counts.get(name) for _, counts in rows)]
 
 
-def _ordered(table: Table, order: Sequence[str] | None) -> list[tuple[str, dict[str, int]]]:
-    if order is not None:
-        return [(each, table[each]) for each in order if each in table]
+def _by_size(table: Table) -> list[tuple[str, Counts]]:
     return sorted(table.items(), key=lambda row: (row[0] == "?", -sum(row[1].values()), row[0]))
 
 
 def _months(table: Table) -> list[str]:
-    """Every month from the first to the last."""
+    """Return every month from the first to the last."""
     if not table:
         return []
     (year, month), last = map(int, min(table).split("-")), max(table)

@@ -1,4 +1,4 @@
-"""What the annual account counts: sums only, so that its size does not grow with the history."""
+"""The counts of the annual report: sums only, so that its size does not grow with the history."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ from collections.abc import Iterable
 import msgspec
 
 OUTCOMES = ("granted", "granted_on_appeal", "refused", "open")
-"""What became of a first application; ``open`` also counts those returned or answered by silence."""
-CLOCKS = ("opinion", "decision", "expedited")
+"""Outcomes of a first application; ``open`` includes those returned or answered by silence."""
+TIME_LIMITS = ("opinion", "decision", "expedited")
 """Opinion of the local commission; decision on a first application; decision on an expedited renewal."""
+
+Table = dict[str, dict[str, int]]
+"""Counts by a group and, in it, by what is counted."""
 
 
 class Delays(msgspec.Struct):
-    """How long acts took, in days, and how many came after their legal limit.
+    """How many days acts took, and how many passed their legal limit.
 
-    ``days`` counts acts by their days; ``limited`` those that had a limit, ``late`` those after it; ``overdue``
-    are not done and past it; ``limit`` is the usual limit in days.
+    ``days`` counts acts by the days they took; ``limits`` counts the limits they had, in days; ``late`` acts were done
+    after their limit, ``overdue`` ones not yet.
     """
 
     days: dict[int, int] = msgspec.field(default_factory=dict)
@@ -26,7 +29,7 @@ class Delays(msgspec.Struct):
     limits: dict[int, int] = msgspec.field(default_factory=dict)
 
     def add(self, took: int, limit: int | None) -> None:
-        """One more act; ``limit`` in days, none where the law sets none."""
+        """Count an act; ``limit`` in days, None where the law sets none."""
         self.days[took] = self.days.get(took, 0) + 1
         if limit is not None:
             self.limited += 1
@@ -39,7 +42,7 @@ class Delays(msgspec.Struct):
         return sum(self.days.values())
 
     def quantile(self, share: float) -> int | None:
-        """The days within which a share of the acts were done; none where there was none."""
+        """Return the days within which a share of the acts were done, None if there were none."""
         wanted, seen = share * self.count, 0
         for days in sorted(self.days):
             seen += self.days[days]
@@ -49,27 +52,27 @@ class Delays(msgspec.Struct):
 
     @property
     def limit(self) -> int | None:
-        """The limit that most acts had."""
+        """The most frequent limit."""
         return max(self.limits, key=lambda days: (self.limits[days], -days)) if self.limits else None
 
-    def merge(self, other: Delays) -> None:
-        """Count what another counted as well."""
-        for mine, theirs in ((self.days, other.days), (self.limits, other.limits)):
-            for days, count in theirs.items():
-                mine[days] = mine.get(days, 0) + count
-        self.limited += other.limited
-        self.late += other.late
-        self.overdue += other.overdue
+    @classmethod
+    def merged(cls, several: Iterable[Delays]) -> Delays:
+        """Return the sums of several."""
+        whole = cls()
+        for each in several:
+            for mine, theirs in ((whole.days, each.days), (whole.limits, each.limits)):
+                for days, number in theirs.items():
+                    mine[days] = mine.get(days, 0) + number
+            whole.limited += each.limited
+            whole.late += each.late
+            whole.overdue += each.overdue
+        return whole
 
 
-Table = dict[str, dict[str, int]]
-"""Counts by a group and, in it, by what is counted."""
+class AnnualReport(msgspec.Struct):
+    """The counts of a period or of the whole history; days are ISO texts.
 
-
-class Account(msgspec.Struct):
-    """The account of a period, or of the whole history; days are ISO texts.
-
-    ``applications`` has a table for each of nationality, sex, office and category, by outcome.
+    ``applications`` has a table by outcome for each of nationality, sex, office and category.
     """
 
     origin: str
@@ -98,14 +101,14 @@ class Account(msgspec.Struct):
         return total(self.applications.get("category", {}).values(), OUTCOMES)
 
 
-def count(table: Table, group: str, what: str, number: int = 1) -> None:
-    """Add to a table."""
+def count(table: Table, group: str, what: str) -> None:
+    """Add one to a table."""
     row = table.setdefault(group, {})
-    row[what] = row.get(what, 0) + number
+    row[what] = row.get(what, 0) + 1
 
 
 def total(rows: Iterable[dict[str, int]], names: Iterable[str]) -> dict[str, int]:
-    """The sums of some rows, by the names given."""
+    """Return the sums of rows by name; each of ``names`` is there even if nothing was counted."""
     found = dict.fromkeys(names, 0)
     for row in rows:
         for name, number in row.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from permits_engine.audit.report.tallies import Account, total
+from permits_engine.audit.report.tallies import AnnualReport, total
 from permits_engine.scheduler.notices.bounce import Bounce
 from permits_engine.testing import Office
 from tests.integration.audit.exports.conftest import Past
@@ -17,7 +17,7 @@ OPINION: dict[str, Any] = {"body": "local_commission", "favourable": True, "reas
 REFUSAL = {"reasons_in_fact": "no lease", "reasons_in_law": "law 02-03, article 14"}
 
 
-def sums(account: Account, by: str) -> dict[str, int]:
+def sums(account: AnnualReport, by: str) -> dict[str, int]:
     """All applications by outcome, added up over the groups of one kind."""
     return {name: n for name, n in total(account.applications[by].values(), ()).items() if n}
 

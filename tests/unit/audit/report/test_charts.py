@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from permits_engine.audit.report import charts
 from permits_engine.audit.report.charts import Bar, Chart, Claim, Drawing, Range
 from permits_engine.audit.report.tallies import Delays
-from permits_engine.audit.report.wording import LANGUAGES, Speech, _words
+from permits_engine.audit.report.wording import Wording
+from permits_engine.documents.language import LANGUAGES
 
 numbers = st.integers(0, 10_000_000).map(float)
 labels = st.text("abcdefgh éع", min_size=1, max_size=60)
@@ -109,8 +110,8 @@ def test_every_language_says_the_same_things() -> None:
             found[path] = sorted(re.findall(r"\{(\w+)\}", str(value)))
         return found
 
-    first = figures(_words()["en"])
-    assert [figures(_words()[each]) == first for each in LANGUAGES] == [True] * len(LANGUAGES)
+    first = figures(Wording("en").words)
+    assert [figures(Wording(each).words) == first for each in LANGUAGES] == [True] * len(LANGUAGES)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +126,7 @@ def test_numbers_and_names_are_written_as_the_language_writes_them(
     language: str, number: str, share: str, country: str
 ) -> None:
     """Of thousands, of shares, of countries."""
-    speech = Speech(language)
-    assert speech.plain(27649).replace("\xa0", "\u202f") == number
-    assert speech.share(84, 100).replace("\u200e", "").replace("\u202f", " ").replace("\xa0", " ") == share
-    assert speech.country("SEN") == country
+    wording = Wording(language)
+    assert wording.plain(27649).replace("\xa0", "\u202f") == number
+    assert wording.share(84, 100).replace("\u200e", "").replace("\u202f", " ").replace("\xa0", " ") == share
+    assert wording.country("SEN") == country
