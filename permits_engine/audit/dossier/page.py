@@ -1,4 +1,4 @@
-"""A dossier as one page that prints well and loads nothing, in French, Arabic or English."""
+"""A dossier as one printable HTML page without external resources, in French, Arabic or English."""
 
 from __future__ import annotations
 
@@ -34,47 +34,39 @@ _ENVELOPE = frozenset(
         *("warning", "departs_from", "message_id", "template", "response", "channel"),
     }
 )
-_CODED = (
-    "events",
-    "notices",
-    "deadlines",
-    "roles",
-    "ranks",
-    "states",
-    "values",
-    "because",
-    "gates",
-    "categories",
-    "fields",
+_TABLES = (
+    *("events", "notices", "deadlines", "roles", "ranks", "states", "values", "because", "gates"),
+    *("categories", "fields"),
 )
-_MARKS = {
+"""The tables of words in which a code is looked up, in this order."""
+_ISOLATES = {
     LEFT_TO_RIGHT: Markup('<bdi dir="ltr">'),
     FIRST_STRONG: Markup("<bdi>"),
     POP: Markup("</bdi>"),
 }
-"""What sets a name apart in a text, as elements."""
 _LONGEST = 240
+"""Characters of a rule's value that are shown."""
 _NOTHING: tuple[Any, ...] = (None, [], (), "")
 
 
 def html(dossier: Dossier, language: str) -> str:
-    """The page of a dossier."""
+    """Return the page of a dossier; raises ``input.invalid`` for an unknown language."""
     used = checked_language(language)
     return _template(used, dossier.permit["jurisdiction"]).render(d=dossier, w=_words(used), language=used)
 
 
 @cache
 def _words(language: str) -> dict[str, Any]:
-    """The words of the page; events and fields are called as on a person's own page, categories as in the account."""
+    """Return the words of the page; names of events and fields are shared with the disclosure's page."""
     own = package_yaml("audit", "dossier", "pages", "words.yaml")[language]
     names = package_yaml("documents", "pages", "names.yaml")[language]
     shared = package_yaml("documents", "pages", "disclosure_words.yaml")[language]
-    account = package_yaml("audit", "report", "pages", "words.yaml")[language]
+    report = package_yaml("audit", "report", "pages", "words.yaml")[language]
     return {
         **own,
         **names,
         "events": shared["events"],
-        "categories": account["categories"],
+        "categories": report["categories"],
         "fields": {**shared["fields"], **own["fields"]},
     }
 
@@ -88,70 +80,77 @@ def _template(language: str, jurisdiction: str) -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    words = _words(language)
-    say, call, title = (
-        translator(language, jurisdiction)
-        for translator in (phrase_translator, code_translator, title_translator)
-    )
-
-    def said(value: Any) -> str:
-        if value is None:
-            return "–"
-        if isinstance(value, bool):
-            return str(words["yes"] if value else words["no"])
-        if isinstance(value, str) and _DAY.fullmatch(value):
-            return day_in_words(date.fromisoformat(value), language)
-        if isinstance(value, str) and _MOMENT.fullmatch(value):
-            moment = datetime.fromisoformat(value)
-            return f"{moment_in_words(moment, language, 'd MMMM y, HH:mm:ss')} UTC"
-        if isinstance(value, list | tuple):
-            return ", ".join(map(said, value)) or "–"
-        if isinstance(value, dict):
-            return ", ".join(f"{name}: {said(each)}" for name, each in value.items())
-        return coded(str(value))
-
-    def coded(code: str) -> str:
-        """A code in words, where there are some."""
-        for kind in _CODED:
-            if code in words[kind]:
-                return str(words[kind][code])
-        return call(code)
-
-    def spoken(text: str) -> Markup:
-        """What the rules say, in the language of the page; what is no phrase is marked as the English that it is."""
-        if language != "en" and not isinstance(text, Phrase):
-            return Markup('<span lang="en" dir="ltr">{}</span>').format(text)
-        said = Markup("{}").format(say(text))
-        for mark, element in _MARKS.items():
-            said = said.replace(mark, element)
-        return said
-
-    def ruled(value: Any) -> str:
-        """What a rule says: its codes by their names, the texts in it by their titles."""
-        if isinstance(value, dict):
-            return ", ".join(f"{coded(name)}: {ruled(each)}" for name, each in value.items())
-        if isinstance(value, list | tuple):
-            return ", ".join(map(ruled, value)) or "–"
-        text = said(value)
-        return title(text) if text == value else text
-
-    def short(value: Any) -> str:
-        text = ruled(value)
-        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
+    written = _Written(language, jurisdiction)
     env.filters |= {
-        "said": said,
-        "coded": coded,
-        "short": short,
-        "spoken": spoken,
-        "titled": title,
-        "told": _told,
+        "value": written.value,
+        "code": written.code,
+        "rule_value": written.rule_value,
+        "phrase": written.phrase,
+        "title": written.title,
+        "details": _details,
     }
     return env.get_template("dossier.html")
 
 
-def _told(event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What an event says beside its envelope."""
+class _Written:
+    """Values as a language writes them, with the names that a jurisdiction uses."""
+
+    def __init__(self, language: str, jurisdiction: str) -> None:
+        self.language = language
+        self.words = _words(language)
+        self.title = title_translator(language, jurisdiction)
+        self._phrase = phrase_translator(language, jurisdiction)
+        self._code = code_translator(language, jurisdiction)
+
+    def value(self, value: Any) -> str:
+        """Return a value of an event or a row."""
+        if value is None:
+            return "–"
+        if isinstance(value, bool):
+            return str(self.words["yes"] if value else self.words["no"])
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return day_in_words(date.fromisoformat(value), self.language)
+        if isinstance(value, str) and _MOMENT.fullmatch(value):
+            moment = datetime.fromisoformat(value)
+            return f"{moment_in_words(moment, self.language, 'd MMMM y, HH:mm:ss')} UTC"
+        if isinstance(value, list | tuple):
+            return ", ".join(map(self.value, value)) or "–"
+        if isinstance(value, dict):
+            return ", ".join(f"{name}: {self.value(each)}" for name, each in value.items())
+        return self.code(str(value))
+
+    def code(self, code: str) -> str:
+        """Return the name of a code, if it has one."""
+        for table in _TABLES:
+            if code in self.words[table]:
+                return str(self.words[table][code])
+        return self._code(code)
+
+    def phrase(self, text: str) -> Markup:
+        """Return a phrase of the rules translated; any other text is marked as English."""
+        if self.language != "en" and not isinstance(text, Phrase):
+            return Markup('<span lang="en" dir="ltr">{}</span>').format(text)
+        written = Markup("{}").format(self._phrase(text))
+        for mark, element in _ISOLATES.items():
+            written = written.replace(mark, element)
+        return written
+
+    def rule_value(self, value: Any) -> str:
+        """Return the value of a rule, shortened: codes by their names, texts by their titles."""
+        text = self._rule_value(value)
+        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+    def _rule_value(self, value: Any) -> str:
+        if isinstance(value, dict):
+            return ", ".join(f"{self.code(name)}: {self._rule_value(each)}" for name, each in value.items())
+        if isinstance(value, list | tuple):
+            return ", ".join(map(self._rule_value, value)) or "–"
+        text = self.value(value)
+        return self.title(text) if text == value else text
+
+
+def _details(event: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the fields of an event that are not part of its envelope."""
     return (
         (name, value)
         for name, value in event.items()
