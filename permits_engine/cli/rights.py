@@ -71,7 +71,9 @@ def attestation(
     day, wanted = day_of(on, "--on"), id_of(permit_id)
     with open_engine() as engine:
         paper = operator_now().ask(
-            engine, lambda r: r.attestation(wanted, on=day, language=language, form=form), purpose
+            engine,
+            lambda reader: reader.documents.attestation(wanted, on=day, language=language, form=form),
+            purpose,
         )
     plain = msgspec.to_builtins(paper)
     if to is None:
