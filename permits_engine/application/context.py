@@ -18,7 +18,7 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.holder import Person
 from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.events import history
-from permits_engine.store.events.application import PermitsApplication, numbered
+from permits_engine.store.events.application import PermitsApplication, event_store, numbered
 from permits_engine.store.events.ids import uuid7
 from permits_engine.store.events.timestamps import micros
 from permits_engine.store.keys.keyring import Keyring
@@ -106,11 +106,11 @@ class Context:
 
     def begin(self, tx: Transaction) -> UnitOfWork:
         """Return a unit of work on an open transaction; its ``write`` records what was decided in it."""
-        return UnitOfWork(self.application, tx, self.keyring, self.policies, self.now)
+        return UnitOfWork(tx, self.keyring, self.policies, self.now)
 
     def load(self, tx: Transaction, stream: str) -> list[tuple[int, Event]]:
         """Return the events of a stream with their versions, personal fields still encrypted."""
-        return numbered(self.application.within(tx).get(stream))
+        return numbered(event_store(tx).get(stream))
 
     def jurisdiction_of(self, tx: Transaction, actor: Actor) -> str:
         """Return the jurisdiction of the actor's office; without an office, the store's home country."""

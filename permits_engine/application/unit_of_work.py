@@ -28,7 +28,7 @@ from permits_engine.store.database.schema import commands, holders, permits
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.database.upserts import insert_new
-from permits_engine.store.events.application import Files, PermitsApplication, Placed, numbered
+from permits_engine.store.events.application import Placed, event_store, numbered
 from permits_engine.store.keys import blind_index
 from permits_engine.store.keys.keyring import NEW_KEY, Cipher, Keyring
 
@@ -91,16 +91,13 @@ class UnitOfWork(ProcessingEvent[str]):
 
     def __init__(
         self,
-        application: PermitsApplication,
         tx: Transaction,
         keyring: Keyring,
         adopted: AdoptedPolicies,
         now: Callable[[], int],
     ) -> None:
         super().__init__()
-        self.application = application
-        self.store = application.within(tx)
-        self.repository = Files(self.store)
+        self.store = event_store(tx)
         self.tx = tx
         self.keyring = keyring
         self.adopted = adopted
@@ -141,7 +138,7 @@ class UnitOfWork(ProcessingEvent[str]):
     def file(self, permit_id: str) -> Permit | None:
         """The file as this transaction sees it; raises ``integrity.broken`` where it cannot be folded."""
         if permit_id not in self._files:
-            self._files[permit_id] = self.repository.file(permit_id)
+            self._files[permit_id] = self.store.permit(permit_id)
         return self._files[permit_id]
 
     def loaded_permit(self, permit_id: str) -> Permit | None:
@@ -345,10 +342,13 @@ class UnitOfWork(ProcessingEvent[str]):
 
         Raises ``concurrency.conflict`` where somebody else was first; then nothing of it may be committed.
         """
+        if not (self.events or self._changed or self._waiting or self._entries or self._last):
+            return
         self.broken = True
         self.rows()
         now = self.now() if self.events else 0
-        self.application.record(self, tx=self.tx, now=now, rows=self._rows)
+        self.store.put(self.events, now=now, tracking=self.tracking, rows=self._rows)
+        self.events = []
         self.broken = False
 
     def _rows(self, tx: Transaction) -> None:

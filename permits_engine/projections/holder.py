@@ -56,7 +56,7 @@ def person_of(holder_id: str, placed: Iterable[Placed], cipher: Cipher | None) -
     """Fold a holder's stream; without the key only the version is known."""
     person = Person(holder_id)
     for each in placed:
-        event, version = each.event, each.originator_version
+        event, version = each.event, each.version
         if cipher is not None and isinstance(event, HolderRegistered | HolderUpdated):
             event = each.decrypted(holder_id, cipher)
             person = grown(person, holder_id, version, event)

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import msgspec
 from eventsourcing import persistence as library
-from eventsourcing.application import AggregateNotFoundError, Application, ProcessingEvent, Repository
+from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.utils import Environment
 
@@ -30,35 +30,58 @@ STORE = "PERMITS_STORE"
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
-    """An event at its place in a stream; with the holder's key where it carries personal data.
+    """An event at its version in a stream: the library's domain event.
 
-    The library's domain event. What is read has its personal fields encrypted, until they are ``decrypted``.
+    To append an event with personal fields, give the holder and their key. The personal fields of an event that was
+    read are still encrypted (see ``decrypted``).
     """
 
-    originator_id: str
-    originator_version: int
+    stream: str
+    version: int
     event: Event
     holder_id: str | None = None
     cipher: Cipher | None = None
     stored: StoredRecord | None = None
-    """As it was read; none for what is new."""
+    """The row that was read; none for a new event."""
+
+    @property
+    def originator_id(self) -> str:
+        """The library's name for the stream."""
+        return self.stream
+
+    @property
+    def originator_version(self) -> int:
+        """The library's name for the version."""
+        return self.version
+
+    @property
+    def name(self) -> str:
+        """The type under which it is stored, ``name@schema_version``."""
+        return stored_name(self.event) if self.stored is None else self.stored.name
+
+    @property
+    def position(self) -> int:
+        """The position in the store's order; 0 for a new event."""
+        return 0 if self.stored is None else self.stored.position
 
     @property
     def recorded_at(self) -> int:
-        """In microseconds since the epoch; 0 for what is new."""
+        """The recorded time, in microseconds since the epoch; 0 for a new event."""
         return 0 if self.stored is None else self.stored.recorded_at
 
     def decrypted(self, holder_id: str, cipher: Cipher | None) -> Event:
         """Return the event with its personal fields; without a key it stays as it is."""
-        if self.stored is None:
-            return self.event
-        _, stream, version, name, _, _ = self.stored
         return codec.decrypt(
-            self.event, stream=stream, version=version, holder_id=holder_id, cipher=cipher, name=name
+            self.event,
+            stream=self.stream,
+            version=self.version,
+            holder_id=holder_id,
+            cipher=cipher,
+            name=self.name,
         )
 
     def __repr__(self) -> str:
-        return f"<Placed {self.originator_id} {self.originator_version} {self.event.NAME}>"
+        return f"<Placed {self.stream} {self.version} {self.event.NAME}>"
 
 
 _record = partial(tuple.__new__, StoredRecord)
@@ -66,20 +89,16 @@ _encrypted = partial(tuple.__new__, EncryptedRecord)
 
 
 class EventMapper(library.Mapper[str]):
-    """Events by the closed registry and the store's codec: no class is ever looked up by a stored name."""
+    """Maps events by the closed registry and the store's codec: a stored name never selects a class to import."""
 
     def __init__(self) -> None:
         super().__init__(library.JSONTranscoder())
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredRecord:
-        """The stored form; raises ``input.invalid`` for what is no event of the registry at its place."""
-        if type(domain_event) is not Placed or domain_event.originator_version < 1:
+        """Return the stored form; raise ``input.invalid`` for what is no placed event of the registry."""
+        if type(domain_event) is not Placed or domain_event.version < 1:
             raise invalid("event", "must be Placed in a stream, at a version from 1")
-        stream, version, event = (
-            domain_event.originator_id,
-            domain_event.originator_version,
-            domain_event.event,
-        )
+        stream, version, event = domain_event.stream, domain_event.version, domain_event.event
         holder_id, cipher = domain_event.holder_id, domain_event.cipher
         name = stored_name(event)
         if EVENTS.get(name) is not type(event):
@@ -92,49 +111,37 @@ class EventMapper(library.Mapper[str]):
         return record
 
     def to_domain_event(self, stored_event: library.StoredEvent) -> Placed:
-        """The event, its personal fields encrypted; raises ``integrity.broken``."""
+        """Return the event, its personal fields encrypted; raise ``integrity.broken``."""
         if type(stored_event) is StoredRecord:
             _, stream, version, name, _, payload = stored_event
-            try:
-                event = codec.readers[name](payload)
-            except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError):
-                event = codec.decode(name, payload)  # says what is wrong
-            return Placed(stream, version, event, None, None, stored_event)
-        return Placed(
-            str(stored_event.originator_id),
-            stored_event.originator_version,
-            codec.decode(stored_event.topic, stored_event.state),
-        )
+            return Placed(stream, version, codec.decode(name, payload), None, None, stored_event)
+        event = codec.decode(stored_event.topic, stored_event.state)
+        return Placed(str(stored_event.originator_id), stored_event.originator_version, event)
 
 
 class Events(library.EventStore[str]):
-    """The library's event store; several streams at once too, where it stands in one transaction."""
+    """The library's event store, with reads of several streams and of folded permits in one open transaction."""
 
-    def several(self, ids: Sequence[str]) -> dict[str, Iterator[DomainEventProtocol[str]]]:
-        """The events of several streams, as ``get`` gives those of one; streams without events are left out."""
+    def get(self, originator_id: str, **bounds: Any) -> Iterator[Placed]:
+        """Return the events of a stream; ``gt``, ``lte``, ``desc`` and ``limit`` bound the versions."""
+        return cast("Iterator[Placed]", super().get(originator_id, **bounds))
+
+    def stream(self, stream_id: str, *, after: int = 0) -> list[Placed]:
+        """Return the events of a stream after a version."""
+        return list(self.get(stream_id, gt=after))
+
+    def several(self, ids: Sequence[str]) -> dict[str, Iterator[Placed]]:
+        """Return the events of several streams in the order asked for; leave out streams without events.
+
+        An event is decoded when it is reached: only then is ``integrity.broken`` raised.
+        """
         found = cast(TransactionRecorder, self.recorder).select_streams(ids)
-        return {stream: map(self.mapper.to_domain_event, records) for stream, records in found.items()}
+        to_event = cast(EventMapper, self.mapper).to_domain_event
+        return {stream: map(to_event, records) for stream, records in found.items()}
 
-
-class Files(Repository[str]):
-    """The library's repository in one transaction.
-
-    Nothing is kept from one transaction to the next, so there are no locks and no cache; the library's would
-    leave a list that refers to itself to the garbage collector, for each repository.
-    """
-
-    def __init__(self, event_store: Events) -> None:
-        self.event_store = event_store
-        self.snapshot_store = None
-        self.cache = None
-
-    def file(self, permit_id: str) -> Permit | None:
-        """The file that a stream tells; none where there is no such stream. Raises ``integrity.broken``."""
-        try:
-            found: Permit = self.get(permit_id, projector_func=projector(permit_id))
-        except AggregateNotFoundError:
-            return None
-        return found
+    def permit(self, permit_id: str) -> Permit | None:
+        """Return the permit that a stream folds to, none without such a stream; raise ``integrity.broken``."""
+        return fold(permit_id, numbered(self.get(permit_id)))
 
 
 class Factory(library.InfrastructureFactory[library.TrackingRecorder]):
@@ -213,17 +220,8 @@ class PermitsApplication(Application[str]):
         return Factory(env, *self._given)
 
     def within(self, tx: Transaction) -> Events:
-        """The event store in one open transaction."""
-        return Events(self.mapper, TransactionRecorder(tx))
-
-    def record(self, uow: ProcessingEvent[str], **kwargs: Any) -> None:
-        """Record a unit of work in its own open transaction: its events, and the rows that go with them."""
-        uow.saved_kwargs = kwargs
-        try:
-            self._record(uow)
-        finally:
-            uow.saved_kwargs = {}  # what writes the rows is the work itself: no cycle is left to the collector
-        uow.events = []
+        """Return the event store in one open transaction."""
+        return event_store(tx)
 
     def permit(self, permit_id: str, version: int | None = None) -> Permit:
         """A permit as its stream tells, up to a version.
@@ -243,15 +241,23 @@ class PermitsApplication(Application[str]):
         return found
 
 
-def numbered(placed: Iterable[Any]) -> list[tuple[int, Event]]:
-    """Versions and events, as a fold takes them."""
-    return [(each.originator_version, each.event) for each in placed]
+def event_store(tx: Transaction) -> Events:
+    """Return the event store in one open transaction: what it puts and gets is the transaction's."""
+    return Events(_MAPPER, TransactionRecorder(tx))
+
+
+def numbered(placed: Iterable[Placed]) -> list[tuple[int, Event]]:
+    """Return versions and events, as a fold takes them."""
+    return [(each.version, each.event) for each in placed]
 
 
 def projector(permit_id: str) -> Any:
-    """The library's projector function: the fold of a whole stream (a correction acts on what came before it)."""
+    """Return the fold as the library's projector; of a whole stream, because a correction acts on earlier events."""
 
     def project(_: Permit | None, placed: Iterable[Any]) -> Permit | None:
         return fold(permit_id, numbered(placed))
 
     return project
+
+
+_MAPPER = EventMapper()

@@ -41,19 +41,19 @@ class _Readers(dict[str, Callable[[bytes], Event]]):
         raise KeyError(name)
 
 
-readers = _Readers()
+_readers = _Readers()
 
 
 def encode(
     event: Event, *, version: int, stream: str, holder_id: str | None = None, cipher: Cipher | None = None
 ) -> bytes:
-    """The stored bytes of an event; its personal fields are encrypted for this holder, stream and version.
+    """Return the stored bytes of an event, its personal fields encrypted for this holder, stream and version.
 
-    An event with personal fields and no ``cipher`` or ``holder_id`` is a ``ValueError``: nothing personal is
-    ever stored in clear.
+    An event with personal fields and no ``cipher`` or ``holder_id`` is a ``ValueError``: no personal field is ever
+    stored in clear.
     """
     personal = {
-        name: value for name in sorted(event.ENCRYPTED) if (value := getattr(event, name)) is not None
+        name: value for name in _personal_fields(type(event)) if (value := getattr(event, name)) is not None
     }
     if personal:
         if cipher is None or holder_id is None:
@@ -66,21 +66,19 @@ def encode(
 
 
 def decode(name: str, payload: bytes) -> Event:
-    """The event of stored bytes, its personal fields still encrypted; raises ``integrity.broken``."""
+    """Return the event of stored bytes, its personal fields still encrypted; raise ``integrity.broken``."""
     try:
-        reader = readers[name]
-    except KeyError:
-        raise _broken(name, "its type is unknown to this program") from None
-    try:
-        return reader(payload)
+        return _readers[name](payload)
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError) as problem:
-        raise _broken(name, f"its content does not fit its type: {problem}") from problem
+        if name in EVENTS or name in UPCASTERS:
+            raise _broken(name, f"its content does not fit its type: {problem}") from problem
+        raise _broken(name, "its type is unknown to this program") from None
 
 
 def numbered(records: Sequence[Stored]) -> list[tuple[int, Event]]:
     """Return versions and events of stored records, personal fields still encrypted; raise ``integrity.broken``."""
     try:
-        return [(version, readers[name](payload)) for _, _, version, name, _, payload in records]
+        return [(version, _readers[name](payload)) for _, _, version, name, _, payload in records]
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError):
         return [(version, decode(name, payload)) for _, _, version, name, _, payload in records]  # says which
 
@@ -125,9 +123,14 @@ def _associated(holder_id: str, stream: str, version: int, name: str) -> bytes:
 
 
 @cache
+def _personal_fields(kind: type[Event]) -> tuple[str, ...]:
+    return tuple(sorted(kind.ENCRYPTED))
+
+
+@cache
 def _personal(kind: type[Event]) -> type[msgspec.Struct]:
     hints = get_type_hints(kind)
-    fields = [(name, hints[name], None) for name in sorted(kind.ENCRYPTED)]
+    fields = [(name, hints[name], None) for name in _personal_fields(kind)]
     return msgspec.defstruct(f"{kind.__name__}Personal", fields, forbid_unknown_fields=True)
 
 
