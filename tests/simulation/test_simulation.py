@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from permits_engine.application.executor import Executor
+from permits_engine.application import idempotency
 from permits_engine.scheduler.notices import outbox
 from permits_engine.scheduler.passes import run
 from tests.simulation.running import live
@@ -61,7 +61,7 @@ def _rash(*given: Any) -> bool:
     ("where", "name", "fault", "found"),
     [
         (outbox, "still_due", _told_anyway, "a reminder by"),
-        (Executor, "_replayed", _never_known, "twice|concurrency.conflict|repeated"),
+        (idempotency, "replayed", _never_known, "twice|concurrency.conflict|repeated"),
         (run.brake, "check", _rash, "believed|wrong clock"),
     ],
     ids=["letters without a second look", "no memory of commands", "no brake"],
