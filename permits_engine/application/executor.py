@@ -33,8 +33,9 @@ from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.errors import ConflictError, PermitsError, invalid
 from permits_engine.domain.events import Actor, Event, FactNoted
 from permits_engine.domain.periods import ages
-from permits_engine.domain.permit.fold import Permit, apply, corrected, fold, with_fields
+from permits_engine.domain.permit.fold import apply, corrected, fold, with_fields
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.competence import competence_error
 from permits_engine.projections.search_entries import entries_of_file
 from permits_engine.store.database.host_transactions import HostSession

@@ -19,7 +19,8 @@ from permits_engine.application.outcome import conflict
 from permits_engine.domain.decisions.case import OtherTitle
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import Event
-from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import writing
 from permits_engine.projections.holder import Person, person_of

@@ -1,4 +1,4 @@
-"""A property computed once; the standard library's takes a lock each time, and a million are computed."""
+"""A property computed once, without the lock that the standard library's takes each time in Python 3.11."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class cached_property(Generic[T]):
-    """Computes its value on first use and keeps it in the instance."""
+    """Compute the value on first use and keep it in the instance."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
         self.compute = compute
@@ -21,7 +21,7 @@ class cached_property(Generic[T]):
     @overload
     def __get__(self, instance: object, owner: type) -> T: ...
     def __get__(self, instance: object | None, owner: type) -> cached_property[T] | T:
-        """The value, from now on found in the instance itself."""
+        """Return the value, which is found in the instance itself from now on."""
         if instance is None:
             return self
         value = instance.__dict__[self.name] = self.compute(instance)

@@ -11,8 +11,8 @@ import msgspec
 from permits_engine.domain.decisions import time_effects, timeline
 from permits_engine.domain.periods import ONE_DAY
 from permits_engine.domain.permit import deadlines, notices
-from permits_engine.domain.permit.fold import Permit
-from permits_engine.domain.permit.situation import GRANTS, REFUSALS, Situation
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import GRANTS, REFUSALS, Permit
 from permits_engine.domain.rules.policy import Policy
 
 _encoder = msgspec.json.Encoder()

@@ -12,8 +12,8 @@ from datetime import date
 
 from permits_engine.domain.permit import removal
 from permits_engine.domain.permit.facts import fact_on
-from permits_engine.domain.permit.fold import Decision, Request
 from permits_engine.domain.permit.standing import standing
+from permits_engine.domain.permit.state import Decision, Request
 from tests.model.world import State
 
 COUNTED = 2

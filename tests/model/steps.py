@@ -6,7 +6,8 @@ from datetime import date
 
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.decisions.time_effects import next_effect
-from permits_engine.domain.permit.fold import Decision, fold
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.permit.state import Decision
 from permits_engine.domain.permit.view import View, view
 from tests.model.invariants import Violated, looked_at
 from tests.model.world import DAY, PERMIT, Act, State

@@ -19,8 +19,9 @@ from permits_engine.domain.decisions.decide import decide
 from permits_engine.domain.decisions.time_effects import next_effect_day
 from permits_engine.domain.events import Actor, Basis, Corrected, DecisionNotified, Event
 from permits_engine.domain.permit.deadlines import Deadline, deadlines
-from permits_engine.domain.permit.fold import Permit, apply, fold
+from permits_engine.domain.permit.fold import apply, fold
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.policies.loading import compile_text, packaged
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from permits_engine.application import rebuild
 from permits_engine.domain.events import Refused, RenewalRefused, Revoked
-from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.standing import standing
+from permits_engine.domain.permit.state import Permit
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.store.events import codec, history
 from tests.simulation.people import File

@@ -15,8 +15,9 @@ from permits_engine.commands import RecordFact
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import DependentLinked, Event, PrincipalEnded, PrincipalRestored
 from permits_engine.domain.permit import family
-from permits_engine.domain.permit.fold import Permit, apply
+from permits_engine.domain.permit.fold import apply
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 
 Stamp = Callable[..., Event]

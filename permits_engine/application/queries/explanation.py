@@ -20,8 +20,9 @@ from permits_engine.domain.decisions.recorded import RecordedDecision, recorded_
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import REGISTER, Actor, Event, NoticeDue, Revoked
 from permits_engine.domain.permit import explanations
-from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Policy

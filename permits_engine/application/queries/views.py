@@ -14,8 +14,9 @@ from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import ApplicationLodged, Corrected, Event
 from permits_engine.domain.permit import explanations, rights
 from permits_engine.domain.permit.facts import Fact
-from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Policy, Silence
 from permits_engine.projections.holder import facts_known

@@ -20,8 +20,9 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import DecisionNotified, Event, Issued, Lapsed, Refused, Renewed
 from permits_engine.domain.periods import ONE_DAY, Period, before
 from permits_engine.domain.permit import notices
-from permits_engine.domain.permit.fold import Permit, apply, fold
+from permits_engine.domain.permit.fold import apply, fold
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 
 _NO_OCCASION = frozenset({"transition.not_allowed"})

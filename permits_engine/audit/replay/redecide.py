@@ -21,7 +21,8 @@ from permits_engine.domain.decisions.recorded import (
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import ApplicationLodged, Basis, Corrected, Event
 from permits_engine.domain.permit.facts import Fact
-from permits_engine.domain.permit.fold import Permit, apply, corrected, fold
+from permits_engine.domain.permit.fold import apply, corrected, fold
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 
 PolicyOf = Callable[[str, str], Policy]

@@ -17,8 +17,9 @@ from permits_engine.domain.decisions import decide
 from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
-from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Policy
 

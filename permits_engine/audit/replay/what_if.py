@@ -32,7 +32,8 @@ from permits_engine.domain.events import (
     Transferred,
 )
 from permits_engine.domain.permit import notices
-from permits_engine.domain.permit.fold import Permit, corrected, fold
+from permits_engine.domain.permit.fold import corrected, fold
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import compile_text, digest_of
 

@@ -12,8 +12,8 @@ from permits_engine.audit.report.tallies import AnnualReport, Delays, count
 from permits_engine.domain.decisions.departures import kind_of
 from permits_engine.domain.decisions.time_effects import valid_lapses
 from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import GRANTS, REFUSALS, Situation
-from permits_engine.domain.permit.state import Appeal, Decision, Request, Term
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import GRANTS, REFUSALS, Appeal, Decision, Request, Term
 from permits_engine.domain.rules.policy import Policy, count_of
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Database, Statement
@@ -223,13 +223,13 @@ class _File:
         """Return from when the office had to decide, and by when, as the file was just before its decision."""
         s = self.s
         if s.decision_limit(request) is None:
-            return s.clock_start(request) or request.filed_on, None
+            return s.period_start(request) or request.filed_on, None
         if decision is not None:
             before = fold(self.permit.permit_id, [each for each in self.events if each[0] < decision.version])
             assert before is not None
             s = Situation(before, decision.on, s.rules.policy.at(s.rules.known))
             request = before.request(request.version) or request
-        return s.clock_start(request) or request.filed_on, s.decision_due(request)
+        return s.period_start(request) or request.filed_on, s.decision_due(request)
 
     def _delay(
         self, name: str, office: str, start: date, took: date | None, due: date | None, ended: date | None

@@ -21,8 +21,8 @@ from permits_engine.domain.decisions.lifecycle import (
 from permits_engine.domain.errors import RuleError, error, invalid
 from permits_engine.domain.events import Actor, Event
 from permits_engine.domain.permit import removal
-from permits_engine.domain.permit.fold import Permit
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.competence import competence_error
 from permits_engine.domain.rules.policy import Policy
 

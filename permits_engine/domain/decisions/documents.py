@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from permits_engine.domain.calendars import Count, unrolled
 from permits_engine.domain.decisions.case import Case, Draft, not_allowed
 from permits_engine.domain.decisions.receipts import receipt
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.events import DecisionExtended, DocumentsRequested, DocumentsSupplied
-from permits_engine.domain.permit.situation import half_of
 
 
 def supply_documents(case: Case) -> list[Draft]:
@@ -95,9 +95,11 @@ def documents_may_be_asked(case: Case) -> None:
             "documents were asked for already, and the law allows it once; decide on what there is",
             asked_on=request.asks[-1].on.isoformat(),
         )
-    limit, start = s.decision_limit(request), s.clock_start(request)
+    limit, start = s.decision_limit(request), s.period_start(request)
     if once is not None and limit is not None and start is not None:
-        last = start + timedelta(days=half_of(start, limit) + s.suspended_days(request))
+        # Half of the bare period: without a roll to a working day and without excluded days.
+        half = (unrolled(start, Count(limit.length)) - start) // timedelta(days=2)
+        last = start + timedelta(days=half + s.suspended_days(request))
         if case.on > last:
             raise error(
                 "documents.too_late",

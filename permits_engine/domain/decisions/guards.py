@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from permits_engine.domain.decisions.case import Case, LaterEvent, not_allowed
 from permits_engine.domain.errors import error
-from permits_engine.domain.permit.fold import Term
+from permits_engine.domain.permit.state import Term
 
 # --- filing -----------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from datetime import date
 from permits_engine.domain.decisions.case import Case, Draft, not_allowed
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import DecisionNotified
-from permits_engine.domain.permit.fold import Decision
+from permits_engine.domain.permit.state import Decision
 
 NOTIFIABLE = frozenset({"issued", "renewed", "refused", "renewal_refused", "revoked"})
 

@@ -8,7 +8,6 @@ from permits_engine.domain.decisions.terms import departure_from, granted_term, 
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import RenewalRequested, Renewed
 from permits_engine.domain.periods import Period, term_end
-from permits_engine.domain.permit import situation
 
 
 def request_renewal(case: Case) -> list[Draft]:
@@ -32,7 +31,7 @@ def renew_permit(case: Case) -> list[Draft]:
     """A further term from the end of the last one, or from the day of decision where filed late and later."""
     s, c, request, last = case.situation, case.command, case.situation.request, case.situation.term
     assert request is not None and last is not None
-    valid_from = situation.next_begins(s, request, last, case.on)
+    valid_from = s.next_begins(request, last, case.on)
     term = granted_term(case, "term.renewal", valid_from, "term.maximum")
     default: Period = case.rules.need("term.renewal", case.on, case.scope(stage="renewal"))
     departs = departure_from(case, "term.renewal", valid_from, term)

@@ -20,9 +20,8 @@ from permits_engine.domain.events import (
     Renewed,
 )
 from permits_engine.domain.periods import ONE_DAY, add, before, term_end
-from permits_engine.domain.permit import situation
-from permits_engine.domain.permit.fold import Permit
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Rules
 
 
@@ -92,7 +91,7 @@ def _acceptance(s: Situation, rules: Rules, on: date) -> Draft | None:
     if first or term is None:
         start, number = on, 1
     else:
-        start, number = situation.next_begins(s, request, term, on), term.number + 1
+        start, number = s.next_begins(request, term, on), term.number + 1
     return _draft(
         rules,
         ImplicitlyGranted,

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.decisions.time_effects import next_effect, next_effect_day
-from permits_engine.domain.permit.fold import Permit, apply
+from permits_engine.domain.permit.fold import apply
 from permits_engine.domain.permit.notices import Notice, outlook
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 
 MAX_STEPS = 5000

@@ -10,8 +10,8 @@ from permits_engine.domain.decisions.case import Case, OtherTitle
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.permit.facts import fact_on, is_recorded
-from permits_engine.domain.permit.fold import Permit
 from permits_engine.domain.permit.majority import is_minor
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy, Value
 
 PERSON_COMMANDS = frozenset({"order_removal", "carry_out_removal"})

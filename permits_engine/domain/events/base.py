@@ -1,7 +1,7 @@
-"""What has happened: every stored event as a frozen, versioned struct.
+"""The base of every event.
 
 Fields named in ``ENCRYPTED`` are personal or free text. The store encrypts them under the holder's key into
-``sealed`` before the event is stored, and nothing in ``domain`` ever reads them back.
+``sealed``; nothing in ``domain`` reads them back.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import ClassVar
 import msgspec
 
 REGISTER = "register"
-"""The rule id of what was taken over from an old register: an outside fact, decided by no rule here."""
+"""The rule id of what was imported from an old register: an outside fact, decided by no rule here."""
 
 
 class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """For whom an act is done: an identity, a role of the policy, and the office where it is held."""
+    """The person or program for whom something is done: an id, a role of the policy, and its office."""
 
     id: str
     role: str
@@ -24,14 +24,13 @@ class Actor(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 SCHEDULER = Actor("scheduler", "scheduler")
-"""The actor of what time alone brings about, and of the messages about it."""
+"""The actor of time effects and of the messages about them."""
 
 
 class Basis(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """The legal basis of an event: the adopted policy text (SHA-256, hexadecimal) and the rules used.
+    """The legal basis of an event: the adopted policy text (SHA-256, hexadecimal) and the ids of the rules used.
 
-    Of what came in with an old register the first rule is ``REGISTER``; an act of the clock that the import
-    recorded names after it the rules by which it fell due.
+    The first rule of an imported event is ``REGISTER``; a time effect recorded by the import names its own after it.
     """
 
     policy: str
@@ -39,15 +38,14 @@ class Basis(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     @property
     def imported(self) -> bool:
-        """Whether the event came in with an old register."""
+        """Whether the event was imported from an old register."""
         return REGISTER in self.rules
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What every event carries.
+    """What every event carries; the store adds position, stream, version and recorded time.
 
-    ``effective_on`` is the legal date; the store adds position, stream, version and recorded time.
-    ``actor`` is for whom it was done, ``operator`` who ran the process.
+    ``effective_on`` is the legal date, ``actor`` for whom it was done, ``operator`` who ran the process.
     """
 
     NAME: ClassVar[str] = ""
@@ -70,5 +68,5 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fa
 
 
 def stored_name(event: type[Event] | Event) -> str:
-    """The stored type of an event, ``name@schema_version``."""
+    """Return the stored type of an event, ``name@schema_version``."""
     return f"{event.NAME}@{event.SCHEMA}"

@@ -10,7 +10,7 @@ from permits_engine.domain.events.base import Event
 class FactNoted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A fact about the holder was recorded through this file; its evidence is in the holder's own stream.
 
-    ``of`` is the file of the family member on whose title this one hangs.
+    ``of`` is the file of the family member on whose title this one depends.
     """
 
     NAME = "permit.fact_recorded"
@@ -23,7 +23,7 @@ class FactNoted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DependentLinked(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Another file's title hangs on this one's by a family tie; ``kind`` is the fact that shows it."""
+    """Another file's title depends on this one's by a family tie; ``kind`` is the fact that shows it."""
 
     NAME = "permit.dependent_linked"
 
@@ -34,7 +34,7 @@ class DependentLinked(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PrincipalEnded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The title on which this one hangs has ended: how, and since its legal date."""
+    """The title on which this one depends has ended, in the way ``how``, from the legal date."""
 
     NAME = "permit.principal_ended"
 
@@ -43,7 +43,7 @@ class PrincipalEnded(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PrincipalRestored(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """What had ended the title on which this one hangs fell away, from its beginning."""
+    """The end of the title on which this one depends was undone from its beginning."""
 
     NAME = "permit.principal_restored"
 

@@ -1,4 +1,4 @@
-"""What happens to a person, to the law, and to a message."""
+"""Events of persons."""
 
 from __future__ import annotations
 
@@ -18,48 +18,42 @@ PERSONAL = (
     "address",
     "prefers",
 )
-"""What is recorded about a person, in the order in which it is shown; all of it is encrypted."""
+"""The fields recorded about a person, in the order in which they are shown; all are encrypted."""
 
 
-class HolderRegistered(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A person became known; every field about them is encrypted."""
+class _PersonalData(Event, frozen=True, kw_only=True, omit_defaults=True):
+    """The fields of ``PERSONAL``."""
+
+    ENCRYPTED = frozenset(PERSONAL)
+
+    family_name: str | None = None
+    given_names: str | None = None
+    birth_date: str | None = None
+    sex: str | None = None
+    nationality: str | None = None
+    language: str | None = None
+    email: str | None = None
+    phone: str | None = None
+    address: str | None = None
+    prefers: str | None = None
+
+
+class HolderRegistered(_PersonalData, frozen=True, kw_only=True, omit_defaults=True):
+    """A person was registered; every field about them is encrypted."""
 
     NAME = "holder.registered"
-    ENCRYPTED = frozenset(PERSONAL)
-
-    family_name: str | None = None
-    given_names: str | None = None
-    birth_date: str | None = None
-    sex: str | None = None
-    nationality: str | None = None
-    language: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    address: str | None = None
-    prefers: str | None = None
 
 
-class HolderUpdated(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Personal data changed; ``changed`` names the fields, so that one may also become empty."""
+class HolderUpdated(_PersonalData, frozen=True, kw_only=True, omit_defaults=True):
+    """Personal data changed; ``changed`` names the fields, so that one can also be emptied."""
 
     NAME = "holder.updated"
-    ENCRYPTED = frozenset(PERSONAL)
 
     changed: tuple[str, ...]
-    family_name: str | None = None
-    given_names: str | None = None
-    birth_date: str | None = None
-    sex: str | None = None
-    nationality: str | None = None
-    language: str | None = None
-    email: str | None = None
-    phone: str | None = None
-    address: str | None = None
-    prefers: str | None = None
 
 
 class HolderLinked(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody said that another holder is the same person; it stands in the streams of both."""
+    """Another holder was declared to be the same person; recorded in the streams of both."""
 
     NAME = "holder.linked"
     ENCRYPTED = frozenset({"reason"})
@@ -69,7 +63,7 @@ class HolderLinked(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HolderUnlinked(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody said that another holder is not the same person after all."""
+    """Another holder was declared not to be the same person after all."""
 
     NAME = "holder.unlinked"
     ENCRYPTED = frozenset({"reason"})
@@ -79,7 +73,7 @@ class HolderUnlinked(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Something about a person that law attaches effects to, with its validity and encrypted evidence."""
+    """A fact with legal effects was recorded about a person, with its validity and encrypted evidence."""
 
     NAME = "holder.fact_recorded"
     ENCRYPTED = frozenset({"evidence"})
@@ -92,7 +86,7 @@ class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HolderAccessed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody saw a person's data: the actor, once a day; ``purpose`` is what they said it was for."""
+    """The actor read a person's data, recorded once a day; ``purpose`` is the stated reason."""
 
     NAME = "holder.accessed"
     ENCRYPTED = frozenset({"purpose"})
@@ -101,7 +95,7 @@ class HolderAccessed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HolderRequestRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The person asked for a right over their data; ``due_on`` is the last day for the answer (law 09-08)."""
+    """The person exercised a right over their data; ``due_on`` is the last day to answer (law 09-08)."""
 
     NAME = "holder.request_recorded"
 
@@ -121,7 +115,7 @@ class HolderRequestAnswered(Event, frozen=True, kw_only=True, omit_defaults=True
 
 
 class HolderHoldPlaced(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A duty to keep the person's data stands in the way of their erasure: the norm, and until when."""
+    """A duty to keep the person's data forbids their erasure: the norm, and until when."""
 
     NAME = "holder.hold_placed"
     ENCRYPTED = frozenset({"reason"})
@@ -132,7 +126,7 @@ class HolderHoldPlaced(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HolderHoldLifted(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The duty that was placed at ``of_version`` ended."""
+    """The duty recorded at ``of_version`` ended."""
 
     NAME = "holder.hold_lifted"
     ENCRYPTED = frozenset({"reason"})
@@ -142,18 +136,12 @@ class HolderHoldLifted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class HolderErased(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The key under which everything personal about the holder is encrypted was destroyed.
+    """The key that encrypts the holder's personal data was destroyed.
 
-    ``reason`` names nobody; ``archive_agreement`` is the reference of the archives' consent, where there was one.
+    ``reason`` names no person; ``archive_agreement`` is the reference of the archives' consent, where there was one.
     """
 
     NAME = "holder.erased"
 
     reason: str
     archive_agreement: str | None = None
-
-
-# --- the law ----------------------------------------------------------------------------------------------
-
-
-# --- notices ----------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from permits_engine.domain.events.base import Event
 
 
 class NoticeDue(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message became due; its id is a function of permit, deadline kind, tier and anchor."""
+    """A message became due; its id is derived from permit, kind, deadline, tier and anchor."""
 
     NAME = "notice.due"
 
@@ -26,7 +26,7 @@ class NoticeDue(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NoticeAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message is about to go to a channel that cannot recognise a second copy; it goes there once."""
+    """A message was about to go to a channel that cannot recognise a second copy; it is tried once."""
 
     NAME = "notice.attempted"
 
@@ -34,9 +34,9 @@ class NoticeAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NoticeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message was accepted by its channel; the channel's answer is the evidence.
+    """A channel accepted a message; its answer is the evidence.
 
-    ``template`` is the version of the text that was served: jurisdiction, language and digest.
+    ``template`` is the version of the text sent: jurisdiction, language and digest.
     """
 
     NAME = "notice.sent"
@@ -51,8 +51,8 @@ class NoticeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
 class NoticeFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A channel did not take the message.
 
-    ``gave_up`` says that this channel is not tried again; ``next_attempt_at``, in microseconds since the
-    epoch, when it is. ``code`` is the answer's code alone, which names nobody.
+    ``gave_up``: this channel is not tried again; otherwise ``next_attempt_at`` is when, in microseconds since the
+    epoch. ``code`` is the code of the answer, without personal data.
     """
 
     NAME = "notice.failed"
@@ -67,7 +67,7 @@ class NoticeFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NoticeBounced(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message came back after it had been accepted; ``code`` is the status code of RFC 3463."""
+    """A message came back after the channel had accepted it; ``code`` is the status code of RFC 3463."""
 
     NAME = "notice.bounced"
     ENCRYPTED = frozenset({"response"})
@@ -78,7 +78,7 @@ class NoticeBounced(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NoticeParked(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message waits for a human; ``reason`` is a code."""
+    """A message waits for a person to decide; ``reason`` is a code."""
 
     NAME = "notice.parked"
 
@@ -86,7 +86,7 @@ class NoticeParked(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NoticeSuppressed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A message that was due is not sent any more; ``reason`` is a code."""
+    """A due message will not be sent; ``reason`` is a code."""
 
     NAME = "notice.suppressed"
 
@@ -94,10 +94,7 @@ class NoticeSuppressed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DigestSent(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An office was sent its list of the morning; the id of its stream is a function of office and day.
-
-    ``tasks`` counts the lines; the channel's answer is the evidence.
-    """
+    """An office was sent its morning list of ``tasks`` lines; its stream id is derived from office and day."""
 
     NAME = "office.digest_sent"
 

@@ -1,4 +1,4 @@
-"""What happens to a permit file: requests, decisions, terms, appeals; what is about the person stands apart."""
+"""Events of a permit file: requests, decisions, terms, appeals and records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from permits_engine.domain.events.base import Event
 
 
 class ApplicationLodged(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A first request was filed; what statistics and decisions need of the holder is pinned, coarse."""
+    """A first application was filed; coarse attributes of the holder are kept in clear for decisions and statistics."""
 
     NAME = "permit.application_lodged"
     ENCRYPTED = frozenset({"file_number"})
@@ -31,7 +31,7 @@ class ApplicationLodged(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReceiptIssued(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The récépissé was given for the latest request (law 02-03, article 8)."""
+    """A receipt (récépissé) was given for the latest request (law 02-03, article 8)."""
 
     NAME = "permit.receipt_issued"
     CORRECTABLE = frozenset({"until"})
@@ -40,7 +40,7 @@ class ReceiptIssued(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ReceiptExtended(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The receipt was extended from its own end."""
+    """The receipt was extended from its end."""
 
     NAME = "permit.receipt_extended"
 
@@ -68,7 +68,7 @@ class DocumentsSupplied(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ApplicationReturned(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The file was returned because it was not completed in time (law 55-19, article 10)."""
+    """The incomplete application was returned at the end of its time (law 55-19, article 10)."""
 
     NAME = "permit.application_returned"
 
@@ -101,8 +101,8 @@ class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A first card was granted.
 
     ``ground`` is the fact that gave the right to it, ``relaxed`` the relaxations that covered the holder,
-    ``asks`` what nobody had established, ``beside`` the kinds of title then in force; ``departs_from`` names
-    the rule that gives more, or asks for another title.
+    ``asks`` the facts not established, ``beside`` the kinds of title then in force, ``departs_from`` the rule
+    that gives more or another title.
     """
 
     NAME = "permit.issued"
@@ -125,8 +125,8 @@ class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
 class Refused(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The application was refused.
 
-    ``departs_from`` names the rule by which it should have been granted, ``relaxed`` the relaxations that
-    covered the holder, ``asks`` what nobody had established.
+    ``departs_from`` is the rule by which it should have been granted, ``relaxed`` the relaxations that covered
+    the holder, ``asks`` the facts not established.
     """
 
     NAME = "permit.refused"
@@ -162,7 +162,7 @@ class ImplicitlyGranted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ExaminationReopened(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A refused application is examined again under rules that have widened since; the refusal is not annulled."""
+    """A refused application is examined again because the rules widened; the refusal is not annulled."""
 
     NAME = "permit.examination_reopened"
 
@@ -171,7 +171,7 @@ class ExaminationReopened(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RenewalRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A renewal was asked for; ``track`` and ``timely`` are as on the day of filing."""
+    """A renewal was requested; ``track`` and ``timely`` are those of the day of filing."""
 
     NAME = "permit.renewal_requested"
     CORRECTABLE = frozenset({"effective_on", "missing"})
@@ -182,9 +182,9 @@ class RenewalRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Renewed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A further term was granted; ``excluded`` when it is shorter than the policy's for recorded reasons.
+    """A further term was granted; ``excluded``: shorter than the policy's, with recorded reasons.
 
-    ``departs_from`` names the rule of law whose term it falls short of without them.
+    ``departs_from`` is the rule of law whose term it falls short of without such reasons.
     """
 
     NAME = "permit.renewed"
@@ -226,7 +226,7 @@ class Revoked(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Reinstated(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A revoked title was given back whole; it acts from the revocation that was annulled."""
+    """A revoked title was restored in full; takes effect from the annulled revocation."""
 
     NAME = "permit.reinstated"
 
@@ -234,7 +234,7 @@ class Reinstated(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class DecisionNotified(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A decision was brought to the holder's knowledge; only a regular notification starts clocks."""
+    """The holder was notified of a decision; only a regular notification starts periods."""
 
     NAME = "permit.decision_notified"
     ENCRYPTED = frozenset({"proof"})
@@ -248,9 +248,9 @@ class DecisionNotified(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Appealed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An appeal was lodged; ``decision_version`` 0 is an implicit refusal not yet recorded.
+    """An appeal was lodged against a decision or a removal; ``at`` is the instant, where hours count.
 
-    ``against`` is decision or removal; ``at`` the instant, where hours count.
+    ``decision_version`` 0 is an implicit refusal not yet recorded.
     """
 
     NAME = "permit.appealed"
@@ -263,9 +263,9 @@ class Appealed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An appeal was decided; upheld, it acts from the decision that it annuls.
+    """An appeal was decided; if upheld, it takes effect from the decision that it annuls.
 
-    Dismissed although a relaxation covered the holder, it says which, and ``departs_from`` names its rule.
+    ``relaxed`` names the relaxations that covered the holder, ``departs_from`` their rule if dismissed all the same.
     """
 
     NAME = "permit.appeal_decided"
@@ -282,7 +282,7 @@ class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Lapsed(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The window to renew closed without a request."""
+    """The renewal window closed without a request."""
 
     NAME = "permit.lapsed"
 
@@ -290,7 +290,7 @@ class Lapsed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ExitRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The holder left the territory."""
+    """The holder left the country."""
 
     NAME = "permit.exit_recorded"
     CORRECTABLE = frozenset({"effective_on"})
@@ -304,7 +304,7 @@ class ReturnRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class LostByAbsence(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """An absence longer than the law allows ended the title (decree 2-09-607, article 19)."""
+    """An absence longer than allowed ended the title (decree 2-09-607, article 19)."""
 
     NAME = "permit.lost_by_absence"
 
@@ -312,7 +312,7 @@ class LostByAbsence(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Transferred(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The file went to another office."""
+    """The file was transferred to another office."""
 
     NAME = "permit.transferred"
     CORRECTABLE = frozenset({"effective_on"})
@@ -321,7 +321,7 @@ class Transferred(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CardReplaced(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A new card was made for the same term."""
+    """A new card was issued for the same term."""
 
     NAME = "permit.card_replaced"
     ENCRYPTED = frozenset({"card_number"})
@@ -341,9 +341,9 @@ class Closed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Corrected(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A field of an earlier event was recorded wrongly; it acts from the fact that it corrects.
+    """A field of an earlier event was corrected; takes effect from the fact that it corrects.
 
-    ``value`` holds the right value of a clear field, ``sealed_value`` that of an encrypted one.
+    ``value`` is the right value of a clear field, ``sealed_value`` that of an encrypted one.
     """
 
     NAME = "permit.corrected"

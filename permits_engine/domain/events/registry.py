@@ -11,4 +11,4 @@ EVENTS: dict[str, type[Event]] = {
     for kind in vars(module).values()
     if isinstance(kind, type) and issubclass(kind, Event) and kind.NAME
 }
-"""Stored name to struct. An event that is not listed here cannot be read."""
+"""Stored name to struct; an event that is not listed cannot be read."""

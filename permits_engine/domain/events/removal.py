@@ -1,4 +1,4 @@
-"""What happens to the person behind a permit file: facts, family, removal and bans."""
+"""Events of removals from the territory and of entry bans."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from permits_engine.domain.events.base import Event
 class RemovalOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Removal from the territory was ordered (law 02-03, articles 21 and 25).
 
-    ``age`` is the holder's on the day where it is known; ``asks`` the protections that nobody has looked into.
+    ``age`` is the holder's on the day where known; ``asks`` names the protections not yet examined.
     """
 
     NAME = "permit.removal_ordered"
@@ -25,7 +25,7 @@ class RemovalOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RemovalCarriedOut(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The person was brought to the border at an instant; ``asks`` is what nobody had looked into by then."""
+    """The person was brought to the border at an instant; ``asks`` names the protections not examined by then."""
 
     NAME = "permit.removal_carried_out"
 
@@ -36,7 +36,7 @@ class RemovalCarriedOut(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RemovalAnnulled(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The removal was annulled: a provisional stay, and the case is examined again (law 02-03, article 24)."""
+    """The removal was annulled; a provisional stay and a new examination follow (law 02-03, article 24)."""
 
     NAME = "permit.removal_annulled"
     ENCRYPTED = frozenset({"reasons"})
@@ -46,7 +46,7 @@ class RemovalAnnulled(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EntryBanned(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Return was forbidden until a day, by a decision apart from the removal (law 02-03, article 22)."""
+    """Return was forbidden until a day, by a decision separate from the removal (law 02-03, article 22)."""
 
     NAME = "permit.entry_banned"
     ENCRYPTED = frozenset({"observations", "reasons_in_fact", "reasons_in_law"})

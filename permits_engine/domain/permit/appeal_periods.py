@@ -1,4 +1,4 @@
-"""Periods for appeals: which bodies, from which day, until when."""
+"""Periods for appeals: to which bodies, from which day, until when."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BODIES = ("national_commission", "administrative_tribunal", "gracious", "hierarc
 
 
 def appeal_rule(s: Situation, body: str) -> Value | None:
-    """The rule on the time to seize a body against what stands; none where it cannot be seized at all."""
+    """Return the rule on the time to appeal to a body; none where no such appeal exists."""
     adverse = s.adverse
     if adverse is None:
         return None
@@ -22,7 +22,7 @@ def appeal_rule(s: Situation, body: str) -> Value | None:
 
 
 def appeal_start(s: Situation) -> date | None:
-    """Day 0 of the time to appeal: the regular notification, or the day on which silence became refusal."""
+    """Return day 0 of the time to appeal: the regular notification, or the day on which silence became refusal."""
     if s.adverse is None:
         return None
     against, decision, since = s.adverse
@@ -32,7 +32,7 @@ def appeal_start(s: Situation) -> date | None:
 
 
 def appeal_closes(s: Situation, body: str, words: list[str] | None = None) -> date | None:
-    """The last day to seize a body; none where no clock runs or the law sets no limit."""
+    """Return the last day to appeal to a body; none where no period runs or the law sets no limit."""
     rule, start = appeal_rule(s, body), appeal_start(s)
     if rule is None or start is None or isinstance(rule.value, Silence):
         return None
@@ -40,7 +40,7 @@ def appeal_closes(s: Situation, body: str, words: list[str] | None = None) -> da
 
 
 def already_ruled(s: Situation, body: str) -> bool:
-    """Whether the body has dismissed an appeal against what stands."""
+    """Return whether the body has dismissed an appeal against the decision in force."""
     adverse = s.adverse
     if adverse is None:
         return False

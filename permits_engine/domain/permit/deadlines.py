@@ -1,23 +1,22 @@
-"""The legal clocks of one permit that run on a date, each with its rule and its working in words."""
+"""The deadlines of one permit that run on a date, each with its rule."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date, datetime
 
 import msgspec
 
-from permits_engine.domain.periods import ONE_DAY
 from permits_engine.domain.permit import majority, removal
 from permits_engine.domain.permit.appeal_periods import BODIES, already_ruled, appeal_closes, appeal_rule
-from permits_engine.domain.permit.situation import IMPLICIT_REFUSAL, Situation
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import IMPLICIT_REFUSAL, Request
 from permits_engine.domain.rules.policy import Silence, count_of
 
 
 class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One clock: its kind, the day (or instant) when it ends, and the event that started it.
+    """One deadline: its kind, its last day or instant, the version of the event that started it, its rule's id.
 
-    ``status`` is running or suspended; ``anchor`` the version of the event, ``rule`` the id of the value.
+    ``status`` is running or suspended.
     """
 
     kind: str
@@ -30,8 +29,10 @@ class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def deadlines(s: Situation) -> list[Deadline]:
-    """Every deadline that runs or is suspended on the day, earliest first."""
-    found = [*_title(s), *_request(s), *_appeals(s), *_absence(s), *_removal(s), *_majority(s)]
+    """Return every deadline that runs or is suspended on the day, earliest first."""
+    found: list[Deadline] = []
+    for add in (_title, _request, _appeals, _absence, _removal, _majority):
+        add(s, found)
     return sorted(found, key=lambda d: (_on(d), d.kind, d.body or ""))
 
 
@@ -41,70 +42,68 @@ def _on(deadline: Deadline) -> date:
     return deadline.due_on or date.max
 
 
-def _title(s: Situation) -> Iterator[Deadline]:
+def _add(
+    s: Situation,
+    found: list[Deadline],
+    kind: str,
+    due: date | None,
+    anchor: int,
+    parameter: str,
+    on: date | None = None,
+    status: str = "running",
+) -> None:
+    """Add a deadline that has not passed; its rule is the value of the parameter ``on`` that day."""
+    if due is not None and s.day <= due:
+        rule = s.rules.peek(parameter, on or s.day, s.scope())
+        found.append(Deadline(kind, due, anchor, rule.id if rule else "", status))
+
+
+def _title(s: Situation, found: list[Deadline]) -> None:
     term = s.term
     if term is None or not s.running:
         return
-    ends = s.ends(term)
-    if s.day <= ends:
-        rule = _id(s, "term.first" if term.number == 1 else "term.renewal", term.granted_on)
-        yield Deadline("title_expiry", ends, term.version, rule)
+    granting = "term.first" if term.number == 1 else "term.renewal"
+    _add(s, found, "title_expiry", s.ends(term), term.version, granting, term.granted_on)
     if s.renewal_request is not None:  # also one that was refused: no other may follow it
         return
-    opens, closes = s.window_opens, s.window_closes
+    opens = s.window_opens
     if opens is not None and s.day < opens:
-        yield Deadline("renewal_window_opens", opens, term.version, _id(s, "renewal.opens"))
-    if closes is not None and s.day <= closes:
-        yield Deadline("renewal_window_closes", closes, term.version, _id(s, "renewal.closes"))
+        _add(s, found, "renewal_window_opens", opens, term.version, "renewal.opens")
+    _add(s, found, "renewal_window_closes", s.window_closes, term.version, "renewal.closes")
 
 
-def _request(s: Situation) -> Iterator[Deadline]:
-    request = s.request
+def _request(s: Situation, found: list[Deadline]) -> None:
+    request, receipt, status = s.request, s.receipt, s.application_status
     if request is None or s.closure is not None:
         return
-    receipt = s.receipt
-    if receipt is not None and s.day <= receipt.until:
-        yield Deadline("receipt_expiry", receipt.until, receipt.version, _id(s, "receipt.term", receipt.on))
-    status = s.application_status
+    if receipt is not None:
+        _add(s, found, "receipt_expiry", receipt.until, receipt.version, "receipt.term", receipt.on)
+    filed, version = request.filed_on, request.version
     if status == "incomplete":
         due = s.completion_due(request)
-        if due is not None:
-            yield Deadline(
-                "documents_due", due, request.version, _id(s, "documents.completion", request.filed_on)
-            )
+        _add(s, found, "documents_due", due, version, "documents.completion", filed)
     if status == "suspended" and s.suspended_by is not None:
         ask = request.asks[s.suspended_by]
         due = s.answer_due(request, s.suspended_by)
-        if due is not None:
-            yield Deadline("documents_due", due, ask.version, _id(s, "documents.answer", ask.on))
+        _add(s, found, "documents_due", due, ask.version, "documents.answer", ask.on)
     if status in {"under_review", "suspended"}:
-        yield from _decision(s)
+        _decision(s, request, found)
     if status in {"incomplete", "under_review", "suspended"}:
-        due = opinion_due(s)
-        if due is not None and s.day <= due:
-            rule = _id(s, "opinion.limit", request.filed_on)
-            yield Deadline("opinion_due", due, request.version, rule)
+        _add(s, found, "opinion_due", opinion_due(s), version, "opinion.limit", filed)
 
 
-def _decision(s: Situation) -> Iterator[Deadline]:
-    request = s.request
-    assert request is not None
+def _decision(s: Situation, request: Request, found: list[Deadline]) -> None:
+    filed, version = request.filed_on, request.version
+    status = "suspended" if s.suspended_by is not None else "running"
     due = s.decision_due(request)
-    if due is not None and s.day <= due:
-        rule = _id(s, "decision.limit", request.filed_on)
-        status = "suspended" if s.suspended_by is not None else "running"
-        yield Deadline("decision_due", due, request.version, rule, status)
-        if s.rules.get("decision.silence", request.filed_on, s.scope()) == "refusal":
-            rule = _id(s, "decision.silence", request.filed_on)
-            yield Deadline("implicit_refusal", due, request.version, rule, status)
-    target = expedited_target(s)
-    if target is not None and s.day <= target:
-        rule = _id(s, "expedited.target", request.filed_on)
-        yield Deadline("expedited_target", target, request.version, rule)
+    _add(s, found, "decision_due", due, version, "decision.limit", filed, status)
+    if due is not None and s.day <= due and s.rules.get("decision.silence", filed, s.scope()) == "refusal":
+        _add(s, found, "implicit_refusal", due, version, "decision.silence", filed, status)
+    _add(s, found, "expedited_target", expedited_target(s), version, "expedited.target", filed)
 
 
 def opinion_due(s: Situation, words: list[str] | None = None) -> date | None:
-    """The day by which the local commission gives its opinion, while it has not."""
+    """Return the last day for the opinion of the local commission, while it is missing."""
     request = s.request
     if request is None or s.opinion is not None or not s.pending:
         return None
@@ -113,7 +112,7 @@ def opinion_due(s: Situation, words: list[str] | None = None) -> date | None:
 
 
 def expedited_target(s: Situation, words: list[str] | None = None) -> date | None:
-    """The day by which an expedited request should be decided, while it is not."""
+    """Return the day by which an expedited request should be decided, while it is not."""
     request = s.request
     if request is None or request.track != "expedited" or not s.pending:
         return None
@@ -121,76 +120,59 @@ def expedited_target(s: Situation, words: list[str] | None = None) -> date | Non
     return None if limit is None else s.rules.due(request.filed_on, count_of(limit), words=words)
 
 
-def _appeals(s: Situation) -> Iterator[Deadline]:
+def _appeals(s: Situation, found: list[Deadline]) -> None:
     if s.closure is not None:
         return
-    adverse = s.adverse
+    decision = s.adverse[1] if s.adverse is not None else None
     if s.pending_appeal is not None:
-        yield from _ruling(s)
-    elif adverse is not None:
-        decision = adverse[1]
+        _ruling(s, found)
+    elif s.adverse is not None:
+        anchor = decision.version if decision is not None else 0
         for body in BODIES:
             due = appeal_closes(s, body)
-            if due is None or s.day > due or already_ruled(s, body):
-                continue
-            rule = appeal_rule(s, body)
-            anchor = decision.version if decision is not None else 0
-            yield Deadline("appeal_closes", due, anchor, rule.id if rule else "", body=body)
-    if adverse is not None and adverse[1] is not None and adverse[1].kind != IMPLICIT_REFUSAL:
-        due = s.departure_due(adverse[1])
-        if due is not None and s.day <= due:
-            yield Deadline("departure_due", due, adverse[1].version, _id(s, "departure.limit"))
+            if due is not None and s.day <= due and not already_ruled(s, body):
+                rule = appeal_rule(s, body)
+                found.append(Deadline("appeal_closes", due, anchor, rule.id if rule else "", body=body))
+    if decision is not None and decision.kind != IMPLICIT_REFUSAL:
+        _add(s, found, "departure_due", s.departure_due(decision), decision.version, "departure.limit")
 
 
-def _ruling(s: Situation) -> Iterator[Deadline]:
+def _ruling(s: Situation, found: list[Deadline]) -> None:
     appeal = s.pending_appeal
     assert appeal is not None
     limit = s.rules.find("appeal.ruling", appeal.on, s.scope(body=appeal.body))
     if limit is not None and not isinstance(limit.value, Silence):
         due = s.rules.due(appeal.on, count_of(limit.value))
         if s.day <= due:
-            yield Deadline("appeal_ruling_due", due, appeal.version, limit.id, body=appeal.body)
+            found.append(Deadline("appeal_ruling_due", due, appeal.version, limit.id, body=appeal.body))
 
 
-def _absence(s: Situation) -> Iterator[Deadline]:
-    if not s.running:
-        return
-    for absence in s.permit.absences:
-        if absence.out > s.day or (absence.back is not None and absence.back <= s.day):
-            continue
-        limit = s.absence_limit(absence)
-        if limit is not None and s.day <= limit:
-            rule = _id(s, "absence.limit", absence.out)
-            yield Deadline("absence_limit", limit, absence.version, rule)
+def _absence(s: Situation, found: list[Deadline]) -> None:
+    if s.running:
+        for absence in s.permit.absences:
+            if absence.out <= s.day and (absence.back is None or absence.back > s.day):
+                limit = s.absence_limit(absence)
+                _add(s, found, "absence_limit", limit, absence.version, "absence.limit", absence.out)
 
 
-def _removal(s: Situation) -> Iterator[Deadline]:
+def _removal(s: Situation, found: list[Deadline]) -> None:
     order = removal.removal_in_force(s)
     if order is None or s.closure is not None:  # no appeal is lodged on a closed file
         return
     appeal = removal.pending_appeal(s)
     if appeal is not None:
         due = removal.ruling_due(s, appeal)
-        if due is not None and s.day <= due:
-            rule = _id(s, "removal.ruling", appeal.on)
-            yield Deadline("removal_ruling_due", due, appeal.version, rule)
+        _add(s, found, "removal_ruling_due", due, appeal.version, "removal.ruling", appeal.on)
     elif not any(a.on <= s.day for a in order.appeals):
         closes = removal.appeal_closes(s, order)
         if closes is not None and s.day <= removal.local_day(s, closes[0]):
-            yield Deadline("removal_appeal_closes", None, order.version, closes[1].id, due_at=closes[0])
+            at, rule = closes
+            found.append(Deadline("removal_appeal_closes", None, order.version, rule.id, due_at=at))
 
 
-def _majority(s: Situation) -> Iterator[Deadline]:
-    """The months after coming of age, shown to whoever has asked for nothing since."""
-    clock = majority.filing_deadline(s)
-    rule = majority.filing_closes(s) if clock is not None else None
-    if clock is not None and rule is not None:
-        yield Deadline("majority_request_due", clock[0], clock[1].version, rule[1].id)
-
-
-def _id(s: Situation, name: str, on: date | None = None) -> str:
-    found = s.rules.peek(name, on or s.day, s.scope())
-    return found.id if found else ""
-
-
-__all__ = ["ONE_DAY", "Deadline", "deadlines"]
+def _majority(s: Situation, found: list[Deadline]) -> None:
+    """Add the last day to file after coming of age, unless a request was filed since."""
+    last = majority.filing_deadline(s)
+    rule = majority.filing_closes(s) if last is not None else None
+    if last is not None and rule is not None:
+        found.append(Deadline("majority_request_due", last[0], last[1].version, rule[1].id))

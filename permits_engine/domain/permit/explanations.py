@@ -17,7 +17,7 @@ from permits_engine.domain.phrases import Phrase, together
 
 
 def explained(s: Situation, say: Callable[[str], str] = str) -> list[dict[str, Any]]:
-    """The deadlines with their working, ready to be shown; ``say`` puts the working into another language."""
+    """Return the deadlines as plain values with their working; ``say`` translates the working."""
     return [
         {"status": d.status, **msgspec.to_builtins(d), "explanation": say(together(working(s, d)))}
         for d in deadlines(s)
@@ -25,49 +25,64 @@ def explained(s: Situation, say: Callable[[str], str] = str) -> list[dict[str, A
 
 
 def working(s: Situation, deadline: Deadline) -> list[str]:
-    """How the day of a deadline was worked out, in words, with the source of its rule."""
+    """Return the working of a deadline's day in words, with the source of its rule."""
     words: list[str] = []
-    request, term = s.request, s.term
-    kind = deadline.kind
-    if kind == "title_expiry" and term is not None:
-        words.append(Phrase("term", number=term.number, since=term.valid_from, until=term.valid_until))
+    _count(s, deadline, words)
+    rule = s.rules.policy.by_id.get(deadline.rule)
+    if rule is not None:
+        words.append(Phrase("source", source=str(rule.source), rank=rule.rank))
+    return words
+
+
+def _count(s: Situation, deadline: Deadline, words: list[str]) -> None:
+    request, term, adverse, day = s.request, s.term, s.adverse, deadline.due_on
+    match deadline.kind:
+        case "title_expiry" if term is not None:
+            words.append(Phrase("term", number=term.number, since=term.valid_from, until=term.valid_until))
+            words += _extension(s, term)
+        case "renewal_window_opens" | "renewal_window_closes" if term is not None:
+            words += _window(s, deadline, term)
+        case "receipt_expiry" if s.receipt is not None:
+            words.append(Phrase("receipt", on=s.receipt.on, until=s.receipt.until))
+        case "departure_due" if adverse is not None and adverse[1] is not None:
+            s.departure_due(adverse[1], words=_Named(words, "notified"))
+        case "appeal_closes" if adverse is not None and deadline.body is not None:
+            start = "silence" if adverse[0] == "implicit" else "notified"
+            appeal_closes(s, deadline.body, words=_Named(words, start))
+        case "removal_appeal_closes":
+            words += _hours(s)
+        case "removal_ruling_due" if (appeal := removal.pending_appeal(s)) is not None:
+            removal.ruling_due(s, appeal, words=_Named(words, "lodged"))
+        case "majority_request_due":
+            words.append(Phrase("majority", day=majority.reached_on(s), until=day))
+        case "absence_limit":
+            words.append(Phrase("absence", day=day))
+        case "appeal_ruling_due" if s.pending_appeal is not None:
+            words.append(Phrase("ruling", on=s.pending_appeal.on, due=day))
+        case "documents_due" if request is not None and s.suspended_by is None:
+            s.completion_due(request, words=_Named(words, "filed_incomplete"))
+        case "documents_due" if request is not None and s.suspended_by is not None:
+            s.answer_due(request, s.suspended_by, words=_Named(words, "asked"))
+        case "decision_due" | "implicit_refusal" if request is not None:
+            s.decision_due(request, words=_Named(words, "file_complete"))
+        case "opinion_due":
+            opinion_due(s, words=_Named(words, "filed"))
+        case "expedited_target":
+            expedited_target(s, words=_Named(words, "filed"))
+
+
+def _window(s: Situation, deadline: Deadline, term: Term) -> list[str]:
+    opens = deadline.kind == "renewal_window_opens"
+    name = "renewal.opens" if opens else "renewal.closes"
+    length = s.rules.get(name, min(s.day, term.valid_until), s.renewal_scope)
+    words: list[str] = [Phrase("term.ends", day=term.valid_until)]
+    if not opens:
         words += _extension(s, term)
-    elif kind in {"renewal_window_opens", "renewal_window_closes"} and term is not None:
-        name = "renewal.opens" if kind.endswith("opens") else "renewal.closes"
-        length = s.rules.get(name, min(s.day, term.valid_until), s.scope(stage="renewal"))
-        side = "window.before" if kind.endswith("opens") else "window.after"
-        words.append(Phrase("term.ends", day=term.valid_until))
-        words += _extension(s, term) if kind.endswith("closes") else []
-        words.append(Phrase(side, length=length, day=deadline.due_on))
-        given = s.given_after_end
-        if given is not None:
-            words.append(
-                Phrase("window.granted" if given == term.granted_on else "window.given_back", day=given)
-            )
-    elif kind == "receipt_expiry" and s.receipt is not None:
-        words.append(Phrase("receipt", on=s.receipt.on, until=s.receipt.until))
-    elif kind == "departure_due" and s.adverse is not None and s.adverse[1] is not None:
-        s.departure_due(s.adverse[1], words=_named(words, "notified"))
-    elif kind == "appeal_closes" and deadline.body is not None:
-        what = "silence" if s.adverse and s.adverse[0] == "implicit" else "notified"
-        appeal_closes(s, deadline.body, words=_named(words, what))
-    elif kind == "removal_appeal_closes":
-        words += _hours(s)
-    elif kind == "removal_ruling_due":
-        appeal = removal.pending_appeal(s)
-        if appeal is not None:
-            removal.ruling_due(s, appeal, words=_named(words, "lodged"))
-    elif kind == "majority_request_due":
-        words.append(Phrase("majority", day=majority.reached_on(s), until=deadline.due_on))
-    elif kind == "absence_limit":
-        words.append(Phrase("absence", day=deadline.due_on))
-    elif kind == "appeal_ruling_due" and s.pending_appeal is not None:
-        words.append(Phrase("ruling", on=s.pending_appeal.on, due=deadline.due_on))
-    elif request is not None:
-        _request_working(s, deadline, words)
-    found = s.rules.policy.by_id.get(deadline.rule)
-    if found is not None:
-        words.append(Phrase("source", source=str(found.source), rank=found.rank))
+    words.append(Phrase("window.before" if opens else "window.after", length=length, day=deadline.due_on))
+    given = s.given_after_end
+    if given is not None:
+        granted = given == term.granted_on
+        words.append(Phrase("window.granted" if granted else "window.given_back", day=given))
     return words
 
 
@@ -86,27 +101,12 @@ def _hours(s: Situation) -> list[str]:
     if order is None or closes is None:
         return []
     zone = ZoneInfo(s.rules.calendar.time_zone)
-    told, ends = order.notified_at.astimezone(zone), closes[0].astimezone(zone)
-    return [Phrase("hours", told=told, length=closes[1].value, ends=ends)]
+    notified, ends = order.notified_at.astimezone(zone), closes[0].astimezone(zone)
+    return [Phrase("hours", told=notified, length=closes[1].value, ends=ends)]
 
 
-def _request_working(s: Situation, deadline: Deadline, words: list[str]) -> None:
-    request = s.request
-    assert request is not None
-    if deadline.kind == "documents_due" and s.suspended_by is None:
-        s.completion_due(request, words=_named(words, "filed_incomplete"))
-    elif deadline.kind == "documents_due" and s.suspended_by is not None:
-        s.answer_due(request, s.suspended_by, words=_named(words, "asked"))
-    elif deadline.kind in {"decision_due", "implicit_refusal"}:
-        s.decision_due(request, words=_named(words, "file_complete"))
-    elif deadline.kind == "opinion_due":
-        opinion_due(s, words=_named(words, "filed"))
-    elif deadline.kind == "expedited_target":
-        expedited_target(s, words=_named(words, "filed"))
-
-
-class _named(list[str]):
-    """A list that makes the first phrase say what the clock starts from, and hands every line on."""
+class _Named(list[str]):
+    """A list that lets the first phrase say from what the period starts, and passes every line on."""
 
     def __init__(self, target: list[str], first: str) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""Facts about a person to which law attaches effects: recorded with evidence, valid from a day and perhaps until one.
+"""Facts about a person that have legal effects: recorded with evidence, valid from a day and perhaps until one.
 
-What nobody recorded is neither true nor false: it is unknown, and whoever decides is asked.
+A fact that was not recorded is neither true nor false: it is unknown, and the decider is asked.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MAJORITY = 18
 
 
 class Fact(msgspec.Struct, frozen=True):
-    """A fact of a kind that the policy lists; both ends are inclusive, ``until`` none means open."""
+    """A fact of a kind listed by the policy; both ends are inclusive, ``until`` none means open."""
 
     kind: str
     since: date
@@ -24,12 +24,12 @@ class Fact(msgspec.Struct, frozen=True):
     of: str | None = None
 
     def holds(self, day: date) -> bool:
-        """Whether it is valid on the day."""
+        """Return whether the fact is valid on the day."""
         return self.since <= day and (self.until is None or day <= self.until)
 
 
 def latest(facts: Iterable[Fact]) -> tuple[Fact, ...]:
-    """The facts without those that a later record of the same kind and first day replaced."""
+    """Return the facts without those replaced by a later record of the same kind and first day."""
     kept: dict[tuple[str, date], Fact] = {}
     for fact in facts:
         kept.pop((fact.kind, fact.since), None)
@@ -38,19 +38,19 @@ def latest(facts: Iterable[Fact]) -> tuple[Fact, ...]:
 
 
 def fact_on(facts: Iterable[Fact], kind: str, day: date) -> Fact | None:
-    """The fact of that kind which is valid on the day."""
+    """Return the fact of that kind which is valid on the day."""
     return next((fact for fact in facts if fact.kind == kind and fact.holds(day)), None)
 
 
 def is_recorded(facts: Iterable[Fact], kind: str) -> bool:
-    """Whether anything of that kind was ever recorded, so that the question has been asked."""
+    """Return whether any fact of that kind was ever recorded, so that the question has been examined."""
     return any(fact.kind == kind for fact in facts)
 
 
 def is_of_age(age: int | None, known_on: date, day: date) -> bool | None:
-    """Whether somebody who had that age on one day is of age on another; none where it may be either.
+    """Return whether a person of that age on one day is of age on another; none where both are possible.
 
-    An age in full years leaves a year open: the birthday itself is not among what decisions read.
+    An age in full years leaves a year open, because decisions do not read the birth date.
     """
     if age is None:
         return None

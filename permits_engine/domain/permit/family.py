@@ -1,8 +1,8 @@
-"""Titles that hang on a family member's: the tie, the end of the title above, and what it means below.
+"""Titles that depend on a family member's: the tie, the end of the principal's title, and its effect on the dependent.
 
-The tie is a fact with the other file's id (``of``). The end of that file's title is told to this one by an event of
-its own, so that what holds here is a function of this file alone. Nothing in law 02-03 ends a spouse's or a child's
-title by itself: that takes a decision with reasons (article 19; law 03-01), or the end of its term.
+The tie is a fact with the principal's file id (``of``). The end of the principal's title is recorded on the dependent's
+file too, so that each file can be read alone. Law 02-03 ends no spouse's or child's title automatically: that takes a
+decision with reasons (article 19; law 03-01), or the end of the term.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from permits_engine.domain.permit.facts import Fact, fact_on, latest
 from permits_engine.domain.permit.situation import Situation
 
 KEEP, RENEWAL, MOVED = "keep", "renewal", "moves"
-"""What the end of a title means for one that hangs on it: nothing; a renewal needs a ground of its own; or the tie
-moves to the title that came instead, and goes on until a newer tie is recorded."""
+"""Effects of the principal's end on a dependent title: none; a renewal needs a ground of its own; or the tie moves to
+the title that replaced it, until a newer tie is recorded."""
 TIE_ENDED = "tie_ended"
-"""How a title above is lost where the tie itself has ended: divorce, majority."""
+"""How the principal's title is lost where the tie itself has ended: divorce, majority."""
 
 
 class Tie(msgspec.Struct, frozen=True):
-    """One tie of a file to another on a day, and what became of the title above."""
+    """One tie of a file to its principal on a day, and the end of the principal's title."""
 
     principal: str
     kind: str
@@ -34,7 +34,7 @@ class Tie(msgspec.Struct, frozen=True):
 
 
 def title_end(s: Situation) -> tuple[str, date] | None:
-    """How and since when the title of a file has ended for good, for those whose titles hang on it."""
+    """Return how and since when the title has ended for good, for the titles that depend on it."""
     if s.closure is not None:
         return s.closure[1], s.closure[0]
     if s.revocation is not None:
@@ -49,7 +49,7 @@ def title_end(s: Situation) -> tuple[str, date] | None:
 
 
 def ties(s: Situation) -> list[Tie]:
-    """The ties recorded through the file by the day, the newest last."""
+    """Return the ties recorded through the file by the day, the newest last."""
     return [_tie(s, fact) for fact in latest(s.permit.facts) if fact.of is not None and fact.since <= s.day]
 
 
@@ -68,7 +68,7 @@ def _tie(s: Situation, fact: Fact) -> Tie:
 
 
 def lost_tie(s: Situation) -> Tie | None:
-    """The tie whose end leaves the title without its ground; none where another one or the holder's own holds."""
+    """Return the tie whose end leaves the title without a ground; none if another tie or own ground remains."""
     found = ties(s)
     if not found or found[-1].effect != RENEWAL or any(tie.effect in {None, KEEP} for tie in found):
         return None
@@ -79,7 +79,7 @@ def lost_tie(s: Situation) -> Tie | None:
 
 
 def latest_tie(s: Situation) -> dict[str, str | None] | None:
-    """The latest tie as the view shows it."""
+    """Return the latest tie as plain values for the view."""
     found = ties(s)
     if not found:
         return None

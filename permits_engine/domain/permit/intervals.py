@@ -1,4 +1,4 @@
-"""Since and until when something holds: asked on the days on which anything about a file can change."""
+"""Since and until when something holds, found by asking on the days on which anything can change."""
 
 from __future__ import annotations
 
@@ -10,37 +10,31 @@ from permits_engine.domain.permit import majority, removal
 from permits_engine.domain.permit.situation import Situation
 
 PARAMETERS = ("right", "removal.protected", "removal.lawful", "stay.facts", "extension.blanket")
-"""The rules whose own first and last days may open or close something."""
+"""Parameters whose own first and last days may start or end something."""
 
 
 def on_day(s: Situation, day: date) -> Situation:
-    """The same file, by the same rules and facts, on another day."""
+    """Return the same file, by the same rules and facts, on another day."""
     return Situation(s.permit, day, s.rules.policy.at(s.rules.known), s.given_facts)
 
 
 def interval_around(
     s: Situation, same: Callable[[date], bool], *, past_only: bool = False
 ) -> tuple[date | None, date | None]:
-    """The first and the last day around the situation's on which ``same`` says yes without a break.
+    """Return the first and the last day of the unbroken run around the situation's day on which ``same`` holds.
 
-    None where it has been so from the beginning, or stays so as far as can be seen.
+    None for a side without a known end; ``past_only`` leaves out the last day.
     """
     days = sorted(set(days_of_change(s)))
-    since: date | None = None
-    for day in reversed([each for each in days if each <= s.day]):
-        if not same(day - ONE_DAY):
-            since = day
-            break
+    since = next((day for day in reversed(days) if day <= s.day and not same(day - ONE_DAY)), None)
     if past_only:
         return since, None
-    for day in (each for each in days if each > s.day):
-        if not same(day):
-            return since, day - ONE_DAY
-    return since, None
+    ended = next((day for day in days if day > s.day and not same(day)), None)
+    return since, ended - ONE_DAY if ended is not None else None
 
 
 def days_of_change(s: Situation) -> Iterator[date]:
-    """The days on which something about the file, its holder or the rules may become different."""
+    """Yield the days on which something about the file, its holder or the rules may change."""
     permit = s.permit
     acts = {day for _, day in permit.names} | {s.day}
     yield from acts
@@ -50,7 +44,7 @@ def days_of_change(s: Situation) -> Iterator[date]:
         yield s.ends(term) + ONE_DAY
         acts |= {term.valid_until, s.ends(term) + ONE_DAY}
     yield from (receipt.until + ONE_DAY for receipt in permit.receipts)
-    # What falls due depends on what had happened by then: it is asked for after each act, and after each term.
+    # Last days depend on what had happened by then: ask after each event and after each term.
     for day in acts:
         yield from (due + ONE_DAY for due in _dues(on_day(s, day)) if due is not None)
     yield from _of_person(s)
@@ -63,7 +57,7 @@ def days_of_change(s: Situation) -> Iterator[date]:
 
 
 def _dues(s: Situation) -> Iterator[date | None]:
-    """The last days of what runs on a day."""
+    """Yield the last days of the periods that run on a day."""
     yield s.window_closes
     for request in s.permit.requests:
         yield s.completion_due(request)

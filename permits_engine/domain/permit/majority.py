@@ -1,4 +1,4 @@
-"""Coming of age: until when somebody is a minor, and the months in which they ask for a title of their own."""
+"""Coming of age: until when the holder is a minor, and the months to apply for a card of their own."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from permits_engine.domain.permit.state import Term
 from permits_engine.domain.rules.policy import Value
 
 MINORITY = ("minor", "unaccompanied_minor")
-"""The facts whose last day is the last day of minority."""
+"""Facts whose last day is the last day of minority."""
 
 
 def is_adult(s: Situation, age: int | None) -> bool | None:
-    """Whether the holder is of age on the day; none where it may be either.
+    """Return whether the holder is of age on the day; none where both are possible.
 
-    ``age`` is that of the day where the decider knows it; otherwise the one pinned at filing counts.
+    ``age`` is the age on the day, where known; otherwise the age recorded at filing counts.
     """
     if age is not None:
         return is_of_age(age, s.day, s.day)
@@ -25,13 +25,13 @@ def is_adult(s: Situation, age: int | None) -> bool | None:
 
 
 def recorded_minority(s: Situation) -> Fact | None:
-    """The recorded minority with its last day, whether or not it is over on the day."""
+    """Return the fact of minority with its last day, whether or not it is over on the day."""
     known = [f for f in s.facts if f.kind in MINORITY and f.until is not None and f.since <= s.day]
     return max(known, key=lambda f: f.until or date.min) if known else None
 
 
 def is_minor(s: Situation, age: int | None) -> bool | None:
-    """Whether the holder is a minor on the day, by fact or by age; none where nobody has established it."""
+    """Return whether the holder is a minor on the day, by fact or by age; none where not established."""
     if any(fact_on(s.facts, kind, s.day) is not None for kind in MINORITY):
         return True
     found = recorded_minority(s)
@@ -42,13 +42,13 @@ def is_minor(s: Situation, age: int | None) -> bool | None:
 
 
 def reached_on(s: Situation) -> date | None:
-    """The day on which the holder comes of age, where the fact of minority says it."""
+    """Return the day on which the holder comes of age, where the fact of minority tells."""
     found = recorded_minority(s)
     return found.until + ONE_DAY if found is not None and found.until is not None else None
 
 
 def filing_closes(s: Situation) -> tuple[date, Value] | None:
-    """The last day to file after coming of age (decree 2-09-607, article 2), with its rule."""
+    """Return the last day to file after coming of age (decree 2-09-607, article 2), with its rule."""
     reached = reached_on(s)
     rule = s.rules.find("majority.filing", reached, s.scope()) if reached is not None else None
     if reached is None or rule is None or not isinstance(rule.value, Period):
@@ -56,32 +56,25 @@ def filing_closes(s: Situation) -> tuple[date, Value] | None:
     return add(reached, rule.value), rule
 
 
-def announced_from(s: Situation) -> date | None:
-    """The first day on which the clock after coming of age is shown: as long before as it lasts."""
-    reached, closes = reached_on(s), filing_closes(s)
-    if reached is None or closes is None:
-        return None
-    return before(reached, closes[1].value)
-
-
 def filing_deadline(s: Situation) -> tuple[date, Fact] | None:
-    """The last day to ask for a card after coming of age, while it is announced or runs, with the fact of minority.
+    """Return the last day to apply for a card after coming of age, with the fact of minority.
 
-    None for whoever has a card already, or has asked for one since on this very file.
+    It is announced as long before the day as it lasts after it. None for a holder who has a card already, or has
+    applied on this file since.
     """
-    if not s.facts:  # most files, and it is asked of every one on every pass
+    if not s.facts:  # most files, and every pass asks
         return None
-    shown, closes, fact = announced_from(s), filing_closes(s), recorded_minority(s)
-    if shown is None or closes is None or fact is None or s.closure is not None:
+    reached, closes, fact = reached_on(s), filing_closes(s), recorded_minority(s)
+    if reached is None or closes is None or fact is None or s.closure is not None:
         return None
     if s.permit.title_kind != "minor_document" and s.title_status == "active":
         return None
-    reached = reached_on(s)
-    asked = s.request is not None and reached is not None and s.request.filed_on >= reached
-    return (closes[0], fact) if shown <= s.day <= closes[0] and not asked else None
+    last, rule = closes
+    applied = s.request is not None and s.request.filed_on >= reached
+    return (last, fact) if before(reached, rule.value) <= s.day <= last and not applied else None
 
 
 def ends_with_minority(s: Situation, term: Term) -> bool:
-    """Whether a term ends on the last day of minority, as a minors' document does."""
+    """Return whether a term ends on the last day of minority, as that of a minors' document does."""
     found = recorded_minority(s)
     return found is not None and s.permit.title_kind == "minor_document" and term.valid_until == found.until

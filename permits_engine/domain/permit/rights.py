@@ -1,4 +1,4 @@
-"""What a permit opens on a date: each right, open or not, by which rule, and because of which paper or fact."""
+"""The rights that a permit opens on a date: open or not, by which rule, and through which document or fact."""
 
 from __future__ import annotations
 
@@ -26,20 +26,19 @@ RIGHTS = (
     "population_register",
     "protection_from_removal",
 )
-"""The rights that are answered for, in the order shown."""
+"""The rights, in the order shown."""
 
 CARDS = ("registration_card", "residence_card", "minor_document", "exceptional_stay")
 PAPERS = ("title", "receipt", "provisional_stay", "lawful_stay", "everyone", *CARDS)
-"""What may open a right beside facts; a card's kind is a title of that kind."""
+"""What can open a right besides facts; a card's kind means a title of that kind."""
 
 
 class Right(msgspec.Struct, frozen=True):
     """One right on a day.
 
-    ``because`` names the paper or fact that opens it (or ``none``; two that are needed together with a plus),
-    ``basis`` the norm; ``since`` and ``until`` are the first and the last day on which it is so without a break,
-    none where that has no beginning or no known end; ``would_open`` is what would open it, ``asks`` what nobody
-    has established.
+    ``because`` names the document or fact that opens it (``none`` if closed, ``a+b`` if both are needed), ``basis``
+    the norm. ``since`` and ``until`` are the first and last day of the unbroken run, none where not known.
+    ``would_open`` is what would open it, ``asks`` the facts not established.
     """
 
     right: str
@@ -53,36 +52,29 @@ class Right(msgspec.Struct, frozen=True):
     asks: tuple[str, ...] = ()
 
 
-class Ground(msgspec.Struct, frozen=True):
-    """What opens a right, and for how long."""
-
-    because: str
-    since: date | None = None
-    until: date | None = None
-
-
 def rights(s: Situation) -> list[Right]:
-    """Every right on the situation's day, with the days since and until when it is so."""
-    return [_with_span(s, right_of(s, name)) for name in RIGHTS]
+    """Return every right on the day, each with its first and last day."""
+    return [_with_interval(s, right_of(s, name)) for name in RIGHTS]
 
 
 def right_of(s: Situation, name: str) -> Right:
-    """One right on the situation's day, without its span."""
+    """Return one right on the day, without its first and last day."""
     if name == "stay":
         return _stay(s)
     return _removal(s) if name == RIGHTS[-1] else _right(s, name)
 
 
 def explained(s: Situation) -> list[dict[str, Any]]:
-    """The rights as plain values."""
+    """Return the rights as plain values."""
     plain: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(rights(s)))
     return plain
 
 
-def _with_span(s: Situation, right: Right) -> Right:
-    since, until = intervals.interval_around(
-        s, lambda day: right_of(intervals.on_day(s, day), right.right).open is right.open, past_only=False
-    )
+def _with_interval(s: Situation, right: Right) -> Right:
+    def same(day: date) -> bool:
+        return right_of(intervals.on_day(s, day), right.right).open is right.open
+
+    since, until = intervals.interval_around(s, same)
     return msgspec.structs.replace(right, since=since, until=until)
 
 
@@ -126,7 +118,7 @@ def _right(s: Situation, name: str) -> Right:
 
 
 def _unasked(s: Situation, grounds: Iterable[str]) -> Iterable[str]:
-    """The facts among the grounds into which nobody has looked: unknown is not satisfied, and not refuted."""
+    """Return the facts among the grounds that were never examined: unknown is neither satisfied nor refuted."""
     kinds = dict.fromkeys(part for each in grounds for part in each.split("+") if part not in PAPERS)
     return [kind for kind in kinds if not is_recorded(s.facts, kind)]
 
@@ -153,7 +145,7 @@ def _removal(s: Situation) -> Right:
 
 
 def holds(s: Situation, name: str) -> bool:
-    """Whether the paper or fact of that name is valid on the day."""
+    """Return whether the document or fact of that name is valid on the day."""
     match name:
         case "everyone":
             return True

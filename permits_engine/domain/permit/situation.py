@@ -1,4 +1,4 @@
-"""What holds for one permit on one date: statuses, windows and due days, by the rules as known.
+"""What holds for one permit on one date: statuses, windows and last days, by the rules as known.
 
 Nothing here depends on a scheduler having run: what time alone changes is computed from the dates.
 """
@@ -9,13 +9,22 @@ from datetime import date
 
 from permits_engine.domain.cached import cached_property
 from permits_engine.domain.periods import ONE_DAY, add, before
-from permits_engine.domain.permit.examination import GRANTS, IMPLICIT_REFUSAL, REFUSALS, Examination, half_of
-from permits_engine.domain.permit.fold import Absence, Decision, Receipt, Request, Term
+from permits_engine.domain.permit.examination import Examination
+from permits_engine.domain.permit.state import (
+    GRANTS,
+    IMPLICIT_REFUSAL,
+    REFUSALS,
+    Absence,
+    Decision,
+    Receipt,
+    Request,
+    Term,
+)
 from permits_engine.domain.rules.policy import Silence, Value, count_of
 
 
 class Situation(Examination):
-    """A permit on a date; every property is computed once and only when asked."""
+    """A permit on a date; each property is computed once, when first read."""
 
     # --- the title ----------------------------------------------------------------------------------------
 
@@ -25,27 +34,25 @@ class Situation(Examination):
 
     @cached_property
     def terms(self) -> list[Term]:
-        """The terms granted by the day."""
+        """The terms granted by the day, unless annulled."""
         granted = [t for t in self.permit.terms if t.granted_on <= self.day]
-        if not granted:
-            return granted
-        standing = {d.version for d in self.standing_decisions()}
-        return [t for t in granted if t.version in standing]
+        valid = {d.version for d in self.valid_decisions()} if granted else ()
+        return [t for t in granted if t.version in valid]
 
     @cached_property
     def term(self) -> Term | None:
-        """The last term granted by the day, also when it has not begun."""
+        """The last term granted by the day, even if it has not begun."""
         return self.terms[-1] if self.terms else None
 
     def covered(self, day: date) -> bool:
-        """Whether a term granted by then is in force on the day, whatever happened to the title."""
+        """Return whether a term granted by the day is in force on it, whatever happened to the title."""
         for t in self.terms:
             if t.valid_from <= day and t.granted_on <= day and (day <= t.valid_until or day <= self.ends(t)):
                 return True
         return False
 
     def ends(self, term: Term) -> date:
-        """The day until which a term counts: its own last day, or a later one that a blanket extension gives."""
+        """Return the last day on which a term counts: its own, or a later one given by a blanket extension."""
         known = self._ends.get(term.version)
         if known is None:
             found = self.extension(term)
@@ -54,14 +61,14 @@ class Situation(Examination):
         return known
 
     def extension(self, term: Term) -> Value | None:
-        """The rule that extended every title which ended in an interval, where the term is one of them."""
+        """Return the rule that extended every title ending in an interval, where the term is one of them."""
         found = self.rules.find("extension.blanket", term.valid_until, self.scope())
         if found is None or isinstance(found.value, Silence):
             return None
         return found if found.value[0] <= term.valid_until <= found.value[1] else None
 
     def absence_limit(self, absence: Absence) -> date | None:
-        """The last day on which a return keeps the title."""
+        """Return the last day on which a return keeps the title."""
         limit = self.rules.get("absence.limit", absence.out, self.scope())
         return None if limit is None else add(absence.out, limit)
 
@@ -80,14 +87,14 @@ class Situation(Examination):
 
     @cached_property
     def given_back(self) -> tuple[date, date] | None:
-        """A revocation that was annulled: the day it was taken and the day the title was given back."""
+        """The last annulled revocation: its day and the day on which the title was restored."""
         for decision in reversed(self.permit.decisions):
             if decision.kind == "revoked" and decision.annulled_on is not None and decision.on <= self.day:
                 return decision.on, decision.annulled_on
         return None
 
     def _closes(self, term: Term, day: date) -> date | None:
-        """The last day to ask for a renewal: by the rules of the day, once closed by those of its closing."""
+        """Return the last day to request a renewal: by the rules of the day; once closed, by those of its closing."""
         scope = self.renewal_scope
         after = self.rules.get("renewal.closes", min(day, term.valid_until), scope)
         ends = self.ends(term)
@@ -99,7 +106,7 @@ class Situation(Examination):
 
     @cached_property
     def window_closes(self) -> date | None:
-        """The last day to ask for a renewal of the last term."""
+        """The last day to request a renewal of the last term."""
         term = self.term
         if term is None:
             return None
@@ -115,12 +122,12 @@ class Situation(Examination):
 
     @cached_property
     def given_after_end(self) -> date | None:
-        """The day on which the last term was given back after its end, or granted after its window had closed."""
+        """The day on which the last term was restored after its end, or granted after its window had closed."""
         term, back = self.term, self.given_back
         if term is None:
             return None
         if back is not None and max(self.ends(term), term.granted_on - ONE_DAY) < back[1] <= self.day:
-            return back[1]  # an annulment before the grant gave back the title before this term
+            return back[1]  # an annulment before the grant restored the title before this term
         if term.granted_on <= term.valid_until:
             return None
         closes = self._closes(term, self.day)
@@ -128,7 +135,7 @@ class Situation(Examination):
 
     @cached_property
     def window_opens(self) -> date | None:
-        """The first day to ask for a renewal, where the law sets one."""
+        """The first day to request a renewal, where the law sets one."""
         term = self.term
         if term is None:
             return None
@@ -149,7 +156,7 @@ class Situation(Examination):
         return self._closes(term, day)
 
     def is_timely(self, request: Request) -> bool:
-        """Whether a request was filed in time; a first application always is."""
+        """Return whether a request was filed in time; a first application always is."""
         if request.kind == "application":
             return True
         term = next((t for t in reversed(self.permit.terms) if t.version < request.version), None)
@@ -188,7 +195,7 @@ class Situation(Examination):
 
     @cached_property
     def by_dates(self) -> str:
-        """What the dates alone make of the title."""
+        """The status of the title by its dates alone."""
         if self.term is None:
             return "none"
         if self.covered(self.day) or self.extends_validity:
@@ -224,7 +231,7 @@ class Situation(Examination):
 
     @cached_property
     def adverse(self) -> tuple[str, Decision | None, date] | None:
-        """The decision that stands against the holder: (refusal, revocation or implicit; decision; day)."""
+        """The decision in force against the holder: (refusal, revocation or implicit; decision; day)."""
         if self.revocation is not None:
             return "revocation", self.revocation, self.revocation.on
         if self.outcome is not None and self.outcome.kind in REFUSALS:
@@ -235,7 +242,7 @@ class Situation(Examination):
         return None
 
     def departure_due(self, decision: Decision, words: list[str] | None = None) -> date | None:
-        """The last day to leave after a regularly notified refusal or revocation (law 02-03, article 11)."""
+        """Return the last day to leave after a regularly notified refusal or revocation (law 02-03, article 11)."""
         notified = decision.notified_on(self.day)
         if notified is None:
             return None
@@ -244,25 +251,34 @@ class Situation(Examination):
 
     @cached_property
     def proceedings(self) -> bool:
-        """Whether a revocation stands or an appeal is open."""
+        """Whether a revocation is in force or an appeal pending."""
         return self.revocation is not None or self.pending_appeal is not None
 
     @cached_property
     def automatic(self) -> bool:
-        """Whether the last term will be renewed by itself at its end."""
+        """Whether the last term will be renewed automatically at its end."""
         term = self.term
         if term is None or self.proceedings or not self.running:
             return False
         if self.renewal_request is not None and not self.pending:
-            return False  # decided: a request that is still open is answered by the automatic renewal
+            return False  # only a pending request is answered by the automatic renewal
         return bool(self.rules.get("renewal.automatic", term.valid_until, self.renewal_scope))
 
     @cached_property
     def would_be_expedited(self) -> bool:
-        """Whether a complete and timely request to renew, filed on the day, goes on the expedited track."""
+        """Whether a complete and timely request to renew, filed on the day, takes the expedited track."""
         if self.proceedings:
             return False
         return bool(self.rules.get("renewal.expedited", self.day, self.renewal_scope))
+
+    def next_begins(self, request: Request, last: Term, granted_on: date) -> date:
+        """Return the first day of the next term: the day after the last one, or that of the grant of a late request.
+
+        A late request granted before the old term ends waits for its end: two terms of one title never overlap
+        (legal reference 10.5(18)).
+        """
+        after = last.valid_until + ONE_DAY
+        return after if self.is_timely(request) else max(after, granted_on)
 
     @cached_property
     def track(self) -> str:
@@ -276,16 +292,3 @@ class Situation(Examination):
     def prefecture(self) -> str:
         """The office that holds the file on the day."""
         return self.permit.prefecture(self.day)
-
-
-__all__ = ["GRANTS", "IMPLICIT_REFUSAL", "REFUSALS", "Situation", "half_of"]
-
-
-def next_begins(s: Situation, request: Request, last: Term, granted_on: date) -> date:
-    """The first day of the term that follows: the day after the last one, or of the grant of a late request.
-
-    A late request that is granted before the old term ends waits for its end: no two terms of one title
-    overlap (legal reference 10.5(18)).
-    """
-    after = last.valid_until + ONE_DAY
-    return after if s.is_timely(request) else max(after, granted_on)

@@ -1,4 +1,4 @@
-"""May this person lawfully stay on that date, and why: computed apart from the document they hold."""
+"""Whether the holder may lawfully stay on a date, and why, independent of the document they hold."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import msgspec
 
 from permits_engine.domain.permit import majority, removal
 from permits_engine.domain.permit.facts import fact_on
-from permits_engine.domain.permit.situation import REFUSALS, Situation
-from permits_engine.domain.rules.policy import Rules
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import REFUSALS
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """Whether the stay is lawful, because of what, by which rules, and whether that is beyond dispute."""
+    """Whether the stay is lawful, the ground, the rules, and whether that is beyond dispute (``certain``)."""
 
     lawful: bool
     because: str
@@ -20,7 +20,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def standing(s: Situation) -> Standing:
-    """The holder's standing on the day (law 02-03, articles 8, 11 and 12; decree 2-09-607, article 8)."""
+    """Return the holder's standing on the day (law 02-03, articles 8, 11 and 12; decree 2-09-607, article 8)."""
     if s.closure is not None:
         return Standing(s.closure[1] in {"naturalised", "other_title"}, "closed", ())
     revoked = s.revocation is not None and s.revocation.notified_on(s.day) is not None
@@ -40,7 +40,7 @@ def _by_title(s: Situation) -> Standing | None:
 
 
 def _by_request(s: Situation) -> Standing | None:
-    """A revocation of the title is no refusal of the request."""
+    """Return the ground of a receipt or pending request, also after a revocation, which refuses no request."""
     receipt = s.receipt
     if receipt is not None and s.day <= receipt.until:
         return Standing(True, "receipt", _rule(s, "receipt.stands_for_title"))
@@ -55,7 +55,7 @@ def _by_request(s: Situation) -> Standing | None:
 def _by_window(s: Situation) -> Standing | None:
     if s.title_status not in {"expired_in_window", "revoked"} or s.by_dates != "expired_in_window":
         return None
-    if s.lost_on is not None:  # a revocation that nobody was told of brings back no title that was lost
+    if s.lost_on is not None:  # a revocation that was not notified brings back no title that was lost
         return None
     term = s.term
     if s.renewal_request is not None or term is None:
@@ -93,7 +93,7 @@ def _by_removal(s: Situation) -> Standing | None:
 
 
 def _by_majority(s: Situation) -> Standing | None:
-    """Months in which whoever has come of age may ask for a card of their own (decree 2-09-607, article 2)."""
+    """Return the ground of the months after coming of age to apply for a card (decree 2-09-607, article 2)."""
     reached = majority.reached_on(s)
     if reached is None or s.day < reached or s.revocation is not None or s.lost_on is not None:
         return None
@@ -105,6 +105,5 @@ def _by_majority(s: Situation) -> Standing | None:
 
 
 def _rule(s: Situation, name: str, **more: str) -> tuple[str, ...]:
-    quiet = Rules(s.rules.policy, s.rules.known)
-    found = quiet.find(name, s.day, s.scope(**more))
+    found = s.rules.peek(name, s.day, s.scope(**more))
     return (found.id,) if found else ()

@@ -1,4 +1,4 @@
-"""What a folded file is made of: requests, decisions, terms, receipts, appeals, removals, absences, facts."""
+"""The folded file and its parts: requests, decisions, terms, receipts, appeals, removals, absences."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ import msgspec
 
 from permits_engine.domain.permit.facts import Fact
 
-REFUSED = frozenset({"refused", "renewal_refused", "implicitly_refused"})
+IMPLICIT_REFUSAL = "implicitly_refused"
+EXPRESS_GRANTS = frozenset({"issued", "renewed", "automatic"})
+GRANTS = EXPRESS_GRANTS | {"implicitly_granted"}
+REFUSALS = frozenset({"refused", "renewal_refused"})
+PENDING = frozenset({"incomplete", "under_review", "suspended", IMPLICIT_REFUSAL})
 
 
 class Supply(msgspec.Struct):
-    """Documents that came in on a day."""
+    """Documents supplied on a day."""
 
     on: date
     documents: frozenset[str]
 
 
 class Ask(msgspec.Struct):
-    """Documents that the office asked for after filing."""
+    """Documents requested by the office after filing."""
 
     on: date
     documents: frozenset[str]
@@ -27,7 +31,7 @@ class Ask(msgspec.Struct):
 
 
 class Opinion(msgspec.Struct):
-    """What a commission thought."""
+    """The opinion of a commission."""
 
     on: date
     body: str
@@ -36,7 +40,7 @@ class Opinion(msgspec.Struct):
 
 
 class Request(msgspec.Struct):
-    """An application (``kind`` application) or a request to renew."""
+    """An application or a request to renew (``kind``: application, renewal)."""
 
     kind: str
     version: int
@@ -53,7 +57,7 @@ class Request(msgspec.Struct):
 
 
 class Notification(msgspec.Struct):
-    """A decision brought to the holder's knowledge."""
+    """The notification of a decision to the holder."""
 
     on: date
     regular: bool
@@ -71,7 +75,7 @@ class Decision(msgspec.Struct):
     annulled_on: date | None = None
 
     def notified_on(self, day: date) -> date | None:
-        """The day of the first regular notification known by ``day``."""
+        """Return the day of the first regular notification by ``day``."""
         days = [n.on for n in self.notifications if n.regular and n.on <= day]
         return min(days) if days else None
 
@@ -89,7 +93,7 @@ class Term(msgspec.Struct):
 
 
 class Receipt(msgspec.Struct):
-    """The paper that stands for the title while the file is open."""
+    """A receipt, which replaces the title while the request is open."""
 
     on: date
     until: date
@@ -121,7 +125,7 @@ class RemovalAppeal(msgspec.Struct):
 
 
 class Removal(msgspec.Struct):
-    """An order to leave, the instant of its notification, and what became of it."""
+    """An order to leave, the instant of its notification, and its outcome."""
 
     version: int
     on: date
@@ -133,7 +137,7 @@ class Removal(msgspec.Struct):
 
 
 class EntryBan(msgspec.Struct):
-    """A ban on coming back: the removal that it goes with, and until when."""
+    """A ban on returning: the removal that it belongs to, and its last day."""
 
     version: int
     on: date
@@ -143,7 +147,7 @@ class EntryBan(msgspec.Struct):
 
 
 class Dependent(msgspec.Struct):
-    """A file whose title hangs on this one's, and by which tie."""
+    """A file whose title depends on this one's, and the tie."""
 
     permit_id: str
     kind: str
@@ -152,7 +156,7 @@ class Dependent(msgspec.Struct):
 
 
 class PrincipalEnd(msgspec.Struct):
-    """The end of the title on which this one hangs; none where it was taken back."""
+    """The end of the title on which this one depends; ``restored``: it was undone."""
 
     principal: str
     how: str
@@ -162,7 +166,7 @@ class PrincipalEnd(msgspec.Struct):
 
 
 class Absence(msgspec.Struct):
-    """An exit and, once it is known, the return."""
+    """An exit and, once known, the return."""
 
     out: date
     version: int
@@ -200,7 +204,7 @@ class Permit(msgspec.Struct):
     names: list[tuple[str, date]] = msgspec.field(default_factory=list)
 
     def prefecture(self, day: date) -> str:
-        """The office that holds the file on a day."""
+        """Return the office that holds the file on a day."""
         current = self.offices[0][1]
         for since, office in self.offices:
             if since <= day:
@@ -208,9 +212,9 @@ class Permit(msgspec.Struct):
         return current
 
     def decision(self, version: int) -> Decision | None:
-        """The decision that the event of that version took."""
+        """Return the decision taken by the event of that version."""
         return next((d for d in self.decisions if d.version == version), None)
 
     def request(self, version: int | None) -> Request | None:
-        """The request that the event of that version filed."""
+        """Return the request filed by the event of that version."""
         return next((r for r in self.requests if r.version == version), None)

@@ -1,4 +1,4 @@
-"""The permit view: what is shown of a file on a date."""
+"""The permit view: what a file shows on a date."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from permits_engine.domain.permit.standing import standing
 
 
 class View(msgspec.Struct, frozen=True):
-    """A permit on a date, field by field as the contract names them; dates are legal dates, inclusive."""
+    """A permit on a date, with the field names of the contract; dates are legal dates, inclusive."""
 
     permit_id: str
     holder_id: str
@@ -40,7 +40,7 @@ class View(msgspec.Struct, frozen=True):
 
 
 def view(s: Situation) -> View:
-    """What holds for the permit on the situation's day."""
+    """Return what holds for the permit on the day."""
     term, receipt, now = s.term, s.receipt, standing(s)
     appeal, ban = s.appeal, removal.ban_in_force(s)
     status = "none"
@@ -73,7 +73,7 @@ def view(s: Situation) -> View:
 
 
 def _title_kind(s: Situation) -> str:
-    """The kind of the file's title, or the provisional stay where nothing else holds."""
+    """Return the kind of the title, or the provisional stay where no title is active."""
     if s.title_status != "active" and removal.provisional_stay(s) is not None:
         return "provisional_stay"
     return s.permit.title_kind

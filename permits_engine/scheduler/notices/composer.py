@@ -10,7 +10,8 @@ from permits_engine.application.context import Context
 from permits_engine.application.queries.views import numbers_on
 from permits_engine.documents.letter_templates import Templates
 from permits_engine.domain.permit import deadlines, notices
-from permits_engine.domain.permit.situation import GRANTS, Situation
+from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import GRANTS
 from permits_engine.scheduler.delivery.channel import Channel, Letter
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.notices.pending import Waiting, situation_of
@@ -89,7 +90,7 @@ def _deadline(s: Situation, each: Waiting, on: date) -> date | None:
 def letter_values(s: Situation, each: Waiting, on: date, office: str) -> dict[str, Any]:
     """What a letter says: raw dates and codes, which the templates put into words."""
     term, receipt, due = s.term, s.receipt, each.event.due_on
-    decision = next((d for d in reversed(s.standing_decisions()) if d.notifications), None)
+    decision = next((d for d in reversed(s.valid_decisions()) if d.notifications), None)
     appeals = [
         {"body": d.body, "due_on": d.due_on} for d in deadlines.deadlines(s) if d.kind == "appeal_closes"
     ]

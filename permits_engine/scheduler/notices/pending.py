@@ -14,8 +14,8 @@ from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import NoticeDue
 from permits_engine.domain.permit import notices as notice
-from permits_engine.domain.permit.fold import Permit
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.holder import Person
 from permits_engine.store.database.schema import notices, permits

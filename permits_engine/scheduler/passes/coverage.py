@@ -30,8 +30,9 @@ from permits_engine.domain.events import (
 )
 from permits_engine.domain.periods import ONE_DAY
 from permits_engine.domain.permit import notices
-from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.scheduler.limits import APART
 from permits_engine.scheduler.notices import pauses

@@ -24,8 +24,9 @@ from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.events import SCHEDULER, Event, NoticeDue
 from permits_engine.domain.permit import notices as notice
-from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.competence import competence_error
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, writing

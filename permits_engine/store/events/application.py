@@ -18,7 +18,8 @@ from eventsourcing.utils import Environment
 
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import EVENTS, Event, stored_name
-from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.permit.state import Permit
 from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord

@@ -31,8 +31,9 @@ from permits_engine.domain.events import (
     Renewed,
 )
 from permits_engine.domain.permit.deadlines import deadlines
-from permits_engine.domain.permit.fold import Permit, apply, fold
+from permits_engine.domain.permit.fold import apply, fold
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.permit.view import view
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.policies.loading import compile_text, packaged

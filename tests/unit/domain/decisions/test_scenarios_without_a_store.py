@@ -22,8 +22,9 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor, Basis, Event
 from permits_engine.domain.permit.explanations import explained
 from permits_engine.domain.permit.facts import Fact
-from permits_engine.domain.permit.fold import Permit, fold
+from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.permit.view import view
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.policies.loading import compile_text, packaged
