@@ -28,6 +28,7 @@ endif
 
 VENV := .venv
 XES  := .venv-xes
+PYRIGHT := .venv-pyright
 AUDIT := .venv-audit
 BIN  := $(VENV)/bin
 PIP  := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet --quiet
@@ -37,14 +38,16 @@ export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo portal audit test test-browser test-xes torture simulate simulate-many fuzz model mutants check lint types walls docs lock bench dist clean
+.PHONY: help demo portal audit test test-browser test-matrix test-xes torture simulate simulate-many fuzz model mutants check check-docs lint types walls docs lock bench dist clean
 
 help:
 	@echo "make demo     run a demonstration into $(OUT)/ (SCALE=$(SCALE) SEED=$(SEED) OUT=$(OUT))"
 	@echo "make portal   the example portal on the store in $(OUT)/, http://127.0.0.1:$(PORT)"
-	@echo "make check    the quick look: lint, types, walls and the unit tests"
-	@echo "make test     everything: lint, types, walls and all tests, on SQLite and PostgreSQL"
+	@echo "make check    in a minute: lint, types, walls and the unit tests"
+	@echo "make test     lint, types, walls and all tests, on SQLite and PostgreSQL; needs Python and make only"
 	@echo "make test-browser  the pages in a real browser (chromium), at the width of a telephone and of a desk"
+	@echo "make test-matrix  in surroundings of others: Flask, Django, a pooling proxy, an environment with the wheel only"
+	@echo "make check-docs  mypy and pyright over every Python block of README and docs/"
 	@echo "make test-xes the event log of permits export read back by pm4py, in an environment of its own"
 	@echo "make simulate one seed of the simulated world over ten years (SEED=$(SEED); DAYS= HOLDERS= START=)"
 	@echo "make simulate-many  a thousand short seeds (N=$(N), from SEED=$(FROM) on; MINUTES= to end earlier)"
@@ -122,6 +125,22 @@ $(XES)/.made: requirements/xes.txt | $(VENV)/.made
 test-xes: $(VENV)/.dev $(XES)/.made
 	@echo "==> pm4py reads the event log"
 	@PERMITS_PM4PY="$(abspath $(XES))/bin/python" $(BIN)/python -m pytest -q -m xes tests/xes
+
+# What installs more than the tests of every day: it asks a package index.
+test-matrix: $(VENV)/.dev
+	@echo "==> frameworks, a pooling proxy, the wheel in an empty environment"
+	@$(BIN)/python -m pytest -q -m matrix -n $(PYTEST_WORKERS)
+
+$(PYRIGHT)/.made: requirements/pyright.txt | $(VENV)/.made
+	@echo "==> making $(PYRIGHT)"
+	@$(BIN)/python -m venv --clear $(PYRIGHT)
+	@$(PYRIGHT)/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet install \
+	  --require-hashes -r requirements/pyright.txt
+	@touch $@
+
+check-docs: $(VENV)/.dev $(PYRIGHT)/.made
+	@echo "==> both type checkers over the blocks of the documents"
+	@$(BIN)/python -m tests.docs.check_types --pyright "$(abspath $(PYRIGHT))/bin/pyright"
 
 test-browser: $(VENV)/.dev
 	@$(BIN)/python -c "import sys; from tests.browser.chromium import found; sys.exit(found() is None)" || { \
@@ -214,7 +233,7 @@ lock:
 	  "$$tools/bin/python" -m pip --disable-pip-version-check --quiet install uv; \
 	  uv="$$tools/bin/uv"; fi; \
 	UV_CUSTOM_COMPILE_COMMAND="make lock"; export UV_CUSTOM_COMPILE_COMMAND; \
-	for lock in run build dev xes audit; do \
+	for lock in run build dev xes pyright audit; do \
 	  echo "==> requirements/$$lock.txt"; \
 	  case $$lock in \
 	    run)   set -- pyproject.toml ;; \
@@ -222,6 +241,7 @@ lock:
 	    dev)   set -- pyproject.toml --extra postgresql --extra metrics --extra channels --extra dask --extra parquet requirements/dev.in \
 	                  -c requirements/run.txt -c requirements/build.txt ;; \
 	    xes)   set -- requirements/xes.in -c requirements/dev.txt ;; \
+	    pyright) set -- requirements/pyright.in ;; \
 	    audit) set -- requirements/audit.in ;; \
 	  esac; \
 	  "$$uv" $(COMPILE) "$$@" --output-file requirements/$$lock.txt >/dev/null; \
@@ -229,6 +249,6 @@ lock:
 
 clean:
 	@echo "==> removing $(VENV), dist, caches and the demo"
-	@rm -rf $(VENV) $(XES) $(AUDIT) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) $(XES) $(PYRIGHT) $(AUDIT) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@if [ -n "$(OUT)" ] && [ -f "$(OUT)/.permits-demo" ]; then rm -rf -- "$(OUT)"; fi
 	@find . -name __pycache__ -type d -not -path "./.git/*" -prune -exec rm -rf {} +

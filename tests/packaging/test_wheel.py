@@ -80,6 +80,19 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     ]
 
 
+def test_the_wheel_alone_makes_and_shows_a_store(wheel: Path, tmp_path: Path) -> None:
+    """Unpacked, with only the libraries that it names: nothing of the checkout is missed."""
+    zipfile.ZipFile(wheel).extractall(tmp_path / "unpacked")
+    where = {"PYTHONPATH": str(tmp_path / "unpacked")}
+    permits = [sys.executable, "-m", "permits_engine.cli", "--store", "sqlite:///x.db"]
+    program = "import permits_engine; print(permits_engine.__file__)"
+    found = run(sys.executable, "-c", program, cwd=tmp_path, **where)
+    assert Path(found.strip()).is_relative_to(tmp_path / "unpacked")
+    run(*permits, "init", cwd=tmp_path, **where)
+    assert json.loads(run(*permits, "status", "--json", cwd=tmp_path, **where))["head"]["position"] == 3
+
+
+@pytest.mark.matrix
 def test_a_stranger_installs_it_and_uses_it(wheel: Path, tmp_path: Path) -> None:
     # One test, not one per step: pytest-xdist would make the environment once per worker.
     home, folder = tmp_path / "environment", tmp_path / "empty"

@@ -15,7 +15,7 @@ import permits_engine
 
 ROOT = Path(__file__).resolve().parents[2]
 TOGETHER = ["run", "build", "dev"]
-LOCKED = [*TOGETHER, "xes"]
+LOCKED = [*TOGETHER, "xes", "pyright"]
 
 # The first folder of a path on somebody's own machine. The slashes are put around the names here, so
 # that this file does not match itself.
@@ -38,7 +38,9 @@ def text_of(path: Path) -> str:
     return path.read_bytes().decode("utf-8", errors="ignore")
 
 
-@pytest.mark.parametrize("name", [f"{lock}.txt" for lock in LOCKED] + ["build.in", "dev.in", "xes.in"])
+@pytest.mark.parametrize(
+    "name", [f"{lock}.txt" for lock in LOCKED] + ["build.in", "dev.in", "xes.in", "pyright.in"]
+)
 def test_requirement_files_name_no_address(name: str) -> None:
     text = text_of(ROOT / "requirements" / name)
     found = re.findall(r"(?i).*(?:https?:|file:|//|@ |--index|--extra-index|--find-links).*", text)

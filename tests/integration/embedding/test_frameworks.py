@@ -7,6 +7,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine
 
 from examples.flask_host import create_app
@@ -14,6 +15,8 @@ from permits_engine.testing import Office
 from tests.integration.embedding.conftest import Host, host_url
 
 ROOT = Path(__file__).resolve().parents[3]
+
+pytestmark = pytest.mark.matrix
 
 
 def test_a_flask_host_serves_views_and_commands(office: Office, store_url: str, keys: Path) -> None:

@@ -20,6 +20,8 @@ from permits_engine.testing import FakeClock, Office
 from tests.integration.embedding.conftest import host_url
 from tests.integration.embedding.pooler import Pooler, pooled
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture
 def proxy(made_postgresql: str, postgresql_server: str) -> Iterator[Pooler]:
