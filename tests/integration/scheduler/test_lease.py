@@ -195,7 +195,7 @@ def test_a_killed_process_leaves_its_lock_to_the_next(sqlite_url: str, tmp_path:
         program = (
             "import sys, time\n"
             "from permits_engine.scheduler.daemon.lease import Lease\n"
-            "from permits_engine.store.database import Database\n"
+            "from permits_engine.store.database.transactions import Database\n"
             "assert Lease(Database.open(sys.argv[1]), 'child').acquire()\n"
             "print('held', flush=True)\n"
             "time.sleep(60)\n"
