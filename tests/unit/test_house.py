@@ -1,0 +1,121 @@
+"""The house as it was agreed: sizes, imports, countries and words of the package, each with its limit."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import tokenize
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.unit.test_repository import ROOT
+
+PACKAGE = ROOT / "permits_engine"
+LONGEST_FILE, LONGEST_FUNCTION = 400, 40
+TABLES: frozenset[str] = frozenset()
+"""Functions that are a table and nothing else, by module and name: these may be longer."""
+
+# What is allowed today; each number only ever goes down.
+FILES_TOO_LONG = 1
+FUNCTIONS_TOO_LONG = 17
+IMPORTS_IN_FUNCTIONS = 173
+COUNTRIES_IN_CODE = 15
+MANNERED = 176
+UNTYPED_PARTS = 23
+
+WORDS = re.compile(r"\b(whoever|nobody|somebody|hangs? on|of before|what became of)\b", re.IGNORECASE)
+COUNTRY = re.compile(r"^(MA|Africa/Casablanca)$")
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package by its path below it."""
+    return {
+        path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+    }
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def at_most(limit: int, found: list[Any]) -> None:
+    """Fail with the whole list where more breaks a rule than is allowed."""
+    assert len(found) <= limit, f"{len(found)}, at most {limit}:\n" + "\n".join(map(str, found))
+
+
+def test_no_file_is_longer_than_four_hundred_lines() -> None:
+    sizes = {path: len((PACKAGE / path).read_text(encoding="utf-8").splitlines()) for path in modules()}
+    at_most(FILES_TOO_LONG, [(path, lines) for path, lines in sizes.items() if lines > LONGEST_FILE])
+
+
+def test_no_function_is_longer_than_forty_lines() -> None:
+    found = []
+    for path, tree in modules().items():
+        for each in functions(tree):
+            lines = (each.end_lineno or each.lineno) - each.lineno + 1
+            if lines > LONGEST_FUNCTION and f"{path}:{each.name}" not in TABLES:
+                found.append(f"{path}:{each.lineno}: {each.name} has {lines} lines")
+    at_most(FUNCTIONS_TOO_LONG, found)
+
+
+def test_imports_stand_at_the_top_but_where_start_up_was_measured() -> None:
+    found = {
+        f"{path}:{node.lineno}"
+        for path, tree in modules().items()
+        for each in functions(tree)
+        for node in ast.walk(each)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    at_most(IMPORTS_IN_FUNCTIONS, sorted(found))
+
+
+def test_no_country_is_named_outside_the_demo() -> None:
+    found = [
+        f"{path}:{node.lineno}: {node.value}"
+        for path, tree in modules().items()
+        if not path.startswith("cli/demo/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and COUNTRY.match(node.value)
+    ]
+    at_most(COUNTRIES_IN_CODE, found)
+
+
+def test_docstrings_comments_and_messages_are_in_plain_words() -> None:
+    found = []
+    for path in modules():
+        text = (PACKAGE / path).read_text(encoding="utf-8")
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type in (tokenize.COMMENT, tokenize.STRING):
+                found += [f"{path}:{token.start[0]}: {said[0]}" for said in WORDS.finditer(token.string)]
+    at_most(MANNERED, found)
+
+
+def test_parts_of_the_engine_are_typed() -> None:
+    found = [
+        f"{path}:{each.lineno}: {each.name}({given.arg}: Any)"
+        for path, tree in modules().items()
+        for each in functions(tree)
+        for given in (*each.args.posonlyargs, *each.args.args, *each.args.kwonlyargs)
+        if given.arg in ("engine", "executor", "context", "reader", "tx", "uow")
+        and isinstance(given.annotation, ast.Name)
+        and given.annotation.id == "Any"
+    ]
+    at_most(UNTYPED_PARTS, found)
+
+
+def test_every_room_and_module_has_its_floor() -> None:
+    """The layer contracts name each module below them, so that a new one fails until it is given its floor."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    layers = [contract for contract in settings["contracts"] if contract["type"] == "layers"]
+    assert {room for contract in layers for room in contract["containers"]} >= {
+        "permits_engine",
+        *(f"permits_engine.{room}" for room in ("domain", "store", "application", "scheduler", "audit")),
+    }
+    assert all(contract.get("exhaustive") for contract in layers)
+    assert settings.get("exclude_type_checking_imports") is False
