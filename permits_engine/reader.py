@@ -28,6 +28,7 @@ from permits_engine.domain.events import EVENTS, Actor
 from permits_engine.projections import listing
 from permits_engine.projections.holder import Person
 from permits_engine.projections.listing import Page, Wanted
+from permits_engine.projections.search_entries import NUMBERS
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.notices import operations
 from permits_engine.store.database.host_transactions import HostSession
@@ -80,36 +81,33 @@ class Reader:
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
     ) -> views.PermitView:
         """Return the permit on a date; its numbers are none for a reader who may not see them."""
-
-        def read(tx: Transaction, decrypt: bool) -> views.PermitView:
-            return views.permit(self._context, tx, permit_id, as_of=as_of, known_at=known_at, opened=decrypt)
-
-        return self._access.answer(permit_id, read, lambda view: bool(view.file_number or view.card_number))
+        return self._access.answer(
+            permit_id,
+            lambda file, decrypt: views.permit(file, as_of=as_of, known_at=known_at, decrypt=decrypt),
+            lambda view: bool(view.file_number or view.card_number),
+        )
 
     def deadlines(self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None) -> Rows:
         """Return the deadlines that run on a day, with their working in words."""
         with self._context.database.read() as tx:
-            self._access.file(tx, permit_id)
-            return views.deadlines_of(self._context, tx, permit_id, on, known_at)
+            return views.deadlines_of(self._access.file(tx, permit_id), on, known_at)
 
     def history(self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None) -> Rows:
         """Return every event of the permit; numbers and free text for a reader who may see them."""
-
-        def read(tx: Transaction, decrypt: bool) -> Rows:
-            return views.history_of(
-                self._context, tx, permit_id, as_of=as_of, known_at=known_at, opened=decrypt
-            )
-
-        return self._access.answer(permit_id, read, lambda events: any(map(_shows, events)))
+        return self._access.answer(
+            permit_id,
+            lambda file, decrypt: views.history_of(file, as_of=as_of, known_at=known_at, decrypt=decrypt),
+            _any_shows,
+        )
 
     def explain(self, permit_id: str, version: int | None = None, *, language: str = "en") -> dict[str, Any]:
         """Return why an event was allowed, with its reasons for a reader who may see them."""
         say_in = partial(phrase_translator, checked_language(language))
-
-        def read(tx: Transaction, decrypt: bool) -> dict[str, Any]:
-            return explanation.explain(self._context, tx, permit_id, version, say_in, opened=decrypt)
-
-        return self._access.answer(permit_id, read, _shows)
+        return self._access.answer(
+            permit_id,
+            lambda file, decrypt: explanation.explain(file, version, say_in, decrypt=decrypt),
+            _shows,
+        )
 
     def find(
         self,
@@ -195,18 +193,16 @@ class ReaderQueries:
         self, permit_id: str, first: datetime, second: datetime | None = None, *, as_of: date | None = None
     ) -> dict[str, Any]:
         """Return what differs between two moments of knowledge; numbers for a reader who may see them."""
-
-        def read(tx: Transaction, decrypt: bool) -> dict[str, Any]:
-            return difference.diff(self._context, tx, permit_id, first, second, as_of=as_of, opened=decrypt)
-
-        numbers = {"file_number", "card_number"}
-        return self._access.answer(permit_id, read, lambda x: any(y["field"] in numbers for y in x["fields"]))
+        return self._access.answer(
+            permit_id,
+            lambda file, decrypt: difference.diff(file, first, second, as_of=as_of, decrypt=decrypt),
+            lambda found: any(each["field"] in NUMBERS for each in found["fields"]),
+        )
 
     def rights(self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None) -> Rows:
         """Return what the permit opens on a day."""
         with self._context.database.read() as tx:
-            self._access.file(tx, permit_id)
-            return views.rights_of(self._context, tx, permit_id, on, known_at)
+            return views.rights_of(self._access.file(tx, permit_id), on, known_at)
 
     def holder(self, holder_id: str) -> Person:
         """Return what is known about a person; raise ``holder.not_found``, ``actor.not_competent``."""
@@ -247,19 +243,21 @@ class ReaderNotices:
 
     def history(self, notice_id: str) -> Rows:
         """Return every event of a notice, with the channels' answers for a reader who may see them."""
-
-        def read(tx: Transaction, decrypt: bool) -> Rows:
-            return notice_history.history_of(self._context, tx, notice_id, opened=decrypt)
-
-        return self._access.answer(self._permit_of(notice_id), read, lambda events: any(map(_shows, events)))
+        return self._access.answer(
+            self._permit_of(notice_id),
+            lambda file, decrypt: notice_history.history_of(
+                self._context, file.tx, notice_id, decrypt=decrypt
+            ),
+            _any_shows,
+        )
 
     def letter(self, notice_id: str) -> Letter:
         """Return a notice's letter as composed today; without names for a reader who may not see them."""
-
-        def read(tx: Transaction, decrypt: bool) -> Letter:
-            return operations.letter(self._context, tx, notice_id, opened=decrypt)
-
-        return self._access.answer(self._permit_of(notice_id), read, lambda letter: bool(letter.to_address))
+        return self._access.answer(
+            self._permit_of(notice_id),
+            lambda file, decrypt: operations.letter(self._context, file.tx, notice_id, decrypt=decrypt),
+            lambda letter: bool(letter.to_address),
+        )
 
     def _permit_of(self, notice_id: str) -> str:
         with self._context.database.read() as tx:
@@ -283,10 +281,9 @@ class ReaderDocuments:
         from permits_engine.documents.attestation import attest
 
         with self._context.database.read() as tx:
-            s, _ = views.situation(self._context, tx, permit_id, None, None)
-            self._access.require(tx, s.prefecture, s.permit.jurisdiction, person=True)
-            paper = attest(self._context, tx, permit_id, on=on, language=language, form=form)
-        self._access.note([s.permit.holder_id])
+            file = self._access.file(tx, permit_id, person=True)
+            paper = attest(file, on=on, language=language, form=form)
+        self._access.note([file.lodged.holder_id])
         return paper
 
     def receipt(self, permit_id: str) -> Paper:
@@ -299,10 +296,11 @@ class ReaderDocuments:
         from permits_engine.documents.filing import filed
 
         with self._context.database.read() as tx:
-            holder_id, decrypt = self._access.file(tx, permit_id)
-            if not decrypt:
+            file = self._access.file(tx, permit_id)
+            holder_id = file.lodged.holder_id
+            if not self._access.sees_person(file):
                 self._access.require_person(tx, holder_id)
-            found = filed(self._context, tx, permit_id)
+            found = filed(file)
         origin = self._context.origin
         signer = self._context.signing.signer(origin)
         self._access.note([holder_id])
@@ -363,20 +361,21 @@ class ReaderAudit:
 
         access = self._access
         with self._context.database.read() as tx:
-            s, _ = views.situation(self._context, tx, permit_id, None, None)
-            access.require(tx, s.prefecture, s.permit.jurisdiction, person=with_personal_data)
-            key = self._context.keyring.load(tx, s.permit.holder_id) if with_personal_data else None
+            file = access.file(tx, permit_id, person=with_personal_data)
+            holder_id, key = file.lodged.holder_id, file.cipher() if with_personal_data else None
         if with_personal_data:
             purpose = self._purpose("needed")
             if key is None:
                 raise error(
                     "holder.erased",
                     "the holder's personal data were erased; ask for the dossier without them",
-                    holder_id=s.permit.holder_id,
+                    holder_id=holder_id,
                 )
-            access.note_again([s.permit.holder_id], f"dossier: {purpose}")
+            access.note_again([holder_id], f"dossier: {purpose}")
         who = f"{access.actor.id} ({access.actor.role})"
-        return gather(self._context, permit_id, opened=with_personal_data, reader=who, purpose=access.purpose)
+        return gather(
+            self._context, permit_id, decrypt=with_personal_data, reader=who, purpose=access.purpose
+        )
 
     def _purpose(self, done: str) -> str:
         if self._access.purpose is None:
@@ -391,6 +390,10 @@ def _person(access: Access, holder_id: str) -> Person:
     if person.family_name is not None:
         access.note([holder_id])
     return person
+
+
+def _any_shows(events: Rows) -> bool:
+    return any(map(_shows, events))
 
 
 def _shows(event: dict[str, Any]) -> bool:

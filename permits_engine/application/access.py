@@ -15,7 +15,8 @@ from permits_engine.application import context as contexts
 from permits_engine.application.context import Context
 from permits_engine.application.handlers import holder_events
 from permits_engine.application.outcome import valid_actor
-from permits_engine.application.queries import search, views
+from permits_engine.application.queries import search
+from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import ConflictError, PermitsError, StoreError, error, invalid
 from permits_engine.domain.events import Actor, HolderAccessed
 from permits_engine.domain.rules import competence
@@ -73,12 +74,17 @@ class Access:
             if problem is not None:
                 raise problem
 
-    def file(self, tx: Transaction, permit_id: str) -> tuple[str, bool]:
-        """Return a file's holder and whether the reader may see personal data; raise where they may see nothing."""
-        s, _ = views.situation(self.context, tx, permit_id, None, None)
-        code = s.permit.jurisdiction
-        self.require(tx, s.prefecture, code)
-        return s.permit.holder_id, self.refusal(tx, "person", s.prefecture, code) is None
+    def file(self, tx: Transaction, permit_id: str, *, person: bool = False) -> PermitFile:
+        """Return a file; raise unless the reader may see it (with ``person``, the holder's data too)."""
+        file = PermitFile(self.context, tx, permit_id)
+        s = file.situation()
+        self.require(tx, s.prefecture, s.permit.jurisdiction, person=person)
+        return file
+
+    def sees_person(self, file: PermitFile) -> bool:
+        """Return whether the reader may see the personal data of a file."""
+        s = file.situation()
+        return self.refusal(file.tx, "person", s.prefecture, s.permit.jurisdiction) is None
 
     def require_person(self, tx: Transaction, holder_id: str) -> None:
         """Raise unless the reader may see the person: through one of their files, or while they have none."""
@@ -129,23 +135,24 @@ class Access:
     # --- the trace ---
 
     def answer(
-        self, permit_id: str, read: Callable[[Transaction, bool], Answer], shows: Callable[[Answer], bool]
+        self, permit_id: str, read: Callable[[PermitFile, bool], Answer], shows: Callable[[Answer], bool]
     ) -> Answer:
         """Return what ``read`` gives, with personal data where the reader may see them and the look can be noted.
 
-        ``shows`` says whether the answer holds personal data.
+        ``read`` takes the file and whether to decrypt; ``shows`` says whether the answer holds personal data.
         """
         with self.context.database.read() as tx:
-            holder_id, decrypt = self.file(tx, permit_id)
-            found = read(tx, decrypt)
+            file = self.file(tx, permit_id)
+            decrypt = self.sees_person(file)
+            found = read(file, decrypt)
         if not decrypt or not shows(found):
             return found
         try:
-            self.note([holder_id])
+            self.note([file.lodged.holder_id])
         except StoreError:
             # In a copy that cannot be written to, the file is shown without what would have to be noted.
             with self.context.database.read() as tx:
-                return read(tx, False)
+                return read(PermitFile(self.context, tx, permit_id), False)
         return found
 
     def note(self, holder_ids: Iterable[str]) -> None:

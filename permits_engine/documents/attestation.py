@@ -18,15 +18,15 @@ from jinja2 import StrictUndefined, Template
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel, ConfigDict, Field
 
-from permits_engine.application.context import Context
 from permits_engine.application.queries import views
+from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.documents.dates import day_in_words
 from permits_engine.documents.language import choose_language, sanitised
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.permit import rights
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.projections.holder import Person
-from permits_engine.store.database.transactions import Transaction
+from permits_engine.projections.search_entries import NUMBERS
 
 FORMATS = ("text", "html")
 _LAYOUTS = {"text": "layout.txt.j2", "html": "layout.html.j2"}
@@ -86,9 +86,7 @@ def languages(jurisdiction: str) -> dict[str, _Words]:
 
 
 def attest(
-    context: Context,
-    tx: Transaction,
-    permit_id: str,
+    file: PermitFile,
     *,
     on: date | None = None,
     language: str | None = None,
@@ -101,11 +99,11 @@ def attest(
     """
     if form not in FORMATS:
         raise invalid("format", f"{form!r} is none of {', '.join(FORMATS)}")
-    s, records = views.situation(context, tx, permit_id, on, None)
+    context, s = file.context, file.situation(on)
     today = context.today(s.rules.policy)
     if s.day > today:
         raise invalid("on", f"{s.day} lies after today ({today}); what is to come cannot be attested")
-    person = context.person(tx, s.permit.holder_id)
+    person = context.person(file.tx, s.permit.holder_id)
     if person.birth_date is None:
         raise error(
             "holder.erased",
@@ -113,13 +111,14 @@ def attest(
             holder_id=person.holder_id,
         )
     words = _words(s.permit.jurisdiction, language, person.language)
-    cipher = context.keyring.load(tx, s.permit.holder_id)
-    numbers = views.numbers_on(records, s.permit, s.day, cipher)
+    numbers = views.numbers_on(file.records, s.permit, s.day, file.cipher())
     values = _values(s, person, words) | {
-        name: sanitised(value) if value else None for name, value in numbers.items()
+        name: sanitised(value) if (value := numbers[name]) else None for name in NUMBERS
     }
     content = _layout(s.permit.jurisdiction, form).render(values)
-    return Attestation(permit_id, s.day, s.permit.version, words.language, words.direction, form, content)
+    return Attestation(
+        file.permit_id, s.day, s.permit.version, words.language, words.direction, form, content
+    )
 
 
 def _values(s: Situation, person: Person, words: _Words) -> dict[str, Any]:

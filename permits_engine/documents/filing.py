@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import uuid
 from datetime import date
-from typing import Any
 
 import msgspec
 
-from permits_engine.application.context import Context
-from permits_engine.application.queries.views import numbers_on, situation
+from permits_engine.application.queries.permit_file import PermitFile
+from permits_engine.application.queries.views import numbers_on
 from permits_engine.documents.receipt_proof import Filing
 from permits_engine.domain.errors import error
 from permits_engine.domain.permit import deadlines
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.projections.holder import Person
-from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.log import leaf
 
@@ -38,10 +36,10 @@ class Filed(msgspec.Struct):
         return "<Filed>"
 
 
-def filed(context: Context, tx: Transaction, permit_id: str) -> Filed:
+def filed(file: PermitFile) -> Filed:
     """Return the latest filing of a permit as of today; raise ``permit.not_found``, ``holder.erased``."""
-    s, records = situation(context, tx, permit_id, None, None)
-    uow = context.begin(tx)
+    s, records, tx = file.situation(), file.records, file.tx
+    uow = file.context.begin(tx)
     cipher, person = uow.cipher(s.permit.holder_id), uow.person(s.permit.holder_id)
     if s.request is None:
         raise error(
@@ -52,7 +50,7 @@ def filed(context: Context, tx: Transaction, permit_id: str) -> Filed:
             allowed=[],
         )
     office = s.rules.policy.offices.get(s.prefecture)
-    numbers: dict[str, Any] = numbers_on(records, s.permit, s.day, cipher)
+    numbers = numbers_on(records, s.permit, s.day, cipher)
     due = [d.due_on for d in deadlines.deadlines(s) if d.kind == "documents_due"]
     return Filed(
         filing=_filing(s, person, records, specimen=tx.simulated),

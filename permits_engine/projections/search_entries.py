@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from copy import copy
+from typing import Literal
 
 from sqlalchemy import bindparam, select
 
@@ -15,7 +16,8 @@ from permits_engine.store.events import codec, history
 from permits_engine.store.keys.blind_index import Entry, of_file, of_person
 from permits_engine.store.keys.keyring import Keyring
 
-NUMBERS = ("file_number", "card_number")
+NumberKind = Literal["file_number", "card_number"]
+NUMBERS: tuple[NumberKind, NumberKind] = ("file_number", "card_number")
 
 _FILES = Statement(select(permits.c.permit_id).where(permits.c.holder_id == bindparam("holder_id")))
 
@@ -31,7 +33,7 @@ def entries_of_file(holder_id: str, permit_id: str, events: Iterable[Event]) -> 
 
 
 def _numbers(events: Iterable[Event]) -> list[tuple[str, str]]:
-    found = []
+    found: list[tuple[str, str]] = []
     for event in events:
         if isinstance(event, Corrected):
             if event.field in NUMBERS and event.sealed_value:

@@ -7,7 +7,8 @@ from datetime import date
 from typing import Any
 
 from permits_engine.application.context import Context
-from permits_engine.application.queries import notices, views
+from permits_engine.application.queries import notices
+from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import invalid
 from permits_engine.projections import listing
 from permits_engine.scheduler.delivery.channel import Letter
@@ -49,7 +50,7 @@ class Notices:
     def letter(self, notice_id: str) -> Letter:
         """Return the letter of a notice as it would be composed today."""
         with self._database.read() as tx:
-            return operations.letter(self._context, tx, notice_id, opened=True)
+            return operations.letter(self._context, tx, notice_id, decrypt=True)
 
     def coverage(self, first: date, last: date) -> Report:
         """Return whether every holder who was due a notice in a period got it, or why not."""
@@ -118,6 +119,6 @@ class Notices:
             text, origin, lambda content, by: any(each.signed(content, by) for each in verifiers)
         )
         with self._database.read() as tx:
-            s, _ = views.situation(self._context, tx, token.permit_id, on, None)
+            s = PermitFile(self._context, tx, token.permit_id).situation(on)
         renewal_token.usable(token, s)
         return renewal_token.shown(token)

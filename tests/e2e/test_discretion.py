@@ -339,7 +339,7 @@ def test_a_fault_of_the_program_itself_tells_no_data(world: World, monkeypatch: 
     def fails(*_: Any, **__: Any) -> None:
         raise KeyError("Zzmarkername")
 
-    monkeypatch.setattr(views, "situation", fails)
+    monkeypatch.setattr(views, "permit", fails)
     said: list[str] = []
     with suppress(AssertionError), monkeypatch.context() as patch:
         patch.setattr("permits_engine.cli.output.say", said.append)

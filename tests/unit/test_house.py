@@ -9,7 +9,6 @@ import tokenize
 import tomllib
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from tests.unit.test_repository import ROOT

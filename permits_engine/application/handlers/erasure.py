@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select
 
 from permits_engine.application.outcome import Outcome, conflict
 from permits_engine.application.queries import data_requests, retention_obstacles
+from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.application.queries.views import numbers_of
 from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import EraseHolder
@@ -141,7 +142,8 @@ def _commands(context: Context, uow: UnitOfWork, holder_id: str) -> set[str]:
     index = context.keyring.load(uow.tx, REGISTER_KEY)
     if index is not None:
         for permit_id in files:
-            numbers = numbers_of(context, uow.tx, permit_id, "file_number", as_first_written=True)
+            file = PermitFile(context, uow.tx, permit_id)
+            numbers = numbers_of(file, "file_number", as_first_written=True)
             found |= {register_id(index, number) for number in numbers}
     return {each for each in found if each is not None}
 

@@ -9,16 +9,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from permits_engine.application.context import Context
 from permits_engine.application.queries import views
+from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import invalid
-from permits_engine.domain.events import ApplicationLodged, Corrected, FactRecorded, PolicyAdopted
+from permits_engine.domain.events import Corrected, FactRecorded, PolicyAdopted
 from permits_engine.domain.permit import explanations
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import view
-from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import codec, history, timestamps
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.events.timestamps import micros, moment
@@ -38,14 +37,12 @@ class _Step(NamedTuple):
 
 
 def diff(
-    context: Context,
-    tx: Transaction,
-    permit_id: str,
+    file: PermitFile,
     first: datetime,
     second: datetime | None,
     *,
     as_of: date | None,
-    opened: bool = False,
+    decrypt: bool = False,
 ) -> dict[str, Any]:
     """The fields of the view on a legal date that differ between two moments of knowledge, each with its causes.
 
@@ -53,15 +50,16 @@ def diff(
     """
     if as_of is not None and type(as_of) is not date:
         raise invalid("as_of", f"is a {type(as_of).__name__}, not a date")
-    low = views.limit_of(tx, first, context)
-    records, limit = views.known_records(tx, permit_id, second, context)
-    high = limit if limit is not None else max(context.now(), records[-1].recorded_at)
+    low, limit = file.limit(first), file.limit(second)
+    assert low is not None
+    records = file.recorded_by(limit)
+    high = limit if limit is not None else max(file.context.now(), records[-1].recorded_at)
     if low > high:
         raise invalid("known_at", "the first moment lies after the second; give the earlier one first")
-    walk = _Walk(context, tx, permit_id, records, as_of, opened)
+    walk = _Walk(file, records, as_of, file.cipher() if decrypt else None)
     fields = walk.between(low, high)
     return {
-        "permit_id": permit_id,
+        "permit_id": file.permit_id,
         "as_of": walk.as_of.isoformat(),
         "known_at": [timestamps.iso(low), timestamps.iso(high)],
         "versions": list(walk.versions),
@@ -80,20 +78,13 @@ class _Walk:
     """From one state of knowledge to another, one thing after the other that became known between."""
 
     def __init__(
-        self,
-        context: Context,
-        tx: Transaction,
-        permit_id: str,
-        records: list[StoredRecord],
-        as_of: date | None,
-        opened: bool,
+        self, file: PermitFile, records: list[StoredRecord], as_of: date | None, cipher: Cipher | None
     ) -> None:
-        lodged = codec.decode(records[0].name, records[0].payload)
-        assert isinstance(lodged, ApplicationLodged)
-        self.permit_id = permit_id
+        context, tx, lodged = file.context, file.tx, file.lodged
+        self.permit_id = file.permit_id
         self.records = records
         self.holder_id = lodged.holder_id
-        self.cipher: Cipher | None = context.keyring.load(tx, lodged.holder_id) if opened else None
+        self.cipher = cipher
         self.texts = context.policies.every(tx, lodged.jurisdiction)
         self.people = history.stream(tx, lodged.holder_id)
         current = context.policies.current(tx, lodged.jurisdiction)

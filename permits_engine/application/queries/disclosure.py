@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from permits_engine.application.queries import data_requests, retention_obstacles, views
+from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.events import PERSONAL, HolderAccessed
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.rules.policy import Rules
@@ -73,12 +74,12 @@ def periods(rules: Rules, ended_on: date | None) -> Iterator[dict[str, Any]]:
 def _file(
     context: Context, tx: Transaction, permit_id: str, holder_id: str, cipher: Cipher | None
 ) -> dict[str, Any]:
-    view = views.permit(context, tx, permit_id, as_of=None, known_at=None)
+    file = PermitFile(context, tx, permit_id)
     of = {"permit_id": permit_id, "holder_id": holder_id}
     messages = sorted(row[0] for row in tx.all(retention_obstacles.LETTERS_OF_FILE, of))
     return {
-        **view.as_dict(),
-        "history": views.history_of(context, tx, permit_id, opened=True),
+        **views.permit(file).as_dict(),
+        "history": views.history_of(file, decrypt=True),
         "messages": [
             {
                 "notice_id": notice_id,

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, select
 
-from permits_engine.application.context import Context
-from permits_engine.application.queries.views import expanded, known_records, local_day, shown
+from permits_engine.application.queries.permit_file import PermitFile, local_day
+from permits_engine.application.queries.views import expanded, shown
 from permits_engine.domain.decisions import decide, lifecycle, quality
 from permits_engine.domain.decisions import lifecycle as moves
 from permits_engine.domain.decisions.case import HolderFacts
@@ -48,19 +48,17 @@ _SENT = frozenset({"sent", "served"})
 
 
 def explain(
-    context: Context,
-    tx: Transaction,
-    permit_id: str,
+    file: PermitFile,
     version: int | None,
     say_in: SayIn = lambda jurisdiction: str,
     *,
-    opened: bool = False,
+    decrypt: bool = False,
 ) -> dict[str, Any]:
     """Why an event was allowed, under the policy text that it pins, also where that has been replaced since.
 
     ``say_in`` translates phrases (deadlines, quality, a warning); default: English.
     """
-    records, _ = known_records(tx, permit_id, None, context)
+    context, tx, permit_id, records = file.context, file.tx, file.permit_id, file.records
     if version is not None and not 1 <= version <= len(records):
         raise error(
             "position.beyond_head",
@@ -73,7 +71,7 @@ def explain(
     event = history[record.version - 1][1]
     permit = fold(permit_id, history[: record.version])
     assert permit is not None
-    cipher = context.keyring.load(tx, permit.holder_id) if opened else None
+    cipher = file.cipher() if decrypt else None
     result = shown(record, permit.holder_id, cipher)
     say = say_in(permit.jurisdiction)
     policy = context.policies.current(tx, permit.jurisdiction)
@@ -248,16 +246,16 @@ def _quality(
     tx: Transaction,
     event: Event,
     record: StoredRecord,
-    opened: dict[str, Any] | None,
+    shown: dict[str, Any] | None,
     before: Situation,
     after: Permit,
     say: Say,
 ) -> list[dict[str, Any]]:
     words = None
-    if opened is not None:
-        exclusion = opened.get("exclusion") or {}
+    if shown is not None:
+        exclusion = shown.get("exclusion") or {}
         fields = ("reasons_in_fact", "reasons_in_law", "reasons")
-        words = {name: str(opened.get(name) or exclusion.get(name) or "") for name in fields}
+        words = {name: str(shown.get(name) or exclusion.get(name) or "") for name in fields}
     decision = quality.AssessedDecision(
         event, record.version, before, after, letters_of(tx, after.permit_id), words
     )

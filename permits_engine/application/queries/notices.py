@@ -15,12 +15,12 @@ from permits_engine.store.events.history import StoredRecord
 
 
 def history_of(
-    context: Context, tx: Transaction, notice_id: str, *, opened: bool = True
+    context: Context, tx: Transaction, notice_id: str, *, decrypt: bool = True
 ) -> list[dict[str, Any]]:
     """Every event of a message with its envelope; the channels' answers while the holder's key exists."""
     records = _records(tx, notice_id)
     holder_id = _claim(records).holder_id
-    cipher = context.keyring.load(tx, holder_id) if opened else None
+    cipher = context.keyring.load(tx, holder_id) if decrypt else None
     return [shown(record, holder_id, cipher) for record in records]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, select
 
 from permits_engine.application.context import Context
 from permits_engine.application.queries import views
+from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import invalid
 from permits_engine.projections import listing
 from permits_engine.projections.holder import Person
@@ -69,7 +70,7 @@ def numbered(
     bearing = {
         permit_id
         for _, permit_id in candidates
-        if asked in map(blind_index.number, views.numbers_of(context, tx, permit_id, kind))
+        if asked in map(blind_index.number, views.numbers_of(PermitFile(context, tx, permit_id), kind))
     }
     rows = listing.rows(tx, today, wanted, permit_ids=sorted(bearing))
     uow = context.begin(tx)

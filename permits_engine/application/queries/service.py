@@ -8,6 +8,7 @@ from typing import Any
 
 from permits_engine.application.context import Context
 from permits_engine.application.queries import departures, difference, explanation, feed, views
+from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.projections import listing
@@ -31,7 +32,7 @@ class Queries:
     ) -> views.PermitView:
         """The permit on a legal date (default: today), as known at a moment (default: now)."""
         with self._database.read() as tx:
-            return views.permit(self._context, tx, permit_id, as_of=as_of, known_at=known_at)
+            return views.permit(PermitFile(self._context, tx, permit_id), as_of=as_of, known_at=known_at)
 
     def diff(
         self,
@@ -46,21 +47,21 @@ class Queries:
         ``second`` none is now. Raises ``permit.not_found``, ``position.beyond_head``.
         """
         with self._database.read() as tx:
-            return difference.diff(self._context, tx, permit_id, first, second, as_of=as_of)
+            return difference.diff(PermitFile(self._context, tx, permit_id), first, second, as_of=as_of)
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:
         """Every legal clock of the permit that runs on a day, with its working in words."""
         with self._database.read() as tx:
-            return views.deadlines_of(self._context, tx, permit_id, on, known_at)
+            return views.deadlines_of(PermitFile(self._context, tx, permit_id), on, known_at)
 
     def rights(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:
         """What the permit opens on a day: each right, open or not, by which rule and because of what."""
         with self._database.read() as tx:
-            return views.rights_of(self._context, tx, permit_id, on, known_at)
+            return views.rights_of(PermitFile(self._context, tx, permit_id), on, known_at)
 
     def history(
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
@@ -70,7 +71,7 @@ class Queries:
         Those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
         """
         with self._database.read() as tx:
-            return views.history_of(self._context, tx, permit_id, as_of=as_of, known_at=known_at)
+            return views.history_of(PermitFile(self._context, tx, permit_id), as_of=as_of, known_at=known_at)
 
     def explain(self, permit_id: str, version: int | None, say_in: explanation.SayIn) -> dict[str, Any]:
         """Return why an event was allowed: who did it, and each rule as it then was (default: the last one).
@@ -78,7 +79,7 @@ class Queries:
         ``say_in`` puts the text of a jurisdiction's rules into a language. Reasons in words are shown through ``as_``.
         """
         with self._database.read() as tx:
-            return explanation.explain(self._context, tx, permit_id, version, say_in)
+            return explanation.explain(PermitFile(self._context, tx, permit_id), version, say_in)
 
     def find(
         self,
@@ -164,5 +165,5 @@ class Queries:
     def pending_body(self, permit_id: str, on: date) -> str | None:
         """The body before which an appeal is pending on a day."""
         with self._database.read() as tx:
-            s, _ = views.situation(self._context, tx, permit_id, on, None)
+            s = PermitFile(self._context, tx, permit_id).situation(on)
         return s.pending_appeal.body if s.pending_appeal else None

@@ -10,6 +10,7 @@ from permits_engine.application.context import Context
 from permits_engine.application.queries import notices as notices_room
 from permits_engine.application.queries import views
 from permits_engine.application.queries.explanation import explain
+from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.audit.exports.columns import DISCREET
 from permits_engine.documents.language import untranslated
 from permits_engine.domain.errors import IntegrityError, PermitsError
@@ -88,21 +89,22 @@ def _in_english(value: Any) -> str:
     raise NotImplementedError(f"{type(value).__name__} is no part of a dossier")
 
 
-def gather(context: Context, permit_id: str, *, opened: bool, reader: str, purpose: str | None) -> Dossier:
-    """Everything about a permit, ``opened`` or with what is encrypted left out; the caller has seen to the rights."""
+def gather(context: Context, permit_id: str, *, decrypt: bool, reader: str, purpose: str | None) -> Dossier:
+    """Return everything about a permit, without personal data unless ``decrypt``; the caller has checked the rights."""
     with context.database.read() as tx:
         head = history.head(tx)
-        view = views.permit(context, tx, permit_id, as_of=None, known_at=None, opened=opened)
-        events = views.history_of(context, tx, permit_id, opened=opened)
+        file = PermitFile(context, tx, permit_id)
+        view = views.permit(file, decrypt=decrypt)
+        events = views.history_of(file, decrypt=decrypt)
         decisions = [
-            explain(context, tx, permit_id, event["version"], lambda _: untranslated, opened=opened)
+            explain(file, event["version"], lambda _: untranslated, decrypt=decrypt)
             for event in events
             if event["name"] in DECISIONS
         ]
-        clocks = views.deadlines_of(context, tx, permit_id, None, say=untranslated)
-        person = msgspec.to_builtins(context.person(tx, view.holder_id)) if opened else None
-        notices = _notices(context, tx, permit_id, opened)
-    if not opened:
+        clocks = views.deadlines_of(file, None, say=untranslated)
+        person = msgspec.to_builtins(context.person(tx, view.holder_id)) if decrypt else None
+        notices = _notices(context, tx, permit_id, decrypt)
+    if not decrypt:
         events, decisions = ([_discreet(each) for each in found] for found in (events, decisions))
     return Dossier(
         origin=origin_of(head.store_id),
@@ -119,10 +121,10 @@ def gather(context: Context, permit_id: str, *, opened: bool, reader: str, purpo
     )
 
 
-def _notices(context: Context, tx: Transaction, permit_id: str, opened: bool) -> list[dict[str, Any]]:
+def _notices(context: Context, tx: Transaction, permit_id: str, decrypt: bool) -> list[dict[str, Any]]:
     rows = listing.messages(tx, permit_id=permit_id, limit=None)
     found = [
-        {**row, "events": notices_room.history_of(context, tx, row["notice_id"], opened=opened)}
+        {**row, "events": notices_room.history_of(context, tx, row["notice_id"], decrypt=decrypt)}
         for row in rows
     ]
     return sorted(found, key=lambda notice: int(notice["events"][0]["position"]))

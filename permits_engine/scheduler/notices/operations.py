@@ -65,8 +65,8 @@ def served(context: Context, tx: Transaction, notice_id: str, by: str) -> dict[s
     return _appended(context, tx, row, [event], first.holder_id)
 
 
-def letter(context: Context, tx: Transaction, notice_id: str, *, opened: bool) -> Letter:
-    """The letter of a message as the file stands now; without ``opened`` it names nobody.
+def letter(context: Context, tx: Transaction, notice_id: str, *, decrypt: bool) -> Letter:
+    """The letter of a message as the file stands now; without ``decrypt`` it names nobody.
 
     Raises ``notice.not_found``, and ``policy.invalid`` where the jurisdiction's text does not fit the file.
     """
@@ -81,7 +81,7 @@ def letter(context: Context, tx: Transaction, notice_id: str, *, opened: bool) -
     if not found:
         raise error("integrity.broken", f"the file of the notice {notice_id} cannot be read: permits status")
     waiting = found[0]
-    if not opened:
+    if not decrypt:
         waiting.person, waiting.cipher = Person(waiting.person.holder_id), None
     now = context.clock()
     sink = SinkChannel()

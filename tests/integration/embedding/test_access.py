@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Any
 
@@ -10,6 +11,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from permits_engine import Actor, PermitsError, UpdateHolder
+from permits_engine.application.queries import permit_file
+from permits_engine.domain.events import Event
+from permits_engine.domain.permit.state import Permit
 from permits_engine.reader import Reader
 from permits_engine.store.database.transactions import Statement
 from permits_engine.testing import Office
@@ -56,6 +60,25 @@ def looks(office: Office) -> list[tuple[str, str]]:
 
 def holder_of(office: Office, permit_id: str) -> str:
     return office.engine.permit(permit_id).holder_id
+
+
+def test_a_look_reads_and_folds_the_file_once(
+    office: Office, permit_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once for both who may see it and what is shown."""
+    folded: list[str] = []
+    original = permit_file.fold
+
+    def counted(stream: str, events: Iterable[tuple[int, Event]]) -> Permit | None:
+        folded.append(stream)
+        return original(stream, events)
+
+    monkeypatch.setattr(permit_file, "fold", counted)
+    reader = office.engine.as_(DECIDER)
+    for look in (reader.permit, reader.deadlines, reader.queries.rights):
+        folded.clear()
+        look(permit_id)
+        assert folded == [permit_id]
 
 
 def test_personal_data_come_only_through_a_reader(office: Office, permit_id: str) -> None:

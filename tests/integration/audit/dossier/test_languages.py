@@ -40,7 +40,7 @@ class Gathered(Runner):
     def _step(self, number: int, step: Step) -> None:
         super()._step(number, step)
         for permit_id in self.permits.values():
-            found = gather(self.engine.context, permit_id, opened=True, reader="court", purpose=None)
+            found = gather(self.engine.context, permit_id, decrypt=True, reader="court", purpose=None)
             self.dossiers.append(found)
 
 
