@@ -22,7 +22,7 @@ from permits_engine import Engine
 from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.memory import SinkChannel
 from permits_engine.scheduler.delivery.smtp import SmtpChannel
-from permits_engine.scheduler.notices.outbox import Routes
+from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.passes import reconciler
 from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.store.database.statements import Transaction
@@ -44,7 +44,7 @@ def measured(place: Place, permits: int, due: int) -> Iterator[Measure]:
         least = min(_found(engine) for _ in range(5))
         with _watched() as finding:
             started, processor = time.perf_counter(), time.process_time()
-            report = run_pass(engine, Routes(SinkChannel(), SinkChannel()))
+            report = run_pass(engine.context, Routes(SinkChannel(), SinkChannel()))
             wall, cpu = time.perf_counter() - started, time.process_time() - processor
         assert report.files == due, report
         letters = sum(report.notices.values())
@@ -63,7 +63,7 @@ def by_mail(place: Place, number: int) -> Iterator[Measure]:
         engine.context.clock = engine.context.clock = at(RECEIPTS_END)
         channel = SmtpChannel("127.0.0.1", port, "office@example.org", security="none")
         started, processor = time.perf_counter(), time.process_time()
-        report = run_pass(engine, Routes(channel, CounterChannel()))
+        report = run_pass(engine.context, Routes(channel, CounterChannel()))
         wall, cpu = time.perf_counter() - started, time.process_time() - processor
         sent = len(engine.notices.list(state="sent", limit=None))
         assert report.files == number, report

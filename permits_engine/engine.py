@@ -29,7 +29,7 @@ from permits_engine.domain.events import Actor
 from permits_engine.projections.listing import Page
 from permits_engine.reader import Reader
 from permits_engine.scheduler.daemon import health
-from permits_engine.scheduler.passes.preview import foreseen
+from permits_engine.scheduler.passes.preview import preview
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.host_transactions import HostSession
 from permits_engine.store.database.transactions import Database
@@ -298,7 +298,7 @@ class Engine:
 
     def preview(self, *, on: date | None = None) -> list[dict[str, Any]]:
         """Return what a pass of the scheduler would do on a day (default: today), doing nothing."""
-        return list(foreseen(self.database, self.context, on or self.queries.today()))
+        return list(preview(self.context, on or self.queries.today()))
 
 
 __all__ = ["Engine", "Outcome", "default_key_file", "parse"]

@@ -76,6 +76,10 @@ class AdoptedPolicies:
             self._home = home
         return home
 
+    def home_policy(self, tx: Transaction) -> Policy:
+        """Return the policy in use in the home country; raise ``policy.none_in_force``."""
+        return self.current(tx, self.home(tx))
+
     def current(self, tx: Transaction, jurisdiction: str) -> Policy:
         """The policy in use; raises ``policy.none_in_force`` where none was adopted."""
         row = tx.one(_CURRENT, {"jurisdiction": jurisdiction})

@@ -17,7 +17,6 @@ from sqlalchemy import make_url
 
 from permits_engine.domain.errors import invalid
 from permits_engine.scheduler.daemon import daemon, metrics
-from permits_engine.scheduler.daemon.lease import uptime
 from permits_engine.scheduler.delivery.channel import Channel
 from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel
@@ -98,7 +97,7 @@ def one_pass(engine: Any, settings: Any, on: date | None, *, release: bool = Fal
     stop = threading.Event()
     asked = setup(engine, settings)
     with _on_signals({signal.SIGTERM: stop.set}):
-        report = daemon.once(engine, asked, holder=holder(), on=on, release=release, stop=stop)
+        report = daemon.once(engine.context, asked, holder=holder(), on=on, release=release, stop=stop)
     plain: dict[str, Any] = msgspec.to_builtins(report)
     return {name: value for name, value in plain.items() if value or name not in _SELDOM}
 
@@ -106,35 +105,31 @@ def one_pass(engine: Any, settings: Any, on: date | None, *, release: bool = Fal
 def run(engine: Any, read: Callable[[], Any], log: Any, *, release: bool = False) -> None:
     """Run passes until SIGTERM or SIGINT; SIGHUP reads the settings again."""
     listen = read().listen
-    watched = metrics.Metrics(engine) if listen else None
+    watched = metrics.Metrics(engine.context) if listen else None
     running = daemon.Daemon(
-        engine, lambda: setup(engine, read()), log, holder=holder(), release=release, metrics=watched
+        engine.context, lambda: setup(engine, read()), log, holder=holder(), release=release, metrics=watched
     )
-    doors = _doors(running, listen, watched)
+    server = _metrics_server(running, listen, watched)
     with _on_signals(
         {signal.SIGTERM: running.stop, signal.SIGINT: running.stop, signal.SIGHUP: running.reload}
     ):
         try:
             running.run()
         finally:
-            if doors is not None:
-                doors.close()
+            if server is not None:
+                server.close()
 
 
-def _doors(
+def _metrics_server(
     running: daemon.Daemon, listen: str | None, watched: metrics.Metrics | None
-) -> metrics.Doors | None:
+) -> metrics.MetricsServer | None:
     if listen is None or watched is None:
         return None
-    doors = metrics.Doors(*metrics.place_of(listen), watched, lambda: running.trouble)
-
-    def beat() -> None:
-        doors.beat = uptime()
-
-    running.beat = beat
-    doors.open()
-    running.log.info("doors.open", port=doors.port)
-    return doors
+    server = metrics.MetricsServer(*metrics.place_of(listen), watched, lambda: running.trouble)
+    running.on_turn = server.turn
+    server.open()
+    running.log.info("metrics.open", port=server.port)
+    return server
 
 
 @contextmanager

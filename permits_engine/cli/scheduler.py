@@ -34,11 +34,9 @@ def due(
     json: Json = False,
 ) -> None:
     """What the scheduler would do on a date, doing nothing."""
-    from permits_engine.scheduler.passes.run import preview
-
     day = day_of(on, "--on")
     with open_engine() as engine:
-        rows = preview(engine, day)
+        rows = engine.preview(on=day)
     if not output.result(rows, machine=json):
         output.table(rows, ["permit_id", "does", "kind", "tier", "on", "due_on", "to"])
 

@@ -286,6 +286,8 @@ def _scheduler(state: Mapping[str, Any]) -> None:
     lines: dict[str, Any] = {}
     if lease:
         lines["daemon"] = f"{lease['holder']} since {lease['since']} (epoch {lease['epoch']})"
+    for each in state["jobs"]:
+        lines[f"job {each['job']}"] = f"next run {each['next_run']}, every {each['every']:g} s"
     if waiting["messages"]:
         lines["waiting"] = f"{waiting['messages']} to go out, the oldest due since {waiting['since']}"
     if state["parked"]:

@@ -17,6 +17,6 @@ class Documents:
 
         context = self._context
         with context.database.read() as tx:
-            today = context.today(context.policies.current(tx, "MA"))
+            today = context.today(context.policies.home_policy(tx))
         signer = context.signing.signer(context.origin)
         return receipt_status_list.make(context.database, context, signer, context.origin, today)

@@ -1,4 +1,4 @@
-"""What a pass is run under: how it writes, how long it may go on, and when it stops for a human."""
+"""The limits of a pass: how it writes, how long it may go on, and when it stops for a human."""
 
 from __future__ import annotations
 
@@ -8,30 +8,24 @@ from dataclasses import dataclass
 
 from permits_engine.store.database.transactions import Database, Transaction
 
-Write = Callable[[], AbstractContextManager[Transaction]]
-
 APART = 3_600_000_000
 """Microseconds by which this machine's clock and the database's may differ."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """``write`` opens each transaction of the pass, ``go_on`` is asked before each letter and each batch.
+    """``write`` opens each transaction of a pass; ``may_continue`` is asked before each letter and each batch.
 
-    ``brake`` is the number of letters beyond which a pass does not begin (none: any number).
+    ``brake`` is the number of letters beyond which a pass does not begin (none: any). ``released`` lets it begin
+    against all brakes, because a human has checked.
     """
 
-    write: Write
-    go_on: Callable[[], bool]
+    write: Callable[[], AbstractContextManager[Transaction]]
+    may_continue: Callable[[], bool]
     brake: int | None = None
     released: bool = False
-    """Whether a human has looked and wants the pass whatever the brakes say."""
 
 
 def unlimited(database: Database) -> Limits:
-    """A pass that nobody else competes with: a scenario, a demo, a test."""
-    return Limits(database.write, _always)
-
-
-def _always() -> bool:
-    return True
+    """Return the limits of a pass without a competitor: a scenario, a demo, a test."""
+    return Limits(database.write, lambda: True)

@@ -14,8 +14,8 @@ from permits_engine.projections import listing
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.notices import operations, pauses, renewal_token
 from permits_engine.scheduler.notices.bounce import Bounce
-from permits_engine.scheduler.notices.digest import AHEAD, digest, listed, offices
-from permits_engine.scheduler.passes.coverage import Coverage, Report
+from permits_engine.scheduler.notices.digest import AHEAD, as_rows, digest, offices
+from permits_engine.scheduler.passes.coverage import CoverageReport, coverage
 from permits_engine.scheduler.passes.reminder_load import plan
 
 Rows = list[dict[str, Any]]
@@ -52,13 +52,13 @@ class Notices:
         with self._database.read() as tx:
             return operations.letter(self._context, tx, notice_id, decrypt=True)
 
-    def coverage(self, first: date, last: date) -> Report:
+    def coverage(self, first: date, last: date) -> CoverageReport:
         """Return whether every holder who was due a notice in a period got it, or why not."""
-        return Coverage(self._database, self._context).report(first, last)
+        return coverage(self._context, first, last)
 
     def plan(self, first: date, last: date) -> Rows:
         """Return how many first reminders leave by day and prefecture, before and after spreading."""
-        return plan(self._database, self._context, first, last)
+        return plan(self._context, first, last)
 
     def digest(self, prefecture: str | None = None, *, on: date | None = None, ahead: int = AHEAD) -> Rows:
         """Return the open tasks of an office (default: every office) on a day, worst first.
@@ -69,10 +69,10 @@ class Notices:
         if type(ahead) is not int or not 0 <= ahead <= 366:
             raise invalid("ahead", "is not a number of days from 0 to 366")
         with self._database.read() as tx:
-            day = on or self._context.today(self._context.policies.current(tx, "MA"))
+            day = on or self._context.today(self._context.policies.home_policy(tx))
             wanted = [prefecture] if prefecture is not None else offices(tx)
             found = [digest(self._context, tx, office, day, ahead=ahead) for office in wanted]
-        return [row for each in found for row in listed(each)]
+        return [row for each in found for row in as_rows(each)]
 
     # --- handling ---
 
@@ -121,4 +121,4 @@ class Notices:
         with self._database.read() as tx:
             s = PermitFile(self._context, tx, token.permit_id).situation(on)
         renewal_token.usable(token, s)
-        return renewal_token.shown(token)
+        return renewal_token.to_dict(token)

@@ -21,7 +21,7 @@ class Letters:
     def run_scheduler(self, on: date | None = None) -> list[dict[str, Any]]:
         """One pass (default: now); gives what it sent: kind, tier, to, language, expedited."""
         mark = len(self._sink.letters)
-        run_pass(self._engine, self._routes, on=on)
+        run_pass(self._engine.context, self._routes, on=on)
         return [self._sink.described(letter) for letter in self._sink.letters[mark:]]
 
     @property

@@ -136,7 +136,7 @@ class Runner:
         if step.do is None:
             return None
         if step.do == PASS:
-            run_pass(self.engine, self.routes, on=step.day)
+            run_pass(self.engine.context, self.routes, on=step.day)
             return None
         fields: dict[str, Any] = {"on": step.day, **step.with_}
         if step.do == "lodge_application":

@@ -321,7 +321,7 @@ def test_logs_and_metrics_of_the_daemon_name_nobody(world: World) -> None:
         done = cli(*line)
         assert marks_in(done.out + done.err) == []
     with Engine.open(cli.store, keys=world.folder / "master.keys") as engine:  # type: ignore[arg-type]
-        assert marks_in(Metrics(engine).text().decode()) == []
+        assert marks_in(Metrics(engine.context).text().decode()) == []
 
 
 def test_a_name_need_not_stand_in_the_list_of_processes(world: World) -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Evidence, Letter, only
+from permits_engine.scheduler.delivery.channel import Channel, Contact, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.mime import mailbox, message_bytes, message_id
 from tests.simulation.chance import Chance
 from tests.simulation.storage import Crash
@@ -26,21 +26,23 @@ MOODS = (
 Observer = Callable[[str, Letter], None]
 
 
-class Server:
+class Server(Channel):
     """Takes letters as a server does, in the mood of the day; keeps which it took, under which identity.
 
-    ``recognises`` none: a text message service, which cannot tell a second copy from a second message.
+    ``idempotent`` none: a text message service, which cannot tell a second copy from a second message.
     """
 
+    name = ""
+    contact: Contact | None = None
+    idempotent = False
     batch = 1
-    per_second: float | None = None
 
     def __init__(
-        self, name: str, contact: Contact, chance: Chance, seen: Observer, *, recognises: bool
+        self, name: str, contact: Contact, chance: Chance, seen: Observer, *, idempotent: bool
     ) -> None:
         self.name = name
-        self.contact: Contact | None = contact
-        self.recognises = recognises
+        self.contact = contact
+        self.idempotent = idempotent
         self.mood = MOODS[0][0]
         self.crash: Callable[[str], Crash] = Crash
         self.meanwhile: Callable[[], None] | None = None
@@ -54,16 +56,9 @@ class Server:
         self._chance = chance
         self._seen = seen
 
-    def send(self, letter: Letter) -> Evidence:
-        """Take one letter."""
-        return only(self.send_many([letter]))
-
     def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
         """Take letters in order."""
         return [self._one(letter) for letter in letters]
-
-    def close(self) -> None:
-        """Connections are not simulated."""
 
     def _one(self, letter: Letter) -> Evidence | DeliveryError:
         meanwhile, self.meanwhile = self.meanwhile, None
@@ -71,7 +66,7 @@ class Server:
             meanwhile()
         if self.mood == "is away":
             self.bad["was not there for"] += 1
-            return DeliveryError("the server: connection refused", permanent=False, away=True)
+            return DeliveryError("the server: connection refused", permanent=False, unavailable=True)
         chosen = self.mood != MOODS[0][0] and self._chance.happens(0.5)
         if chosen and self.mood == "refuses some for now":
             self.bad["refused for now"] += 1
@@ -88,7 +83,7 @@ class Server:
             self.mood = MOODS[0][0]
             raise self.crash("after a letter")
         if chosen and self.mood == "loses its answers":
-            self.may_repeat[letter.notice_id] += self.recognises
+            self.may_repeat[letter.notice_id] += self.idempotent
             self.bad["took without an answer"] += 1
             return DeliveryError("the connection broke: timed out", permanent=False)
         return Evidence(self.name, self._identity(letter), "250 2.0.0 queued")

@@ -89,7 +89,7 @@ class Passes:
         taken = [len(server.taken) for server in self.servers]
         outer, self.locks.owner = self.locks.owner, process.name
         try:
-            report = once(process.engine, self.setup(brake), holder="daemon", release=released)
+            report = once(process.engine.context, self.setup(brake), holder="daemon", release=released)
         except Crash as crash:
             self._died(process, taken)
             self.tell(f"a pass: {crash}")
@@ -148,7 +148,7 @@ class Passes:
         """Letters whose outcome a pass did not record go out again, under their own names."""
         for server, first in zip(self.servers, taken, strict=True):
             for notice_id in sorted({notice_id for notice_id, _, _ in server.taken[first:]}):
-                if server.recognises and not self.invariants.sent(notice_id):
+                if server.idempotent and not self.invariants.sent(notice_id):
                     server.may_repeat[notice_id] += 1
 
     def _meanwhile(self) -> None:

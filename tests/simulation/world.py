@@ -77,8 +77,8 @@ class World(Passes):
         self._done: list[tuple[Any, Actor, Outcome]] = []
         self._bounced: list[tuple[str, str]] = []
         self._no_pass_until = self.start
-        self._mail = Server("smtp", "email", self.chance, self._leaves, recognises=True)
-        self._texts = Server("sms", "phone", self.chance, self._leaves, recognises=False)
+        self._mail = Server("smtp", "email", self.chance, self._leaves, idempotent=True)
+        self._texts = Server("sms", "phone", self.chance, self._leaves, idempotent=False)
         self.servers = (self._mail, self._texts)
         self.invariants = Invariants(self)
         self.society = Society(self, holders, self.start)

@@ -17,26 +17,28 @@ from permits_engine.store.events.history import StoredRecord
 def history_of(
     context: Context, tx: Transaction, notice_id: str, *, decrypt: bool = True
 ) -> list[dict[str, Any]]:
-    """Every event of a message with its envelope; the channels' answers while the holder's key exists."""
-    records = _records(tx, notice_id)
-    holder_id = _claim(records).holder_id
+    """Return every event of a notice with its envelope; the channels' answers while the holder's key exists."""
+    records = records_of(tx, notice_id)
+    holder_id = claim_of(records).holder_id
     cipher = context.keyring.load(tx, holder_id) if decrypt else None
     return [shown(record, holder_id, cipher) for record in records]
 
 
 def permit_of(tx: Transaction, notice_id: str) -> str:
-    """The permit that a message is about; raises ``notice.not_found``."""
-    return _claim(_records(tx, notice_id)).permit_id
+    """Return the permit that a notice is about; raise ``notice.not_found``."""
+    return claim_of(records_of(tx, notice_id)).permit_id
 
 
-def _records(tx: Transaction, notice_id: str) -> Sequence[StoredRecord]:
+def records_of(tx: Transaction, notice_id: str) -> Sequence[StoredRecord]:
+    """Return the records of a notice's stream; raise ``notice.not_found``."""
     records = history.stream(tx, notice_id)
     if not records or not records[0].name.startswith("notice."):
         raise NotFoundError("notice.not_found", f"there is no notice {notice_id}", notice_id=notice_id)
     return records
 
 
-def _claim(records: Sequence[StoredRecord]) -> NoticeDue:
+def claim_of(records: Sequence[StoredRecord]) -> NoticeDue:
+    """Return the event that claimed a notice."""
     event = codec.decode(records[0].name, records[0].payload)
     assert isinstance(event, NoticeDue)
     return event

@@ -181,7 +181,7 @@ def live(folder: Path, seed: int) -> Years:
             for at, file, name, fields in STORY:
                 if at == day.isoformat():
                     _step(engine, found, holders, day, (at, file, name, fields))
-            report = run_pass(engine, routes, on=day)
+            report = run_pass(engine.context, routes, on=day)
             if report.acts.get("permit.principal_ended"):
                 found.lines.append(
                     f"{day}  a pass finds that a title has ended, and tells those that hang on it"

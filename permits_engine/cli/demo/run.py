@@ -35,7 +35,7 @@ from permits_engine.policies.loading import compile_text, packaged
 from permits_engine.scheduler.delivery.channel import Channel
 from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel
-from permits_engine.scheduler.notices.outbox import Routes
+from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
 
@@ -125,7 +125,7 @@ def replay(engine: Engine, clock: FakeClock, scale: float, seed: int, mail: Path
             clock.at(day)
             post.today = day
             _office_hours(engine, diary, day, account, tally)
-            report = run_pass(engine, post, on=day)
+            report = run_pass(engine.context, post, on=day)
             tally.update(report.acts)
             account.messages += sum(report.notices.values())
             tally.update({f"notice.{name}": count for name, count in report.notices.items()})

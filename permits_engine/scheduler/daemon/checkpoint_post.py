@@ -1,19 +1,19 @@
-"""The history sealed and signed on a schedule, and its checkpoint handed to somebody outside."""
+"""Checkpoints of the history that are signed on a schedule and posted outside the store."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from sqlalchemy import func, select
 
+from permits_engine.application.context import Context
 from permits_engine.store.database.schema import checkpoints
 from permits_engine.store.database.transactions import Statement
-from permits_engine.store.events.timestamps import micros
 from permits_engine.store.log import checkpoints as signed
 
 TIMEOUT = 10.0
@@ -21,23 +21,23 @@ _LAST = Statement(select(func.max(checkpoints.c.made_at)))
 
 
 class Posted(NamedTuple):
-    """A checkpoint of a history of ``size`` events; ``missed`` says why it did not get outside, if it did not."""
+    """A checkpoint of a history of ``size`` events; ``missed`` is the error if it was not received."""
 
     size: int
     note: str
     missed: str | None
 
 
-def due(engine: Any, every: float) -> bool:
-    """Whether the last checkpoint is older than so many seconds, or there is none."""
-    with engine.database.read() as tx:
+def due(context: Context, every: float) -> bool:
+    """Return whether the last checkpoint is older than so many seconds, or there is none."""
+    with context.database.read() as tx:
         row = tx.one(_LAST)
     made_at = row[0] if row else None
-    return made_at is None or micros(engine.context.clock()) - int(made_at) >= every * 1_000_000
+    return made_at is None or context.now() - int(made_at) >= every * 1_000_000
 
 
-def take(engine: Any, where: str, alive: Callable[[], object]) -> Posted:
-    """Seal what there is, sign it and hand it over; ``alive`` is called as it goes on.
+def take(context: Context, where: str, alive: Callable[[], object]) -> Posted:
+    """Seal and sign the history and post the checkpoint; ``alive`` is called meanwhile.
 
     Raises the errors of ``checkpoints.take``.
     """
@@ -45,17 +45,12 @@ def take(engine: Any, where: str, alive: Callable[[], object]) -> Posted:
     def progress(_done: int, _total: int) -> None:
         alive()
 
-    made = signed.take(
-        engine.database, engine.context.signing, now=micros(engine.context.clock()), progress=progress
-    )
+    made = signed.take(context.database, context.signing, now=context.now(), progress=progress)
     return Posted(made.size, made.note, post(where, made.size, made.note))
 
 
 def post(where: str, size: int, note: str) -> str | None:
-    """Hand a checkpoint to an address (POST), or to a folder as a file of its own; gives what went wrong, if anything.
-
-    The same checkpoint twice is one file.
-    """
+    """Post a checkpoint to an address, or write it to a file of its own in a folder; return the error, if any."""
     try:
         if where.startswith(("http://", "https://")):
             _call(where, note)

@@ -1,7 +1,8 @@
-"""How the scheduler does, for whoever operates it: who runs it, what waits and since when, what is parked and why."""
+"""The state of the scheduler for its operator: leader, jobs, open and parked notices, pauses."""
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -22,22 +23,26 @@ _PARKED = Statement(
 
 
 def facts(tx: Transaction) -> dict[str, Any]:
-    """The scheduler's part of the status.
+    """Return the scheduler's part of the status.
 
-    ``waiting.since`` is the day on which the oldest message that has not gone out became due: how late the
-    scheduler is.
+    ``waiting.since`` is the day on which the oldest notice that is not sent became due; ``jobs`` are the daemon's, as
+    of its last renewal of the lease.
     """
     count, since = tx.one(_WAITING) or (0, None)
+    held = lease.read(tx)
+    # On SQLite the row shows the last holder that did not release; only the lock of the file shows more.
+    running = held.expires_at and (tx.dialect == "sqlite" or held.expires_at > held.now)
     return {
         "waiting": {"messages": count, "since": since},
         "parked": dict(tx.all(_PARKED)),
         "paused": [each for each in pauses.pauses(tx) if each["until"] is None],
-        "lease": _holder(tx),
+        "lease": _holder(held, tx.dialect) if running else None,
+        "jobs": json.loads(held.jobs) if running and held.jobs else [],
     }
 
 
 def clock_ahead(database: Database, now: int) -> timedelta:
-    """By how much this machine's clock is ahead of the database's; nothing on SQLite, which has no other.
+    """Return by how much this machine's clock is ahead of the database's; 0 on SQLite, which has no other.
 
     ``now`` is in microseconds since the epoch.
     """
@@ -46,10 +51,6 @@ def clock_ahead(database: Database, now: int) -> timedelta:
     return timedelta(microseconds=now - lease.look(database).now)
 
 
-def _holder(tx: Transaction) -> dict[str, Any] | None:
-    held = lease.read(tx)
-    # On SQLite a file's lock tells who holds it; the row, who did last and has not given it back.
-    if not held.expires_at or (tx.dialect == "postgresql" and held.expires_at <= held.now):
-        return None
+def _holder(held: lease.LeaseState, dialect: str) -> dict[str, Any]:
     found = {"holder": held.holder, "since": iso(held.since), "epoch": held.epoch}
-    return found if tx.dialect == "sqlite" else {**found, "until": iso(held.expires_at)}
+    return found if dialect == "sqlite" else {**found, "until": iso(held.expires_at)}

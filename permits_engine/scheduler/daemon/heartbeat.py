@@ -1,4 +1,4 @@
-"""A sign of life for a dead man's switch: whoever watches it raises the alarm when it stays away."""
+"""A sign of life for a dead man's switch, which raises the alarm when none comes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 TIMEOUT = 5.0
-"""Seconds: nobody waits longer for a watcher to answer."""
+"""Seconds to wait for an answer."""
 
 
 def beat(where: str) -> str | None:
-    """Give a sign of life to a file (whose time is set) or to an address; gives what went wrong, if anything."""
+    """Touch a file or request a URL; return the error, if any."""
     send: Callable[[str], None] = _call if where.startswith(("http://", "https://")) else _touch
     try:
         send(where)

@@ -1,27 +1,27 @@
-"""Who may run passes: one process at a time, for as long as it renews its lease.
+"""The lease of the scheduler: one process at a time may run passes, as long as it renews.
 
-On PostgreSQL the lease is a row whose end is told by the database's clock. Its epoch grows with each new
-holder, and every transaction of a pass checks it (a fence): a process that was frozen and wakes up after
-somebody else took over can write nothing. On SQLite the operating system's lock on a file beside the store
-says the same, and falls with its process.
+On PostgreSQL the lease is a row that expires by the database's clock. Its epoch grows with each new holder, and every
+transaction of a pass checks it (a fence): a process that was frozen and wakes up after another one took over can write
+nothing. On SQLite it is the operating system's lock on a file beside the store, which ends with its process.
 """
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events.timestamps import moment
 
 SECONDS = 30.0
-"""How long a lease lasts that is not renewed."""
+"""How long a lease lasts without a renewal."""
 _MICROS = 1_000_000
 
 _CLOCK = {
@@ -30,11 +30,11 @@ _CLOCK = {
 }
 _LOOK = Statement(
     {
-        name: f"SELECT epoch, holder, since, expires_at, {now} FROM scheduler_lease WHERE one = 1"
+        name: f"SELECT epoch, holder, since, expires_at, {now}, jobs FROM scheduler_lease WHERE one = 1"
         for name, now in _CLOCK.items()
     }
 )
-# A renewal leaves the key alone and so waits for no pass; a new holder waits for the last one's transaction.
+# A renewal does not change the key, so it waits for no pass; a new holder waits for the last one's transaction.
 _LOCK = Statement(
     {
         "sqlite": "SELECT one FROM scheduler_lease",
@@ -44,18 +44,19 @@ _LOCK = Statement(
 _TAKE = Statement(
     {
         name: f"""UPDATE scheduler_lease
-        SET epoch = epoch + 1, holder = :holder, since = {now}, expires_at = {now} + :length"""
+        SET epoch = epoch + 1, holder = :holder, since = {now}, expires_at = {now} + :length,
+            jobs = NULL"""
         for name, now in _CLOCK.items()
     }
 )
 _RENEW = Statement(
     {
-        name: f"UPDATE scheduler_lease SET expires_at = {now} + :length WHERE epoch = :epoch"
+        name: f"UPDATE scheduler_lease SET expires_at = {now} + :length, jobs = :jobs WHERE epoch = :epoch"
         for name, now in _CLOCK.items()
     }
 )
 _RELEASE = Statement("UPDATE scheduler_lease SET expires_at = 0 WHERE epoch = :epoch")
-# Whoever stands still in the middle of a transaction is put out of it by the server within the lease.
+# The server ends a transaction that is idle for longer than the lease.
 _FENCE = Statement(
     {
         "sqlite": "SELECT one FROM scheduler_lease WHERE epoch = :epoch",
@@ -65,10 +66,10 @@ _FENCE = Statement(
 )
 
 
-class Held(NamedTuple):
-    """What the store says of its lease; moments in microseconds of the database's clock.
+class LeaseState(NamedTuple):
+    """The row of the lease; moments in microseconds of the database's clock, ``jobs`` as JSON.
 
-    Whether anybody holds it on SQLite is told by the file's lock alone.
+    On SQLite only the lock of the file shows whether it is held.
     """
 
     epoch: int
@@ -76,13 +77,11 @@ class Held(NamedTuple):
     since: int
     expires_at: int
     now: int
+    jobs: str | None
 
 
 class Lease:
-    """One process's claim to be the one that runs passes.
-
-    ``holder`` names the process for an operator, ``seconds`` is how long the claim lasts without renewal.
-    """
+    """The lease as one process holds it; ``holder`` names that process for an operator."""
 
     def __init__(self, database: Database, holder: str, seconds: float = SECONDS) -> None:
         self.database = database
@@ -93,10 +92,10 @@ class Lease:
         self._lock: int | None = None
 
     def acquire(self) -> bool:
-        """Become the holder unless somebody else is."""
+        """Become the holder; return false where another process is."""
         if self.database.dialect == "postgresql":
             seen = look(self.database)
-            if seen.expires_at > seen.now:  # told without waiting for the holder's transactions
+            if seen.expires_at > seen.now:
                 return False
         if self._lock is None and not self._file_locked():
             return False
@@ -114,16 +113,17 @@ class Lease:
         self.epoch, self._until = seen.epoch + 1, asked + self.seconds
         return True
 
-    def renew(self) -> bool:
-        """Stay the holder; false where somebody else has taken over."""
+    def renew(self, jobs: Sequence[Mapping[str, Any]] | None = None) -> bool:
+        """Stay the holder, and publish the list of jobs; return false where another process took over."""
         asked = uptime()
+        listed = json.dumps(jobs) if jobs is not None else None
         with self.database.write() as tx:
-            kept = tx.run(_RENEW, {"epoch": self.epoch, "length": self._length}) == 1
+            kept = tx.run(_RENEW, {"epoch": self.epoch, "length": self._length, "jobs": listed}) == 1
         self._until = asked + self.seconds if kept else 0.0
         return kept
 
     def release(self) -> None:
-        """Let the next one take over at once."""
+        """Let another process take over at once."""
         epoch, self.epoch, self._until = self.epoch, 0, 0.0
         try:
             if epoch:
@@ -134,18 +134,14 @@ class Lease:
 
     @property
     def held(self) -> bool:
-        """Whether this process is the holder as far as it can know without asking.
+        """Whether this process is the holder, as far as it knows without asking the store.
 
-        Counted from before the last renewal was asked for, by a clock that runs on while the process or the
-        machine sleeps.
+        Counted from the start of the last renewal, by a clock that also runs while the process or machine sleeps.
         """
         return self.epoch > 0 and (self.database.dialect == "sqlite" or uptime() < self._until)
 
     def fence(self, tx: Transaction) -> None:
-        """See in a transaction that it may be committed: nobody takes over before it ends.
-
-        Raises ``scheduler.lease_lost``.
-        """
+        """Raise ``scheduler.lease_lost`` unless this process stays the holder until the transaction ends."""
         idle = str(int(self.seconds * 1000))
         if not self.epoch or tx.one(_FENCE, {"epoch": self.epoch, "idle": idle}) is None:
             self._until = 0.0
@@ -153,7 +149,7 @@ class Lease:
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """A write transaction behind the fence."""
+        """Yield a write transaction behind the fence."""
         with self.database.write() as tx:
             self.fence(tx)
             yield tx
@@ -180,7 +176,7 @@ class Lease:
             except BlockingIOError:
                 os.close(file)
                 return False
-            # Its last holder has just removed it: a lock on it tells nobody anything.
+            # The last holder has just removed the file: a lock on it is worth nothing.
             os.close(file)
 
     def _unlock(self) -> None:
@@ -193,9 +189,9 @@ class Lease:
 
 
 def taken(database: Database, holder: str, seconds: float = SECONDS) -> Lease:
-    """The lease, for one pass: waits for one whose holder has died, never for one that is being renewed.
+    """Return the lease for one pass; raise ``scheduler.busy``.
 
-    Raises ``scheduler.busy``.
+    Waits for the end of a lease whose holder died, never for one that is renewed.
     """
     lease = Lease(database, holder, seconds)
     if lease.acquire():
@@ -216,14 +212,14 @@ def taken(database: Database, holder: str, seconds: float = SECONDS) -> Lease:
     )
 
 
-def look(database: Database) -> Held:
-    """Who holds the lease, for an operator."""
+def look(database: Database) -> LeaseState:
+    """Return the row of the lease."""
     with database.read() as tx:
         return read(tx)
 
 
 def lock_file(database: Database) -> Path | None:
-    """The file whose lock stands for the lease of an SQLite store; none for any other store."""
+    """Return the file whose lock is the lease of an SQLite store, none for any other store."""
     if database.dialect != "sqlite" or database.source.shared:
         return None
     return Path(f"{database.name.partition(':///')[2]}-daemon")
@@ -237,12 +233,12 @@ def _same_file(file: int, path: Path) -> bool:
 
 
 def uptime() -> float:
-    """Seconds by a clock that nobody sets and that does not stop while the machine sleeps."""
+    """Return seconds by a clock that cannot be set and that also runs while the machine sleeps."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
-def read(tx: Transaction) -> Held:
-    """The lease as a transaction sees it."""
+def read(tx: Transaction) -> LeaseState:
+    """Return the row of the lease as a transaction sees it."""
     row = tx.one(_LOOK)
     assert row is not None
-    return Held(*row)
+    return LeaseState(*row)

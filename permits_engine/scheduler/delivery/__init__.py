@@ -1,1 +1,0 @@
-"""Letters and the ways they leave the house: templates, messages, folder, SMTP, counter, sink."""

@@ -1,4 +1,4 @@
-"""Letters by any service that Apprise knows: text messages, WhatsApp, letter services. Needs the extra ``channels``."""
+"""Letters by any service that Apprise supports, such as text messages. Needs the extra ``channels``."""
 
 from __future__ import annotations
 
@@ -10,30 +10,33 @@ from contextlib import AbstractContextManager
 from urllib.parse import quote
 
 from permits_engine.scheduler.delivery.channel import (
+    Channel,
     Contact,
     DeliveryError,
     Evidence,
     Letter,
     one_line,
-    only,
 )
 from permits_engine.scheduler.delivery.sms_segments import size_of
 
 _PLACES: dict[str, Contact] = {"{phone}": "phone", "{email}": "email"}
 _ERROR = re.compile(r"error=(\d{3})\b")
 _BUSY = frozenset({408, 425, 429})
-"""Answers by which a service says that it has not taken the message, and will later."""
+"""HTTP status codes by which a service did not take the message, but may later."""
 
 
-class AppriseChannel:
-    """Hands each letter to one service, whose address has ``{phone}`` or ``{email}`` where the recipient goes.
+class AppriseChannel(Channel):
+    """Hands each letter to one service; its URL contains ``{phone}`` or ``{email}`` in place of the recipient.
 
-    With ``segments`` it is a text message: the letter's subject alone, which may take so many segments. These
-    services do not know a second copy from a second letter: each letter goes there once. Raises ``ValueError``
-    for an address that Apprise does not understand, ``ModuleNotFoundError`` without the extra.
+    With ``segments`` only the subject is sent, as a text message of at most so many segments. Such a service cannot
+    tell a second copy from a second letter, so each letter goes there once. Raises ``ValueError`` for a URL that
+    Apprise does not understand, ``ModuleNotFoundError`` without the extra.
     """
 
-    recognises = False
+    name = ""
+    contact: Contact | None = None
+
+    idempotent = False
     batch = 1
 
     def __init__(
@@ -48,22 +51,15 @@ class AppriseChannel:
         if len(found) != 1:
             raise ValueError("has {phone} or {email} once, where the recipient goes")
         self._place = found[0]
-        self.contact: Contact | None = _PLACES[self._place]
+        self.contact = _PLACES[self._place]
         example = "+212612345678" if self.contact == "phone" else "holder@example.org"
         with _captured():
             if not apprise.Apprise().add(self._for(example)):
                 raise ValueError("is no address that Apprise understands; see its list of services")
 
-    def send(self, letter: Letter) -> Evidence:
-        """Hand over one letter; raises ``DeliveryError``."""
-        return only(self.send_many([letter]))
-
     def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
         """Hand over letters in order."""
         return [self._sent(letter) for letter in letters]
-
-    def close(self) -> None:
-        """Nothing is held open between calls."""
 
     def _sent(self, letter: Letter) -> Evidence | DeliveryError:
         import apprise
@@ -75,14 +71,13 @@ class AppriseChannel:
             reason = f"too long for a text message: {size.segments} segments of {size.encoding}"
             return DeliveryError(reason, permanent=True)
         service = apprise.Apprise()
-        with _captured() as said:
+        with _captured() as log:
             known = service.add(self._for(letter.to_address))
             if known and self._notified(service, letter):
-                told = (
-                    f"{size.segments} segments of {size.encoding}" if self._segments is not None else "whole"
-                )
-                return Evidence(self.name, None, f"taken by the service: {told}")
-            words = said.getvalue()
+                segments = f"{size.segments} segments of {size.encoding}"
+                taken = segments if self._segments is not None else "whole"
+                return Evidence(self.name, None, f"taken by the service: {taken}")
+            words = log.getvalue()
         if not known:
             return DeliveryError("the service takes no such recipient", permanent=True)
         return _refusal(words)
@@ -100,20 +95,20 @@ class AppriseChannel:
 def _captured() -> AbstractContextManager[io.StringIO]:
     import apprise
 
-    # Its warnings name the recipient: they are kept as encrypted evidence and go nowhere else.
+    # Apprise's warnings name the recipient: they are kept as encrypted evidence and go nowhere else.
     logging.getLogger("apprise").propagate = False
     capture: AbstractContextManager[io.StringIO] = apprise.LogCapture(level=logging.WARNING)  # type: ignore[no-untyped-call]
     return capture
 
 
 def _refusal(words: str) -> DeliveryError:
-    """What a service's answer means: a clear refusal, not now, or nobody knows."""
+    """Return what a service's answer means: refused for good, refused for now, or unknown."""
     found = _ERROR.search(words)
     code = int(found[1]) if found else 0
     reason = one_line(words) or "the service did not say why"
     return DeliveryError(
         reason,
         permanent=400 <= code < 500 and code not in _BUSY,
-        away=code in _BUSY,
+        unavailable=code in _BUSY,
         code=found[1] if found else None,
     )

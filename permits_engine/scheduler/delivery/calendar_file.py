@@ -8,9 +8,9 @@ _ESCAPED = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
 def event(*, uid: str, stamp: datetime, day: date, summary: str) -> bytes:
-    """A calendar with one event that lasts the whole of a day and reminds a day before.
+    """Return a calendar with one all-day event and an alarm a day before.
 
-    The same ``uid`` is the same event: a calendar that has it already is brought up to date.
+    The same ``uid`` is the same event: a calendar that contains it is updated.
     """
     lines = [
         "BEGIN:VCALENDAR",
@@ -36,7 +36,7 @@ def event(*, uid: str, stamp: datetime, day: date, summary: str) -> bytes:
 
 
 def _folded(line: str) -> bytes:
-    """A content line in pieces of at most 75 octets, whole characters in each."""
+    """Return a content line folded into pieces of at most 75 octets, characters kept whole."""
     data, pieces, room = line.encode(), [], 75
     while len(data) > room:
         end = room

@@ -1,4 +1,4 @@
-"""Letters as files in a folder, one for each notice."""
+"""Letters as files in a folder, one file for each notice."""
 
 from __future__ import annotations
 
@@ -9,35 +9,30 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Evidence, Letter, only
+from permits_engine.scheduler.delivery.channel import Channel, Contact, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.mime import checked_id, message_bytes, message_id, sender_domain
 
-# What no second attempt repairs by itself; a full disk or a folder that is away may come right.
+# Errors that another attempt cannot repair; a full disk or a missing folder may be repaired.
 _LASTING = {errno.ENAMETOOLONG, errno.EINVAL}
 
 
-class FolderChannel:
-    """Writes each letter to ``<notice_id>.eml``, whole or not at all, readable by its owner only.
+class FolderChannel(Channel):
+    """Writes each letter atomically to ``<notice_id>.eml``, readable by its owner only.
 
     A letter written twice leaves one file. Without ``fsync`` a power cut may lose the last letters.
-    Raises ``ValueError`` for a sender that is no address.
+    Raises ``ValueError`` for an invalid sender.
     """
 
     name = "folder"
     contact: Contact | None = "email"
-    recognises = True
+    idempotent = True
     batch = 200
-    per_second: float | None = None
 
     def __init__(self, path: str | os.PathLike[str], sender: str, fsync: bool = True) -> None:
         self._path = Path(path)
         self._sender = sender
         self._domain = sender_domain(sender)
         self._fsync = fsync
-
-    def send(self, letter: Letter) -> Evidence:
-        """Write one letter; raises ``DeliveryError``."""
-        return only(self.send_many([letter]))
 
     def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
         """Write letters in order; all are on disk when this returns."""
@@ -50,16 +45,13 @@ class FolderChannel:
             results = [self._written(letter, folder) for letter in letters]
             if self._fsync:
                 try:
-                    # One for all: a rename that is not yet on disk is a letter not yet written.
+                    # One sync for all: until then a rename may be lost, and with it the letter.
                     os.fsync(folder)
                 except OSError as problem:
                     return [r if isinstance(r, DeliveryError) else _failure(problem) for r in results]
             return results
         finally:
             os.close(folder)
-
-    def close(self) -> None:
-        """Nothing is held open between calls."""
 
     def _written(self, letter: Letter, folder: int) -> Evidence | DeliveryError:
         name = f"{checked_id(letter.notice_id)}.eml"
@@ -73,8 +65,7 @@ class FolderChannel:
         return Evidence(self.name, message_id(letter.notice_id, self._domain), f"written to {name}")
 
     def _replace(self, name: str, content: bytes, folder: int) -> None:
-        # The folder's descriptor keeps all of it in one folder
-        # even if its path is renamed meanwhile.
+        # Relative to the folder's descriptor, in case the folder is renamed meanwhile.
         temporary = f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
         try:
@@ -96,4 +87,4 @@ class FolderChannel:
 def _failure(problem: OSError) -> DeliveryError:
     what = os.strerror(problem.errno) if problem.errno else str(problem)
     lasting = problem.errno in _LASTING
-    return DeliveryError(f"the folder of letters: {what}", permanent=lasting, away=not lasting)
+    return DeliveryError(f"the folder of letters: {what}", permanent=lasting, unavailable=not lasting)

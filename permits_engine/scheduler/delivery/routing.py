@@ -1,4 +1,4 @@
-"""Which channels take which message, in which order."""
+"""Which channels take which notice, in which order."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from permits_engine.scheduler.delivery.channel import Channel
 
 
 class Routes:
-    """Which channels take which message: by recipient and kind, with a default for each recipient.
+    """The channels of notices by recipient and kind.
 
-    ``holder`` may be several channels: the first one that reaches the holder is taken, and the next one where
-    it refuses for good. ``offices`` maps an office to its address; with ``digests`` each of these gets its list
+    ``holder`` may be several channels: the first one that reaches the holder is taken, and the next one where that
+    refuses for good. ``offices`` maps an office to its address; with ``digests`` each of these offices gets its digest
     every working morning.
     """
 
@@ -33,18 +33,18 @@ class Routes:
         self.digests = digests
 
     def channel(self, row: Mapping[str, Any]) -> Channel:
-        """The preferred channel of a message that goes out now."""
+        """Return the preferred channel of a notice that is sent now."""
         return self.planned(row)
 
     def planned(self, row: Mapping[str, Any]) -> Channel:
-        """The channel that is meant for a message."""
+        """Return the preferred channel of a notice."""
         special = self.kinds.get(row["kind"])
         if special is not None:
             return special
         return self.holder[0] if row["recipient"] == notices.HOLDER else self.office
 
     def channels(self, row: Mapping[str, Any], person: Person) -> Sequence[Channel]:
-        """The channels of a message, the preferred one first: what the person prefers goes before the order set."""
+        """Return the channels of a notice, the person's preference before the configured order."""
         first = self.channel(row)
         if first is not self.holder[0] or row["recipient"] != notices.HOLDER:
             return (first,)
@@ -53,16 +53,16 @@ class Routes:
         )
 
     def reaches(self, row: Mapping[str, Any], channel: Channel, person: Person) -> bool:
-        """Whether a channel has what it needs to reach the recipient."""
+        """Return whether a channel has what it needs to reach the recipient."""
         return channel.contact is None or self.contact(row, channel, person) is not None
 
     def contact(self, row: Mapping[str, Any], channel: Channel, person: Person) -> str | None:
-        """The recipient's address on a channel."""
+        """Return the recipient's address on a channel."""
         if row["recipient"] != notices.HOLDER:
             return self.offices.get(row["office"])
         return person.phone if channel.contact == "phone" else person.email
 
-    def rest(self) -> None:
-        """Let go of connections until the next letter."""
+    def close(self) -> None:
+        """Close the connections of all channels until the next letter."""
         for channel in {id(c): c for c in (*self.holder, self.office, *self.kinds.values())}.values():
             channel.close()

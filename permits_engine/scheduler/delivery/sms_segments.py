@@ -9,18 +9,18 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _EXTENDED = frozenset("\f^{}\\[~]|€")
-"""Characters that take two places."""
+"""Characters that count twice."""
 
 
 class Size(NamedTuple):
-    """The encoding of a text message (``GSM-7`` or ``UCS-2``) and the segments that it is paid as."""
+    """The encoding of a text message (``GSM-7`` or ``UCS-2``) and the segments that it is charged as."""
 
     encoding: str
     segments: int
 
 
 def size_of(text: str) -> Size:
-    """The size of a text message."""
+    """Return the size of a text message."""
     if all(c in _BASIC or c in _EXTENDED for c in text):
         return Size("GSM-7", _segments([2 if c in _EXTENDED else 1 for c in text], 160, 153))
     return Size("UCS-2", _segments([len(c.encode("utf-16-be")) // 2 for c in text], 70, 67))
@@ -31,7 +31,7 @@ def _segments(widths: list[int], alone: int, joined: int) -> int:
         return 1
     count, room = 1, joined
     for width in widths:
-        # A character is not torn apart: it goes whole into the next segment.
+        # A character is not split: it goes whole into the next segment.
         if width > room:
             count, room = count + 1, joined
         room -= width

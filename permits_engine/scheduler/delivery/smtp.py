@@ -1,4 +1,4 @@
-"""Letters by SMTP, with the server's last word kept as evidence."""
+"""Letters by SMTP; the server's last reply is the evidence."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from contextlib import suppress
 from typing import Literal
 
 from permits_engine.scheduler.delivery.channel import (
+    Channel,
     Contact,
     DeliveryError,
     Evidence,
     Letter,
     one_line,
-    only,
 )
 from permits_engine.scheduler.delivery.mime import (
     mailbox,
@@ -27,24 +27,22 @@ from permits_engine.scheduler.delivery.mime import (
 
 Security = Literal["none", "starttls", "tls"]
 _CODES = re.compile(r"\d{3}( \d\.\d{1,3}\.\d{1,3})?")
-
-
 BROKEN = 3
-"""After so many letters in a row on which the line broke, the server counts as out of order."""
+"""Broken connections in a row, one per letter, after which the server counts as unavailable."""
 
 
-class SmtpChannel:
-    """Hands letters to an SMTP server over one connection, which is kept until ``close``.
+class SmtpChannel(Channel):
+    """Sends letters over one SMTP connection, which stays open until ``close``.
 
-    ``timeout`` is in seconds. A refusal of the 4xx kind may be tried again, one of the 5xx kind may not,
-    unless it concerns the sender. A line that was cut before the letter went over is opened again at once;
-    where it breaks later, the letter may have arrived: the next attempt bears the same Message-ID.
-    Raises ``ValueError`` for a sender that is no address, and for a password without TLS.
+    ``timeout`` is in seconds. A 4xx reply may be tried again, a 5xx reply may not unless it concerns the sender.
+    A connection that breaks before a letter was handed over is opened again at once; where it breaks later, the
+    letter may have arrived, and the next attempt has the same Message-ID. Raises ``ValueError`` for an invalid sender,
+    and for a password without TLS.
     """
 
     name = "smtp"
     contact: Contact | None = "email"
-    recognises = True
+    idempotent = True
     batch = 1
 
     def __init__(
@@ -77,30 +75,26 @@ class SmtpChannel:
         self._server: smtplib.SMTP | None = None
         self._broken = 0
 
-    def send(self, letter: Letter) -> Evidence:
-        """Hand over one letter; raises ``DeliveryError``."""
-        return only(self.send_many([letter]))
-
     def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
-        """Hand over letters in order; where the server is out of order the rest is not tried."""
+        """Send letters in order; once the server is unavailable, the others are not tried."""
         results: list[Evidence | DeliveryError] = []
-        away: DeliveryError | None = None
+        unavailable: DeliveryError | None = None
         for letter in letters:
             try:
                 to, content = mailbox(letter.to_address), message_bytes(letter, sender=self._sender)
-                if away is not None:
-                    # The server cannot be reached: waiting for it again and again would hold up the pass.
-                    raise away
+                if unavailable is not None:
+                    # Waiting for an unreachable server with each letter would hold up the pass.
+                    raise unavailable
                 results.append(self._sent(letter, to, content))
                 self._broken = 0
             except DeliveryError as problem:
-                if problem.away:
-                    away = problem
+                if problem.unavailable:
+                    unavailable = problem
                 results.append(problem)
         return results
 
     def close(self) -> None:
-        """End the connection; the next letter opens another."""
+        """Close the connection; the next letter opens another."""
         server, self._server, self._broken = self._server, None, 0
         if server is not None:
             _leave(server)
@@ -115,9 +109,11 @@ class SmtpChannel:
             self._forget()
             if cut.handed_over or fresh:
                 self._broken += 1
-                away = self._broken >= BROKEN
-                raise DeliveryError(cut.reason, permanent=False, away=away, code=cut.code) from cut
-        # Servers end connections that are old or have carried enough: that is no failure of the letter's.
+                unavailable = self._broken >= BROKEN
+                raise DeliveryError(
+                    cut.reason, permanent=False, unavailable=unavailable, code=cut.code
+                ) from cut
+        # Servers close connections that are old or carried many letters: no failure of this letter.
         return self._sent(letter, to, content)
 
     def _connected(self) -> smtplib.SMTP:
@@ -138,9 +134,9 @@ class SmtpChannel:
         except (OSError, smtplib.SMTPException) as problem:
             if server is not None:
                 _drop(server)
-            # Whatever is wrong here is wrong with the server or our settings, never with a letter.
+            # The fault is the server's or that of our settings, never a letter's.
             raise DeliveryError(
-                f"the mail server: {_said(problem)}", permanent=False, away=True, code=_code(problem)
+                f"the mail server: {_reason(problem)}", permanent=False, unavailable=True, code=_code(problem)
             ) from problem
         return server
 
@@ -157,7 +153,9 @@ class SmtpChannel:
         except smtplib.SMTPDataError as problem:
             code, answer, ours = problem.smtp_code, _bytes(problem.smtp_error), False
         except (OSError, smtplib.SMTPException) as problem:
-            raise _LineCutError(f"the connection broke: {_said(problem)}", over, _code(problem)) from problem
+            raise _LineCutError(
+                f"the connection broke: {_reason(problem)}", over, _code(problem)
+            ) from problem
         response = one_line(f"{code} {answer.decode('utf-8', 'replace')}")
         if code == 250:
             return Evidence(self.name, message_id(letter.notice_id, self._domain), response)
@@ -167,9 +165,9 @@ class SmtpChannel:
             self._forget()
         else:
             self._reset(server)
-        # A sender that is refused is a matter of settings: no letter is lost to it.
+        # A refused sender is a fault of the settings: the letter waits.
         raise DeliveryError(
-            response, permanent=500 <= code < 600 and not ours, away=ours, code=_reply_code(response)
+            response, permanent=500 <= code < 600 and not ours, unavailable=ours, code=_reply_code(response)
         )
 
     def _reset(self, server: smtplib.SMTP) -> None:
@@ -185,7 +183,7 @@ class SmtpChannel:
 
 
 class _LineCutError(Exception):
-    """The connection went; ``handed_over`` tells that the letter may have arrived all the same."""
+    """The connection broke; where ``handed_over``, the letter may have arrived."""
 
     def __init__(self, reason: str, handed_over: bool, code: str | None) -> None:
         super().__init__(reason)
@@ -212,7 +210,7 @@ def _drop(server: smtplib.SMTP) -> None:
 
 
 def _reply_code(response: str) -> str:
-    """Reply code and, where there is one, the enhanced status code (RFC 3463): they name nobody."""
+    """Return the reply code and, if present, the enhanced status code (RFC 3463); neither is personal."""
     found = _CODES.match(response)
     return found[0] if found else response[:3]
 
@@ -221,7 +219,7 @@ def _code(problem: Exception) -> str | None:
     return str(problem.smtp_code) if isinstance(problem, smtplib.SMTPResponseException) else None
 
 
-def _said(problem: Exception) -> str:
+def _reason(problem: Exception) -> str:
     if isinstance(problem, smtplib.SMTPResponseException):
         return f"{problem.smtp_code} {_bytes(problem.smtp_error).decode('utf-8', 'replace')}"
     return str(problem) or type(problem).__name__

@@ -1,4 +1,4 @@
-"""A letter that came back: what a delivery status notification (RFC 3464) says about which message."""
+"""Bounced letters: what a delivery status notification (RFC 3464) reports about which notice."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from permits_engine.domain.errors import InputError, invalid
 from permits_engine.scheduler.delivery.channel import one_line
 
 LARGEST = 10 * 1024 * 1024
-"""Bytes: a notification that is longer is none."""
+"""Bytes: anything longer is no notification."""
 
 
 class Bounce(NamedTuple):
-    """What was reported: about which notice, with which Message-ID, and what the receiving side said.
+    """A report about a notice and its Message-ID, with the receiving server's answer.
 
     ``action`` is failed, delayed, delivered, relayed or expanded; ``code`` the status code of RFC 3463.
     """
@@ -56,7 +56,7 @@ def parse(content: bytes) -> Bounce:
 
 
 def _recipient(part: Message) -> Message | None:
-    """The fields about the recipient: the second block; a letter has one recipient."""
+    """Return the block about the recipient; a letter has only one."""
     blocks = part.get_payload()
     found = [block for block in blocks if isinstance(block, Message)] if isinstance(blocks, list) else []
     return next((block for block in found if block["Action"] is not None), None)

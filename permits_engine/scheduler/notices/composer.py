@@ -1,4 +1,4 @@
-"""A message's words: what the file and the holder's own data put into the jurisdiction's texts."""
+"""The letter of a notice: permit and person filled into the jurisdiction's templates."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from typing import Any
 
 from permits_engine.application.context import Context
 from permits_engine.application.queries.views import numbers_on
-from permits_engine.documents.letter_templates import Templates
+from permits_engine.documents.letter_templates import NoticesError, Templates
+from permits_engine.domain.errors import error
 from permits_engine.domain.permit import deadlines, notices
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import GRANTS
+from permits_engine.projections.holder import Person
 from permits_engine.scheduler.delivery.channel import Channel, Letter
+from permits_engine.scheduler.delivery.memory import SinkChannel
 from permits_engine.scheduler.delivery.routing import Routes
-from permits_engine.scheduler.notices.pending import Waiting, situation_of
+from permits_engine.scheduler.notices.pending import PendingNotice, load
 from permits_engine.scheduler.notices.renewal_token import Token
+from permits_engine.store.database.transactions import Transaction
 
 DATED = frozenset({"renewal_reminder", "documents_reminder", "appeal_reminder", "majority_reminder"})
-"""Kinds of letters that ask the holder to do something by a day."""
+"""Kinds of notices that ask the holder to act by a day."""
 SignToken = Callable[[Token], str]
-"""Makes the text of a token."""
+"""Returns the signed text of a token."""
 
 
 class Composer:
@@ -32,19 +36,19 @@ class Composer:
         self.sign_token = sign_token
         self._templates: dict[str, Templates] = {}
 
-    def template(self, each: Waiting) -> str:
-        """The version of the text that a message is served in."""
+    def template(self, each: PendingNotice) -> str:
+        """Return the version of the template that a notice is served in."""
         templates = self.templates(each.permit.jurisdiction)
         to_holder = each.event.to == notices.HOLDER
         return templates.version(templates.language_for(each.event.language if to_holder else ""))
 
     def templates(self, code: str) -> Templates:
-        """The letters of a jurisdiction."""
+        """Return the letter templates of a jurisdiction."""
         return self._templates.get(code) or self._templates.setdefault(code, Templates(code))
 
-    def letter(self, each: Waiting, channel: Channel, on: date, now: datetime) -> Letter:
-        """The letter of a message as the file stands; raises ``NoticesError``."""
-        s = situation_of(self.context, each, on)
+    def letter(self, each: PendingNotice, channel: Channel, on: date, now: datetime) -> Letter:
+        """Return the letter of a notice by the permit's current state; raise ``NoticesError``."""
+        s = each.on(self.context, on)
         templates = self.templates(each.permit.jurisdiction)
         to_holder = each.event.to == notices.HOLDER
         office = each.policy.offices.get(each.event.office)
@@ -71,14 +75,32 @@ class Composer:
         )
 
 
+def compose_now(context: Context, tx: Transaction, row: dict[str, Any], *, decrypt: bool) -> Letter:
+    """Return the letter of a notice's row as it would be sent now; without ``decrypt`` it has no personal data."""
+    found = load(context.begin(tx), [row])
+    if not found:
+        raise error(
+            "integrity.broken", f"the file of the notice {row['notice_id']} cannot be read: permits status"
+        )
+    pending = found[0]
+    if not decrypt:
+        pending.person, pending.cipher = Person(pending.person.holder_id), None
+    sink = SinkChannel()
+    composer = Composer(context, Routes(sink, sink))
+    try:
+        return composer.letter(pending, sink, context.today(pending.policy), context.clock())
+    except NoticesError as problem:
+        raise error("policy.invalid", f"the letter cannot be composed: {problem}") from None
+
+
 def _last_day(s: Situation) -> date:
-    """The last day on which the term's renewal may be asked for."""
+    """Return the last day on which a renewal of the term may be requested."""
     assert s.term is not None
     return s.window_closes or s.term.valid_until
 
 
-def _deadline(s: Situation, each: Waiting, on: date) -> date | None:
-    """The day that the holder puts into their calendar: the one that the letter is about, or the last chance."""
+def _deadline(s: Situation, each: PendingNotice, on: date) -> date | None:
+    """Return the day for the holder's calendar: the deadline of the notice, or the last day for a renewal."""
     if each.event.kind not in DATED or each.event.due_on is None:
         return None
     day = each.event.due_on
@@ -87,8 +109,8 @@ def _deadline(s: Situation, each: Waiting, on: date) -> date | None:
     return day if day >= on else None
 
 
-def letter_values(s: Situation, each: Waiting, on: date, office: str) -> dict[str, Any]:
-    """What a letter says: raw dates and codes, which the templates put into words."""
+def letter_values(s: Situation, each: PendingNotice, on: date, office: str) -> dict[str, Any]:
+    """Return the values of a letter as raw dates and codes; the templates put them into words."""
     term, receipt, due = s.term, s.receipt, each.event.due_on
     decision = next((d for d in reversed(s.valid_decisions()) if d.notifications), None)
     appeals = [

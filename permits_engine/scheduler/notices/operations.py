@@ -1,4 +1,4 @@
-"""One message as an operator deals with it: what has happened to it, tried again, come back, served by hand."""
+"""What an operator does with one notice: retry it, record that it bounced or was served by hand, read its letter."""
 
 from __future__ import annotations
 
@@ -8,26 +8,24 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
-from permits_engine.application.queries.notices import _claim, _records
+from permits_engine.application.queries.notices import claim_of, records_of
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, Event, NoticeBounced, NoticeDue, NoticeParked, NoticeSent
 from permits_engine.projections import notice_rows, writing
-from permits_engine.projections.holder import Person
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.notices.bounce import Bounce
-from permits_engine.scheduler.notices.pending import loaded
 from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import codec
 from permits_engine.store.events.history import StoredRecord
 
 
 def retry(context: Context, tx: Transaction, notice_id: str, by: str) -> dict[str, Any]:
-    """Append a fresh ``notice.due`` to a parked or failed message; gives its row."""
-    records = _records(tx, notice_id)
+    """Append a fresh ``notice.due`` to a parked or failed notice and return its row."""
+    records = records_of(tx, notice_id)
     row = _row(
         notice_id, records, {"parked", "failed"}, "retry", "only a parked or failed one is tried again"
     )
-    first = _claim(records)
+    first = claim_of(records)
     stamp = context.stamper(Actor(by, "administrator"), None, first.effective_on)
     fresh = msgspec.structs.replace(
         first, event_id=stamp(NoticeParked, reason="").event_id, actor=Actor(by, "administrator")
@@ -36,17 +34,17 @@ def retry(context: Context, tx: Transaction, notice_id: str, by: str) -> dict[st
 
 
 def bounced(context: Context, tx: Transaction, bounce: Bounce) -> dict[str, Any]:
-    """A sent message came back: its channel is given up, and the next pass tries the next one.
+    """Record that a sent notice bounced: the next pass tries the next channel.
 
-    Raises ``notice.not_found``, ``transition.not_allowed`` for a message that was not sent, ``input.invalid``
-    for a report about another letter than the one that was sent.
+    Raises ``notice.not_found``, ``transition.not_allowed`` for a notice that was not sent, ``input.invalid`` for a
+    report about another letter than the one that was sent.
     """
-    records = _records(tx, bounce.notice_id)
+    records = records_of(tx, bounce.notice_id)
     row = _row(bounce.notice_id, records, {"sent"}, "bounced", "only a sent one can come back")
     sent = codec.decode(records[-1].name, records[-1].payload)
     if not isinstance(sent, NoticeSent) or sent.message_id != bounce.message_id:
         raise invalid("standard input", "reports about another letter than the one that was sent")
-    first = _claim(records)
+    first = claim_of(records)
     actor = Actor("mail-server", "scheduler")
     stamp = context.stamper(actor, None, first.effective_on)
     readable = context.keyring.load(tx, first.holder_id) is not None
@@ -56,39 +54,24 @@ def bounced(context: Context, tx: Transaction, bounce: Bounce) -> dict[str, Any]
 
 
 def served(context: Context, tx: Transaction, notice_id: str, by: str) -> dict[str, Any]:
-    """A parked or failed message was handed to the holder in person: that is its delivery."""
-    records = _records(tx, notice_id)
+    """Record that a parked or failed notice was handed to the holder in person."""
+    records = records_of(tx, notice_id)
     row = _row(notice_id, records, {"parked", "failed"}, "served", "only a parked or failed one is served so")
-    first = _claim(records)
+    first = claim_of(records)
     today = context.today(context.policies.current(tx, _jurisdiction(context, tx, first)))
     event = context.stamper(Actor(by, "counter"), None, today)(NoticeSent, channel="counter")
     return _appended(context, tx, row, [event], first.holder_id)
 
 
 def letter(context: Context, tx: Transaction, notice_id: str, *, decrypt: bool) -> Letter:
-    """The letter of a message as the file stands now; without ``decrypt`` it names nobody.
+    """Return the letter of a notice as it would be sent now; without ``decrypt`` it contains no personal data.
 
-    Raises ``notice.not_found``, and ``policy.invalid`` where the jurisdiction's text does not fit the file.
+    Raises ``notice.not_found``, and ``policy.invalid`` where the jurisdiction's template does not fit the permit.
     """
-    # Templates are slow to load, and every command loads this module.
-    from permits_engine.documents.letter_templates import NoticesError
-    from permits_engine.scheduler.delivery.memory import SinkChannel
-    from permits_engine.scheduler.delivery.routing import Routes
-    from permits_engine.scheduler.notices.composer import Composer
+    # Jinja costs more than a tenth of a second to load, and every command loads this module.
+    from permits_engine.scheduler.notices.composer import compose_now
 
-    row = notice_rows.row_of(notice_id, _records(tx, notice_id))
-    found = loaded(context.begin(tx), [row])
-    if not found:
-        raise error("integrity.broken", f"the file of the notice {notice_id} cannot be read: permits status")
-    waiting = found[0]
-    if not decrypt:
-        waiting.person, waiting.cipher = Person(waiting.person.holder_id), None
-    now = context.clock()
-    sink = SinkChannel()
-    try:
-        return Composer(context, Routes(sink, sink)).letter(waiting, sink, context.today(waiting.policy), now)
-    except NoticesError as problem:
-        raise error("policy.invalid", f"the letter cannot be composed: {problem}") from None
+    return compose_now(context, tx, notice_rows.row_of(notice_id, records_of(tx, notice_id)), decrypt=decrypt)
 
 
 def _jurisdiction(context: Context, tx: Transaction, claim: NoticeDue) -> str:

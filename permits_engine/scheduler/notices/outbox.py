@@ -1,10 +1,10 @@
-"""What is claimed goes out: suppression is checked again, the letter composed, the outcome recorded."""
+"""The outbox: sends claimed notices through their channels and records the outcome of each as an event."""
 
 from __future__ import annotations
 
-import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -31,255 +31,233 @@ from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices import pauses
+from permits_engine.scheduler.notices.backoff import ATTEMPTS, delay
 from permits_engine.scheduler.notices.composer import Composer, SignToken
-from permits_engine.scheduler.notices.pending import Waiting, loaded, open_counts, open_page, still_due
-from permits_engine.store.database.transactions import Database, Transaction
-
-__all__ = ["Outbox", "Result", "Routes", "Waiting"]
+from permits_engine.scheduler.notices.pending import (
+    OPEN,
+    PendingNotice,
+    load,
+    open_counts,
+    open_page,
+    still_due,
+)
+from permits_engine.store.database.transactions import Transaction
 
 RECORDED = 20
-"""Letters to a server go out one by one; after so many at most their outcomes are recorded, so that a crash
-repeats no more."""
-_MICROS = 1_000_000
+"""Letters after which outcomes are recorded at the latest: a crash repeats no more than these."""
 
-Result = tuple[Waiting, Event]
-"""What became of a message, not yet recorded."""
-Tally = dict[str, int]
+Result = tuple[PendingNotice, Event]
+"""An outcome of a notice that is not recorded yet."""
+Tally = Counter[str]
+"""Outcomes by name."""
 
 
 class Outbox:
-    """Sends what is claimed, outside any transaction, and records the outcome of each message."""
+    """Sends claimed notices outside any transaction; ``begin`` starts each pass."""
+
+    on: date
+    now: datetime
 
     def __init__(
-        self,
-        database: Database,
-        context: Context,
-        routes: Routes,
-        quiet: Callable[[Policy, datetime], bool],
-        limits: Limits,
-        sign_token: SignToken | None = None,
+        self, context: Context, routes: Routes, limits: Limits, sign_token: SignToken | None = None
     ) -> None:
-        self.database = database
         self.context = context
         self.routes = routes
-        self._quiet = quiet
-        self._asked: tuple[str, datetime, bool] | None = None
         self.limits = limits
         self.composer = Composer(context, routes, sign_token)
-        self.paused = pauses.Paused(set())
-        self.away: dict[str, str] = {}
-        """Channels that are out of order in this pass, each with what it said."""
+        self.unavailable: dict[str, str] = {}
+        """Channels that are out of order in this pass, each with its error."""
         self.sent = 0
         """Letters handed over in this pass."""
         self.braked = False
-        """Whether there was one more than the pass may send."""
+        """Whether the pass has more letters than it may send."""
+        self._paused: frozenset[str | None] = frozenset()
+        self._quiet: dict[str, bool] = {}
         self._earliest: dict[str, float] = {}
-        self._moved_on = False
-        """Whether a message is to go to its next channel."""
+        self._another_channel = False
+        """Whether a notice failed on one channel and has another one left."""
 
-    def quiet(self, policy: Policy, now: datetime) -> bool:
-        """Whether messages wait at this moment; asked for each message, and worked out once a moment."""
-        asked = self._asked
-        if asked is None or asked[0] != policy.digest or asked[1] is not now:
-            asked = self._asked = policy.digest, now, self._quiet(policy, now)
-        return asked[2]
-
-    def go_on(self) -> bool:
-        """Whether the next letter may go: nobody says stop, and the brake is not reached."""
-        return self.limits.go_on() and not self.braked
-
-    def begin(self) -> None:
-        """A new pass: channels are tried again, pauses looked up."""
-        self.away.clear()
+    def begin(self, on: date, now: datetime) -> None:
+        """Start a pass of a legal day at a moment: channels are tried again, pauses looked up."""
+        self.on, self.now = on, now
+        self.unavailable.clear()
+        self._quiet.clear()
         self.sent, self.braked = 0, False
-        with self.database.read() as tx:
-            self.paused = pauses.paused(tx)
+        with self.context.database.read() as tx:
+            self._paused = pauses.paused(tx)
 
-    # --- going out ---
+    def may_continue(self) -> bool:
+        """Return whether the next letter may be sent: no stop was asked for, the brake is not reached."""
+        return self.limits.may_continue() and not self.braked
 
-    def deliver(self, waiting: Sequence[Waiting], on: date, now: datetime, tally: Tally) -> list[Result]:
-        """Let messages go out; those held back stay open.
+    def held(self, policy: Policy, office: str) -> bool:
+        """Return whether an office's notices wait: it is paused, or hours are quiet."""
+        if None in self._paused or office in self._paused:
+            return True
+        if policy.digest not in self._quiet:
+            self._quiet[policy.digest] = pauses.is_quiet(policy, self.now)
+        return self._quiet[policy.digest]
 
-        Outcomes are recorded as letters leave; the last ones are given back, for the next transaction.
+    # --- sending ---
+
+    def deliver(self, pending: Iterable[PendingNotice], tally: Tally) -> list[Result]:
+        """Send notices that are not held back, recording outcomes as letters leave.
+
+        Returns the last outcomes, for the caller's next transaction.
         """
-        pending: list[Result] = []
-        by_channel: dict[int, list[Waiting]] = {}
-        channels: dict[int, Channel] = {}
-        for each in waiting:
-            if self.held(each.policy, each.event.office, now):
+        results: list[Result] = []
+        by_channel: dict[int, tuple[Channel, list[PendingNotice]]] = {}
+        for each in pending:
+            if self.held(each.policy, each.event.office):
                 continue
             channel = self._channel(each)
             if channel is None:
-                pending.append((each, self._parked(each, on, "no_address")))
+                results.append((each, self._no_channel(each)))
             else:
-                channels[id(channel)] = channel
-                by_channel.setdefault(id(channel), []).append(each)
-        for key, items in by_channel.items():
-            size = max(channels[key].batch, RECORDED)
+                by_channel.setdefault(id(channel), (channel, []))[1].append(each)
+        for channel, items in by_channel.values():
+            size = max(channel.batch, RECORDED)
             for start in range(0, len(items), size):
-                if start or len(pending) >= RECORDED:
-                    self._record_apart(pending, tally)
-                    pending = []
-                pending += self._through(channels[key], items[start : start + size], on, now)
-        return pending
+                if start or len(results) >= RECORDED:
+                    self._record_now(results, tally)
+                    results = []
+                results += self._send(channel, items[start : start + size])
+        return results
 
-    def _through(self, channel: Channel, items: Sequence[Waiting], on: date, now: datetime) -> list[Result]:
-        """Hand messages to a channel, as long as nobody says stop and the channel is there."""
-        if channel.name in self.away or not self.go_on():
+    def _send(self, channel: Channel, items: Sequence[PendingNotice]) -> list[Result]:
+        """Send notices through a channel while it is available and no stop was asked for."""
+        if channel.name in self.unavailable or not self.may_continue():
             return []
         results: list[Result] = []
-        ready: list[tuple[Waiting, Letter]] = []
-        with self.database.read() as tx:
-            current = still_due(self.context, tx, items, on)
+        ready: list[tuple[PendingNotice, Letter]] = []
+        with self.context.database.read() as tx:
+            current = still_due(self.context, tx, items, self.on)
         for each in items:
             if each.notice_id not in current:
                 continue
             if not current[each.notice_id]:
-                results.append((each, self._event(NoticeSuppressed, on, reason="no_longer_due")))
+                results.append((each, self._event(NoticeSuppressed, reason="no_longer_due")))
             elif each.cipher is None and each.event.to == notices.HOLDER:
-                results.append((each, self._event(NoticeSuppressed, on, reason="holder_erased")))
+                results.append((each, self._event(NoticeSuppressed, reason="holder_erased")))
             elif not self.routes.reaches(each.row, channel, each.person):
-                results.append((each, self._parked(each, on, "no_address")))
+                results.append((each, self._no_channel(each)))
             else:
                 try:
-                    ready.append((each, self.composer.letter(each, channel, on, now)))
+                    ready.append((each, self.composer.letter(each, channel, self.on, self.now)))
                 except NoticesError:
-                    results.append((each, self._event(NoticeParked, on, reason="not_composed")))
-        for pairs, answers in self._handed(channel, ready, on):
+                    results.append((each, self._event(NoticeParked, reason="not_composed")))
+        for pairs, answers in self._hand_over(channel, ready):
             for (each, letter), answer in zip(pairs, answers, strict=True):
-                results += [(each, event) for event in self._outcome(channel, each, letter, answer, on)]
+                results += [(each, event) for event in self._outcome(channel, each, letter, answer)]
         return results
 
-    def _handed(
-        self, channel: Channel, ready: Sequence[tuple[Waiting, Letter]], on: date
-    ) -> Iterator[tuple[Sequence[tuple[Waiting, Letter]], list[Evidence | DeliveryError]]]:
+    def _hand_over(
+        self, channel: Channel, ready: Sequence[tuple[PendingNotice, Letter]]
+    ) -> Iterator[tuple[Sequence[tuple[PendingNotice, Letter]], list[Evidence | DeliveryError]]]:
         start = 0
-        while start < len(ready) and channel.name not in self.away and self._turn(channel):
-            size = self._room(channel.batch)
+        while start < len(ready) and channel.name not in self.unavailable and self._wait_for(channel):
+            size = channel.batch
+            if self.limits.brake is not None and not self.limits.released:
+                size = min(size, self.limits.brake - self.sent)
             if size < 1:
                 self.braked = True
                 return
             pairs = ready[start : start + size]
             start += size
-            if not channel.recognises:
-                self._mark(channel, [each for each, _ in pairs], on)
+            if not channel.idempotent:
+                self._record_attempt(channel, [each for each, _ in pairs])
             self.sent += len(pairs)
             yield pairs, channel.send_many([letter for _, letter in pairs])
 
-    def _room(self, size: int) -> int:
-        most = self.limits.brake
-        return size if most is None or self.limits.released else min(size, most - self.sent)
-
-    def _turn(self, channel: Channel) -> bool:
-        """Wait until the channel may be given the next letters; false where it is time to stop."""
+    def _wait_for(self, channel: Channel) -> bool:
+        """Wait until the channel's rate allows the next letters; return false where it is time to stop."""
         if channel.per_second:
             now = time.monotonic()
             start = max(now, self._earliest.get(channel.name, now))
             self._earliest[channel.name] = start + channel.batch / channel.per_second
-            while (left := start - time.monotonic()) > 0 and self.go_on():
+            while (left := start - time.monotonic()) > 0 and self.may_continue():
                 time.sleep(min(left, 0.2))
-        return self.go_on()
-
-    def _mark(self, channel: Channel, items: Sequence[Waiting], on: date) -> None:
-        """Put down that messages go to a channel that must not get them twice."""
-        rows = []
-        with self.limits.write() as tx:
-            uow = self.context.begin(tx)
-            for each in items:
-                row = self.extended(uow, each, [self._event(NoticeAttempted, on, channel=channel.name)], {})
-                uow.write_row(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
-                rows.append(row)
-            uow.write()
-        for each, row in zip(items, rows, strict=True):
-            each.row = row
+        return self.may_continue()
 
     # --- outcomes ---
 
     def _outcome(
-        self, channel: Channel, each: Waiting, letter: Letter, answer: Evidence | DeliveryError, on: date
+        self, channel: Channel, each: PendingNotice, letter: Letter, answer: Evidence | DeliveryError
     ) -> list[Event]:
         if isinstance(answer, Evidence):
-            return [self._sent(answer, letter.template, on)]
-        if answer.away:
-            # The letter was not tried: it waits as it is, and so do the others of this channel.
-            self.away[channel.name] = answer.reason
-            if channel.recognises:
-                return []
+            return [self._sent(answer, letter.template)]
+        if answer.unavailable:
+            self.unavailable[channel.name] = answer.reason
+            if channel.idempotent:
+                return []  # the letter was not tried: it waits, and so do the others of this channel
         attempt = (each.row["attempts"] if each.row["channel"] in (None, channel.name) else 0) + 1
-        gave_up = answer.permanent or attempt >= ATTEMPTS or not (channel.recognises or answer.away)
-        wait = int(delay(each.notice_id, attempt) * _MICROS)
+        gave_up = answer.permanent or attempt >= ATTEMPTS or not (channel.idempotent or answer.unavailable)
         failed = self._event(
             NoticeFailed,
-            on,
             channel=channel.name,
             permanent=answer.permanent,
             response=answer.reason,
             code=answer.code,
             gave_up=gave_up,
-            next_attempt_at=None if gave_up else self.context.now() + wait,
+            next_attempt_at=None if gave_up else self.context.now() + delay(each.notice_id, attempt),
         )
         if not gave_up:
             return [failed]
-        if not channel.recognises and not answer.permanent:
-            return [failed, self._event(NoticeParked, on, reason="unknown_outcome")]
+        if not channel.idempotent and not answer.permanent:
+            return [failed, self._event(NoticeParked, reason="unknown_outcome")]
         if self._channel(each, [*each.refused, channel.name]) is not None:
-            self._moved_on = True
+            self._another_channel = True
             return [failed]
         reason = "refused" if answer.permanent else "too_many_attempts"
-        return [failed, self._event(NoticeParked, on, reason=reason)]
+        return [failed, self._event(NoticeParked, reason=reason)]
 
-    def _channel(self, each: Waiting, refused: Sequence[str] | None = None) -> Channel | None:
-        """The channel whose turn it is."""
-        spent = each.refused if refused is None else refused
+    def _channel(self, each: PendingNotice, refused: Sequence[str] | None = None) -> Channel | None:
+        """Return the first channel that reaches the recipient and has not refused for good."""
+        used = each.refused if refused is None else refused
         for channel in self.routes.channels(each.row, each.person):
-            if channel.name not in spent and self.routes.reaches(each.row, channel, each.person):
+            if channel.name not in used and self.routes.reaches(each.row, channel, each.person):
                 return channel
         return None
 
-    def _parked(self, each: Waiting, on: date, reason: str) -> Event:
-        if each.row["reason"] == "bounced":
-            reason = "bounced"
-        elif each.refused:
-            reason = "refused"
-        return self._event(NoticeParked, on, reason=reason)
+    def _no_channel(self, each: PendingNotice) -> Event:
+        reason = "refused" if each.refused else "no_address"
+        return self._event(NoticeParked, reason="bounced" if each.row["reason"] == "bounced" else reason)
 
-    def _sent(self, answer: Evidence, template: str | None, on: date) -> Event:
+    def _sent(self, answer: Evidence, template: str | None) -> Event:
         return self._event(
             NoticeSent,
-            on,
             channel=answer.channel,
             message_id=answer.message_id,
             response=answer.response or None,
             template=template,
         )
 
-    def _event(self, kind: type[Event], on: date, **fields: Any) -> Event:
-        event: Event = self.context.stamper(SCHEDULER, None, on)(kind, **fields)
+    def _event(self, kind: type[Event], **fields: Any) -> Event:
+        event: Event = self.context.stamper(SCHEDULER, None, self.on)(kind, **fields)
         return event
 
     # --- recording ---
 
-    def at_once(self, each: Waiting, on: date, now: datetime) -> list[Event]:
-        """What becomes of a message whose record is its delivery, as at a counter; nothing yet of any other."""
+    def served_at_once(self, each: PendingNotice) -> list[Event]:
+        """Return the outcome of a notice for a counter, whose record is its delivery; none for any other."""
         channel = self.routes.planned(each.row)
-        if not isinstance(channel, CounterChannel) or self.held(each.policy, each.event.office, now):
+        if not isinstance(channel, CounterChannel) or self.held(each.policy, each.event.office):
             return []
-        return [self._sent(channel.served(each.event.office), self.composer.template(each), on)]
+        return [self._sent(channel.served(each.event.office), self.composer.template(each))]
 
-    def record(self, uow: UnitOfWork, results: Sequence[Result], tally: Tally) -> None:
-        """Put into a transaction what became of messages."""
-        uow.expect_keys(each.event.holder_id for each, _ in results)
-        by_notice: dict[str, tuple[Waiting, list[Event]]] = {}
+    def record(self, uow: UnitOfWork, results: Iterable[Result], tally: Tally) -> None:
+        """Record outcomes in a transaction."""
+        by_notice: dict[str, tuple[PendingNotice, list[Event]]] = {}
         for each, event in results:
             by_notice.setdefault(each.notice_id, (each, []))[1].append(event)
+        uow.expect_keys(each.event.holder_id for each, _ in by_notice.values())
         for each, events in by_notice.values():
-            row = self.extended(uow, each, events, tally)
-            uow.write_row(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
+            self._update(uow, each, events, tally)
 
-    def extended(
-        self, uow: UnitOfWork, each: Waiting, events: Sequence[Event], tally: Tally
+    def append(
+        self, uow: UnitOfWork, each: PendingNotice, events: Sequence[Event], tally: Tally
     ) -> dict[str, Any]:
-        """Append what became of a message; gives its row after that."""
+        """Append events to a notice's stream and return its row after them."""
         seen, row = each.row["version"], each.row
         if not events:
             return row
@@ -288,100 +266,88 @@ class Outbox:
         uow.append(uow.place(each.notice_id, seen, events, each.event.holder_id))
         for version, event in enumerate(events, seen + 1):
             row = notice_rows.after(row, event, version, self.context.now())
-            name = event.NAME.removeprefix("notice.")
-            tally[name] = tally.get(name, 0) + 1
+            tally[event.NAME.removeprefix("notice.")] += 1
         return row
 
     def record_each(self, results: Sequence[Result], tally: Tally) -> None:
-        """The same after a conflict: what somebody else has recorded meanwhile is left as it is."""
+        """Record outcomes one notice at a time after a conflict; those that conflict again are dropped."""
         for notice_id in dict.fromkeys(each.notice_id for each, _ in results):
-            done: Tally = {}
             try:
-                with self.limits.write() as tx:
-                    uow = self.context.begin(tx)
-                    self.record(uow, [r for r in results if r[0].notice_id == notice_id], done)
-                    uow.write()
+                self._record([r for r in results if r[0].notice_id == notice_id], tally)
             except ConflictError:
                 continue
-            _add(tally, done)
 
-    def _record_apart(self, results: Sequence[Result], tally: Tally) -> None:
-        if not results:
-            return
-        done: Tally = {}
+    def _record_now(self, results: Sequence[Result], tally: Tally) -> None:
         try:
-            with self.limits.write() as tx:
-                uow = self.context.begin(tx)
-                self.record(uow, results, done)
-                uow.write()
+            self._record(results, tally)
         except ConflictError:
             self.record_each(results, tally)
-        else:
-            _add(tally, done)
 
-    # --- what still waits of before ---
+    def _record(self, results: Sequence[Result], tally: Tally) -> None:
+        if not results:
+            return
+        done: Tally = Counter()
+        with self.limits.write() as tx:
+            uow = self.context.begin(tx)
+            self.record(uow, results, done)
+            uow.write()
+        tally.update(done)
+
+    def _record_attempt(self, channel: Channel, items: Sequence[PendingNotice]) -> None:
+        """Record before sending that a channel gets notices that it must not get twice."""
+        with self.limits.write() as tx:
+            uow = self.context.begin(tx)
+            attempts = [self._event(NoticeAttempted, channel=channel.name) for _ in items]
+            rows = [
+                self._update(uow, each, [event], Counter())
+                for each, event in zip(items, attempts, strict=True)
+            ]
+            uow.write()
+        for each, row in zip(items, rows, strict=True):
+            each.row = row
+
+    def _update(
+        self, uow: UnitOfWork, each: PendingNotice, events: Sequence[Event], tally: Tally
+    ) -> dict[str, Any]:
+        row = self.append(uow, each, events, tally)
+        uow.write_row(writing.UPDATE_NOTICE, writing.moved(row, each.row["version"]))
+        return row
+
+    # --- notices of earlier passes ---
 
     def anything_open(self, tx: Transaction) -> bool:
-        """Whether a message of before still waits to go out."""
-        return bool(open_counts(tx, self.context.now()))
+        """Return whether a notice of an earlier pass may be tried now."""
+        return bool(open_counts(tx, self.context.now(), OPEN))
 
-    def flush(self, on: date, now: datetime, tally: Tally) -> int:
-        """Try every message that is still open: held back, refused for a while, or left by a crash.
+    def flush(self, tally: Tally, states: Sequence[str] = OPEN) -> int:
+        """Send every open notice in one of the states: held back, failed, or left by a crash.
 
-        Gives how many quiet hours or a pause hold back.
+        Returns how many quiet hours or a pause hold back.
         """
-        moment = self.context.now()
-        with self.database.read() as tx:
-            counts = open_counts(tx, moment)
+        before = self.context.now()
+        with self.context.database.read() as tx:
+            counts = open_counts(tx, before, states)
             policies = {code: self.context.policies.current(tx, code) for code, _, _ in counts}
-        offices = {office for code, office, _ in counts if not self.held(policies[code], office, now)}
-        held = sum(count for _, office, count in counts if office not in offices)
-        self._moved_on = bool(offices)
-        while self._moved_on and self.go_on():
-            self._moved_on = False
-            self._sweep(offices, moment, on, now, tally)
-        return held
+        offices = {office for code, office, _ in counts if not self.held(policies[code], office)}
+        self._another_channel = bool(offices)
+        while self._another_channel and self.may_continue():
+            self._another_channel = False
+            self._sweep(offices, before, states, tally)
+        return sum(count for _, office, count in counts if office not in offices)
 
-    def _sweep(self, offices: set[str], moment: int, on: date, now: datetime, tally: Tally) -> None:
-        """Try each open message once, the most urgent first."""
+    def _sweep(self, offices: set[str], before: int, states: Sequence[str], tally: Tally) -> None:
+        """Try each open notice once, the most urgent first."""
         last: dict[str, Any] | None = None
-        while self.go_on():
-            with self.database.read() as tx:
-                rows = open_page(tx, moment, offices, last)
-                waiting = loaded(self.context.begin(tx), rows)
+        while self.may_continue():
+            with self.context.database.read() as tx:
+                rows = open_page(tx, before, states, offices, last)
+                pending = load(self.context.begin(tx), rows)
             if not rows:
                 return
             last = rows[-1]
-            lost = [each for each in waiting if each.row["state"] == "sending"]
-            unknown = [(each, self._event(NoticeParked, on, reason="unknown_outcome")) for each in lost]
-            self._record_apart(unknown, tally)
-            others = [each for each in waiting if each.row["state"] != "sending"]
-            self._record_apart(self.deliver(others, on, now, tally), tally)
-
-    def held(self, policy: Policy, office: str, now: datetime) -> bool:
-        """Whether an office's messages wait at this moment: a pause, or quiet hours."""
-        return self.paused.holds(office) or self.quiet(policy, now)
-
-
-def _add(tally: Tally, more: Tally) -> None:
-    for name, count in more.items():
-        tally[name] = tally.get(name, 0) + count
-
-
-FIRST, LONGEST, FACTOR = 30.0, 6 * 3600.0, 4.0
-"""Seconds of the first delay and of the longest; each is so many times the one before."""
-
-
-ATTEMPTS = 8
-"""After so many refusals a channel is given up: about a day after the first."""
-
-
-def delay(notice_id: str, attempt: int) -> float:
-    """Seconds from a failed attempt (the first is 1) to the next, spread by half to either side.
-
-    The spread is a function of message and attempt, so that letters refused together do not come back
-    together, and a history that is simulated again is the same.
-    """
-    plain = min(FIRST * FACTOR ** min(attempt - 1, 20), LONGEST)
-    digest = hashlib.sha256(f"{notice_id}/{attempt}".encode()).digest()
-    return plain * (0.5 + int.from_bytes(digest[:4], "big") / 2**32)
+            # Whether a notice left in "sending" by a crash was sent cannot be known.
+            lost = [each for each in pending if each.row["state"] == "sending"]
+            unknown = [(each, self._event(NoticeParked, reason="unknown_outcome")) for each in lost]
+            self._record_now(unknown, tally)
+            others = [each for each in pending if each.row["state"] != "sending"]
+            self._record_now(self.deliver(others, tally), tally)

@@ -1,15 +1,18 @@
-"""When nothing goes out: for all offices or for one, from a pause until it is resumed.
+"""When no notices are sent: in quiet hours, and while all offices or one are paused.
 
-Acts of the clock are effects of law and go on; a message that is due meanwhile waits.
+Time effects are recorded all the same; a notice that becomes due meanwhile waits.
 """
 
 from __future__ import annotations
 
+from datetime import datetime, time
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, insert, select, update
 
 from permits_engine.domain.errors import invalid
+from permits_engine.domain.rules.policy import Policy
 from permits_engine.store.database.schema import scheduler_pauses as table
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events.timestamps import iso
@@ -27,37 +30,39 @@ _END = Statement(
 )
 
 
-class Paused:
-    """The offices whose messages wait at a moment."""
+def is_quiet(policy: Policy, now: datetime) -> bool:
+    """Return whether notices wait because of quiet hours or a public holiday in the policy's time zone."""
+    local = now.astimezone(ZoneInfo(policy.calendar.time_zone))
+    quiet = policy.at(local.date()).get("notices.quiet", local.date(), {})
+    if quiet is None:
+        return False
+    if quiet["holidays"] and policy.calendar.holiday(local.date(), local.date()) is not None:
+        return True
+    start, end = time.fromisoformat(quiet["from"]), time.fromisoformat(quiet["to"])
+    at = local.time()
+    return start <= at < end if start <= end else at >= start or at < end
 
-    def __init__(self, offices: set[str | None]) -> None:
-        self._offices = offices
 
-    def holds(self, office: str) -> bool:
-        """Whether an office's messages wait."""
-        return None in self._offices or office in self._offices
-
-
-def paused(tx: Transaction) -> Paused:
-    """What is paused now."""
-    return Paused({row[0] for row in tx.all(_RUNNING)})
+def paused(tx: Transaction) -> frozenset[str | None]:
+    """Return the offices that are paused now; none among them means all offices."""
+    return frozenset(row[0] for row in tx.all(_RUNNING))
 
 
 def pause(tx: Transaction, office: str | None, *, by: str, reason: str, now: int) -> None:
-    """Hold messages back, of one office or of all; raises ``input.invalid`` where that is so already."""
-    if office in {row[0] for row in tx.all(_RUNNING)}:
+    """Pause one office or all; raise ``input.invalid`` where that is paused already."""
+    if office in paused(tx):
         raise invalid("prefecture", f"{office or 'every office'} is paused already; permits resume ends it")
     tx.run(_BEGIN, {"office": office, "since": now, "by": by, "reason": reason})
 
 
 def resume(tx: Transaction, office: str | None, *, by: str, now: int) -> None:
-    """Let messages go out again; raises ``input.invalid`` where no such pause runs."""
+    """End the pause of one office or of all; raise ``input.invalid`` where there is none."""
     if not tx.run(_END, {"of": office, "until": now, "ended_by": by}):
         raise invalid("prefecture", f"{office or 'every office'} is not paused; permits status shows what is")
 
 
 def pauses(tx: Transaction) -> list[dict[str, Any]]:
-    """Every pause that there was, those that run last."""
+    """Return every pause in the store, the current ones last."""
     names = [column.name for column in table.columns]
     found = [dict(zip(names, row, strict=True)) for row in tx.all(_ALL)]
     for each in found:

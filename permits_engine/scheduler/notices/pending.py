@@ -1,4 +1,4 @@
-"""A message on its way: claimed and not sent, with the file and the person as they are when it goes out."""
+"""Notices that are claimed and not sent yet, with the permit and the person that their letters name."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from permits_engine.store.keys.keyring import Cipher
 
 PAGE = 200
 OPEN = ("due", "failed", "sending")
-"""States of a message with which something is still to be done."""
+"""States of a notice that may still be sent."""
 NAMES = [column.name for column in notices.columns]
 
 _n = notices.c
 _urgency = func.coalesce(_n.due_on, "9999-12-31")
 _ready = (
-    _n.state.in_(OPEN),
+    _n.state.in_(bindparam("states", expanding=True)),
     or_(_n.next_attempt_at.is_(None), _n.next_attempt_at <= bindparam("now")),
 )
 _PAGE = Statement(
@@ -58,8 +58,12 @@ _VERSIONS = Statement(among("SELECT permit_id, version FROM permits WHERE permit
 _PERSONS = Statement(among("SELECT holder_id, version FROM holders WHERE holder_id"))
 
 
-class Waiting(msgspec.Struct):
-    """A message that is claimed and not sent yet, with what its letter needs."""
+class PendingNotice(msgspec.Struct):
+    """A notice that is claimed and not sent yet, with the data of its letter.
+
+    ``records`` is the history of the permit, whose encrypted numbers a letter names; ``cipher`` the holder's key, none
+    after an erasure; ``situation`` the permit as evaluated on the day of the pass, if it was.
+    """
 
     notice_id: str
     row: dict[str, Any]
@@ -68,36 +72,41 @@ class Waiting(msgspec.Struct):
     person: Person
     policy: Policy
     records: Sequence[StoredRecord] = ()
-    """The file's history, whose encrypted numbers a letter names."""
     cipher: Cipher | None = None
-    """The holder's key; none once their data were erased."""
     situation: Situation | None = None
-    """The file as it was evaluated when the message was claimed, in this very pass."""
 
     @property
     def refused(self) -> list[str]:
-        """The channels that are not tried again."""
+        """The channels that refused for good."""
         return str(self.row["refused_by"] or "").split()
 
+    def on(self, context: Context, day: date) -> Situation:
+        """Return the permit on the day of the pass, by the rules known by then."""
+        if self.situation is None:
+            known = max(day, context.today(self.policy))
+            self.situation = Situation(self.permit, day, self.policy.at(known))
+        return self.situation
 
-def open_counts(tx: Transaction, now: int) -> list[tuple[str, str, int]]:
-    """How many messages wait that may be tried at a moment, by jurisdiction and office."""
-    return [(row[0], row[1], row[2]) for row in tx.all(_COUNTS, {"now": now})]
+
+def open_counts(tx: Transaction, now: int, states: Sequence[str] = OPEN) -> list[tuple[str, str, int]]:
+    """Return the number of notices that may be tried at a moment, by jurisdiction and office."""
+    rows = tx.all(_COUNTS, {"now": now, "states": list(states)})
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def open_page(
-    tx: Transaction, now: int, offices: Iterable[str], after: dict[str, Any] | None
+    tx: Transaction, now: int, states: Sequence[str], offices: Iterable[str], after: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
-    """The next rows of messages that may be tried, the most urgent first."""
+    """Return the next rows of notices that may be tried, the most urgent first."""
     place = {"day": "", "after": ""}
     if after is not None:
         place = {"day": after["due_on"] or "9999-12-31", "after": after["notice_id"]}
-    rows = tx.all(_PAGE, {"now": now, "offices": list(offices), "size": PAGE, **place})
-    return [dict(zip(NAMES, row, strict=True)) for row in rows]
+    asked = {"now": now, "states": list(states), "offices": list(offices), "size": PAGE, **place}
+    return [dict(zip(NAMES, row, strict=True)) for row in tx.all(_PAGE, asked)]
 
 
-def loaded(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> list[Waiting]:
-    """Messages of before with what their letters need; one whose file cannot be read is left to status."""
+def load(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> list[PendingNotice]:
+    """Return pending notices with their data; unreadable permits are skipped (see ``permits status``)."""
     streams = history.streams(uow.tx, [row["notice_id"] for row in rows])
     records = history.streams(uow.tx, [row["permit_id"] for row in rows])
     uow.expect_files(row["permit_id"] for row in rows)
@@ -114,24 +123,26 @@ def loaded(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> list[Waiting]:
         assert permit is not None
         policy = uow.policy(permit.jurisdiction)
         past, cipher = records.get(event.permit_id, ()), uow.key(event.holder_id)
-        found.append(Waiting(row["notice_id"], row, event, permit, person, policy, past, cipher))
+        found.append(PendingNotice(row["notice_id"], row, event, permit, person, policy, past, cipher))
     return found
 
 
-def still_due(context: Context, tx: Transaction, waiting: Sequence[Waiting], on: date) -> dict[str, bool]:
-    """Whether each message is due on the file as it is at this moment.
+def still_due(
+    context: Context, tx: Transaction, pending: Sequence[PendingNotice], on: date
+) -> dict[str, bool]:
+    """Return for each notice whether it is due on the permit's current state.
 
-    Person and file are read again where they have changed since. A message whose file or person cannot be
-    read any more is left out: it waits until that is mended.
+    Permits and persons that changed since are read again. A notice whose permit or person can no longer be read is
+    left out: it waits until that is repaired.
     """
-    if not waiting:
+    if not pending:
         return {}
     uow = context.begin(tx)
-    files = _versions(tx, _VERSIONS, {each.permit.permit_id for each in waiting})
-    persons = _versions(tx, _PERSONS, {each.person.holder_id for each in waiting})
-    uow.expect_keys(each.person.holder_id for each in waiting)
+    files = _versions(tx, _VERSIONS, {each.permit.permit_id for each in pending})
+    persons = _versions(tx, _PERSONS, {each.person.holder_id for each in pending})
+    uow.expect_keys(each.person.holder_id for each in pending)
     current = {}
-    for each in waiting:
+    for each in pending:
         try:
             if files.get(each.permit.permit_id) != each.permit.version:
                 each.permit = uow.file(each.permit.permit_id) or each.permit
@@ -146,17 +157,8 @@ def still_due(context: Context, tx: Transaction, waiting: Sequence[Waiting], on:
     return current
 
 
-def situation_of(context: Context, each: Waiting, on: date) -> Situation:
-    """The file on the day of the pass, by the rules known by then."""
-    if each.situation is None:
-        known = max(on, context.today(each.policy))
-        each.situation = Situation(each.permit, on, each.policy.at(known))
-    return each.situation
-
-
-def _is_due(context: Context, each: Waiting, on: date) -> bool:
-    found = notice.due(situation_of(context, each, on))
-    keys = {(n.kind, n.deadline, n.tier, n.anchor) for n in found}
+def _is_due(context: Context, each: PendingNotice, on: date) -> bool:
+    keys = {(n.kind, n.deadline, n.tier, n.anchor) for n in notice.due(each.on(context, on))}
     return (each.event.kind, each.event.deadline, each.event.tier, each.event.anchor) in keys
 
 

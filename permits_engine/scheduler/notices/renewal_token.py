@@ -1,8 +1,7 @@
-"""A token in a reminder, with which a portal files the renewal of one permit's one term, once.
+"""A token in a reminder, with which a portal files the renewal of one term of one permit, once.
 
-It is base64url text of 122 letters: what it says, and an Ed25519 signature by the store's signing key over that
-and over the store's name. Whoever holds it can ask for that renewal and for nothing else; that it was used shows in
-the permit's own history.
+It is base64url text of 122 characters: its content, and an Ed25519 signature by the store's signing key over content
+and store name. Its bearer can request that renewal and nothing else; the permit's history shows that it was used.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ VERSION = 1
 _SIZE = 1 + 16 + 2 + 4
 _SIGNATURE = 4 + 64
 Sign = Callable[[str], bytes]
-"""Signs a text: the key's four bytes and the signature."""
+"""Returns the signature of a text, after the key's four bytes."""
 Holds = Callable[[bytes, bytes], bool]
-"""Whether a signature over a text is one of the store's."""
+"""Returns whether a signature of a text is the store's."""
 
 
 class Token(NamedTuple):
@@ -36,11 +35,11 @@ class Token(NamedTuple):
 
     @property
     def command_id(self) -> str:
-        """The idempotency key under which the request is to be filed: the same token files it once."""
+        """The command id of the request, so that the same token files it only once."""
         return f"token/{self.permit_id}/{self.term_number}"
 
     def content(self) -> bytes:
-        """What is signed and carried."""
+        """Return the bytes that are signed and carried."""
         return (
             bytes([VERSION])
             + uuid.UUID(self.permit_id).bytes
@@ -50,7 +49,7 @@ class Token(NamedTuple):
 
 
 def issue(token: Token, origin: str, sign: Sign) -> str:
-    """The token's text; ``origin`` names the store."""
+    """Return the token's text; ``origin`` names the store."""
     content = token.content()
     return urlsafe_b64encode(content + sign(_text(content, origin))).decode().rstrip("=")
 
@@ -67,7 +66,7 @@ def signer(context: Context) -> Callable[[Token], str] | None:
 
 
 def read(text: str, origin: str, holds: Holds) -> Token:
-    """The token of a text; raises ``input.invalid`` for one that is not this store's."""
+    """Return the token of a text; raise ``input.invalid`` for one that is not this store's."""
     try:
         whole = urlsafe_b64decode((text + "=" * (-len(text) % 4)).encode("ascii"))
     except (binascii.Error, ValueError):
@@ -89,10 +88,10 @@ def read(text: str, origin: str, holds: Holds) -> Token:
 
 
 def usable(token: Token, s: Situation) -> None:
-    """See that the token may be used on the situation's day.
+    """Check that the token may be used on the situation's day.
 
-    Raises ``window.closed`` after its last day, ``transition.not_allowed`` where that renewal was asked for
-    already, or the term is not the permit's last one any more.
+    Raises ``window.closed`` after its last day, ``transition.not_allowed`` where that renewal was requested already
+    or the term is no longer the last one.
     """
     if s.day > token.expires_on:
         raise error("window.closed", f"the token could be used until {token.expires_on}; ask at the counter")
@@ -107,8 +106,8 @@ def usable(token: Token, s: Situation) -> None:
         )
 
 
-def shown(token: Token) -> dict[str, Any]:
-    """A token for a portal, with the command that it is good for."""
+def to_dict(token: Token) -> dict[str, Any]:
+    """Return a token as plain values, with the command that it allows."""
     return {
         "permit_id": token.permit_id,
         "term_number": token.term_number,
@@ -122,7 +121,7 @@ def shown(token: Token) -> dict[str, Any]:
 
 
 def _text(content: bytes, origin: str) -> str:
-    # A checkpoint begins with the origin alone: no signature of one can be taken for the other's.
+    # A checkpoint begins with the origin: a signature of one is never valid for the other.
     return f"permits-engine renewal token\n{origin}\n{content.hex()}\n"
 
 

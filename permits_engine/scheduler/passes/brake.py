@@ -1,8 +1,8 @@
-"""What stops a pass until a human has looked: a clock that cannot be right, or more letters than ever.
+"""The brakes of a pass: a clock that cannot be right, or too many letters, until a human has checked.
 
-A machine whose clock is wrong by a year would lapse titles and write to everybody, and what it records would
-pin the time of all that follows. So a pass does not begin where its day does not follow from the last thing
-that is known to have happened; ``--release`` lets it.
+A machine whose clock is wrong by a year would let titles lapse and write to every holder, and its timestamps would
+bind everything recorded later. So a pass does not begin on a day that does not follow from the last known one, unless
+``--release`` lets it.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, func, select
 
+from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.scheduler.limits import APART, Limits
 from permits_engine.scheduler.notices.pending import open_counts
-from permits_engine.scheduler.passes.preview import foreseen
-from permits_engine.scheduler.passes.reconciler import Reconciler
+from permits_engine.scheduler.passes.preview import preview
 from permits_engine.store.database.schema import permits, scheduler_passes
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import history
 from permits_engine.store.events.timestamps import moment
 
-LETTERS = 10_000
-"""Letters in one pass that nobody has to release, unless set otherwise."""
-
 _ONE_DAY = timedelta(days=1)
+_RELEASE = "permits daemon --once --release"
 _p = scheduler_passes.c
 _LAST_PASS = Statement(
     select(_p.finished_at)
@@ -47,52 +45,50 @@ _CLOCK = Statement(
 )
 
 
-def check(reconciler: Reconciler, limits: Limits, on: date) -> bool:
-    """See that a pass may begin; raises ``scheduler.braked`` with what is wrong and what to do.
+def check(context: Context, limits: Limits, on: date) -> bool:
+    """Raise ``scheduler.braked``, with the remedy, where a pass may not begin.
 
-    Gives whether its day does not follow from what is known, while nothing is due that could do harm.
+    Returns whether its day does not follow from the last known one, though nothing is due that could do harm.
     """
-    context = reconciler.context
-    with reconciler.database.read() as tx:
-        zone = ZoneInfo(context.policies.current(tx, "MA").calendar.time_zone)
-        known = _last_known(tx)
-        here = context.now()
-        _compare(here, tx.one(_CLOCK))
-        before, today = _day(known, zone), _day(here, zone)
-        if today < before:
+    now = context.now()
+    with context.database.read() as tx:
+        zone = ZoneInfo(context.policies.home_policy(tx).calendar.time_zone)
+        _compare(now, (tx.one(_CLOCK) or (None,))[0])
+        last, today = _day(_last_known(tx), zone), _day(now, zone)
+        if today < last:
             raise _braked(
                 "clock_behind",
-                f"this machine's clock says {today}, but the store has recorded things on {before}: set the "
-                "clock, or let one pass run with permits daemon --once --release",
+                f"this machine's clock says {today}, but the store has recorded things on {last}: set the "
+                f"clock, or let one pass run with {_RELEASE}",
             )
         due = int((tx.one(_DUE, {"today": on.isoformat()}) or (0,))[0])
-        waiting = sum(count for _, _, count in open_counts(tx, here))
-    leapt = today > before + _ONE_DAY
-    if leapt and (due or waiting):
+        pending = sum(count for _, _, count in open_counts(tx, now))
+    leapt = today > last + _ONE_DAY
+    if leapt and (due or pending):
         raise _braked(
             "clock_ahead",
-            f"this machine's clock says {today}, but nothing has been recorded since {before}: see that the "
-            "clock is right, then let one pass run with permits daemon --once --release",
+            f"this machine's clock says {today}, but nothing has been recorded since {last}: see that the "
+            f"clock is right, then let one pass run with {_RELEASE}",
         )
-    if limits.brake is not None and due + waiting > limits.brake:
-        _count(reconciler, on, waiting, limits.brake)
+    if limits.brake is not None and due + pending > limits.brake:
+        _count_letters(context, on, pending, limits.brake)
     return leapt
 
 
 def too_many(found: int, most: int) -> PermitsError:
-    """``scheduler.braked``: more letters than a pass may send."""
+    """Return ``scheduler.braked`` for a pass with more letters than it may send."""
     return _braked(
         "too_many_letters",
         f"this pass would send more than {most} letters: see with permits due what they are, then let it run "
-        "with permits daemon --once --release, or set PERMITS_BRAKE higher",
+        f"with {_RELEASE}, or set PERMITS_BRAKE higher",
         most=most,
         found=found,
     )
 
 
-def _count(reconciler: Reconciler, on: date, waiting: int, most: int) -> None:
-    letters = waiting
-    for each in foreseen(reconciler.database, reconciler.context, on):
+def _count_letters(context: Context, on: date, pending: int, most: int) -> None:
+    letters = pending
+    for each in preview(context, on):
         letters += each["does"] == "notice"
         if letters > most:
             raise too_many(letters, most)
@@ -103,14 +99,12 @@ def _last_known(tx: Transaction) -> int:
     return max(history.head(tx).recorded_at, int(row[0]) if row else 0)
 
 
-def _compare(here: int, row: Any) -> None:
-    there = row[0] if row else None
+def _compare(here: int, there: int | None) -> None:
     if there is not None and abs(there - here) > APART:
         raise _braked(
             "clocks_differ",
             f"this machine's clock says {moment(here):%Y-%m-%d %H:%M} UTC, the database's "
-            f"{moment(there):%Y-%m-%d %H:%M}: set the wrong one, or let one pass run "
-            "with permits daemon --once --release",
+            f"{moment(there):%Y-%m-%d %H:%M}: set the wrong one, or let one pass run with {_RELEASE}",
         )
 
 

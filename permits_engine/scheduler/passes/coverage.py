@@ -1,9 +1,9 @@
-"""Whether everybody who should have been told in a period was told, or why not: worked out from history alone.
+"""Whether every notice that was due in a period left, or why not: computed from history alone.
 
-For each permit and each day of the period the messages are found that were due by what was known on that day, by the
-rules known on it. Each must have left by its own day or soon after; otherwise the history says what happened to it:
-outdated before it could leave, overtaken by a later one, refused, waiting for a human, held back by a pause.
-What nothing explains is counted apart: that is a fault of the scheduler, or a day on which none ran.
+For each permit and each day of the period, the notices are found that were due by what was known on that day, by the
+rules known on it. Each must have left by its own day or soon after; otherwise the history says why not: outdated before
+it could leave, replaced by a later one, refused, parked for a human, held back by a pause. A notice that nothing
+explains is a fault of the scheduler, or fell on a day without a pass.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.scheduler.limits import APART
 from permits_engine.scheduler.notices import pauses
 from permits_engine.store.database.schema import permits, scheduler_passes
-from permits_engine.store.database.transactions import Database, Statement, Transaction
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.events.ids import derived
@@ -58,7 +58,7 @@ _runs = select(
     .over(order_by=scheduler_passes.c.id, rows=(1, None))
     .label("later"),
 ).subquery()
-# A pass that a later one began before had a clock that was ahead: it ran, but not on the day that it believed in.
+# A pass that started after a later one had a clock that was ahead: it did not run on the day that it recorded.
 _PASSES = Statement(
     select(_runs.c.on_day, func.max(_runs.c.started_at))
     .where(
@@ -70,11 +70,11 @@ _PASSES = Statement(
 )
 
 
-class Due(NamedTuple):
-    """A message that was due in the period, first on ``since`` and until ``until`` (inclusive).
+class DueNotice(NamedTuple):
+    """A notice that was due in the period, first on ``since`` and until ``until`` (inclusive).
 
-    ``spans`` are the days in between on which it was due, each with the moment at which what it follows from was
-    recorded, in microseconds since the epoch.
+    ``spans`` are the days on which it was due (first, last), each with the moment since which its cause was recorded,
+    in microseconds since the epoch.
     """
 
     permit_id: str
@@ -86,11 +86,11 @@ class Due(NamedTuple):
     spans: tuple[tuple[date, date, int], ...]
 
 
-class Report(msgspec.Struct):
-    """The account of a period: how many messages were due, told, explained and not explained.
+class CoverageReport(msgspec.Struct):
+    """The account of a period: how many notices were due, told, explained and not explained.
 
-    ``rows`` are those that were not told, each with the reason; ``late`` counts those told after their day by
-    more than the days that a holiday and a night explain.
+    ``rows`` are those that did not leave, each with the reason; ``late`` counts those that left more days after their
+    own than holidays and nights explain.
     """
 
     first: date
@@ -106,72 +106,64 @@ class Report(msgspec.Struct):
 
 
 LATE = timedelta(days=5)
-"""The longest row of holidays and nights after which a letter is still in time."""
+"""The longest run of holidays and nights after which a letter is still in time."""
+UNEXPLAINED = frozenset({"never_claimed"})
+"""Reasons that explain nothing."""
 
 
 Adoptions = list[tuple[int, Policy]]
 
 
-class Coverage:
-    """Accounts for the messages of a period."""
+def coverage(context: Context, first: date, last: date) -> CoverageReport:
+    """Return the account of a period (both days inclusive); raise ``input.invalid``."""
+    if last < first:
+        raise invalid("to", f"{last} lies before {first}")
+    account = _Account(context, first, last)
+    for rows in context.database.pages(_IDS, size=BATCH):
+        with context.database.read() as tx:
+            account.add(tx, [row[0] for row in rows])
+    return account.report
 
-    def __init__(self, database: Database, context: Context) -> None:
-        self.database = database
+
+class _Account:
+    """The account of a period while permits are added to it."""
+
+    def __init__(self, context: Context, first: date, last: date) -> None:
         self.context = context
+        self.report = CoverageReport(first, last)
         self._adopted: dict[str, Adoptions] = {}
+        days = {"first": first.isoformat(), "last": (last + LATE).isoformat()}
+        with context.database.read() as tx:
+            passes = tx.all(_PASSES, {**days, "apart": APART})
+            self._ran = {date.fromisoformat(day): int(started) for day, started in passes}
+            self._pauses = pauses.pauses(tx)
 
-    def report(self, first: date, last: date) -> Report:
-        """The account from one day to another, both inclusive; raises ``input.invalid``."""
-        if last < first:
-            raise invalid("to", f"{last} lies before {first}")
-        report = Report(first, last)
-        with self.database.read() as tx:
-            passes = tx.all(_PASSES, {**_bounds(first, last + LATE), "apart": APART})
-            ran = {date.fromisoformat(day): int(started) for day, started in passes}
-            held = pauses.pauses(tx)
-        after = ""
-        while True:
-            with self.database.read() as tx:
-                ids = [row[0] for row in tx.all(_IDS, {"after": after, "size": BATCH})]
-                if not ids:
-                    return report
-                after = ids[-1]
-                self._batch(tx, ids, report, ran, held)
-
-    def _batch(
-        self,
-        tx: Transaction,
-        ids: Sequence[str],
-        report: Report,
-        ran: dict[date, int],
-        held: list[dict[str, Any]],
-    ) -> None:
-        found: list[Due] = []
+    def add(self, tx: Transaction, ids: Sequence[str]) -> None:
+        """Account for the notices of some permits."""
+        found: list[DueNotice] = []
         for permit_id, records in history.streams(tx, ids).items():
-            report.permits += 1
+            self.report.permits += 1
             try:
-                found += self._due(tx, permit_id, records, report.first, report.last)
+                found += self._due(tx, permit_id, records)
             except PermitsError:
-                report.unreadable += 1
+                self.report.unreadable += 1
         streams = history.streams(tx, [each.notice_id for each in found])
         for each in found:
-            report.due += 1
-            _account(report, each, streams.get(each.notice_id, ()), ran, held)
+            self._account(each, streams.get(each.notice_id, ()))
 
     def _adoptions(self, tx: Transaction, jurisdiction: str) -> Adoptions:
-        """The policies of a jurisdiction, each with the moment of its adoption."""
+        """Return the policies of a jurisdiction, each with the moment of its adoption."""
         found = self._adopted.get(jurisdiction)
         if found is None:
             adopted = self.context.policies.every(tx, jurisdiction)
             found = self._adopted[jurisdiction] = [(record.recorded_at, policy) for record, policy in adopted]
         return found
 
-    def _due(
-        self, tx: Transaction, permit_id: str, records: Sequence[StoredRecord], first: date, last: date
-    ) -> Iterator[Due]:
-        """Yield the messages that became due in the period, by what was known on each day."""
+    def _due(self, tx: Transaction, permit_id: str, records: Sequence[StoredRecord]) -> Iterator[DueNotice]:
+        """Yield the notices that became due in the period, by what was known on each day."""
+        first, last = self.report.first, self.report.last
         earlier: set[str] = set()
-        seen: dict[str, Due] = {}
+        seen: dict[str, DueNotice] = {}
         adoptions = self._adoptions(tx, _jurisdiction(records))
         # What was due already on the day before belongs to an earlier period.
         for stretch in _stretches(permit_id, records, adoptions, [first - ONE_DAY, first], last):
@@ -188,10 +180,56 @@ class Coverage:
                         span = (s.day, until, stretch.known_at)
                         before = seen.get(notice_id)
                         since, spans = (before.since, before.spans) if before else (s.day, ())
-                        seen[notice_id] = Due(
+                        seen[notice_id] = DueNotice(
                             permit_id, notice_id, each, s.prefecture, since, until, (*spans, span)
                         )
         yield from seen.values()
+
+    def _account(self, each: DueNotice, records: Sequence[StoredRecord]) -> None:
+        report = self.report
+        report.due += 1
+        events = [codec.decode(record.name, record.payload) for record in records]
+        sent = next((event for event in events if isinstance(event, NoticeSent)), None)
+        if sent is not None:
+            report.told += 1
+            report.late += sent.effective_on > each.since + LATE
+            return
+        reason = self._reason(each, events)
+        report.reasons[reason] = report.reasons.get(reason, 0) + 1
+        report.unexplained += reason in UNEXPLAINED
+        report.rows.append(
+            {
+                "permit_id": each.permit_id,
+                "notice_id": each.notice_id,
+                "kind": each.what.kind,
+                "tier": each.what.tier,
+                "to": each.what.to,
+                "office": each.office,
+                "due_since": each.since.isoformat(),
+                "due_until": each.until.isoformat(),
+                "reason": reason,
+            }
+        )
+
+    def _reason(self, each: DueNotice, events: Sequence[Event]) -> str:
+        """Return why a notice that was due has not left."""
+        if events:
+            last = events[-1]
+            if isinstance(last, NoticeSuppressed | NoticeParked):
+                return last.reason
+            if isinstance(last, NoticeFailed):
+                return "refused_for_now"
+            return "paused" if self._was_paused(each) else "waiting"
+        # A later tier of the same deadline, or the end of its cause, came before any pass.
+        return "never_claimed" if any(_ran(span, self._ran) for span in each.spans) else "no_pass_ran"
+
+    def _was_paused(self, each: DueNotice) -> bool:
+        return any(
+            pause["office"] in (None, each.office)
+            and pause["since"][:10] <= each.until.isoformat()
+            and (pause["until"] is None or pause["until"][:10] >= each.since.isoformat())
+            for pause in self._pauses
+        )
 
 
 class _Stretch(NamedTuple):
@@ -227,11 +265,11 @@ def _stretches(
 
 
 def _until(permit: Permit, policy: Policy, what: notices.Notice, since: date, until: date) -> date:
-    """The last day on which a message is due, of those until which nothing else happens to the file."""
+    """Return the last day until ``until`` on which a notice is due if nothing else happens to the permit."""
     key = what.key(permit.permit_id)
     outside = until
     while not _is_due(permit, policy, key, until):
-        # It ended by itself in between, as at its deadline: there is one day after which it is due no more.
+        # It ended in between, as at its deadline: search for the one day after which it is not due.
         outside, until = until, since + (until - since) // 2
         if until == since:
             break
@@ -255,68 +293,7 @@ def _jurisdiction(records: Sequence[StoredRecord]) -> str:
     return first.jurisdiction
 
 
-def _account(
-    report: Report,
-    each: Due,
-    records: Sequence[StoredRecord],
-    ran: dict[date, int],
-    held: list[dict[str, Any]],
-) -> None:
-    events = [(record, codec.decode(record.name, record.payload)) for record in records]
-    sent = next((event for _, event in events if isinstance(event, NoticeSent)), None)
-    if sent is not None:
-        report.told += 1
-        report.late += sent.effective_on > each.since + LATE
-        return
-    reason = _reason(each, [event for _, event in events], ran, held)
-    report.reasons[reason] = report.reasons.get(reason, 0) + 1
-    report.unexplained += reason in UNEXPLAINED
-    report.rows.append(
-        {
-            "permit_id": each.permit_id,
-            "notice_id": each.notice_id,
-            "kind": each.what.kind,
-            "tier": each.what.tier,
-            "to": each.what.to,
-            "office": each.office,
-            "due_since": each.since.isoformat(),
-            "due_until": each.until.isoformat(),
-            "reason": reason,
-        }
-    )
-
-
-UNEXPLAINED = frozenset({"never_claimed"})
-"""Reasons that are none."""
-
-
-def _reason(each: Due, events: Sequence[Event], ran: dict[date, int], held: list[dict[str, Any]]) -> str:
-    """Why a message that was due has not left."""
-    if events:
-        last = events[-1]
-        if isinstance(last, NoticeSuppressed | NoticeParked):
-            return last.reason
-        if isinstance(last, NoticeFailed):
-            return "refused_for_now"
-        return "paused" if _paused(each, held) else "waiting"
-    # Otherwise a later tier of the same deadline, or the end of what it was about, came before any pass.
-    return "never_claimed" if any(_ran(span, ran) for span in each.spans) else "no_pass_ran"
-
-
 def _ran(span: tuple[date, date, int], ran: dict[date, int]) -> bool:
-    """Whether a pass began while a message was due, and what it follows from was known."""
+    """Return whether a pass began while a notice was due and its cause was known."""
     since, until, known = span
     return any(ran.get(since + timedelta(days=n), 0) > known for n in range((until - since).days + 1))
-
-
-def _paused(each: Due, held: list[dict[str, Any]]) -> bool:
-    return any(
-        pause["office"] in (None, each.office)
-        and pause["since"][:10] <= each.until.isoformat()
-        and (pause["until"] is None or pause["until"][:10] >= each.since.isoformat())
-        for pause in held
-    )
-
-
-def _bounds(first: date, last: date) -> dict[str, str]:
-    return {"first": first.isoformat(), "last": last.isoformat()}

@@ -1,8 +1,8 @@
-"""What a pass would do on a day, doing nothing."""
+"""What a pass would do on a day, without doing it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -17,8 +17,9 @@ from permits_engine.domain.permit.fold import fold
 from permits_engine.projections import writing
 from permits_engine.scheduler.passes.reconciler import settled
 from permits_engine.store.database.schema import permits
-from permits_engine.store.database.transactions import Database, Statement, Transaction
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec, history
+from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.events.ids import derived
 
 BATCH = 200
@@ -29,9 +30,9 @@ _ALL_DUE = Statement(
 )
 
 
-def foreseen(database: Database, context: Context, on: date) -> Iterator[dict[str, Any]]:
-    """Each thing that a pass would do, file by file, nearest expiry first."""
-    with database.read() as tx:
+def preview(context: Context, on: date) -> Iterator[dict[str, Any]]:
+    """Yield each thing that a pass would do, permit by permit, nearest expiry first."""
+    with context.database.read() as tx:
         ids = [row[0] for row in tx.all(_ALL_DUE, {"today": on.isoformat()})]
         for start in range(0, len(ids), BATCH):
             for permit_id, records in history.streams(tx, ids[start : start + BATCH]).items():
@@ -39,7 +40,7 @@ def foreseen(database: Database, context: Context, on: date) -> Iterator[dict[st
 
 
 def _of_file(
-    context: Context, tx: Transaction, permit_id: str, records: Any, on: date
+    context: Context, tx: Transaction, permit_id: str, records: Sequence[StoredRecord], on: date
 ) -> list[dict[str, Any]]:
     try:
         permit = fold(permit_id, codec.numbered(records))

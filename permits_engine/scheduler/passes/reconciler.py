@@ -1,15 +1,17 @@
-"""One pass: what is due as a function of history, policy and now; acts of the clock first, then messages.
+"""One pass: bring every permit up to the legal day, then claim and send the notices that are due.
 
-Nothing depends on a timer having fired, and a pass stopped anywhere is taken up by the next one. No message
-goes out inside a transaction; each is claimed by an event first, and its outcome is an event.
+What is due is a function of history, policy and the day, so no timer needs to have fired, and a pass that stops
+anywhere is continued by the next one. No letter is sent inside a transaction: each notice is claimed by an event
+first, and its outcome is an event.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from datetime import date, datetime, time
-from typing import NamedTuple
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -32,10 +34,10 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.permit_rows import evaluated, row_of
 from permits_engine.projections.writing import park
-from permits_engine.scheduler.limits import Limits
-from permits_engine.scheduler.notices.outbox import Outbox, Result, Waiting
+from permits_engine.scheduler.notices.outbox import Outbox, Result, Tally
+from permits_engine.scheduler.notices.pending import PendingNotice
 from permits_engine.store.database.schema import permits, scheduler_passes
-from permits_engine.store.database.transactions import Database, Statement, Transaction
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.events.ids import derived
@@ -43,9 +45,9 @@ from permits_engine.store.events.timestamps import moment
 
 BATCH = 200
 PAGE = 20_000
-"""Files found due by one question: asking for each batch would sort what is left again and again."""
-_NOBODYS_FAULT = frozenset({"store.unavailable", "store.not_initialised", "concurrency.conflict"})
-"""Errors that say nothing about the file: it is not parked for them."""
+"""Permits found due by one query: a query for each batch would sort the rest again and again."""
+_NOT_THE_PERMITS = frozenset({"store.unavailable", "store.not_initialised", "concurrency.conflict"})
+"""Codes of errors that are not the permit's: it is not parked for them."""
 
 _DUE = Statement(
     select(permits.c.permit_id)
@@ -61,41 +63,46 @@ _PASS = Statement(
 
 
 def due_ids(tx: Transaction, on: date, size: int) -> list[str]:
-    """The files on which something is due, nearest expiry first."""
+    """Return the permits on which something is due, nearest expiry first."""
     return [row[0] for row in tx.all(_DUE, {"today": on.isoformat(), "size": size})]
 
 
 class Pass(msgspec.Struct):
-    """What one pass did: files looked at, acts recorded by name, messages by outcome."""
+    """The report of a pass: permits looked at, time effects by name, notices by outcome.
+
+    ``parked`` counts permits that cannot be read, ``held`` notices that wait for quiet hours or a pause to end.
+    ``unavailable`` are channels that were out of order and ``undigested`` offices whose digest was not sent, each with
+    the error. ``stopped``: the pass was told to end early. ``unproven``: its day does not follow from the last known
+    one, and nothing was due on it.
+    """
 
     on: date
     files: int = 0
-    acts: dict[str, int] = msgspec.field(default_factory=dict)
-    notices: dict[str, int] = msgspec.field(default_factory=dict)
+    acts: Tally = msgspec.field(default_factory=Counter)
+    notices: Tally = msgspec.field(default_factory=Counter)
     parked: int = 0
     held: int = 0
-    away: dict[str, str] = msgspec.field(default_factory=dict)
-    """Channels that were out of order, each with what it said; their letters wait."""
+    unavailable: dict[str, str] = msgspec.field(default_factory=dict, name="away")
     digests: int = 0
-    """Offices that were sent their list of the morning."""
     undigested: dict[str, str] = msgspec.field(default_factory=dict)
-    """Offices whose list could not be handed over, each with the reason; the next pass tries again."""
     stopped: bool = False
-    """Whether the pass ended early because it was told to."""
     unproven: bool = False
-    """Whether the day does not follow from what is known: nothing was due on it."""
 
     def add(self, more: Pass) -> None:
-        """Count what a transaction that was committed did."""
+        """Add what a committed transaction did."""
         self.files += more.files
         self.parked += more.parked
-        for mine, its in ((self.acts, more.acts), (self.notices, more.notices)):
-            for name, count in its.items():
-                mine[name] = mine.get(name, 0) + count
+        self.acts.update(more.acts)
+        self.notices.update(more.notices)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as plain values, without those that are empty."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return {name: value for name, value in plain.items() if value or name == "files"}
 
 
 class _Found(NamedTuple):
-    """A message that is due, on the file as it was evaluated."""
+    """A notice that is due, with the permit as it was evaluated."""
 
     notice_id: str
     due: notice.Notice
@@ -105,146 +112,135 @@ class _Found(NamedTuple):
 
 
 class Reconciler:
-    """Brings the store up to the legal day: ``run`` is one pass."""
+    """Brings the store up to a legal day; the outbox has begun its pass of that day."""
 
-    def __init__(self, database: Database, context: Context, outbox: Outbox, limits: Limits) -> None:
-        self.database = database
+    def __init__(self, context: Context, outbox: Outbox) -> None:
         self.context = context
         self.outbox = outbox
-        self.limits = limits
+        self.on = outbox.on
         self._queue: deque[str] = deque()
         self._page: frozenset[str] = frozenset()
 
-    def run(
-        self,
-        on: date,
-        now: datetime,
-        progress: Callable[[Pass], None] | None = None,
-        *,
-        record: bool = True,
-        unproven: bool = False,
-    ) -> Pass:
-        """Do everything that is due on a day, nearest expiry first, in batches that always make progress.
+    def run(self, progress: Callable[[Pass], None] | None = None, *, unproven: bool = False) -> Pass:
+        """Do everything that is due, nearest expiry first, in batches that always make progress.
 
-        A transaction records what became of the last letters and claims the next ones; between two of them
-        the letters go out.
+        Each transaction records the outcomes of the last letters and claims the next notices; letters are sent
+        between two of them.
         """
         started = self.context.now()
-        report = Pass(on, unproven=unproven)
+        report = Pass(self.on, unproven=unproven)
         results: list[Result] = []
         self._queue, self._page = deque(), frozenset()
-        self.outbox.begin()
         while True:
-            waiting, size, noted = self._step(results, on, now, report, started if record else None)
+            pending, size, recorded = self._step(results, report, started)
             if size and progress is not None:
                 progress(report)
-            if noted:
+            if recorded:
                 return report
             if report.stopped or (not size and not self._queue):
                 break
-            results = self.outbox.deliver(waiting, on, now, report.notices)
-        report.held = self.outbox.flush(on, now, report.notices)
-        report.away, report.stopped = dict(self.outbox.away), not self.outbox.go_on()
-        if record:
-            with self.limits.write() as tx:
-                self._note(tx, report, started)
+            results = self.outbox.deliver(pending, report.notices)
+        report.held = self.outbox.flush(report.notices)
+        report.unavailable, report.stopped = dict(self.outbox.unavailable), not self.outbox.may_continue()
+        with self.outbox.limits.write() as tx:
+            self._record(tx, report, started)
         return report
 
     def _step(
-        self, results: Sequence[Result], on: date, now: datetime, report: Pass, started: int | None
-    ) -> tuple[list[Waiting], int, bool]:
-        """One transaction; where nothing is left to do, not even a letter of before, it notes the pass too."""
-        done = Pass(on)
-        noted = False
+        self, results: Sequence[Result], report: Pass, started: int
+    ) -> tuple[list[PendingNotice], int, bool]:
+        """Run one transaction; where nothing is left to do after it, it records the pass too."""
+        done = Pass(self.on)
+        recorded = False
         ids: list[str] = []
         try:
-            with self.limits.write() as tx:
+            with self.outbox.limits.write() as tx:
                 uow = self.context.begin(tx)
                 self.outbox.record(uow, results, done.notices)
-                report.stopped = not self.outbox.go_on()
-                ids = [] if report.stopped else self._next(tx, on)
-                waiting = self._settle_all(uow, ids, on, now, done)
+                report.stopped = not self.outbox.may_continue()
+                ids = [] if report.stopped else self._next(tx)
+                pending = self._settle_all(uow, ids, done)
                 uow.write()
-                last = not self._queue and len(ids) < BATCH and not waiting and not report.stopped
-                if last and started is not None and not self.outbox.anything_open(tx):
-                    self._note(tx, _sum(report, done), started)
-                    noted = True
+                last = not self._queue and len(ids) < BATCH and not pending and not report.stopped
+                if last and not self.outbox.anything_open(tx):
+                    whole = Pass(self.on, unproven=report.unproven)
+                    whole.add(report)
+                    whole.add(done)
+                    self._record(tx, whole, started)
+                    recorded = True
         except ConflictError:
             self.outbox.record_each(results, report.notices)
-            return self._one_by_one(ids, on, now, report)
+            return self._one_by_one(ids, report)
         report.add(done)
-        return waiting, len(ids), noted
+        return pending, len(ids), recorded
 
-    def _next(self, tx: Transaction, on: date) -> list[str]:
-        """The next files to settle: those found due, and when these are done, those that are due by then.
+    def _next(self, tx: Transaction) -> list[str]:
+        """Return the next permits to settle: those found due, then those that became due meanwhile.
 
         A page of which nothing could be settled ends the pass.
         """
         if not self._queue:
-            found = due_ids(tx, on, PAGE)
+            found = due_ids(tx, self.on, PAGE)
             if not self._page.issuperset(found):
                 self._queue.extend(found)
                 self._page = frozenset(found)
         return [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
 
-    def _one_by_one(
-        self, ids: Sequence[str], on: date, now: datetime, report: Pass
-    ) -> tuple[list[Waiting], int, bool]:
-        """After a conflict each file is tried by itself; what is still disputed waits for the next pass."""
-        waiting: list[Waiting] = []
+    def _one_by_one(self, ids: Sequence[str], report: Pass) -> tuple[list[PendingNotice], int, bool]:
+        """Settle each permit by itself after a conflict; one that conflicts again waits for the next pass."""
+        pending: list[PendingNotice] = []
         size = 0
         for permit_id in ids:
-            done = Pass(on)
+            done = Pass(self.on)
             try:
-                with self.limits.write() as tx:
+                with self.outbox.limits.write() as tx:
                     uow = self.context.begin(tx)
-                    claimed = self._settle_all(uow, [permit_id], on, now, done)
+                    claimed = self._settle_all(uow, [permit_id], done)
                     uow.write()
             except ConflictError:
                 continue
             report.add(done)
-            waiting += claimed
+            pending += claimed
             size += 1
-        return waiting, size, False
+        return pending, size, False
 
-    def _settle_all(
-        self, uow: UnitOfWork, ids: Sequence[str], on: date, now: datetime, report: Pass
-    ) -> list[Waiting]:
+    def _settle_all(self, uow: UnitOfWork, ids: Sequence[str], report: Pass) -> list[PendingNotice]:
         found: list[_Found] = []
-        above: list[Permit] = []
+        principals: list[Permit] = []
         for permit_id, records in history.streams(uow.tx, ids).items():
             report.files += 1
-            try:
+            with self._parked_on_error(uow, permit_id, report):
                 past = codec.numbered(records)
                 permit = fold(permit_id, past)
                 assert permit is not None
-                due = self._settle(uow, permit, records, on, report)
-                above += [permit] if permit.dependents else []
-                if not _imported_after(on, past[0][1], records[0], uow.policy(permit.jurisdiction)):
+                due = self._settle(uow, permit, records, report)
+                principals += [permit] if permit.dependents else []
+                if not _imported_after(self.on, past[0][1], records[0], uow.policy(permit.jurisdiction)):
                     found += due
-            except PermitsError as problem:
-                if problem.code in _NOBODYS_FAULT:
-                    raise
-                park(uow.tx, permit_id, problem.message, self.context.now())
-                report.parked += 1
-        waiting = self._claim(uow, found, on, now, report)
-        for permit in above:  # when every file of the batch is as it will be: one may hang on another
-            try:
-                stamp = self.context.stamper(SCHEDULER, None, on)
-                for name in families.propagate(uow, permit, uow.policy(permit.jurisdiction), on, stamp):
-                    report.acts[name] = report.acts.get(name, 0) + 1
-            except PermitsError as problem:
-                if problem.code in _NOBODYS_FAULT:
-                    raise
-                park(uow.tx, permit.permit_id, problem.message, self.context.now())
-                report.parked += 1
-        return waiting
+        pending = self._claim(uow, found, report)
+        for permit in principals:  # after all permits of the batch are settled: one may depend on another
+            with self._parked_on_error(uow, permit.permit_id, report):
+                stamp = self.context.stamper(SCHEDULER, None, self.on)
+                policy = uow.policy(permit.jurisdiction)
+                report.acts.update(families.propagate(uow, permit, policy, self.on, stamp))
+        return pending
+
+    @contextmanager
+    def _parked_on_error(self, uow: UnitOfWork, permit_id: str, report: Pass) -> Iterator[None]:
+        """Park a permit whose error is its own; the pass goes on with the others."""
+        try:
+            yield
+        except PermitsError as problem:
+            if problem.code in _NOT_THE_PERMITS:
+                raise
+            park(uow.tx, permit_id, problem.message, self.context.now())
+            report.parked += 1
 
     def _settle(
-        self, uow: UnitOfWork, permit: Permit, past: Sequence[StoredRecord], on: date, report: Pass
+        self, uow: UnitOfWork, permit: Permit, past: Sequence[StoredRecord], report: Pass
     ) -> list[_Found]:
-        """Record what time alone has brought about, and the file's row; gives the messages due."""
-        policy = uow.policy(permit.jurisdiction)
+        """Record the effects of time and the permit's row; return the notices that are due."""
+        on, policy = self.on, uow.policy(permit.jurisdiction)
         today = self.context.today(policy)
         seen, records = permit.version, []
         s, effects = settled(permit, policy, on, today)
@@ -253,7 +249,7 @@ class Reconciler:
             new = events_of(effects, stamp, policy.digest)
             records = uow.place(permit.permit_id, seen, new, permit.holder_id)
             for event in new:
-                report.acts[event.NAME] = report.acts.get(event.NAME, 0) + 1
+                report.acts[event.NAME] += 1
         row, due = evaluated(s)
         if today > on:  # a row is evaluated by the rules that were known on its day
             row = row_of(permit, policy, on, settled=True)
@@ -262,36 +258,32 @@ class Reconciler:
             _Found(derived(f"notice/{each.key(permit.permit_id)}"), each, s, policy, past) for each in due
         ]
 
-    def _claim(
-        self, uow: UnitOfWork, found: Sequence[_Found], on: date, now: datetime, report: Pass
-    ) -> list[Waiting]:
-        """Messages that nobody has claimed yet become due by an event of their own; gives those to send."""
+    def _claim(self, uow: UnitOfWork, found: Sequence[_Found], report: Pass) -> list[PendingNotice]:
+        """Append ``notice.due`` for each notice that is not claimed yet; return those to send."""
         known = writing.known_notices(uow.tx, [each.notice_id for each in found])
         fresh = [each for each in found if each.notice_id not in known]
         uow.expect_persons(each.situation.permit.holder_id for each in fresh)
-        waiting = []
+        pending = []
         for each in fresh:
             try:
-                claimed = self._claimed(uow, each, on)
+                claimed = self._claimed(uow, each)
             except PermitsError as problem:
-                if problem.code in _NOBODYS_FAULT:
+                if problem.code in _NOT_THE_PERMITS:
                     raise
                 uow.write()
                 park(uow.tx, each.situation.permit.permit_id, problem.message, self.context.now())
                 continue
-            served = self.outbox.at_once(claimed, on, now)
-            records = uow.place(claimed.notice_id, 0, [claimed.event], None)
-            uow.append(records)
-            row = self.outbox.extended(uow, claimed, served, report.notices)
-            uow.write_row(writing.INSERT_NOTICE, row)
+            served = self.outbox.served_at_once(claimed)
+            uow.append(uow.place(claimed.notice_id, 0, [claimed.event], None))
+            uow.write_row(writing.INSERT_NOTICE, self.outbox.append(uow, claimed, served, report.notices))
             if not served:
-                waiting.append(claimed)
-        return waiting
+                pending.append(claimed)
+        return pending
 
-    def _claimed(self, uow: UnitOfWork, found: _Found, on: date) -> Waiting:
+    def _claimed(self, uow: UnitOfWork, found: _Found) -> PendingNotice:
         notice_id, due, s, policy, past = found
         permit, person = s.permit, uow.person(s.permit.holder_id)
-        event = self.context.stamper(SCHEDULER, None, on)(
+        event = self.context.stamper(SCHEDULER, None, self.on)(
             NoticeDue,
             permit_id=permit.permit_id,
             holder_id=permit.holder_id,
@@ -308,9 +300,9 @@ class Reconciler:
         assert isinstance(event, NoticeDue)
         row = notice_rows.first_row(notice_id, event, self.context.now())
         cipher = uow.key(permit.holder_id)
-        return Waiting(notice_id, row, event, permit, person, policy, past, cipher, s)
+        return PendingNotice(notice_id, row, event, permit, person, policy, past, cipher, s)
 
-    def _note(self, tx: Transaction, report: Pass, started: int) -> None:
+    def _record(self, tx: Transaction, report: Pass, started: int) -> None:
         tx.run(
             _PASS,
             {
@@ -332,30 +324,9 @@ def settled(permit: Permit, policy: Policy, on: date, today: date) -> tuple[Situ
     return s, effects
 
 
-def _sum(first: Pass, second: Pass) -> Pass:
-    whole = Pass(first.on, unproven=first.unproven)
-    whole.add(first)
-    whole.add(second)
-    return whole
-
-
 def _imported_after(on: date, first: Event, record: StoredRecord, policy: Policy) -> bool:
-    """Whether a file came in with an old register after that day, on which nobody was to be told anything."""
+    """Return whether a permit was imported after that day, on which no notice was due for it here."""
     if first.basis is None or not first.basis.imported:
         return False
     zone = ZoneInfo(policy.calendar.time_zone)
     return on < moment(record.recorded_at).astimezone(zone).date()
-
-
-def is_quiet(policy: Policy, now: datetime) -> bool:
-    """Whether messages wait at this moment: night and public holidays in the policy's own time zone."""
-    local = now.astimezone(ZoneInfo(policy.calendar.time_zone))
-    rules = policy.at(local.date())
-    quiet = rules.get("notices.quiet", local.date(), {})
-    if quiet is None:
-        return False
-    if quiet["holidays"] and policy.calendar.holiday(local.date(), local.date()) is not None:
-        return True
-    start, end = time.fromisoformat(quiet["from"]), time.fromisoformat(quiet["to"])
-    at = local.time()
-    return start <= at < end if start <= end else at >= start or at < end

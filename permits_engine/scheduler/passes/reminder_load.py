@@ -1,8 +1,8 @@
-"""How many first reminders leave on which day: as the tiers alone would have it, and as they are spread."""
+"""How many first reminders are sent on each day: by the tiers alone, and after spreading."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable
 from datetime import date
 from typing import Any
@@ -15,8 +15,9 @@ from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.store.database.schema import permits
-from permits_engine.store.database.transactions import Database, Statement
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec, history
+from permits_engine.store.events.history import StoredRecord
 
 BATCH = 500
 _p = permits.c
@@ -29,56 +30,60 @@ _ENDING = Statement(
 
 
 def plan(
-    database: Database,
-    context: Context,
-    first: date,
-    last: date,
-    progress: Callable[[int], None] | None = None,
+    context: Context, first: date, last: date, progress: Callable[[int], None] | None = None
 ) -> list[dict[str, Any]]:
-    """The load by day and prefecture from one day to another, if nothing else happens to the files.
+    """Return the load by day and prefecture in a period (both days inclusive), if nothing else happens.
 
     Each row: ``day``, ``prefecture``, ``before`` and ``after`` spreading, and the office's ``capacity`` where it
-    states one. Raises ``input.invalid``.
+    has one. Raises ``input.invalid``.
     """
     if last < first:
         raise invalid("to", f"{last} lies before {first}")
-    before: defaultdict[tuple[date, str], int] = defaultdict(int)
-    after: defaultdict[tuple[date, str], int] = defaultdict(int)
-    capacity: dict[str, int | None] = {}
-    cursor, done = "", 0
-    while True:
-        with database.read() as tx:
-            wanted = {"first": first.isoformat(), "after": cursor, "size": BATCH}
-            ids = [row[0] for row in tx.all(_ENDING, wanted)]
+    load = _Load(context, first, last)
+    done = 0
+    for rows in context.database.pages(_ENDING, {"first": first.isoformat()}, size=BATCH):
+        ids = [row[0] for row in rows]
+        with context.database.read() as tx:
             for permit_id, records in history.streams(tx, ids).items():
-                try:
-                    permit = fold(permit_id, codec.numbered(records))
-                    assert permit is not None
-                    rules = context.policies.current(tx, permit.jurisdiction).at(first)
-                    s = Situation(permit, first, rules)
-                    days = notices.first_reminder(s)
-                except PermitsError:
-                    continue  # the file is parked and named by status
-                if days is None:
-                    continue
-                for load, day in ((before, days[0]), (after, days[1])):
-                    if first <= day <= last:
-                        load[day, s.prefecture] += 1
-                        if s.prefecture not in capacity:
-                            scope = s.scope(office=s.prefecture)
-                            capacity[s.prefecture] = rules.get("reminders.capacity", first, scope)
-        if not ids:
-            break
-        cursor, done = ids[-1], done + len(ids)
+                load.add(tx, permit_id, records)
+        done += len(ids)
         if progress is not None:
             progress(done)
     return [
         {
             "day": day.isoformat(),
             "prefecture": office,
-            "before": before.get((day, office), 0),
-            "after": after.get((day, office), 0),
-            "capacity": capacity[office],
+            "before": load.before[day, office],
+            "after": load.after[day, office],
+            "capacity": load.capacity[office],
         }
-        for day, office in sorted(before.keys() | after.keys())
+        for day, office in sorted(load.before.keys() | load.after.keys())
     ]
+
+
+class _Load:
+    """First reminders by day and prefecture, before and after spreading."""
+
+    def __init__(self, context: Context, first: date, last: date) -> None:
+        self.context, self.first, self.last = context, first, last
+        self.before: Counter[tuple[date, str]] = Counter()
+        self.after: Counter[tuple[date, str]] = Counter()
+        self.capacity: dict[str, int | None] = {}
+
+    def add(self, tx: Transaction, permit_id: str, records: list[StoredRecord]) -> None:
+        """Count the first reminder of a permit; skip one that cannot be read (see ``permits status``)."""
+        try:
+            permit = fold(permit_id, codec.numbered(records))
+            assert permit is not None
+            s = Situation(
+                permit, self.first, self.context.policies.current(tx, permit.jurisdiction).at(self.first)
+            )
+            days = notices.first_reminder(s)
+        except PermitsError:
+            return
+        for load, day in zip((self.before, self.after), days or (), strict=False):
+            if self.first <= day <= self.last:
+                load[day, s.prefecture] += 1
+                if s.prefecture not in self.capacity:
+                    scope = s.scope(office=s.prefecture)
+                    self.capacity[s.prefecture] = s.rules.get("reminders.capacity", self.first, scope)

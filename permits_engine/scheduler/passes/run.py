@@ -1,75 +1,107 @@
-"""A pass wired to an engine: what the CLI, the scenario runner and the demo all run."""
+"""A pass, or a part of one, wired to an open store: what the command line, the daemon and the tests run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from permits_engine.application.context import Context
 from permits_engine.domain.errors import invalid
+from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits, unlimited
-from permits_engine.scheduler.notices.digest import send_digests
-from permits_engine.scheduler.notices.outbox import Outbox, Routes
-from permits_engine.scheduler.notices.renewal_token import signer
+from permits_engine.scheduler.notices import renewal_token
+from permits_engine.scheduler.notices.digest_delivery import DigestResult
+from permits_engine.scheduler.notices.digest_delivery import send_digests as send
+from permits_engine.scheduler.notices.outbox import Outbox
+from permits_engine.scheduler.notices.pending import open_counts
 from permits_engine.scheduler.passes import brake
-from permits_engine.scheduler.passes.preview import foreseen
-from permits_engine.scheduler.passes.reconciler import Pass, Reconciler, is_quiet
+from permits_engine.scheduler.passes.reconciler import Pass, Reconciler
 
 MORNING = time(9, 0)
+"""Local time of a pass that is run for a given day."""
 
 
-def reconciler(engine: Any, routes: Routes, limits: Limits | None = None) -> Reconciler:
-    """The reconciler of an engine."""
-    under = limits or unlimited(engine.database)
-    outbox = Outbox(engine.database, engine.context, routes, is_quiet, under, signer(engine.context))
-    return Reconciler(engine.database, engine.context, outbox, under)
+class _Run(NamedTuple):
+    outbox: Outbox
+    is_today: bool
+    unproven: bool
 
 
 def run_pass(
-    engine: Any,
+    context: Context,
     routes: Routes,
     *,
     on: date | None = None,
     progress: Callable[[Pass], None] | None = None,
     limits: Limits | None = None,
+    digests: bool = True,
 ) -> Pass:
-    """One pass: now, or at 09:00 local time of a given day.
+    """Run a whole pass: now, or as of 09:00 local time on a given day.
 
-    A day after the store's today is ``input.invalid``: the pass would record what has not happened.
+    Raises ``input.invalid`` for a day after the store's today: the pass would record what has not happened.
     """
-    now: datetime = engine.context.clock()
-    today = engine.queries.today()
+    with _prepared(context, routes, on, limits) as (outbox, is_today, unproven):
+        report = Reconciler(context, outbox).run(progress, unproven=unproven)
+        # With an unproven clock nothing is sent and nothing recorded.
+        if digests and routes.digests and is_today and not unproven:
+            result = send(outbox)
+            report.digests, report.undigested = result.sent, result.failed
+    return report
+
+
+def send_open(context: Context, routes: Routes, states: Sequence[str], limits: Limits) -> Pass:
+    """Send the notices in some states that earlier passes left open; does nothing where there are none."""
+    with context.database.read() as tx:
+        if not open_counts(tx, context.now(), states):
+            return Pass(_today(context))
+    with _prepared(context, routes, None, limits) as (outbox, _, unproven):
+        report = Pass(outbox.on, unproven=unproven)
+        if not unproven:
+            report.held = outbox.flush(report.notices, states)
+            report.unavailable = dict(outbox.unavailable)
+    return report
+
+
+def send_digests(context: Context, routes: Routes, limits: Limits) -> DigestResult:
+    """Send the digests of the day that are not sent yet."""
+    with _prepared(context, routes, None, limits) as (outbox, _, unproven):
+        return DigestResult() if unproven else send(outbox)
+
+
+@contextmanager
+def _prepared(context: Context, routes: Routes, on: date | None, limits: Limits | None) -> Iterator[_Run]:
+    """Check the brakes and yield an outbox that has begun its pass; close the channels after it.
+
+    Raises ``scheduler.braked``.
+    """
+    today, now = _today(context), context.clock()
     day = on or today
     if day > today:
         raise invalid(
             "on", f"{day} lies after today ({today}); permits due --on shows what a later pass would do"
         )
+    with context.database.read() as tx:
+        zone = ZoneInfo(context.policies.home_policy(tx).calendar.time_zone)
+        simulated = tx.simulated
     if on is not None:
-        now = datetime.combine(on, MORNING, ZoneInfo("Africa/Casablanca")).astimezone(UTC)
-    if limits is not None and _simulated(engine):
+        now = datetime.combine(on, MORNING, zone).astimezone(UTC)
+    if limits is not None and simulated:
         limits = replace(limits, released=True)
-    runner = reconciler(engine, routes, limits)
-    unproven = limits is not None and not limits.released and brake.check(runner, limits, day)
+    unproven = limits is not None and not limits.released and brake.check(context, limits, day)
+    outbox = Outbox(context, routes, limits or unlimited(context.database), renewal_token.signer(context))
     try:
-        report = runner.run(day, now, progress, unproven=unproven)
-        # A clock that nothing proves right writes to nobody, and records nothing.
-        if routes.digests and day == today and not unproven:
-            mornings = send_digests(runner.outbox, day, now)
-            report.digests, report.undigested = mornings.sent, mornings.failed
+        outbox.begin(day, now)
+        yield _Run(outbox, day == today, unproven)
     finally:
-        routes.rest()
-    if runner.outbox.braked:
-        raise brake.too_many(runner.outbox.sent, runner.outbox.sent)
-    return report
+        routes.close()
+    if outbox.braked:
+        raise brake.too_many(outbox.sent, outbox.sent)
 
 
-def _simulated(engine: Any) -> bool:
-    with engine.database.read() as tx:
-        return bool(tx.simulated)
-
-
-def preview(engine: Any, on: date | None = None) -> list[dict[str, Any]]:
-    """What a pass would do on a day (default: today), doing nothing."""
-    return list(foreseen(engine.database, engine.context, on or engine.queries.today()))
+def _today(context: Context) -> date:
+    with context.database.read() as tx:
+        return context.today(context.policies.home_policy(tx))

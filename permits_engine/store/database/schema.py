@@ -223,7 +223,7 @@ search = Table(
 )
 Index("search_holder", search.c.holder_id)
 
-# One row: which process runs the passes. The epoch grows with each holder; a write of a pass checks it.
+# One row: the process that runs the passes, and its jobs. The epoch grows with each holder; writes of passes check it.
 scheduler_lease = Table(
     "scheduler_lease",
     metadata,
@@ -232,6 +232,7 @@ scheduler_lease = Table(
     _text("holder"),
     _moment("since"),
     _moment("expires_at"),
+    _text("jobs", null=True),
 )
 
 # When nothing went out, for all offices (none) or one; kept after it has ended, because it explains.

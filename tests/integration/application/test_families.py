@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from permits_engine.scheduler.delivery.memory import sink_routes
-from permits_engine.scheduler.passes.run import preview, run_pass
+from permits_engine.scheduler.passes.run import run_pass
 from tests.integration.application.conftest import COURT, DECIDER, Office
 
 WHY = {"reasons_in_fact": "a finding", "reasons_in_law": "an article"}
@@ -70,15 +70,15 @@ def test_the_pass_that_ends_a_title_tells_those_that_hang_on_it_once(office: Off
     his, hers = a_pair(office)
     routes, _ = sink_routes()
     office.at("2019-11-04")
-    foreseen = [row for row in preview(office.engine, date(2019, 11, 4)) if row["permit_id"] == hers]
+    foreseen = [row for row in office.engine.preview(on=date(2019, 11, 4)) if row["permit_id"] == hers]
     assert {"permit_id": hers, "does": "permit.principal_ended", "on": "2019-10-16"} in foreseen
-    report = run_pass(office.engine, routes, on=date(2019, 11, 4))
+    report = run_pass(office.engine.context, routes, on=date(2019, 11, 4))
     assert report.acts["permit.principal_ended"] == 1
     assert names(office, his)[-1] == "permit.lapsed"
     assert office.engine.history(hers)[-1]["effective_on"] == "2019-10-16"
-    assert "permit.principal_ended" not in run_pass(office.engine, routes, on=date(2019, 11, 4)).acts
+    assert "permit.principal_ended" not in run_pass(office.engine.context, routes, on=date(2019, 11, 4)).acts
     office.at("2019-11-05")
-    assert "permit.principal_ended" not in run_pass(office.engine, routes, on=date(2019, 11, 5)).acts
+    assert "permit.principal_ended" not in run_pass(office.engine.context, routes, on=date(2019, 11, 5)).acts
     assert office.engine.store.rebuild(check=True).differences == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from permits_engine import PermitsError
 from permits_engine.policies.loading import packaged
 from permits_engine.scheduler.delivery.memory import sink_routes
-from permits_engine.scheduler.passes.run import preview, run_pass
+from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.store.database.transactions import Statement
 from tests.integration.application.conftest import DECIDER, Office
 
@@ -32,7 +32,7 @@ def test_rows_follow_the_acts_of_offices_and_clock(office: Office) -> None:
     routes, sink = sink_routes()
     for day in ("2017-02-02", "2017-11-02", "2017-12-03", "2018-01-02"):
         office.at(day)
-        run_pass(office.engine, routes, on=date.fromisoformat(day))
+        run_pass(office.engine.context, routes, on=date.fromisoformat(day))
         assert office.engine.store.rebuild(check=True).differences == []
     assert [letter.tier for letter in sink.letters] == ["P90D", "P60D", "P30D"]
     office.do("request_renewal", "2018-01-10", permit_id=permit_id)
@@ -49,7 +49,7 @@ def test_rows_that_wait_for_the_first_pass_after_an_adoption_are_no_difference(o
     row was settled; the row waits for the day of the adoption, which a check took for a fault. Later is one."""
     permit_id = office.title()
     office.at("2017-10-20")
-    run_pass(office.engine, sink_routes()[0], on=date(2017, 10, 20))
+    run_pass(office.engine.context, sink_routes()[0], on=date(2017, 10, 20))
     office.at("2017-10-25")
     office.engine.policies.adopt(packaged("MA").replace("[P90D, P60D,", "[P120D, P90D, P60D,"))
     assert office.engine.find()[0]["next_due"] == "2017-10-25"
@@ -61,7 +61,7 @@ def test_rows_that_wait_for_the_first_pass_after_an_adoption_are_no_difference(o
     office.engine.store.rebuild("permits")
     office.at("2017-10-28")
     routes, sink = sink_routes()
-    run_pass(office.engine, routes, on=date(2017, 10, 28))
+    run_pass(office.engine.context, routes, on=date(2017, 10, 28))
     assert [letter.tier for letter in sink.letters] == ["P120D"]
 
 
@@ -86,12 +86,12 @@ def test_a_stream_that_cannot_be_read_is_parked_and_the_others_go_on(office: Off
             tx.run(Statement(statement), {"stream": broken} if ":stream" in statement else None)
     routes, sink = sink_routes()
     office.at("2017-11-02")
-    report = run_pass(office.engine, routes, on=date(2017, 11, 2))
+    report = run_pass(office.engine.context, routes, on=date(2017, 11, 2))
     assert (report.parked, [sink.permit_of(letter) for letter in sink.letters]) == (1, [sound])
     [parked] = office.engine.queries.status()["parked_streams"]
     assert parked["stream"] == broken
     assert "cannot be read" in parked["reason"]
-    assert run_pass(office.engine, routes, on=date(2017, 11, 2)).files == 0
+    assert run_pass(office.engine.context, routes, on=date(2017, 11, 2)).files == 0
     rebuilt = office.engine.store.rebuild("permits")
     assert (rebuilt.written, rebuilt.parked) == (1, 1)
     [difference] = office.engine.store.rebuild("permits", check=True).differences
@@ -134,7 +134,7 @@ def test_a_pass_for_an_earlier_day_finds_what_was_recorded_late(office: Office) 
     permit_id = office.title()
     routes, sink = sink_routes()
     for day in ("2017-02-02", "2017-11-02", "2017-11-03", "2018-02-16"):
-        run_pass(office.engine, routes, on=date.fromisoformat(day))
+        run_pass(office.engine.context, routes, on=date.fromisoformat(day))
     assert [(letter.kind, letter.tier) for letter in sink.letters] == [
         ("renewal_reminder", "P90D"),
         ("title_lapsed", None),
@@ -147,7 +147,10 @@ def test_a_pass_for_a_day_to_come_is_refused(office: Office) -> None:
     office.title()
     routes, _ = sink_routes()
     with pytest.raises(PermitsError, match=r"input\.invalid.*permits due"):
-        run_pass(office.engine, routes, on=date(2018, 2, 16))
+        run_pass(office.engine.context, routes, on=date(2018, 2, 16))
     end = office.position()
-    assert [each["does"] for each in preview(office.engine, date(2018, 2, 16))] == ["permit.lapsed", "notice"]
+    assert [each["does"] for each in office.engine.preview(on=date(2018, 2, 16))] == [
+        "permit.lapsed",
+        "notice",
+    ]
     assert office.position() == end

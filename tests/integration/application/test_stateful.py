@@ -20,7 +20,7 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.scheduler.delivery.memory import sink_routes
-from permits_engine.scheduler.passes.run import preview, run_pass
+from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
 
 PERSON = {
@@ -230,7 +230,7 @@ class Office(RuleBasedStateMachine):
         days = [self.today + timedelta(days=n) for n in (-400, -20, -1, 0, 1, 20, 100, 400)]
         looks = {p: [self._look(p, day) for day in days] for p in self.files}
         before = {p: len(self.engine.history(p)) for p in self.files}
-        run_pass(self.engine, self.routes)
+        run_pass(self.engine.context, self.routes)
         for permit_id in self.files:
             new = [event["name"] for event in self.engine.history(permit_id)[before[permit_id] :]]
             if "permit.renewed" in new:
@@ -242,8 +242,8 @@ class Office(RuleBasedStateMachine):
         for above, below in self.ties:
             assert self._untold(above, below) is None, "a pass left the end of a title untold"
         letters = len(self.sink.letters)
-        assert all(found["does"] == "notice" for found in preview(self.engine)), "a pass left an act undone"
-        run_pass(self.engine, self.routes)
+        assert all(found["does"] == "notice" for found in self.engine.preview()), "a pass left an act undone"
+        run_pass(self.engine.context, self.routes)
         assert len(self.sink.letters) == letters, "a second pass wrote again"
 
     def _untold(self, above: str, below: str) -> Any:

@@ -17,7 +17,7 @@ from aiosmtpd.controller import Controller
 from permits_engine import Actor, Engine
 from permits_engine.commands import Command, parse
 from permits_engine.domain.errors import PermitsError
-from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Evidence, Letter, only
+from permits_engine.scheduler.delivery.channel import Channel, Contact, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.passes.reconciler import Pass
@@ -29,22 +29,18 @@ COUNTER = Actor(id="officer-17", role="counter", prefecture="MA-RAB")
 DECIDER = Actor(id="officer-3", role="decider", prefecture="MA-RAB")
 
 
-class Post:
+class Post(Channel):
     """A channel that remembers every letter and answers as it is told to."""
 
     name = "post"
     contact: Contact | None = "email"
-    recognises = True
+    idempotent = True
     batch = 1
-    per_second: float | None = None
 
     def __init__(self, answer: Callable[[Letter], DeliveryError | None] = lambda letter: None) -> None:
         self.answer = answer
         self.tried: list[Letter] = []
         self.letters: list[Letter] = []
-
-    def send(self, letter: Letter) -> Evidence:
-        return only(self.send_many([letter]))
 
     def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
         return [self._one(letter) for letter in letters]
@@ -55,9 +51,6 @@ class Post:
         if refusal is None:
             self.letters.append(letter)
         return refusal or Evidence(self.name, f"<{letter.notice_id}@example.org>", "250 taken")
-
-    def close(self) -> None:
-        pass
 
     @property
     def told(self) -> list[tuple[str, str | None]]:
@@ -79,7 +72,7 @@ def run(office: Office, day: str, *channels: Any, limits: Limits | None = None) 
     office.at(day)
     used = channels or (Post(),)
     routes = Routes(used, used[0], offices={"MA-RAB": "office@example.org"})
-    return run_pass(office.engine, routes, on=date.fromisoformat(day), limits=limits)
+    return run_pass(office.engine.context, routes, on=date.fromisoformat(day), limits=limits)
 
 
 def many_due(engine: Engine, number: int, *, today: date | None = None) -> list[str]:

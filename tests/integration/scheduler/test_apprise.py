@@ -90,17 +90,21 @@ def test_other_services_get_the_whole_letter(service: Service) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "permanent", "away"),
+    ("answer", "permanent", "unavailable"),
     [(400, True, False), (404, True, False), (429, False, True), (500, False, False), (503, False, False)],
 )
 def test_an_answer_is_a_refusal_a_wait_or_unknown(
-    service: Service, answer: int, permanent: bool, away: bool
+    service: Service, answer: int, permanent: bool, unavailable: bool
 ) -> None:
     """4xx: not taken, the next channel may try; 429: later; 5xx: it may have gone, so nobody repeats it."""
     service.answer = answer
     with pytest.raises(DeliveryError) as refused:
         AppriseChannel("sms", service.url, segments=2).send(letter())
-    assert (refused.value.permanent, refused.value.away, refused.value.code) == (permanent, away, str(answer))
+    assert (refused.value.permanent, refused.value.unavailable, refused.value.code) == (
+        permanent,
+        unavailable,
+        str(answer),
+    )
 
 
 def test_a_message_that_is_too_long_is_not_sent(service: Service) -> None:

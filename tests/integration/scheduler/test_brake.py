@@ -33,7 +33,7 @@ class Machine:
     def once(self, *, brake: int | None = 10_000, release: bool = False, digests: bool = False) -> Pass:
         routes = Routes(self.post, self.post, offices={"MA-RAB": "office@example.org"}, digests=digests)
         setup = Setup(routes, 60, 30, brake)
-        return once(self.engine, setup, holder="test", release=release)
+        return once(self.engine.context, setup, holder="test", release=release)
 
     def position(self) -> int:
         return int(self.engine.queries.status()["head"]["position"])

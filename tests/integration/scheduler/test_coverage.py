@@ -9,7 +9,7 @@ import pytest
 from permits_engine import RequestRenewal
 from permits_engine.domain.errors import InputError
 from permits_engine.policies.loading import packaged
-from permits_engine.scheduler.passes.coverage import Report
+from permits_engine.scheduler.passes.coverage import CoverageReport
 from permits_engine.store.database.transactions import Statement
 from tests.integration.application.conftest import COUNTER, Office
 from tests.integration.scheduler.conftest import Post, run
@@ -18,7 +18,7 @@ from tests.integration.scheduler.test_outbox import refused
 REASONS = {"reasons_in_fact": "a finding", "reasons_in_law": "an article"}
 
 
-def account(office: Office, first: str, last: str) -> Report:
+def account(office: Office, first: str, last: str) -> CoverageReport:
     return office.engine.notices.coverage(date.fromisoformat(first), date.fromisoformat(last))
 
 

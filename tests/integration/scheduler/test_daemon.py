@@ -96,7 +96,11 @@ def test_told_to_end_it_finishes_the_letter_in_hand(
         mailbox.delay = 0.1
         first = start(store_url, **smtp(mail_server))
         until(lambda: len(mailbox.ids) >= 3, 60, first.text)
+        until(lambda: len(engine.queries.status()["jobs"]) == 3, 60, first.text)
+        assert {each["job"] for each in engine.queries.status()["jobs"]} == {"pass", "delivery", "retry"}
+        assert all(each["every"] == 0.3 and each["next_run"] for each in engine.queries.status()["jobs"])
         assert first.end() == 0
+        assert engine.queries.status()["jobs"] == []
         assert first.told("daemon.stopped")
         done = len(mailbox.ids)
         assert 3 <= done < 12

@@ -40,7 +40,7 @@ def run(office: Office, day: str, post: Post, *, digests: bool = True, at: datet
     if at is not None:
         office.clock.instant = at
     routes = Routes(post, post, offices={"MA-RAB": "office@example.org"}, digests=digests)
-    return run_pass(office.engine, routes, on=None if at else date.fromisoformat(day))
+    return run_pass(office.engine.context, routes, on=None if at else date.fromisoformat(day))
 
 
 def digests(post: Post) -> list[Letter]:
@@ -98,12 +98,12 @@ def test_the_list_that_was_sent_is_history(office: Office, files: Files) -> None
 
 def test_a_server_that_is_away_gets_it_with_the_next_pass(office: Office, files: Files) -> None:
     """What could not be handed over is said, and tried again under the same identity."""
-    away = Post(lambda letter: DeliveryError("nobody answers", permanent=False, away=True))
-    report = run(office, THURSDAY, away)
+    unavailable = Post(lambda letter: DeliveryError("nobody answers", permanent=False, unavailable=True))
+    report = run(office, THURSDAY, unavailable)
     assert (report.digests, report.undigested) == (0, {"MA-RAB": "nobody answers"})
     post = Post()
     assert run(office, THURSDAY, post).digests == 1
-    tried = [letter for letter in away.tried if letter.kind == "office_digest"]
+    tried = [letter for letter in unavailable.tried if letter.kind == "office_digest"]
     assert [letter.notice_id for letter in tried] == [letter.notice_id for letter in digests(post)]
 
 

@@ -92,7 +92,7 @@ def test_a_server_that_never_greets_costs_one_time_out(
     with scripted(lambda peer: time.sleep(30)) as address:
         report = run(office, TODAY, by_mail(address))
     assert time.monotonic() - started < 15
-    assert list(report.away) == ["smtp"]
+    assert list(report.unavailable) == ["smtp"]
     assert states(office) == {"due": 30}
     run(office, TODAY, by_mail(mail_server, timeout=10))
     assert (states(office), len(mailbox.ids), mailbox.repeats) == ({"sent": 30}, 30, 0)
@@ -119,7 +119,7 @@ def test_a_port_where_nobody_listens(office: Office, mail_server: Any, mailbox: 
     """The pass says so and ends at once."""
     many_due(office.engine, 5, today=date(2016, 12, 1))
     report = run(office, TODAY, by_mail(("127.0.0.1", free_port())))
-    assert "refused" in report.away["smtp"]
+    assert "refused" in report.unavailable["smtp"]
     assert states(office) == {"due": 5}
     run(office, TODAY, by_mail(mail_server, timeout=10))
     assert states(office) == {"sent": 5}
@@ -130,7 +130,7 @@ def test_a_server_that_refuses_everybody_at_the_door(office: Office) -> None:
     many_due(office.engine, 5, today=date(2016, 12, 1))
     with scripted(lambda peer: peer.wfile.write(b"554 5.7.1 go away\r\n")) as address:
         report = run(office, TODAY, by_mail(address))
-    assert "554" in report.away["smtp"]
+    assert "554" in report.unavailable["smtp"]
     assert states(office) == {"due": 5}
 
 
@@ -226,7 +226,7 @@ def test_a_full_disk_parks_nothing_and_leaves_no_half_letter(office: Office, tmp
     folder = Small(tmp_path / "mail", "prefecture@example.org")
     for _ in range(10):
         report = later(office, folder, hours=0.5)
-        assert list(report.away) == ["folder"]
+        assert list(report.unavailable) == ["folder"]
     assert states(office) == {"due": 7}
     assert list((tmp_path / "mail").iterdir()) == []
     folder.full = False

@@ -21,7 +21,7 @@ class Phone(Post):
 
     name = "phone"
     contact: Contact | None = "phone"
-    recognises = False
+    idempotent = False
 
 
 def events(office: Office, notice_id: str) -> list[str]:
@@ -36,8 +36,8 @@ def only_notice(office: Office) -> dict[str, Any]:
     return row
 
 
-def refused(reason: str, *, permanent: bool = False, away: bool = False) -> Any:
-    return lambda letter: DeliveryError(reason, permanent=permanent, away=away, code=reason[:3])
+def refused(reason: str, *, permanent: bool = False, unavailable: bool = False) -> Any:
+    return lambda letter: DeliveryError(reason, permanent=permanent, unavailable=unavailable, code=reason[:3])
 
 
 def test_an_outcome_is_recorded_with_the_servers_answer(office: Office) -> None:
@@ -118,11 +118,11 @@ def test_a_channel_that_is_out_of_order_costs_nobody_an_attempt(office: Office) 
     """A day without a mail server parks nothing: letters wait as they are, the pass says what is wrong."""
     office.title()
     office.title(holder_id=office.holder())
-    post = Post(refused("the mail server: connection refused", away=True))
+    post = Post(refused("the mail server: connection refused", unavailable=True))
     for _ in range(24):
         office.clock.instant += timedelta(hours=1)
         report = run(office, "2017-11-03", post)
-        assert report.away == {"post": "the mail server: connection refused"}
+        assert report.unavailable == {"post": "the mail server: connection refused"}
     assert len(post.tried) == 24  # one letter a pass finds it out
     assert [(row["state"], row["attempts"]) for row in office.engine.notices.list()] == [("due", 0)] * 2
     post.answer = lambda letter: None

@@ -11,7 +11,7 @@ import pytest
 from permits_engine import Engine
 from permits_engine.policies.loading import compile_text, packaged
 from permits_engine.scheduler.delivery.routing import Routes
-from permits_engine.scheduler.passes.reconciler import is_quiet
+from permits_engine.scheduler.notices.pauses import is_quiet
 from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
 from tests.integration.scheduler.conftest import Post, many_due
@@ -93,7 +93,7 @@ def test_a_reminder_due_on_the_day_of_a_change_leaves_once_at_eight(day: date) -
         many_due(engine, 1, today=day + timedelta(days=5))  # its reminder of 30 days before begins on the day
         clock.instant = datetime.combine(day - timedelta(days=1), time(12, 10), ZONE).astimezone(UTC)
         while clock.instant < datetime.combine(day + timedelta(days=4), time(12), ZONE):
-            run_pass(engine, Routes(post, post))
+            run_pass(engine.context, Routes(post, post))
             clock.instant += timedelta(minutes=30)
         policy = compile_text(packaged("MA"))
     sent = [letter.sent_at.astimezone(ZONE) for letter in post.letters if letter.tier == "P30D"]

@@ -87,7 +87,7 @@ class File:
         """A pass of the scheduler; gives the names of the permit's new events."""
         before = len(self.engine.history(self.permit_id))
         self.clock.at(date.fromisoformat(day))
-        run_pass(self.engine, self.routes, on=date.fromisoformat(day))
+        run_pass(self.engine.context, self.routes, on=date.fromisoformat(day))
         return [event["name"] for event in self.engine.history(self.permit_id)[before:]]
 
 

@@ -209,7 +209,7 @@ def statements(name: str) -> list[str]:
             # On SQLite the position is the row's own key: an index would be written for nothing.
             if (name, index.name) != ("sqlite", "events_position"):
                 made.append(str(CreateIndex(index).compile(dialect=dialect)))
-    made.append("INSERT INTO scheduler_lease VALUES (1, 0, '', 0, 0)")
+    made.append("INSERT INTO scheduler_lease VALUES (1, 0, '', 0, 0, NULL)")
     return [*made, *(_SQLITE if name == "sqlite" else _POSTGRESQL)]
 
 
