@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from sqlalchemy import bindparam, select
 
+from permits_engine.application.loaded import CommandResult
 from permits_engine.application.outcome import Outcome
 from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import Command
@@ -25,36 +26,30 @@ _NAMES = Statement(
 
 def replayed(uow: UnitOfWork, command: Command) -> Outcome | None:
     """Return the first outcome of a command's id; raise ``command.id_reused`` for other content."""
-    row = uow.command_result(command.command_id or "")
-    if row is None:
+    result = uow.command_result(command.command_id or "")
+    if result is None:
         return None
-    digest, holder_id, permit_id, stream, first, last = row
-    cipher = uow.key(holder_id) if holder_id else None
-    if cipher is None or cipher.hmac(content_of(command)) != bytes(digest):
+    cipher = uow.key(result.holder_id) if result.holder_id else None
+    if cipher is None or cipher.hmac(content_of(command)) != bytes(result.digest):
         raise error(
             "command.id_reused",
             f"command_id {command.command_id!r} was used for another content; give a new one",
             command_id=command.command_id,
         )
     uow.write()  # the first run may be part of this very transaction
-    names = uow.tx.all(_NAMES, {"stream": stream, "low": first + 1, "high": last})
-    return Outcome(permit_id, holder_id, last, tuple(n[0].split("@")[0] for n in names), replayed=True)
+    last = result.last_version
+    rows = uow.tx.all(_NAMES, {"stream": result.stream, "low": result.first_version + 1, "high": last})
+    names = tuple(row[0].partition("@")[0] for row in rows)
+    return Outcome(result.permit_id, result.holder_id, last, names, replayed=True)
 
 
 def remember(uow: UnitOfWork, command: Command, outcome: Outcome, stream: str, first: int) -> None:
     """Keep a command's outcome under its id."""
     if command.command_id is not None and outcome.holder_id is not None:
-        uow.remember(
-            {
-                "command_id": command.command_id,
-                "digest": uow.cipher(outcome.holder_id).hmac(content_of(command)),
-                "holder_id": outcome.holder_id,
-                "permit_id": outcome.permit_id,
-                "stream": stream,
-                "first_version": first,
-                "last_version": outcome.version,
-            }
-        )
+        holder_id, permit_id = outcome.holder_id, outcome.permit_id
+        digest = uow.cipher(holder_id).hmac(content_of(command))
+        result = CommandResult(digest, holder_id, permit_id, stream, first, outcome.version)
+        uow.remember(command.command_id, result)
 
 
 def content_of(command: Command) -> bytes:

@@ -1,6 +1,6 @@
-"""What happens on one file and concerns another: a family tie is noted on both, and the end of a title is told.
+"""Family ties between files: a tie is noted on both, and the end of the principal's title on the dependents'.
 
-Each file stays a function of its own history: what it has to know of another one is told to it by an event, in the
+Each file stays a function of its own history: what it needs to know of another is an event of its own, appended in the
 transaction of what happened there.
 """
 
@@ -24,7 +24,10 @@ Stamp = Callable[..., Event]
 
 
 def principal(uow: UnitOfWork, command: RecordFact, permit: Permit) -> Permit | None:
-    """The file that a tie names; raises ``permit.not_found``, or ``input.invalid`` for one of another country."""
+    """Return the file that a tie names, with its dependents loaded.
+
+    Raises ``permit.not_found``, or ``input.invalid`` for a file of another country.
+    """
     if command.of is None:
         return None
     found = uow.file(command.of)
@@ -32,13 +35,14 @@ def principal(uow: UnitOfWork, command: RecordFact, permit: Permit) -> Permit | 
         raise not_found(command.of)
     if found.jurisdiction != permit.jurisdiction:
         raise invalid("of", f"is a file of {found.jurisdiction}, and this one of {permit.jurisdiction}")
+    uow.expect_files(each.permit_id for each in found.dependents)
     return found
 
 
 def link(
-    uow: UnitOfWork, command: RecordFact, above: Permit, policy: Policy, today: date, stamp: Stamp
+    uow: UnitOfWork, command: RecordFact, principal: Permit, policy: Policy, today: date, stamp: Stamp
 ) -> None:
-    """Note on a principal's file that another one hangs on it, and tell that one where its title has ended."""
+    """Note a dependent on the principal's file, and on the dependent's where the principal's title has ended."""
     event = stamp(
         DependentLinked,
         dependent=command.permit_id,
@@ -46,32 +50,33 @@ def link(
         since=command.since,
         until=command.until,
     )
-    _append(uow, above, event, policy, today)
-    propagate(uow, above, policy, today, stamp)
+    _append(uow, principal, event, policy, today)
+    propagate(uow, principal, policy, today, stamp)
 
 
 def propagate(uow: UnitOfWork, permit: Permit, policy: Policy, today: date, stamp: Stamp) -> list[str]:
-    """Tell every file that hangs on this one what has become of its title; gives the events' names.
+    """Record the end of a file's title on its dependents, or that it was restored; return the events' names.
 
-    What was told already is not told again, and what fell away is taken back.
+    What a dependent's file has recorded already is not recorded again.
     """
     s = Situation(permit, today, policy.at(today))
     names = []
-    for dependent in dict.fromkeys(each.permit_id for each in permit.dependents):
-        below = uow.file(dependent)
-        told = pending_change(s, below) if below is not None else None
-        if below is None or told is None:
+    for permit_id in dict.fromkeys(each.permit_id for each in permit.dependents):
+        dependent = uow.file(permit_id)
+        change = pending_change(s, dependent) if dependent is not None else None
+        if dependent is None or change is None:
             continue
-        kind, day, how = told
-        _append(uow, below, stamp(kind, day, principal=permit.permit_id, **how), policy, today)
+        kind, day, fields = change
+        event = stamp(kind, day, principal=permit.permit_id, **fields)
+        _append(uow, dependent, event, policy, today)
         names.append(kind.NAME)
     return names
 
 
-def pending_change(s: Situation, below: Permit) -> tuple[type[Event], date, dict[str, str]] | None:
-    """What a file that hangs on another one has yet to be told about it: the event, its day and its field."""
-    end = family.title_end(s)
-    known = next((x for x in reversed(below.principals) if x.principal == s.permit.permit_id), None)
+def pending_change(s: Situation, dependent: Permit) -> tuple[type[Event], date, dict[str, str]] | None:
+    """Return the event, day and fields that a dependent's file lacks about its principal's situation."""
+    end = family.ended(s)
+    known = next((x for x in reversed(dependent.principals) if x.principal == s.permit.permit_id), None)
     if known is not None and known.restored:
         known = None
     if end is None:
@@ -83,6 +88,6 @@ def pending_change(s: Situation, below: Permit) -> tuple[type[Event], date, dict
 
 def _append(uow: UnitOfWork, permit: Permit, event: Event, policy: Policy, today: date) -> None:
     seen = permit.version
-    records = uow.place(permit.permit_id, seen, [event], permit.holder_id)
+    placed = uow.place(permit.permit_id, seen, [event], permit.holder_id)
     apply(permit, seen + 1, event)
-    uow.change(permit, policy, today, seen, records)
+    uow.change(permit, policy, today, seen, placed)

@@ -1,14 +1,13 @@
-"""Requests and holds about a person's data, as the history has them."""
+"""Requests and holds about a person's data, as recorded in the history."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
 import msgspec
 
-from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.domain.events import (
     Event,
     HolderErased,
@@ -22,8 +21,8 @@ from permits_engine.store.events import codec, history
 from permits_engine.store.events.history import StoredRecord
 
 
-class Request(msgspec.Struct):
-    """One request: ``version`` is that of its event in the holder's stream, and its name."""
+class DataRequest(msgspec.Struct):
+    """A request of a person; ``version`` is that of its event in the holder's stream."""
 
     holder_id: str
     version: int
@@ -34,14 +33,14 @@ class Request(msgspec.Struct):
     outcome: str | None = None
 
     def state(self, on: date) -> str:
-        """Answered, open, or overdue on a day."""
+        """Return answered, open, or overdue on a day."""
         if self.answered_on is not None:
             return "answered"
         return "overdue" if on > self.due_on else "open"
 
 
-class Hold(msgspec.Struct):
-    """One duty to keep a person's data, placed on them by name."""
+class DataHold(msgspec.Struct):
+    """A duty to keep a person's data."""
 
     version: int
     norm: str
@@ -49,51 +48,46 @@ class Hold(msgspec.Struct):
     lifted: bool = False
 
 
-def requests_of(uow: UnitOfWork, holder_id: str) -> list[Request]:
-    """Every request of a person, in the order in which they came."""
-    return _requests(_events(uow.tx, holder_id))
+def requests_of(tx: Transaction, holder_id: str) -> list[DataRequest]:
+    """Return every request of a person, in the order in which they came."""
+    return _requests(_events(history.stream(tx, holder_id)))
 
 
-def holds_of(uow: UnitOfWork, holder_id: str) -> list[Hold]:
-    """Every hold that was placed on a person's data."""
-    found: dict[int, Hold] = {}
-    for version, event in ((version, event) for _, version, event in _events(uow.tx, holder_id)):
+def holds_of(tx: Transaction, holder_id: str) -> list[DataHold]:
+    """Return every hold that was placed on a person's data."""
+    found: dict[int, DataHold] = {}
+    for _, version, event in _events(history.stream(tx, holder_id)):
         if isinstance(event, HolderHoldPlaced):
-            found[version] = Hold(version, event.norm, event.until)
+            found[version] = DataHold(version, event.norm, event.until)
         if isinstance(event, HolderHoldLifted) and event.of_version in found:
             found[event.of_version].lifted = True
     return list(found.values())
 
 
-def everybodys(tx: Transaction) -> list[Request]:
-    """Every request that was ever recorded, the first due first."""
-    events = [(r.stream, r.version, codec.decode(r.name, r.payload)) for r in history.asked(tx)]
-    return sorted(_requests(events), key=lambda each: (each.due_on, each.holder_id, each.version))
+def all_requests(tx: Transaction) -> list[DataRequest]:
+    """Return every request that was ever recorded, the first due first."""
+    return sorted(_requests(_events(history.asked(tx))), key=lambda each: (each.due_on, each.holder_id, each.version))
 
 
 def erased(tx: Transaction) -> list[dict[str, Any]]:
-    """Who was erased, on which day and why, in the order of their ids; it names nobody."""
-    found = []
-    for record in history.asked(tx):
-        event = codec.decode(record.name, record.payload)
-        if isinstance(event, HolderErased):
-            on = event.effective_on.isoformat()
-            found.append({"holder_id": record.stream, "on": on, "reason": event.reason})
-    return found
+    """Return the erasures in the order of the holders' ids, each with its day and reason."""
+    return [
+        {"holder_id": holder_id, "on": event.effective_on.isoformat(), "reason": event.reason}
+        for holder_id, _, event in _events(history.asked(tx))
+        if isinstance(event, HolderErased)
+    ]
 
 
-def _events(tx: Transaction, holder_id: str) -> list[tuple[str, int, Event]]:
-    def decoded(record: StoredRecord) -> tuple[str, int, Event]:
-        return record.stream, record.version, codec.decode(record.name, record.payload)
-
-    return [decoded(each) for each in history.stream(tx, holder_id)]
+def _events(records: Iterable[StoredRecord]) -> Iterator[tuple[str, int, Event]]:
+    for record in records:
+        yield record.stream, record.version, codec.decode(record.name, record.payload)
 
 
-def _requests(events: Iterable[tuple[str, int, Event]]) -> list[Request]:
-    found: dict[tuple[str, int], Request] = {}
+def _requests(events: Iterable[tuple[str, int, Event]]) -> list[DataRequest]:
+    found: dict[tuple[str, int], DataRequest] = {}
     for stream, version, event in events:
         if isinstance(event, HolderRequestRecorded):
-            made = Request(stream, version, event.right, event.effective_on, event.due_on)
+            made = DataRequest(stream, version, event.right, event.effective_on, event.due_on)
             found[stream, version] = made
         if isinstance(event, HolderRequestAnswered) and (stream, event.of_version) in found:
             answered = found[stream, event.of_version]

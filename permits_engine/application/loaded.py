@@ -1,0 +1,255 @@
+"""What one transaction has read: each thing once, many of a kind with one question."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, NamedTuple
+
+import msgspec
+
+from permits_engine.application.adopted_policies import AdoptedPolicies
+from permits_engine.domain.decisions.case import OtherTitle
+from permits_engine.domain.errors import PermitsError, error
+from permits_engine.domain.events import Event
+from permits_engine.domain.permit.fold import fold
+from permits_engine.domain.permit.state import Permit
+from permits_engine.domain.rules.policy import Policy
+from permits_engine.projections.holder import Person, person_of
+from permits_engine.store.database.statements import among
+from permits_engine.store.database.transactions import Statement, Transaction
+from permits_engine.store.events.application import event_store, numbered
+from permits_engine.store.keys.keyring import Cipher, Keyring
+
+_COMMANDS = Statement(
+    among(
+        "SELECT command_id, digest, holder_id, permit_id, stream, first_version, last_version"
+        " FROM commands WHERE command_id"
+    )
+)
+_COMMAND = Statement(
+    "SELECT digest, holder_id, permit_id, stream, first_version, last_version"
+    " FROM commands WHERE command_id = :command_id"
+)
+_HOLDERS = Statement(among("SELECT holder_id, version, gate FROM holders WHERE holder_id"))
+_TITLES = Statement(
+    among(
+        "SELECT holder_id, permit_id, title_kind, valid_from, valid_until FROM permits"
+        " WHERE valid_until IS NOT NULL AND revoked_on IS NULL AND lost_on IS NULL AND closed_on IS NULL"
+        " AND holder_id"
+    )
+)
+
+
+class Needs(msgspec.Struct):
+    """What commands are about to read, by kind."""
+
+    permits: set[str] = msgspec.field(default_factory=set)
+    persons: set[str] = msgspec.field(default_factory=set)
+    holders: set[str] = msgspec.field(default_factory=set)
+    keys: set[str] = msgspec.field(default_factory=set)
+    titles: set[str] = msgspec.field(default_factory=set)
+    """Holders, whose titles are looked at."""
+    commands: set[str] = msgspec.field(default_factory=set)
+
+
+class HolderRow(NamedTuple):
+    """A holder's versions: of the stream, and of the row that decisions about all their files depend on."""
+
+    version: int
+    row_version: int
+
+
+class CommandResult(NamedTuple):
+    """What a command that was carried out under an id led to."""
+
+    digest: bytes
+    holder_id: str | None
+    permit_id: str | None
+    stream: str
+    first_version: int
+    last_version: int
+
+
+class Loaded(ABC):
+    """The memory of one transaction: what it reads is read once, its own changes included."""
+
+    def __init__(self, tx: Transaction, keyring: Keyring, adopted: AdoptedPolicies) -> None:
+        self.tx = tx
+        self.store = event_store(tx)
+        self.keyring = keyring
+        self.adopted = adopted
+        self._files: dict[str, Permit | None] = {}
+        self._persons: dict[str, Person | None] = {}
+        self._keys: dict[str, Cipher | None] = {}
+        self._holders: dict[str, HolderRow | None] = {}
+        self._titles: dict[str, list[OtherTitle]] = {}
+        self._commands: dict[str, CommandResult | None] = {}
+        self._policies: dict[str, Policy] = {}
+        # Streams with events that are not written yet, and by holder the files among them.
+        self._unwritten: set[str] = set()
+        self._unwritten_files: dict[str, set[str]] = {}
+
+    @abstractmethod
+    def write(self) -> None:
+        """Write what was decided, so that it can be read."""
+
+    # --- many at once ---
+
+    def expect(self, needs: Needs) -> None:
+        """Read what many commands will ask for, each kind with one question."""
+        self.expect_files(sorted(needs.permits))
+        self.expect_persons(sorted(needs.persons))
+        self.expect_holders(sorted(needs.holders))
+        self.expect_keys(sorted(needs.keys))
+        self.expect_titles(sorted(needs.titles))
+        wanted = [each for each in sorted(needs.commands) if each not in self._commands]
+        self._commands |= dict.fromkeys(wanted)
+        self._commands |= {row[0]: CommandResult(*row[1:]) for row in self._among(_COMMANDS, wanted)}
+
+    def expect_files(self, ids: Iterable[str]) -> None:
+        """Read files at once; one that cannot be folded is left to ``file``."""
+        wanted = [each for each in dict.fromkeys(ids) if each not in self._files]
+        found = self.store.several(wanted) if wanted else {}
+        for permit_id in wanted:
+            try:
+                self._files[permit_id] = fold(permit_id, numbered(found.get(permit_id, ())))
+            except PermitsError:
+                continue
+
+    def expect_persons(self, ids: Iterable[str]) -> None:
+        """Read persons at once; one that cannot be decrypted is left to ``person``."""
+        wanted = [each for each in dict.fromkeys(ids) if each not in self._persons]
+        self.expect_keys(wanted)
+        found = self.store.several(wanted) if wanted else {}
+        for holder_id in wanted:
+            try:
+                self._persons[holder_id] = self._person(holder_id, found.get(holder_id, ()))
+            except PermitsError:
+                continue
+
+    def expect_keys(self, ids: Iterable[str]) -> None:
+        """Read keys at once."""
+        wanted = [each for each in dict.fromkeys(ids) if each not in self._keys]
+        self._keys |= self.keyring.load_many(self.tx, wanted)
+
+    def expect_holders(self, ids: Iterable[str]) -> None:
+        """Read the versions of holders at once."""
+        wanted = [each for each in dict.fromkeys(ids) if each not in self._holders]
+        self._holders |= dict.fromkeys(wanted)
+        self._holders |= {row[0]: HolderRow(row[1], row[2]) for row in self._among(_HOLDERS, wanted)}
+
+    def expect_titles(self, holder_ids: Iterable[str]) -> None:
+        """Read the titles of holders at once: those that are not revoked, lost or closed."""
+        wanted = [each for each in dict.fromkeys(holder_ids) if each not in self._titles]
+        self._titles |= {each: [] for each in wanted}
+        for holder_id, permit_id, kind, first, last in self._among(_TITLES, wanted):
+            title = OtherTitle(permit_id, kind, date.fromisoformat(first), date.fromisoformat(last))
+            self._titles[holder_id].append(title)
+
+    def _among(self, statement: Statement, ids: Sequence[str]) -> list[Any]:
+        return self.tx.all(statement, {"ids": ids}) if ids else []
+
+    # --- one at a time ---
+
+    def policy(self, jurisdiction: str) -> Policy:
+        """Return the policy in use; raise ``policy.none_in_force``."""
+        found = self._policies.get(jurisdiction)
+        if found is None:
+            found = self._policies[jurisdiction] = self.adopted.current(self.tx, jurisdiction)
+        return found
+
+    def file(self, permit_id: str) -> Permit | None:
+        """Return the file as this transaction sees it; raise ``integrity.broken`` where it cannot be folded."""
+        if permit_id not in self._files:
+            self._files[permit_id] = self.store.permit(permit_id)
+        return self._files[permit_id]
+
+    def loaded_permit(self, permit_id: str) -> Permit | None:
+        """Return the file, if it was read already and exists."""
+        return self._files.get(permit_id)
+
+    def past(self, permit_id: str) -> list[tuple[int, Event]]:
+        """Return every event of a file with its version, those of this transaction included."""
+        if permit_id in self._unwritten:
+            self.write()
+        return numbered(self.store.get(permit_id))
+
+    def person(self, holder_id: str) -> Person:
+        """Return what is known about a person now; raise ``holder.not_found``."""
+        if holder_id not in self._persons:
+            if holder_id in self._unwritten:
+                self.write()
+            self._persons[holder_id] = self._person(holder_id, self.store.get(holder_id))
+        found = self._persons[holder_id]
+        if found is None:
+            raise holder_not_found(holder_id)
+        return found
+
+    def _person(self, holder_id: str, stream: Iterable[Any]) -> Person | None:
+        placed = list(stream)
+        if not placed or not placed[0].event.NAME.startswith("holder."):
+            return None
+        return person_of(holder_id, placed, self.key(holder_id))
+
+    def records_of(self, holder_id: str) -> list[str]:
+        """Return every holder that is the same person, the one asked about first."""
+        found = [holder_id]
+        for each in found:
+            row = self.holder(each)
+            if row is None or row.version < 2:  # nothing was added since the registration
+                continue
+            found += [other for other in self.person(each).linked if other not in found]
+        return found
+
+    def key(self, holder_id: str) -> Cipher | None:
+        """Return the holder's key as this transaction reads it; none once their data were erased."""
+        if holder_id not in self._keys:
+            self._keys[holder_id] = self.keyring.load(self.tx, holder_id)
+        return self._keys[holder_id]
+
+    def cipher(self, holder_id: str) -> Cipher:
+        """Return the holder's key; raise ``holder.erased``."""
+        found = self.key(holder_id)
+        if found is None:
+            raise error(
+                "holder.erased",
+                "the holder's personal data were erased; nothing more can be written about them",
+                holder_id=holder_id,
+            )
+        return found
+
+    def holder(self, holder_id: str) -> HolderRow | None:
+        """Return the versions of a holder; none where there is no such holder."""
+        if holder_id not in self._holders:
+            self.expect_holders([holder_id])
+        return self._holders[holder_id]
+
+    def holder_version(self, holder_id: str) -> int:
+        """Return the version of a holder's stream; raise ``holder.not_found``."""
+        row = self.holder(holder_id)
+        if row is None:
+            raise holder_not_found(holder_id)
+        return row.version
+
+    def titles(self, permit: Permit, records: Sequence[str]) -> tuple[OtherTitle, ...]:
+        """Return the other titles of a file's holder, under all records of them."""
+        own = {permit.permit_id}
+        if any(self._unwritten_files.get(each, own) - own for each in records if each not in self._titles):
+            self.write()
+        self.expect_titles(records)
+        found = [title for each in records for title in self._titles[each]]
+        return tuple(title for title in found if title.permit_id != permit.permit_id)
+
+    def command_result(self, command_id: str) -> CommandResult | None:
+        """Return what the command with that id led to, if it was carried out."""
+        if command_id not in self._commands:
+            row = self.tx.one(_COMMAND, {"command_id": command_id})
+            self._commands[command_id] = CommandResult(*row) if row is not None else None
+        return self._commands[command_id]
+
+
+def holder_not_found(holder_id: str) -> PermitsError:
+    """Return ``holder.not_found``."""
+    return error("holder.not_found", f"there is no holder {holder_id}", holder_id=holder_id)
