@@ -18,7 +18,7 @@ from permits_engine.application.data_protection import Keys, Privacy
 from permits_engine.application.executor import Executor
 from permits_engine.application.maintenance import Store
 from permits_engine.application.outcome import Outcome
-from permits_engine.application.policies import Policies
+from permits_engine.application.policies import Policies, checked_jurisdictions
 from permits_engine.application.queries.service import Queries
 from permits_engine.application.queries.views import PermitView
 from permits_engine.commands import Command, parse
@@ -157,15 +157,19 @@ class Engine:
         key_service: KeyService | None = None,
         signing_key: str | Path | None = None,
         clock: Callable[[], datetime] = utc_now,
+        jurisdictions: Iterable[str] | None = None,
         simulated: bool = False,
         operator: str = "library",
         random: Callable[[int], bytes] = os.urandom,
     ) -> Self:
-        """Create the store and its key files, adopt the packaged policies, and open it.
+        """Create the store and its key files, adopt packaged policies, and open it.
 
-        A jurisdiction whose policy was adopted by an administrator keeps it. With a ``key_service`` the key file
-        is wrapped by it. Raises ``store.unavailable`` where the key file of a store that holds people is missing.
+        ``jurisdictions`` are those to adopt (default: all, or those that the store has); the first of a new store
+        is its home country. One whose policy was adopted by an administrator keeps it. With a ``key_service`` the
+        key file is wrapped by it. Raises ``store.unavailable`` where the key file of a store that holds people is
+        missing.
         """
+        wanted = checked_jurisdictions(jurisdictions)
         place = keys if keys is not None else default_key_file(target)
         database = Database.open(target, create_ok=True)
         upgrade.initialise(database, simulated=simulated, now=micros(clock()))
@@ -176,7 +180,7 @@ class Engine:
         signing = SigningKeys.beside(None if isinstance(place, MasterKeys) else place, signing_key)
         engine = cls(database, masters, clock=clock, operator=operator, random=random, signing=signing)
         signing.ensure(engine.context.origin)
-        engine.policies.adopt_packaged()
+        engine.policies.adopt_packaged(wanted)
         return engine
 
     def close(self) -> None:

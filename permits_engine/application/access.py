@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from typing import TypeVar
 
-from permits_engine.application import context as contexts
 from permits_engine.application.context import Context
 from permits_engine.application.handlers import holder_events
 from permits_engine.application.outcome import valid_actor
@@ -33,7 +32,7 @@ ATTEMPTS = 5
 """How often the trace is tried, where others write about the same persons."""
 
 _COUNTRIES = Statement("SELECT DISTINCT jurisdiction FROM permits ORDER BY jurisdiction")
-_HOLDERS = Statement("SELECT holder_id FROM holders WHERE holder_id > :after ORDER BY holder_id LIMIT :limit")
+_HOLDERS = Statement("SELECT holder_id FROM holders WHERE holder_id > :after ORDER BY holder_id LIMIT :size")
 
 
 class Access:
@@ -52,7 +51,7 @@ class Access:
 
     def rules(self, tx: Transaction, jurisdiction: str | None = None) -> tuple[Rules, date]:
         """Return the rules in force and today, of a jurisdiction or else of the reader's own country."""
-        code = jurisdiction or (self.actor.prefecture or contexts.DEFAULT_JURISDICTION)[:2]
+        code = jurisdiction or self.context.jurisdiction_of(tx, self.actor)
         policy = self.context.policies.current(tx, code)
         today = self.context.today(policy)
         return policy.at(today), today
@@ -112,7 +111,7 @@ class Access:
 
     def require_everything(self, tx: Transaction, *, person: bool = False) -> None:
         """Raise unless the reader may see the files (with ``person``, the holders) of every office and country."""
-        countries = [row[0] for row in tx.all(_COUNTRIES)] or [contexts.DEFAULT_JURISDICTION]
+        countries = [row[0] for row in tx.all(_COUNTRIES)] or [self.context.policies.home(tx)]
         for what in ("file", "person") if person else ("file",):
             for code in countries:
                 self._require_every_office(tx, what, code)
@@ -168,14 +167,8 @@ class Access:
 
     def note_everybody(self, purpose: str) -> None:
         """Note a look at every holder whose data can be decrypted."""
-        after = ""
-        while True:
-            with self.context.database.read() as tx:
-                found = [row[0] for row in tx.all(_HOLDERS, {"after": after, "limit": BATCH})]
-            if not found:
-                return
-            self.note_again(found, purpose)
-            after = found[-1]
+        for page in self.context.database.pages(_HOLDERS, size=BATCH):
+            self.note_again([row[0] for row in page], purpose)
 
     def _write(self, holder_ids: Sequence[str], purpose: str | None, *, again: bool) -> None:
         for attempt in range(1, ATTEMPTS + 1):

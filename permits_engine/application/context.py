@@ -74,6 +74,10 @@ class Context:
         self._days[name] = instant, day
         return day
 
+    def home_today(self, tx: Transaction) -> date:
+        """Return the legal day in the home country."""
+        return self.today(self.policies.current(tx, self.policies.home(tx)))
+
     def new_id(self) -> str:
         """Return a time-ordered identity (RFC 9562, version 7)."""
         return uuid7(self.now(), self.random)
@@ -127,9 +131,6 @@ def events_of(drafts: Sequence[Draft], stamp: Callable[..., Event], digest: str)
         stamp(d.kind, d.effective_on, basis=Basis(digest, d.rules) if d.rules else None, **d.fields)
         for d in drafts
     ]
-
-
-DEFAULT_JURISDICTION = "MA"
 
 
 def competence(context: Context, uow: UnitOfWork, command: Command, actor: Actor) -> date:

@@ -143,8 +143,8 @@ class Privacy:
         from permits_engine.application.queries import data_requests as data_requests_room
 
         with self._context.database.read() as tx:
-            day = on or self._context.today(self._context.policies.current(tx, "MA"))
-            found = data_requests_room.everybodys(tx)
+            day = on or self._context.home_today(tx)
+            found = data_requests_room.all_requests(tx)
         return [
             {**msgspec.to_builtins(each), "state": each.state(day)}
             for each in found
@@ -158,9 +158,9 @@ class Privacy:
         with self._context.database.read() as tx:
             uow = self._context.begin(tx)
             uow.person(holder_id)
-            return retention_obstacles.told(
-                retention_obstacles.standing(self._context, uow, holder_id).obstacles
-            )
+            found = retention_obstacles.assess(self._context, uow, holder_id).obstacles
+        plain: list[dict[str, Any]] = msgspec.to_builtins(found)
+        return plain
 
 
 class Keys:

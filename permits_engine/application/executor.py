@@ -1,54 +1,23 @@
-"""Commands in transactions: load, decide, append, remember."""
+"""Commands in transactions: one or many, tried again after a conflict, or only checked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import Any
 
-import msgspec
-
-from permits_engine.application import idempotency, unit_of_work
-from permits_engine.application.context import Context, events_of
-from permits_engine.application.handlers import families, holder_events, holders, links
-from permits_engine.application.outcome import Outcome, conflict, not_found, valid_actor
-from permits_engine.application.unit_of_work import UnitOfWork, taken
-from permits_engine.commands import (
-    AnswerDataRequest,
-    Command,
-    CorrectRecord,
-    EraseHolder,
-    LiftHold,
-    LinkHolders,
-    LodgeApplication,
-    PlaceHold,
-    RecordDataRequest,
-    RecordFact,
-    RegisterHolder,
-    UnlinkHolders,
-    UpdateHolder,
-)
-from permits_engine.domain.decisions import decide, lifecycle, titles
-from permits_engine.domain.decisions.case import HolderFacts
-from permits_engine.domain.errors import ConflictError, PermitsError, invalid
-from permits_engine.domain.events import Actor, Event, FactNoted
-from permits_engine.domain.periods import ages
-from permits_engine.domain.permit.fold import apply, corrected, fold, with_fields
+from permits_engine.application import idempotency
+from permits_engine.application.context import Context
+from permits_engine.application.handlers.table import HANDLERS, expect
+from permits_engine.application.outcome import Outcome, not_found, valid_actor
+from permits_engine.application.unit_of_work import UnitOfWork
+from permits_engine.commands import Command
+from permits_engine.domain.decisions import lifecycle
+from permits_engine.domain.errors import ConflictError, PermitsError
+from permits_engine.domain.events import Actor
+from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.competence import competence_error
-from permits_engine.projections.search_entries import entries_of_file
 from permits_engine.store.database.host_transactions import HostSession
-
-DATA_PROTECTION = (EraseHolder, RecordDataRequest, AnswerDataRequest, PlaceHold, LiftHold)
-
-
-def data_protection(context: Context, uow: UnitOfWork, command: Command, actor: Actor) -> Outcome:
-    """The commands about a person's data; loaded when one is given."""
-    from permits_engine.application.handlers.data_requests import change
-
-    return change(context, uow, command, actor)
-
 
 ATTEMPTS = 3
 """How often a command without ``expected_version`` is decided again after a conflict."""
@@ -108,7 +77,7 @@ class Executor:
         try:
             with self.context.database.write() as tx:
                 uow = self.context.begin(tx)
-                self.expect(uow, [command for command, _ in batch])
+                expect(uow, [command for command, _ in batch])
                 answers = [self._one_of(uow, command, who) for command, who in batch]
                 uow.write()
                 return answers
@@ -139,7 +108,7 @@ class Executor:
         with self.context.database.read() as tx:
             uow = self.context.begin(tx)
             outcome = self.run(uow, command, actor)
-            uow.rows()
+            uow.evaluate_rows()
             return outcome.events
 
     def allowed(self, permit_id: str, *, actor: Actor, on: date | None = None) -> list[str]:
@@ -166,127 +135,4 @@ class Executor:
             before = idempotency.replayed(uow, command)
             if before is not None:
                 return before
-        if isinstance(command, RegisterHolder):
-            return holders.register(self.context, uow, command, actor)
-        if isinstance(command, UpdateHolder):
-            return holders.change(self.context, uow, command, actor)
-        if isinstance(command, LinkHolders | UnlinkHolders):
-            return links.change(self.context, uow, command, actor)
-        if isinstance(command, DATA_PROTECTION):
-            return data_protection(self.context, uow, command, actor)
-        if isinstance(command, LodgeApplication):
-            return self._lodge(uow, command, actor)
-        return self._on_permit(uow, command, actor)
-
-    def expect(self, uow: UnitOfWork, commands: Sequence[Command]) -> None:
-        """Read at once what many commands will ask for one after the other."""
-        given = [(command, getattr(command, "permit_id", None)) for command in commands]
-        uow.expect_files(permit_id for _, permit_id in given if permit_id is not None)
-        persons = [x for x in commands if isinstance(x, RegisterHolder | UpdateHolder)]
-        uow.expect_holders(x.holder_id for x in persons if x.holder_id is not None)
-        uow.expect_commands(x.command_id for x in commands if x.command_id is not None)
-        made = {x.holder_id for x in persons}
-        filing = [x.holder_id for x in commands if isinstance(x, LodgeApplication)]
-        uow.expect_persons(each for each in filing if each not in made)
-        files = [uow.loaded_permit(permit_id) for _, permit_id in given if permit_id is not None]
-        uow.expect_keys(file.holder_id for file in files if file is not None)
-
-    def _on_permit(self, uow: UnitOfWork, command: Any, actor: Actor) -> Outcome:
-        permit = uow.file(command.permit_id)
-        if permit is None:
-            raise not_found(command.permit_id)
-        seen = permit.version
-        if command.expected_version is not None and command.expected_version != seen:
-            raise conflict(command.permit_id, seen, command.expected_version)
-        policy = uow.policy(permit.jurisdiction)
-        today = self.context.today(policy)
-        holder = HolderFacts(permit.holder_id)
-        alone, same_person = command.name == "issue_permit", list[str]()
-        if alone:
-            same_person = unit_of_work.records_of(uow, permit.holder_id)
-            holder = HolderFacts(permit.holder_id, titles=uow.titles(permit, same_person))
-        if titles.depends_on_person(policy, permit, command.name):
-            holder = _known_person(uow, permit, command.on or today, holder)
-        past: list[tuple[int, Event]] = []
-        if isinstance(command, CorrectRecord):
-            past = uow.past(permit.permit_id)
-        target = dict(corrected(past)).get(command.of_version) if past else None
-        above = families.principal(uow, command, permit) if isinstance(command, RecordFact) else None
-        drafts = decide.decide(
-            command.name, command, permit, holder, policy, actor, today=today, target=target
-        )
-        if not drafts:
-            return Outcome(permit.permit_id, permit.holder_id, seen, ())
-        stamp = self.context.stamper(actor, command, command.on or today)
-        new = events_of(drafts, stamp, policy.digest)
-        records = uow.place(permit.permit_id, seen, new, permit.holder_id)
-        if isinstance(command, RecordFact):
-            holder_events.note_fact(uow, command, permit.holder_id, stamp)
-        if isinstance(command, CorrectRecord) and isinstance(target, FactNoted):
-            right = with_fields(target, {command.field: command.value})
-            assert isinstance(right, FactNoted)
-            holder_events.note_fact_corrected(uow, target, right, permit.holder_id, stamp)
-        outcome = Outcome(permit.permit_id, permit.holder_id, seen + len(new), tuple(x.NAME for x in new))
-        idempotency.remember(uow, command, outcome, permit.permit_id, seen)
-        # From here on nothing refuses the command any more.
-        if past:
-            numbered = [*past, *enumerate(new, seen + 1)]
-            permit = fold(permit.permit_id, numbered) or permit
-        else:
-            for number, event in enumerate(new, seen + 1):
-                apply(permit, number, event)
-        uow.change(permit, policy, today, seen, records)
-        uow.index(entries_of_file(permit.holder_id, permit.permit_id, new))
-        for record in same_person:
-            uow.bump_holder_version(record)
-        if command.name in titles.PERSON_COMMANDS:
-            for record in unit_of_work.records_of(uow, permit.holder_id):
-                uow.lock_holder(record)
-        if isinstance(command, RecordFact) and above is not None:
-            families.link(uow, command, above, policy, today, stamp)
-        elif permit.dependents:
-            families.propagate(uow, permit, policy, today, stamp)
-        return outcome
-
-    # --- filing ---
-
-    def _lodge(self, uow: UnitOfWork, command: LodgeApplication, actor: Actor) -> Outcome:
-        policy = uow.policy(command.jurisdiction)
-        today = self.context.today(policy)
-        on = command.on or today
-        if command.expected_version not in (None, 0):
-            raise conflict(command.permit_id or "a new permit", 0, command.expected_version)
-        person = uow.person(command.holder_id)
-        holder = HolderFacts(
-            command.holder_id,
-            nationality=person.nationality,
-            sex=person.sex,
-            age=ages(person.birth_date, on) if person.birth_date else None,
-        )
-        if person.birth_date is not None and person.birth_date > on:
-            raise invalid("on", "lies before the holder's birth; correct the day or the birth date")
-        drafts = decide.decide("lodge_application", command, None, holder, policy, actor, today=today)
-        if command.permit_id is not None and uow.file(command.permit_id) is not None:
-            raise taken(command.permit_id)
-        permit_id = command.permit_id or self.context.new_id()
-        new = events_of(drafts, self.context.stamper(actor, command, on), policy.digest)
-        uow.cipher(command.holder_id)  # nobody files for a person whose data were erased
-        records = uow.place(permit_id, 0, new, command.holder_id)
-        permit = fold(permit_id, enumerate(new, 1))
-        assert permit is not None
-        outcome = Outcome(permit_id, command.holder_id, len(new), tuple(x.NAME for x in new))
-        idempotency.remember(uow, command, outcome, permit_id, 0)
-        uow.change(permit, policy, today, 0, records)
-        uow.index(entries_of_file(command.holder_id, permit_id, new))
-        return outcome
-
-
-def _known_person(uow: UnitOfWork, permit: Permit, on: date, holder: HolderFacts) -> HolderFacts:
-    """What decisions on a person need: facts recorded through any of their files, and the age on the day."""
-    person = uow.person(permit.holder_id)
-    age = ages(person.birth_date, on) if person.birth_date else None
-    # Who was registered twice is one person still, where somebody has said so.
-    facts = [
-        fact for each in unit_of_work.records_of(uow, permit.holder_id) for fact in uow.person(each).facts
-    ]
-    return msgspec.structs.replace(holder, sex=permit.sex, age=age, facts=tuple(facts))
+        return HANDLERS[type(command)].handle(self.context, uow, command, actor)

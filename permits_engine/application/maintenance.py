@@ -41,7 +41,7 @@ class Store:
         path: str | Path,
         *,
         rejects: str | Path | None = None,
-        jurisdiction: str = "MA",
+        jurisdiction: str | None = None,
         progress: Progress | None = None,
     ) -> Report:
         """Import a legacy register (CSV); an interrupted import that is run again ends the same."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from permits_engine.application.context import Context
+from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import packaged, packaged_codes
@@ -48,9 +51,28 @@ class Policies:
                 )
         return adopted
 
-    def adopt_packaged(self) -> None:
-        """Adopt the packaged policies, but for jurisdictions whose policy was adopted by an administrator."""
+    def adopt_packaged(self, jurisdictions: Sequence[str] | None = None) -> None:
+        """Adopt packaged policies, but for jurisdictions whose policy was adopted by an administrator.
+
+        Without ``jurisdictions`` all of them in a new store, else those that the store has.
+        """
         adopted = self._context.policies
         with self._context.database.read() as tx:
-            own = [code for code in packaged_codes() if adopted.adopted_by(tx, code) in {None, INSTALLER.id}]
+            present = {code for code, *_ in adopted.all(tx)}
+            if jurisdictions is None:
+                jurisdictions = [code for code in packaged_codes() if not present or code in present]
+            own = [code for code in jurisdictions if adopted.adopted_by(tx, code) in {None, INSTALLER.id}]
         self.adopt(*(packaged(code) for code in own), actor=INSTALLER)
+
+
+def checked_jurisdictions(codes: Iterable[str] | None) -> list[str] | None:
+    """Return the codes of packaged jurisdictions in capitals; raise ``input.invalid``."""
+    if codes is None:
+        return None
+    found = [code.upper() for code in codes]
+    for code in found:
+        if code not in packaged_codes():
+            raise invalid(
+                "jurisdiction", f"{code!r} is not packaged; there is: {', '.join(packaged_codes())}"
+            )
+    return found

@@ -212,7 +212,9 @@ class UnitOfWork(Loaded, ProcessingEvent[str]):
             if tx.each(statement, rows) != len(rows):
                 if statement is NEW_KEY:
                     self.keyring.check_current(tx)
-                raise error("concurrency.conflict", "another transaction was first; read again and decide anew")
+                raise error(
+                    "concurrency.conflict", "another transaction was first; read again and decide anew"
+                )
         blind_index.write(tx, self.keyring, self._entries)
         for statement, row in self._last:
             tx.run(statement, row)

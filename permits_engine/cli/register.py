@@ -24,8 +24,11 @@ def import_(
         ),
     ] = None,
     jurisdiction: Annotated[
-        str, typer.Option("--jurisdiction", metavar="J", help="The country whose register it is.")
-    ] = "MA",
+        str | None,
+        typer.Option(
+            "--jurisdiction", metavar="J", help="The country whose register it is [the home country]."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Take an old register over.

@@ -22,7 +22,17 @@ from permits_engine.cli.options import (
 )
 
 
-def init(json: Json = False) -> None:
+def init(
+    jurisdiction: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--jurisdiction",
+            metavar="J",
+            help="A country to adopt the packaged policy of, the home country first [all].",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Create the store.
 
     Adopts the packaged policies and makes the key file where there is none.
@@ -39,6 +49,7 @@ def init(json: Json = False) -> None:
         keys=masters_of(settings),
         key_service=service_of(settings),
         signing_key=signing_of(settings),
+        jurisdictions=jurisdiction,
         operator=operator_of(settings),
     ) as engine:
         state = engine.queries.status()

@@ -132,9 +132,7 @@ def _check(command: EraseHolder, inputs: _Inputs) -> None:
     """Raise what prevents the erasure."""
     _check_anonymous(inputs.person, reason=command.reason, agreement=command.archive_agreement)
     obstacles = [
-        each
-        for each in inputs.obstacles
-        if each.kind != "archive_duty" or command.archive_agreement is None
+        each for each in inputs.obstacles if each.kind != "archive_duty" or command.archive_agreement is None
     ]
     if obstacles:
         raise held(command.holder_id, obstacles)

@@ -75,7 +75,7 @@ def propagate(uow: UnitOfWork, permit: Permit, policy: Policy, today: date, stam
 
 def pending_change(s: Situation, dependent: Permit) -> tuple[type[Event], date, dict[str, str]] | None:
     """Return the event, day and fields that a dependent's file lacks about its principal's situation."""
-    end = family.ended(s)
+    end = family.title_end(s)
     known = next((x for x in reversed(dependent.principals) if x.principal == s.permit.permit_id), None)
     if known is not None and known.restored:
         known = None

@@ -66,7 +66,9 @@ def holds_of(tx: Transaction, holder_id: str) -> list[DataHold]:
 
 def all_requests(tx: Transaction) -> list[DataRequest]:
     """Return every request that was ever recorded, the first due first."""
-    return sorted(_requests(_events(history.asked(tx))), key=lambda each: (each.due_on, each.holder_id, each.version))
+    return sorted(
+        _requests(_events(history.asked(tx))), key=lambda each: (each.due_on, each.holder_id, each.version)
+    )
 
 
 def erased(tx: Transaction) -> list[dict[str, Any]]:

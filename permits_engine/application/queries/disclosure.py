@@ -34,7 +34,7 @@ def disclosure(context: Context, tx: Transaction, holder_id: str) -> dict[str, A
     cipher = uow.key(holder_id)
     records = history.stream(tx, holder_id)
     said = [views.shown(each, holder_id, cipher) for each in records]
-    standing = retention_obstacles.standing(context, uow, holder_id)
+    found = retention_obstacles.assess(context, uow, holder_id)
     files = [row[0] for row in tx.all(retention_obstacles.FILES, {"holder_id": holder_id})]
     return {
         "holder_id": holder_id,
@@ -47,12 +47,10 @@ def disclosure(context: Context, tx: Transaction, holder_id: str) -> dict[str, A
         "looks": [_look(each) for each in reversed(said) if each["name"] == HolderAccessed.NAME],
         "requests": [
             {**msgspec.to_builtins(each), "state": each.state(context.clock().date())}
-            for each in data_requests.requests_of(uow, holder_id)
+            for each in data_requests.requests_of(uow.tx, holder_id)
         ],
-        "kept_because": retention_obstacles.told(standing.obstacles),
-        "retention": [
-            line for rules in standing.rules.values() for line in periods(rules, standing.ended_on)
-        ],
+        "kept_because": msgspec.to_builtins(found.obstacles),
+        "retention": [line for rules in found.rules.values() for line in periods(rules, found.ended_on)],
     }
 
 

@@ -109,31 +109,31 @@ def _people(context: Context, database: Database) -> Iterator[Due]:
         with database.read() as tx:
             uow = context.begin(tx)
             for (holder_id,) in page:
-                found = _person(holder_id, retention_obstacles.standing(context, uow, holder_id))
+                found = _person(holder_id, retention_obstacles.assess(context, uow, holder_id))
                 if found is not None:
                     yield found
 
 
-def _person(holder_id: str, standing: retention_obstacles.Standing) -> Due | None:
-    if standing.ended_on is None:
+def _person(holder_id: str, assessed: retention_obstacles.Assessment) -> Due | None:
+    if assessed.ended_on is None:
         return None
     latest: tuple[date, Value] | None = None
-    for rules in standing.rules.values():
+    for rules in assessed.rules.values():
         ceiling = _ceiling(rules, "person")
         if ceiling is None:
             return None
-        day = add(standing.ended_on, ceiling.value)
+        day = add(assessed.ended_on, ceiling.value)
         latest = max(latest or (day, ceiling), (day, ceiling), key=lambda each: each[0])
-    today = max(rules.known for rules in standing.rules.values())
+    today = max(rules.known for rules in assessed.rules.values())
     if latest is None or latest[0] > today:
         return None
     return Due(
         "person",
         holder_id,
-        standing.ended_on,
+        assessed.ended_on,
         latest[0],
         str(latest[1].source),
-        held_by=standing.obstacles,
+        held_by=assessed.obstacles,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import bindparam, select
@@ -39,7 +39,7 @@ class Obstacle(msgspec.Struct, omit_defaults=True):
     until: date | None = None
 
 
-class Standing(msgspec.Struct):
+class Assessment(msgspec.Struct):
     """A person's files on a day: what stands in the way, and the day on which the last of them ended."""
 
     obstacles: list[Obstacle]
@@ -48,9 +48,9 @@ class Standing(msgspec.Struct):
     rules: dict[str, Rules]
 
 
-def standing(
+def assess(
     context: Context, uow: UnitOfWork, holder_id: str, *, jurisdiction: str | None = None
-) -> Standing:
+) -> Assessment:
     """Return what prevents erasing a person.
 
     ``jurisdiction`` (default: the home country) gives the rules for a person without a file.
@@ -79,17 +79,11 @@ def standing(
         obstacles += _floors(rules, max(ends), today)
     obstacles += [
         Obstacle("hold", "a duty to keep was placed on this person", each.norm, until=each.until)
-        for each in data_requests.holds_of(uow, holder_id)
+        for each in data_requests.holds_of(uow.tx, holder_id)
         if not each.lifted and (each.until is None or each.until >= today)
     ]
     open_file = any(each.permit_id is not None for each in obstacles)
-    return Standing(obstacles, None if open_file else max(ends), rules)
-
-
-def told(obstacles: list[Obstacle]) -> list[dict[str, Any]]:
-    """Obstacles as plain values."""
-    plain: list[dict[str, Any]] = msgspec.to_builtins(obstacles)
-    return plain
+    return Assessment(obstacles, None if open_file else max(ends), rules)
 
 
 def _open(s: Situation, now: View, rules: Rules) -> Iterator[Obstacle]:

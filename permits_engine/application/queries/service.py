@@ -151,9 +151,11 @@ class Queries:
             state = listing.status(tx, self._context.policies.all(tx), history.head(tx))
             return state | self._scheduler(tx)
 
-    def today(self, jurisdiction: str = "MA") -> date:
-        """The legal day in a jurisdiction's time zone."""
+    def today(self, jurisdiction: str | None = None) -> date:
+        """Return the legal day in a jurisdiction's time zone (default: the home country's)."""
         with self._database.read() as tx:
+            if jurisdiction is None:
+                return self._context.home_today(tx)
             return self._context.today(self._context.policies.current(tx, jurisdiction))
 
     def roles(self, jurisdiction: str, name: str, on: date, body: str | None = None) -> dict[str, str]:

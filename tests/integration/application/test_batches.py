@@ -11,6 +11,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from permits_engine import Actor, Engine, Outcome, PermitsError
+from permits_engine.application import executor
 from permits_engine.commands import Command, parse
 from permits_engine.store.events.ids import derived
 from permits_engine.store.events.recorder import TransactionRecorder
@@ -159,8 +160,8 @@ def test_somebody_else_in_between_costs_a_batch_no_command(
     if office.engine.database.dialect == "sqlite":
         pytest.skip("SQLite has one writer: nobody can come in between")
     many(office, [registration(), filing()])
-    expect = office.engine.executor.expect
-    monkeypatch.setattr(office.engine.executor, "expect", lambda *given: [expect(*given), meanwhile()])
+    expect = executor.expect
+    monkeypatch.setattr(executor, "expect", lambda *given: [expect(*given), meanwhile()])
 
     def meanwhile() -> None:
         monkeypatch.undo()
