@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[3]
+PATIENCE = 300.0
+"""Seconds after which a state counts as never reached. A busy machine reaches it late, a fault never."""
 
 
 def environment(folder: Path, store: str, **settings: str) -> dict[str, str]:
@@ -57,9 +59,9 @@ class Process:
         """Its lines about one kind of thing."""
         return [line for line in self.log if line["event"] == event]
 
-    def wait_for(self, event: str, number: int = 1, seconds: float = 60) -> dict[str, Any]:
+    def wait_for(self, event: str, number: int = 1) -> dict[str, Any]:
         """Its line about something, as soon as it was told so often."""
-        until(lambda: len(self.told(event)) >= number or self.child.poll() is not None, seconds, self.text)
+        until(lambda: len(self.told(event)) >= number or self.child.poll() is not None, self.text)
         assert len(self.told(event)) >= number, f"no {event}: {self.text()}"
         return self.told(event)[number - 1]
 
@@ -71,17 +73,17 @@ class Process:
         """Send it a signal."""
         self.child.send_signal(number)
 
-    def end(self, number: signal.Signals = signal.SIGTERM, seconds: float = 60) -> int:
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Ask it to end, and give its exit code."""
         if self.child.poll() is None:
             self.send(signal.SIGCONT)
             self.send(number)
-        return self.child.wait(seconds)
+        return self.child.wait(PATIENCE)
 
 
-def until(done: Callable[[], bool], seconds: float, what: Callable[[], str] = str) -> None:
-    """Wait for something; fails with what is known where it does not come."""
-    end = time.monotonic() + seconds
+def until(done: Callable[[], object], what: Callable[[], str] = str) -> None:
+    """Wait for a state; fail with what is known where it never comes."""
+    end = time.monotonic() + PATIENCE
     while not done():
         assert time.monotonic() < end, what()
         time.sleep(0.02)

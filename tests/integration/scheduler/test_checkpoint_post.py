@@ -60,7 +60,7 @@ def test_what_did_not_arrive_goes_out_later(store_url: str, tmp_path: Path, star
             Handler.answer = 200
             running.wait_for("checkpoint.posted")
             assert len(set(taken)) == 1
-            until(lambda: len(taken) >= 2, 10)
+            until(lambda: len(taken) >= 2)
             running.end()
     finally:
         server.shutdown()

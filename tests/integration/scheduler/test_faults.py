@@ -75,7 +75,7 @@ def _hangs_at(word: bytes) -> Callable[[Any], None]:
             if in_data and heard != b".":
                 continue
             if heard == word:
-                time.sleep(30)
+                time.sleep(600)
                 return
             in_data = heard == b"DATA"
             peer.wfile.write(b"354 go on\r\n" if in_data else b"250 ok\r\n")
@@ -89,9 +89,9 @@ def test_a_server_that_never_greets_costs_one_time_out(
     """Nobody loses an attempt; when it is back, everybody gets their letter."""
     many_due(office.engine, 30, today=date(2016, 12, 1))
     started = time.monotonic()
-    with scripted(lambda peer: time.sleep(30)) as address:
+    with scripted(lambda peer: time.sleep(600)) as address:
         report = run(office, TODAY, by_mail(address))
-    assert time.monotonic() - started < 15
+    assert time.monotonic() - started < 300
     assert list(report.unavailable) == ["smtp"]
     assert states(office) == {"due": 30}
     run(office, TODAY, by_mail(mail_server, timeout=10))
@@ -107,7 +107,7 @@ def test_a_server_that_hangs_in_the_middle_does_not_hold_the_pass(
     started = time.monotonic()
     with scripted(_hangs_at(word)) as address:
         run(office, TODAY, by_mail(address))
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 300
     found = states(office)
     assert found["due"] == 30 - found["failed"]
     assert 0 < found["failed"] < BROKEN + 1

@@ -189,9 +189,9 @@ def test_a_silent_server_does_not_hold_the_pass() -> None:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Silent) as silent:
         threading.Thread(target=silent.serve_forever, daemon=True).start()
         started = datetime.now(UTC)
-        results = channel(silent.server_address[:2], timeout=0.3).send_many([LETTER] * 20)
+        results = channel(silent.server_address[:2], timeout=1).send_many([LETTER] * 20)
         silent.shutdown()
-    assert datetime.now(UTC) - started < timedelta(seconds=5)
+    assert datetime.now(UTC) - started < timedelta(seconds=15)
     assert all(isinstance(r, DeliveryError) and not r.permanent for r in results)
 
 

@@ -178,7 +178,7 @@ def test_a_locked_store_is_unavailable(store_url: str, monkeypatch: pytest.Monke
     started = time.monotonic()
     with pytest.raises(PermitsError, match=r"store\.unavailable.*is locked by.*try again"):
         append(database, "a")
-    assert time.monotonic() - started < 5
+    assert 0.9 < time.monotonic() - started < 60
     other.close()
     append(database, "a")
     database.close()
