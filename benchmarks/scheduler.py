@@ -21,8 +21,8 @@ from benchmarks.stores import Place, at, bare
 from permits_engine import Engine
 from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.memory import SinkChannel
-from permits_engine.scheduler.delivery.smtp import SmtpChannel
 from permits_engine.scheduler.delivery.routing import Routes
+from permits_engine.scheduler.delivery.smtp import SmtpChannel
 from permits_engine.scheduler.passes import reconciler
 from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.store.database.statements import Transaction

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from permits_engine.domain.errors import PermitsError, error
+from permits_engine.store.database.connections import WAIT_SECONDS
 from permits_engine.store.database.errors import not_initialised, translate
 from permits_engine.store.database.transactions import Database, Statement
 
@@ -24,9 +26,10 @@ _HEAD = text(
     "INSERT INTO head (one, position, recorded_at, simulated, created_at, store_id)"
     " VALUES (1, 0, 0, :simulated, :now, :store_id) ON CONFLICT (one) DO NOTHING"
 )
+# A busy machine may take longer to create the schema than an ordinary writer waits.
 _LOCK = {
-    "sqlite": ("BEGIN IMMEDIATE",),
-    "postgresql": ("BEGIN", "SELECT pg_advisory_xact_lock(7310584210)"),
+    "sqlite": ("PRAGMA busy_timeout = 60000", "BEGIN IMMEDIATE"),
+    "postgresql": ("BEGIN", "SET LOCAL lock_timeout = '60s'", "SELECT pg_advisory_xact_lock(7310584210)"),
 }
 
 
@@ -36,6 +39,7 @@ def initialise(database: Database, *, simulated: bool = False, now: int) -> None
     ``now`` is in microseconds since the epoch. ``simulated`` applies to a new store only: its recorded time is
     what the caller's clock says. Raises ``store.unavailable`` and, for another schema, ``store.not_initialised``.
     """
+    migrate = _migration()
     with database.bare() as driver:
         engine = create_engine(
             "sqlite://" if database.dialect == "sqlite" else "postgresql+psycopg://",
@@ -47,33 +51,39 @@ def initialise(database: Database, *, simulated: bool = False, now: int) -> None
             with engine.connect() as connection:
                 for statement in _LOCK[database.dialect]:
                     connection.exec_driver_sql(statement)
-                _migrate(connection, database.name)
+                migrate(connection, database.name)
                 connection.execute(_HEAD, {"simulated": simulated, "now": now, "store_id": str(uuid4())})
                 connection.commit()
         except DBAPIError as problem:
             cause = problem.orig if isinstance(problem.orig, Exception) else problem
             raise translate(cause, database.name) from problem
+        finally:
+            if database.dialect == "sqlite":
+                driver.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}")
     database.current = True
 
 
-def _migrate(connection: Connection, store: str) -> None:
-    # Slow to import, and needed here only.
+def _migration() -> Callable[[Connection, str], None]:
+    """Load Alembic, and return what creates the schema on a connection that holds the lock."""
+    # Slow to import, needed here only, and best loaded before others wait for the lock.
     from alembic import command
     from alembic.config import Config
     from alembic.migration import MigrationContext
 
-    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    found = context.get_current_revision()
-    if found == REVISION:
-        return
-    if found is not None:
-        raise _other(found, store)
-    config = Config()
-    config.set_main_option(
-        "script_location", str(Path(__file__).parents[1] / "migrations").replace("%", "%%")
-    )
-    config.attributes.update(connection=connection, version_table=VERSION_TABLE)
-    command.upgrade(config, REVISION)
+    def migrate(connection: Connection, store: str) -> None:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        found = context.get_current_revision()
+        if found == REVISION:
+            return
+        if found is not None:
+            raise _other(found, store)
+        config = Config()
+        folder = str(Path(__file__).parents[1] / "migrations").replace("%", "%%")
+        config.set_main_option("script_location", folder)
+        config.attributes.update(connection=connection, version_table=VERSION_TABLE)
+        command.upgrade(config, REVISION)
+
+    return migrate
 
 
 def require_current(database: Database) -> None:

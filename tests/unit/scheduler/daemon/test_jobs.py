@@ -52,7 +52,7 @@ class Runs:
         with self.lock:
             self.abreast -= 1
 
-    def reach(self, number: int, seconds: float = 5.0) -> bool:
+    def reach(self, number: int, seconds: float = 120.0) -> bool:
         """Whether so many runs come in time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -133,10 +133,10 @@ def test_a_clock_set_ahead_by_a_century_makes_one_run(started: Any, clock: type[
     started(only=(0.2, runs))
     assert runs.reach(1)
     clock.offset = timedelta(days=36_525)
-    leapt = time.monotonic()
-    assert runs.reach(4, seconds=3)
-    assert time.monotonic() - leapt < 3
-    assert runs.count <= 8
+    before, leapt = runs.count, time.monotonic()
+    assert runs.reach(before + 3)
+    # One for the leap and one for each period since: not millions.
+    assert runs.count - before <= 3 + (time.monotonic() - leapt) / 0.2
 
 
 def test_another_pace_holds_from_now_on(started: Any) -> None:
