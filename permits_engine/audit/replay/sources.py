@@ -21,8 +21,10 @@ from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.holder import facts_known
 from permits_engine.store.database.schema import FILES, events
+from permits_engine.store.database.statements import Row
 from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import codec, history
+from permits_engine.store.events.application import decoded
 from permits_engine.store.events.history import StoredRecord
 
 PART = 500
@@ -178,14 +180,16 @@ class StoreSource:
     def known(self, holder_id: str, before: int) -> tuple[Fact, ...]:
         """What had been recorded about a holder by a moment."""
         with self.database.read() as tx:
-            return facts_known(lambda each: _stream(tx, each, self.place.until), holder_id, before)
+            return facts_known(
+                lambda each: map(decoded, _stream(tx, each, self.place.until)), holder_id, before
+            )
 
 
 def _stream(tx: Transaction, stream: str, until: int) -> list[StoredRecord]:
     return [record for record in history.stream(tx, stream) if record.position <= until]
 
 
-def together(rows: Sequence[codec.Stored], notices: Sequence[StoredRecord]) -> Iterator[File]:
+def together(rows: Sequence[Row], notices: Sequence[StoredRecord]) -> Iterator[File]:
     """Events ordered by stream and version as files, each with its messages."""
     letters: dict[str, list[NoticeDue]] = {}
     for record in notices:
@@ -195,7 +199,12 @@ def together(rows: Sequence[codec.Stored], notices: Sequence[StoredRecord]) -> I
     for permit_id, group in groupby(rows, itemgetter(1)):
         found = list(group)
         recorded = [row[4] for row in found]
-        yield File(permit_id, codec.numbered(found), recorded, letters.get(permit_id, []))
+        yield File(
+            permit_id,
+            [(row[2], codec.decode(row[3], row[5])) for row in found],
+            recorded,
+            letters.get(permit_id, []),
+        )
 
 
 def text_in(records: Sequence[StoredRecord], jurisdiction: str) -> str:

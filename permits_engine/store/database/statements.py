@@ -17,6 +17,7 @@ from sqlalchemy import ClauseElement, text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database.errors import translate
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -57,7 +58,7 @@ class Statement:
         self._compiled: dict[Dialect, _Compiled] = {}
 
     def ready(self, dialect: Dialect, params: Params | None) -> tuple[str, Params | Row]:
-        """The text and the parameters in the driver's own style; a forgotten one is a ``ProgrammingError``."""
+        """Return text and parameters in the driver's own style; a forgotten one is a ``ProgrammingError``."""
         compiled = self._compiled.get(dialect) or self._compile(dialect)
         given: Params = params if params is not None else {}
         if compiled.constants:
@@ -89,7 +90,7 @@ class Statement:
 
 
 def _places(names: list[str] | None) -> Callable[[Params], Row]:
-    """Puts values into the order of a statement's question marks."""
+    """Return what puts values into the order of a statement's question marks."""
     if not names:
         return lambda params: ()
     if len(names) == 1:
@@ -135,62 +136,60 @@ class Transaction:
         self._host = host
         self._cursor = self._new_cursor()
 
-    def all(self, statement: Statement | ClauseElement, params: Params | None = None) -> list[Row]:
-        """Every row."""
+    def all(self, statement: Statement, params: Params | None = None) -> list[Row]:
+        """Return every row."""
         try:
-            found: list[Row] = self._execute(self._cursor, statement, params).fetchall()
+            found: list[Row] = self._cursor.execute(*statement.ready(self.dialect, params)).fetchall()
         except Exception as problem:
-            raise translate(problem, self._name, host=self._host) from problem
+            raise self._translated(problem) from problem
         return found
 
-    def one(self, statement: Statement | ClauseElement, params: Params | None = None) -> Row | None:
-        """The first row, if there is one."""
+    def one(self, statement: Statement, params: Params | None = None) -> Row | None:
+        """Return the first row, if there is one."""
         try:
-            found: Row | None = self._execute(self._cursor, statement, params).fetchone()
+            found: Row | None = self._cursor.execute(*statement.ready(self.dialect, params)).fetchone()
         except Exception as problem:
-            raise translate(problem, self._name, host=self._host) from problem
+            raise self._translated(problem) from problem
         return found
 
-    def run(self, statement: Statement | ClauseElement, params: Params | None = None) -> int:
-        """Carry out a change; the number of rows that it touched."""
+    def run(self, statement: Statement, params: Params | None = None) -> int:
+        """Carry out a change; return the number of rows that it touched."""
         try:
-            return int(self._execute(self._cursor, statement, params).rowcount)
+            touched: int = self._cursor.execute(*statement.ready(self.dialect, params)).rowcount
         except Exception as problem:
-            raise translate(problem, self._name, host=self._host) from problem
+            raise self._translated(problem) from problem
+        return touched
 
-    def many(self, statement: Statement | ClauseElement, params: Sequence[Params]) -> int:
-        """Carry out the same change with each of the parameters; the number of rows touched in all."""
+    def many(self, statement: Statement, params: Sequence[Params]) -> int:
+        """Carry out the same change with each of the parameters; return the number of rows touched in all."""
         if not params:
             return 0
-        wrapped = _wrapped(statement)
-        ready = [wrapped.ready(self.dialect, each) for each in params]
+        ready = [statement.ready(self.dialect, each) for each in params]
         try:
             self._cursor.executemany(ready[0][0], [each for _, each in ready])
             return int(self._cursor.rowcount)
         except Exception as problem:
-            raise translate(problem, self._name, host=self._host) from problem
+            raise self._translated(problem) from problem
 
-    def each(self, statement: Statement | ClauseElement, params: Sequence[Params]) -> int:
+    def each(self, statement: Statement, params: Sequence[Params]) -> int:
         """``run`` for one, ``many`` for several; a batch of one costs no more than a single change."""
         return self.run(statement, params[0]) if len(params) == 1 else self.many(statement, params)
 
-    def stream(
-        self, statement: Statement | ClauseElement, params: Params | None = None, size: int = 1000
-    ) -> Iterator[Row]:
-        """The rows one after another, ``size`` at a time in memory; valid while the transaction is open."""
+    def stream(self, statement: Statement, params: Params | None = None, size: int = 1000) -> Iterator[Row]:
+        """Yield the rows, ``size`` at a time in memory; valid while the transaction is open."""
         cursor = self._new_cursor("permits_stream" if self.dialect == "postgresql" else None)
         try:
-            self._execute(cursor, statement, params)
+            cursor.execute(*statement.ready(self.dialect, params))
             while rows := cursor.fetchmany(size):
                 yield from rows
         except Exception as problem:
-            raise translate(problem, self._name, host=self._host) from problem
+            raise self._translated(problem) from problem
         finally:
             cursor.close()
 
     def pages(
         self,
-        statement: Statement | ClauseElement,
+        statement: Statement,
         params: Params | None = None,
         *,
         size: int,
@@ -208,11 +207,11 @@ class Transaction:
             given["after"] = rows[-1][0]
 
     def close(self) -> None:
-        """Give the cursor back; the transaction is the business of whoever opened it."""
+        """Give the cursor back; the transaction stays open."""
         self._cursor.close()
 
-    def _execute(self, cursor: Any, statement: Statement | ClauseElement, params: Params | None) -> Any:
-        return cursor.execute(*_wrapped(statement).ready(self.dialect, params))
+    def _translated(self, problem: Exception) -> PermitsError:
+        return translate(problem, self._name, host=self._host)
 
     def _new_cursor(self, name: str | None = None) -> Any:
         if self.dialect == "sqlite":
@@ -236,7 +235,3 @@ def among(query: str) -> dict[str, str]:
         "sqlite": f"{query} IN (SELECT value FROM json_each(:ids))",
         "postgresql": f"{query} = ANY(CAST(:ids AS text[]))",
     }
-
-
-def _wrapped(statement: Statement | ClauseElement) -> Statement:
-    return statement if isinstance(statement, Statement) else Statement(statement)

@@ -38,23 +38,28 @@ class Database:
         self.create_ok = create_ok
         self.dialect: Dialect = source.dialect
         self.name = source.name
-        # Whether the schema is known to be this program's; set by ``upgrade``.
         self.current = False
+        """Whether the schema is known to be this program's; set by ``upgrade``."""
         self._simulated: bool | None = None
-        self._kept: weakref.WeakSet[_Kept] = weakref.WeakSet()
-        self._mine = threading.local()
-        self._process = os.getpid()
         self._closed = False
         self._shared: _Kept | None = None
+        self._reset()
+
+    def _reset(self) -> None:
+        self._process = os.getpid()
+        self._kept: weakref.WeakSet[_Kept] = weakref.WeakSet()
+        self._mine = _Thread()
         # One writer at a time on SQLite: waiting here is fair, and quicker than its own retries.
-        self._writers = threading.Lock()
-        self._single = threading.RLock()
+        self._writers: AbstractContextManager[Any] = (
+            _Turns(self.name) if self.dialect == "sqlite" else nullcontext()
+        )
+        self._single: AbstractContextManager[Any] = threading.RLock() if self.source.shared else nullcontext()
 
     @classmethod
     def open(cls, target: str | Engine, *, create_ok: bool = False) -> Database:
-        """A store by its address (``sqlite:///FILE``, ``sqlite://``, ``postgresql://…``) or a host's engine.
+        """Return a store by its address (``sqlite:///FILE``, ``sqlite://``, ``postgresql://…``) or a host's engine.
 
-        Connects on first use. ``create_ok`` lets a missing SQLite file be made. Raises ``input.invalid``.
+        It connects on first use. ``create_ok`` allows a missing SQLite file to be made. Raises ``input.invalid``.
         """
         source = source_of(target, create_ok=create_ok)
         if isinstance(target, Engine):
@@ -72,12 +77,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """A consistent view of the store as of now; inside a write of the same thread it is that write's."""
-        outer: Transaction | None = getattr(self._mine, "writing", None)
+        """Open a consistent view of the store as of now; inside a write of the same thread it is that write's."""
+        outer = self._mine.writing
         if outer is not None:
             yield outer
             return
-        with self._alone(), self._begun(writing=False) as kept, closing(self._unit(kept.connection)) as tx:
+        with self._alone(), self._begun(writing=False) as tx:
             yield tx
 
     def pages(
@@ -94,7 +99,7 @@ class Database:
             start = rows[-1][0]
 
     def write(self, session: HostSession | None = None) -> AbstractContextManager[Transaction]:
-        """A transaction that commits at the end, or rolls back where the block raises.
+        """Open a transaction that commits at the end, or rolls back if the block raises.
 
         With the host's ``session`` it is the host's transaction, which only the host ends.
         """
@@ -102,14 +107,9 @@ class Database:
 
     @contextmanager
     def _own(self) -> Iterator[Transaction]:
-        if getattr(self._mine, "writing", None) is not None:
+        if self._mine.writing is not None:
             raise RuntimeError("a write transaction is open on this thread already")
-        with (
-            self._alone(),
-            self._turn(),
-            self._begun(writing=True) as kept,
-            closing(self._unit(kept.connection, writing=True)) as tx,
-        ):
+        with self._alone(), self._writers, self._begun(writing=True) as tx:
             self._mine.writing = tx
             try:
                 yield tx
@@ -118,8 +118,8 @@ class Database:
 
     @contextmanager
     def bare(self) -> Iterator[Any]:
-        """The driver's connection without a transaction, for changing the schema."""
-        with self._alone(), self._turn():
+        """Give the driver's connection without a transaction, for changing the schema."""
+        with self._alone(), self._writers:
             kept = self._take(writing=True)
             try:
                 yield getattr(kept.connection, "driver_connection", kept.connection)
@@ -131,104 +131,82 @@ class Database:
 
     @contextmanager
     def _hosted(self, session: HostSession) -> Iterator[Transaction]:
+        """Join the host's transaction; an error leaves it alive, without half of our changes."""
         driver = joined(session, self.dialect, self.name)
-        with self._undone(driver), closing(self._unit(driver, host=True, writing=True)) as tx:
-            yield tx
-
-    @contextmanager
-    def _undone(self, driver: Any) -> Iterator[None]:
-        """Whatever is refused leaves the host's transaction as it was: alive, and without half of ours."""
+        self._execute(driver, "SAVEPOINT permits_engine", host=True)
         try:
-            driver.execute("SAVEPOINT permits_engine")
-        except Exception as problem:
-            raise translate(problem, self.name, host=True) from problem
-        try:
-            yield
+            with closing(self._transaction(driver, host=True, writing=True)) as tx:
+                yield tx
         except BaseException:
             # Where the server or SQLite has ended the transaction itself there is nothing left to undo.
             with suppress(Exception):
                 driver.execute("ROLLBACK TO SAVEPOINT permits_engine")
                 driver.execute("RELEASE SAVEPOINT permits_engine")
             raise
-        try:
-            driver.execute("RELEASE SAVEPOINT permits_engine")
-        except Exception as problem:
-            raise translate(problem, self.name, host=True) from problem
+        self._execute(driver, "RELEASE SAVEPOINT permits_engine", host=True)
 
     @contextmanager
-    def _begun(self, *, writing: bool) -> Iterator[_Kept]:
+    def _begun(self, *, writing: bool) -> Iterator[Transaction]:
         kept = self._take(writing=writing)
-        # On one connection for all, whoever holds the lock sees a consistent state without a transaction.
+        # Reads on one connection for all threads are consistent by its lock, without a transaction.
         transaction = writing or kept is not self._shared
         if transaction:
             kept = self._begin(kept, writing=writing)
         try:
-            yield kept
+            tx = self._transaction(kept.connection, writing=writing)
+            try:
+                yield tx
+            finally:
+                tx.close()
+            if transaction:
+                self._execute(kept.connection, "COMMIT")
         except BaseException:
             if transaction:
                 self._roll_back(kept)
             raise
-        else:
-            if transaction:
-                self._commit(kept)
         finally:
             self._give_back(kept, writing=writing)
 
     def _begin(self, kept: _Kept, *, writing: bool) -> _Kept:
         if kept is self._shared and kept.connection.in_transaction:
             raise unavailable(self.name, "is in a transaction of the host's: pass its session")
-        statement = _BEGIN[self.dialect, writing]
         try:
-            kept.connection.execute(statement)
-        except Exception as problem:
-            if not kept.broken:
-                self._give_back(kept, writing=writing)
-                raise translate(problem, self.name) from problem
-        else:
-            return kept
-        # The server went away since the last transaction. Nothing was begun: once more on a new connection.
-        kept = self._take(writing=writing)
-        try:
-            kept.connection.execute(statement)
+            try:
+                kept.connection.execute(_BEGIN[self.dialect, writing])
+            except Exception:
+                if not kept.broken:
+                    raise
+                # The server went away since the last transaction. Nothing was begun: once more, on a new connection.
+                kept = self._take(writing=writing)
+                kept.connection.execute(_BEGIN[self.dialect, writing])
         except Exception as problem:
             self._give_back(kept, writing=writing)
             raise translate(problem, self.name) from problem
         return kept
 
-    def _commit(self, kept: _Kept) -> None:
+    def _execute(self, connection: Any, statement: str, *, host: bool = False) -> None:
         try:
-            kept.connection.execute("COMMIT")
+            connection.execute(statement)
         except Exception as problem:
-            self._roll_back(kept)
-            raise translate(problem, self.name) from problem
+            raise translate(problem, self.name, host=host) from problem
 
     def _roll_back(self, kept: _Kept) -> None:
-        """What cannot be rolled back is closed, which comes to the same."""
+        """Roll back; close a connection that cannot, which has the same effect."""
         with suppress(Exception):
             if self.dialect == "postgresql" or kept.connection.in_transaction:
                 kept.connection.execute("ROLLBACK")
             return
         kept.close()
 
-    @contextmanager
-    def _turn(self) -> Iterator[None]:
-        if self.dialect != "sqlite":
-            yield
-            return
-        if not self._writers.acquire(timeout=WAIT_SECONDS):
-            raise unavailable(self.name, "is kept by another writer of this process: end it, then try again")
-        try:
-            yield
-        finally:
-            self._writers.release()
-
     def _alone(self) -> AbstractContextManager[Any]:
-        # Before any lock is taken: after a fork the parent's locks are not ours to release.
+        # Before any lock is taken: after a fork the parent's locks are not ours to release. The connections belong
+        # to the parent too: they stay open, and others are opened.
         if self._process != os.getpid():
-            self._forget()
-        return self._single if self.source.shared else nullcontext()
+            _inherited.extend(self._kept)
+            self._reset()
+        return self._single
 
-    def _unit(self, connection: Any, *, host: bool = False, writing: bool = False) -> Transaction:
+    def _transaction(self, connection: Any, *, host: bool = False, writing: bool = False) -> Transaction:
         tx = Transaction(connection, self.dialect, self.name, host=host, writing=writing)
         if self._simulated is None and self.current:
             row = tx.one(_SIMULATED)
@@ -245,7 +223,7 @@ class Database:
             if self._shared is None:
                 self._shared = self._open(writing=True)
             return self._shared
-        idle = self._idle(writing=writing)
+        idle = self._mine.idle[writing]
         kept = idle.pop() if idle else self._open(writing=writing)
         return kept if kept.use.acquire(blocking=False) else self._take(writing=writing)
 
@@ -256,33 +234,18 @@ class Database:
         if self._closed:
             kept.close_idle()
         elif not kept.broken:
-            self._idle(writing=writing).append(kept)
-
-    def _idle(self, *, writing: bool) -> list[_Kept]:
-        """The thread's connections that nobody uses: one, or more after reads within reads."""
-        try:
-            idle: dict[bool, list[_Kept]] = self._mine.idle
-        except AttributeError:
-            idle = self._mine.idle = {False: [], True: []}
-        return idle[writing]
+            self._mine.idle[writing].append(kept)
 
     def _open(self, *, writing: bool) -> _Kept:
         kept = _Kept(self.source.connect(writing=writing))
         self._kept.add(kept)
         return kept
 
-    def _forget(self) -> None:
-        """After a fork the connections belong to the parent: leave them open, and open others."""
-        _inherited.extend(self._kept)
-        self._kept, self._mine = weakref.WeakSet(), threading.local()
-        self._writers, self._single = threading.Lock(), threading.RLock()
-        self._process = os.getpid()
-
 
 class _Kept:
     """A connection that a thread keeps; closed with the thread.
 
-    ``use`` is held by whoever works on it: closing SQLite's under a working thread would crash the process.
+    The thread that works on it locks ``use``: closing SQLite's under a working thread would crash the process.
     """
 
     __slots__ = ("__weakref__", "_over", "connection", "use")
@@ -300,14 +263,42 @@ class _Kept:
         return self._over or bool(getattr(self.connection, "closed", False))
 
     def close_idle(self) -> None:
-        """Close it unless somebody works on it; from then on nobody can take it."""
+        """Close it unless a thread works on it; from then on no thread can take it."""
         if self.use.acquire(blocking=False):
             self.close()
 
     def close(self) -> None:
-        """Close it, by whoever works on it."""
+        """Close it, by the thread that works on it."""
         self._over = True
         _close(self.connection)
+
+
+class _Thread(threading.local):
+    """What a thread has of a database: the write transaction that it is in, and its idle connections by use.
+
+    There is one connection to read with, or more after reads within reads.
+    """
+
+    def __init__(self) -> None:
+        self.writing: Transaction | None = None
+        self.idle: dict[bool, list[_Kept]] = {False: [], True: []}
+
+
+class _Turns:
+    """The writers of a process, one after another; raises ``store.unavailable`` for one that waits too long."""
+
+    __slots__ = ("_lock", "_name")
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=WAIT_SECONDS):
+            raise unavailable(self._name, "is kept by another writer of this process: end it, then try again")
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 _inherited: list[_Kept] = []
