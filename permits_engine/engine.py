@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from eventsourcing.persistence import Tracking
 from sqlalchemy import Engine as SqlEngine
 
 from permits_engine.application.adopted_policies import AdoptedPolicies
@@ -197,13 +198,22 @@ class Engine:
 
     # --- commands ---
 
-    def execute(self, command: Command, *, actor: Actor, session: HostSession | None = None) -> Outcome:
+    def execute(
+        self,
+        command: Command,
+        *,
+        actor: Actor,
+        session: HostSession | None = None,
+        tracking: Tracking | None = None,
+    ) -> Outcome:
         """Decide a command and record what follows, in one transaction.
 
         With the host's ``session`` the events commit or roll back with the host's own rows, and nothing is
-        tried again. Raises ``PermitsError``; a refused command leaves no trace.
+        tried again. ``tracking`` is the notification of another application that the command follows from: it is
+        recorded in the same transaction, and refused (``concurrency.conflict``) if it was recorded before.
+        Raises ``PermitsError``; a refused command leaves no trace.
         """
-        return self.executor.execute(command, actor=actor, session=session)
+        return self.executor.execute(command, actor=actor, session=session, tracking=tracking)
 
     def execute_many(
         self, commands: Iterable[Command | tuple[Command, Actor]], *, actor: Actor | None = None

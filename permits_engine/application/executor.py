@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
+from eventsourcing.persistence import Tracking
+
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context
 from permits_engine.application.handlers.table import HANDLERS, expect
@@ -34,11 +36,20 @@ class Executor:
 
     # --- whole transactions ---
 
-    def execute(self, command: Command, *, actor: Actor, session: HostSession | None = None) -> Outcome:
+    def execute(
+        self,
+        command: Command,
+        *,
+        actor: Actor,
+        session: HostSession | None = None,
+        tracking: Tracking | None = None,
+    ) -> Outcome:
         """Decide a command and record what follows, in one transaction.
 
         With the host's ``session`` the events commit or roll back with the host's own rows, and nothing is
-        tried again. Raises ``PermitsError``; a refused command leaves no trace.
+        tried again. ``tracking`` is the notification of another application that the command follows from: it is
+        recorded in the same transaction, and refused (``concurrency.conflict``) if it was recorded before.
+        Raises ``PermitsError``; a refused command leaves no trace.
         """
         valid_actor(actor)
         once = session is not None or command.expected_version is not None
@@ -46,6 +57,7 @@ class Executor:
             try:
                 with self.context.database.write(session) as tx:
                     uow = self.context.begin(tx)
+                    uow.tracking = tracking
                     outcome = self.run(uow, command, actor)
                     uow.write()
                     return outcome

@@ -191,13 +191,13 @@ class UnitOfWork(Loaded, ProcessingEvent[str]):
 
         Raises ``concurrency.conflict`` where another transaction was first; this one can only be rolled back then.
         """
-        if not (self.events or self._changed or self._rows or self._entries or self._last):
+        if not (self.events or self._changed or self._rows or self._entries or self._last or self.tracking):
             return
         self.broken = True
         self.evaluate_rows()
         now = self.now() if self.events else 0
         self.store.put(self.events, now=now, tracking=self.tracking, rows=self._write_rows)
-        self.events = []
+        self.events, self.tracking = [], None
         self.broken = False
 
     def _write_rows(self, tx: Transaction) -> None:

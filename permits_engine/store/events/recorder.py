@@ -209,9 +209,9 @@ class Recorder(library.ProcessRecorder):
 
     # --- tracking ---
 
-    def insert_tracking(self, tracking: library.Tracking) -> None:
-        """Record a position; the library's ``IntegrityError`` where it was reached already."""
-        with _translated(), self.database.write() as tx:
+    def insert_tracking(self, tracking: library.Tracking, *, session: HostSession | None = None) -> None:
+        """Record a position, in a host's ``session`` if given; the library's ``IntegrityError`` if it was reached."""
+        with _translated(), self.database.write(session) as tx:
             _track(tx, tracking)
 
     def max_tracking_id(self, application_name: str) -> int | None:
@@ -287,7 +287,12 @@ def _track(tx: Transaction, tracking: library.Tracking) -> None:
     given = {"name": tracking.application_name, "position": tracking.notification_id}
     if tx.one(_TRACK, given) is None:
         name, position = tracking.application_name, tracking.notification_id
-        raise library.IntegrityError(f"{name} has processed position {position} already")
+        raise error(
+            "concurrency.conflict",
+            f"notification {position} of {name} was processed already: go on after it",
+            application=name,
+            position=position,
+        )
 
 
 @contextmanager
