@@ -34,6 +34,7 @@ from permits_engine.scheduler.notices import operations
 from permits_engine.store.database.host_transactions import HostSession
 from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import history
+from permits_engine.store.events.application import event_store
 
 if TYPE_CHECKING:
     from permits_engine.audit.dossier.gather import Dossier
@@ -214,7 +215,7 @@ class ReaderQueries:
             self._context.person(tx, holder_id)
             self._access.require_person(tx, holder_id)
             cipher = self._context.keyring.load(tx, holder_id)
-            looks = [r for r in history.stream(tx, holder_id) if is_look(r)]
+            looks = [r for r in event_store(tx).stream(holder_id) if is_look(r)]
             shown = [views.shown(record, holder_id, cipher) for record in reversed(looks)]
         return [
             {

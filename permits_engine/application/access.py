@@ -21,8 +21,7 @@ from permits_engine.domain.events import Actor, HolderAccessed
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Rules
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events import codec, history
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed, event_store
 
 Answer = TypeVar("Answer")
 
@@ -188,21 +187,19 @@ class Access:
                     raise
 
     def _unseen(self, tx: Transaction, holder_ids: Sequence[str], today: date) -> list[str]:
-        found = history.streams(tx, holder_ids)
+        found = event_store(tx).several(holder_ids)
         return [each for each in found if not self._seen(found[each], today)]
 
-    def _seen(self, records: Sequence[StoredRecord], today: date) -> bool:
-        for record in reversed(records):
-            if is_look(record):
-                event = codec.decode(record.name, record.payload)
-                if event.effective_on == today and event.actor.id == self.actor.id:
-                    return True
-        return False
+    def _seen(self, records: Iterable[Placed], today: date) -> bool:
+        return any(
+            is_look(each) and each.event.effective_on == today and each.event.actor.id == self.actor.id
+            for each in records
+        )
 
 
-def is_look(record: StoredRecord) -> bool:
+def is_look(record: Placed) -> bool:
     """Return whether an event is ``holder.accessed``."""
-    return record.name.startswith(f"{HolderAccessed.NAME}@")
+    return isinstance(record.event, HolderAccessed)
 
 
 def _valid_purpose(purpose: object) -> str | None:

@@ -12,8 +12,7 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import compile_text, completed, country_and_missing, digest_of
 from permits_engine.store.database.schema import permits, policies
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events import codec, history
-from permits_engine.store.events.application import Events, Placed
+from permits_engine.store.events.application import Events, Placed, event_store
 from permits_engine.store.events.ids import derived
 
 Stamp = Callable[..., Event]
@@ -96,29 +95,28 @@ class AdoptedPolicies:
         if row is None:
             raise _none(jurisdiction)
         found = None
-        for record in history.stream(tx, row[0]):
+        for record in event_store(tx).get(row[0]):
             if record.recorded_at <= recorded_at:
                 found = record
         if found is None:
             raise _none(jurisdiction)
-        return self._compiled(codec.decode(found.name, found.payload))
+        return self._compiled(found.event)
 
     def by_digest(self, tx: Transaction, jurisdiction: str, digest: str) -> Policy | None:
         """The adopted text with that digest, if there is one."""
         if digest in self._by_digest:
             return self._by_digest[digest]
         row = tx.one(_CURRENT, {"jurisdiction": jurisdiction})
-        for record in history.stream(tx, row[0]) if row else ():
-            policy = self._compiled(codec.decode(record.name, record.payload))
+        for record in event_store(tx).get(row[0]) if row else ():
+            policy = self._compiled(record.event)
             if policy.digest == digest:
                 return policy
         return None
 
-    def every(self, tx: Transaction, jurisdiction: str) -> list[tuple[history.StoredRecord, Policy]]:
+    def every(self, tx: Transaction, jurisdiction: str) -> list[tuple[Placed, Policy]]:
         """Every adoption of a jurisdiction in order, with its text compiled."""
         row = tx.one(_CURRENT, {"jurisdiction": jurisdiction})
-        records = history.stream(tx, row[0]) if row else []
-        return [(record, self._compiled(codec.decode(record.name, record.payload))) for record in records]
+        return [(each, self._compiled(each.event)) for each in event_store(tx).get(row[0])] if row else []
 
     def all(self, tx: Transaction) -> list[tuple[str, str, int, int]]:
         """Jurisdiction, digest, number of adoptions and moment of the last, of every adopted policy."""
@@ -129,8 +127,7 @@ class AdoptedPolicies:
         row = tx.one(_CURRENT, {"jurisdiction": jurisdiction})
         if row is None:
             return None
-        last = history.stream(tx, row[0])[-1]
-        return codec.decode(last.name, last.payload).actor.id
+        return _last(tx, row[0]).event.actor.id
 
     def adopt(
         self, tx: Transaction, text: str, stamp: Stamp, *, store: Events, now: int, today: str
@@ -167,14 +164,12 @@ class AdoptedPolicies:
         row = tx.one(_CURRENT, {"jurisdiction": code})
         if row is None:
             raise error("policy.invalid", f"line 1: the text lacks: {', '.join(missing)}")
-        last = history.stream(tx, row[0])[-1]
-        present = codec.decode(last.name, last.payload)
+        present = _last(tx, row[0]).event
         assert isinstance(present, PolicyAdopted)
         return completed(text, present.text), code
 
     def _load(self, tx: Transaction, stream: str, version: int) -> Policy:
-        record = history.stream(tx, stream)[version - 1]
-        return self._compiled(codec.decode(record.name, record.payload))
+        return self._compiled(event_store(tx).stream(stream, after=version - 1)[0].event)
 
     def _compiled(self, event: Event) -> Policy:
         assert isinstance(event, PolicyAdopted)
@@ -187,6 +182,10 @@ class AdoptedPolicies:
                 )
             self._by_digest[event.digest] = policy
         return policy
+
+
+def _last(tx: Transaction, stream: str) -> Placed:
+    return next(event_store(tx).get(stream, desc=True, limit=1))
 
 
 def _none(jurisdiction: str) -> Exception:

@@ -20,7 +20,7 @@ from permits_engine.projections.writing import park
 from permits_engine.store.database.schema import FILES, events, notices, permits
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Database, Statement, Transaction
-from permits_engine.store.events import codec, history
+from permits_engine.store.events.application import event_store, numbered
 from permits_engine.store.keys import blind_index
 
 BATCH = 200
@@ -111,9 +111,9 @@ def _permits(tx: Transaction, context: Context, ids: list[str], report: Report, 
     live = _live(tx, permits, permits.c.permit_id, ids) if check else {}
     rows = []
     uow = context.begin(tx)
-    for stream, records in history.streams(tx, ids).items():
+    for stream, records in event_store(tx).several(ids).items():
         try:
-            permit = fold(stream, codec.numbered(records))
+            permit = fold(stream, numbered(records))
             assert permit is not None
             policy = uow.policy(permit.jurisdiction)
             row = row_of(permit, policy, context.today(policy))
@@ -186,7 +186,7 @@ def _earlier(live: dict[str, Any], fresh: dict[str, Any]) -> bool:
 
 def _notices(tx: Transaction, context: Context, ids: list[str], report: Report, check: bool) -> None:
     live = _live(tx, notices, notices.c.notice_id, ids) if check else {}
-    for stream, records in history.streams(tx, ids).items():
+    for stream, records in event_store(tx).several(ids).items():
         row = notice_rows.row_of(stream, records)
         if not check:
             notice_rows.replace(tx, row)

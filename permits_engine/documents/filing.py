@@ -14,7 +14,7 @@ from permits_engine.domain.errors import error
 from permits_engine.domain.permit import deadlines
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.projections.holder import Person
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed
 from permits_engine.store.log import leaf
 
 LONGEST_NAME = 100
@@ -63,10 +63,11 @@ def filed(file: PermitFile) -> Filed:
     )
 
 
-def _filing(s: Situation, person: Person, records: list[StoredRecord], *, specimen: bool) -> Filing:
+def _filing(s: Situation, person: Person, records: list[Placed], *, specimen: bool) -> Filing:
     request, receipt = s.request, s.receipt
     assert request is not None
-    record = records[request.version - 1]
+    record = records[request.version - 1].stored
+    assert record is not None
     fields = leaf.leaf_bytes(
         record.position, record.stream, record.version, record.name, record.recorded_at, record.payload
     )

@@ -17,9 +17,7 @@ from permits_engine.domain.events import (
     HolderUpdated,
 )
 from permits_engine.domain.permit.facts import Fact
-from permits_engine.store.events import codec
 from permits_engine.store.events.application import Placed
-from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.keys.keyring import Cipher
 
 
@@ -84,7 +82,7 @@ def grown(person: Person | None, holder_id: str, version: int, event: Event) -> 
 
 
 def facts_known(
-    stream_of: Callable[[str], Iterable[StoredRecord]], holder_id: str, before: int | None = None
+    stream_of: Callable[[str], Iterable[Placed]], holder_id: str, before: int | None = None
 ) -> tuple[Fact, ...]:
     """What is known about a person under all records of them, by a moment (microseconds since the epoch; none: now).
 
@@ -95,9 +93,9 @@ def facts_known(
     for each in records:
         linked: dict[str, None] = {}
         for record in stream_of(each):
-            if (before is not None and record.recorded_at > before) or not record.name.startswith(TELLING):
+            if before is not None and record.recorded_at > before:
                 continue
-            event = codec.decode(record.name, record.payload)
+            event = record.event
             if isinstance(event, FactRecorded):
                 found.append(Fact(event.kind, event.since, event.until, record.version, event.of))
             if isinstance(event, HolderLinked):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from permits_engine.domain.errors import error
@@ -19,8 +19,7 @@ from permits_engine.domain.events import (
 from permits_engine.store.database import upserts
 from permits_engine.store.database.schema import notices
 from permits_engine.store.database.transactions import Transaction
-from permits_engine.store.events import codec
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed
 
 _REPLACE = upserts.replace(notices)
 
@@ -86,11 +85,11 @@ def _with(channels: str | None, one: str) -> str:
     return " ".join(dict.fromkeys([*(channels or "").split(), one]))
 
 
-def row_of(notice_id: str, records: Sequence[StoredRecord]) -> dict[str, Any]:
+def row_of(notice_id: str, records: Iterable[Placed]) -> dict[str, Any]:
     """The row that a notice's stream tells."""
     row: dict[str, Any] | None = None
     for record in records:
-        event = codec.decode(record.name, record.payload)
+        event = record.event
         if row is None:
             if not isinstance(event, NoticeDue):
                 raise error("integrity.broken", f"the history of notice {notice_id} begins with {event.NAME}")

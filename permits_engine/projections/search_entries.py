@@ -12,7 +12,7 @@ from permits_engine.domain.events import Corrected, Event, HolderRegistered, Hol
 from permits_engine.projections.holder import Person, grown
 from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events import codec, history
+from permits_engine.store.events.application import event_store
 from permits_engine.store.keys.blind_index import Entry, of_file, of_person
 from permits_engine.store.keys.keyring import Keyring
 
@@ -52,17 +52,7 @@ def entries_of(tx: Transaction, keyring: Keyring, holder_id: str) -> list[Entry]
         return []
 
     def opened(stream: str) -> list[Event]:
-        return [
-            codec.decrypt(
-                codec.decode(record.name, record.payload),
-                stream=stream,
-                version=record.version,
-                holder_id=holder_id,
-                cipher=cipher,
-                name=record.name,
-            )
-            for record in history.stream(tx, stream)
-        ]
+        return [each.decrypted(holder_id, cipher) for each in event_store(tx).get(stream)]
 
     entries: list[Entry] = []
     person: Person | None = None

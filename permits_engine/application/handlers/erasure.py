@@ -26,7 +26,6 @@ from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.holder import Person
 from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.transactions import Statement
-from permits_engine.store.events import codec, history
 from permits_engine.store.keys import blind_index, erasure
 from permits_engine.store.keys.keyring import DESTROY, REGISTER_KEY, register_id
 
@@ -92,7 +91,7 @@ def erase_holder(context: Context, uow: UnitOfWork, command: EraseHolder, actor:
 
 
 def _erased_before(uow: UnitOfWork, holder_id: str) -> bool:
-    records = history.stream(uow.tx, holder_id)
+    records = uow.store.stream(holder_id)
     return any(each.name.startswith(f"{HolderErased.NAME}@") for each in records)
 
 
@@ -117,8 +116,8 @@ def _command_ids(context: Context, uow: UnitOfWork, holder_id: str) -> set[str]:
     """Return the ids of the commands about the person, those of imported register rows included."""
     files = [row[0] for row in uow.tx.all(retention_obstacles.FILES, {"holder_id": holder_id})]
     found = set()
-    for records in history.streams(uow.tx, [holder_id, *files]).values():
-        found |= {codec.decode(r.name, r.payload).command_id for r in records}
+    for records in uow.store.several([holder_id, *files]).values():
+        found |= {r.event.command_id for r in records}
     index = context.keyring.load(uow.tx, REGISTER_KEY)
     if index is not None:
         for permit_id in files:

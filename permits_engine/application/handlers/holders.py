@@ -15,7 +15,6 @@ from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, HolderAccessed, HolderRegistered, HolderUpdated
 from permits_engine.projections.holder import grown
 from permits_engine.projections.search_entries import entries_of_person
-from permits_engine.store.events import history
 from permits_engine.store.keys.keyring import NEW_KEY
 
 _ENVELOPE = {"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"}
@@ -89,6 +88,6 @@ def _unchanged(uow: UnitOfWork, holder_id: str, expected: int, version: int) -> 
     """Return whether all events after the expected version are looks at the person's data."""
     if expected == version:
         return True
-    since = history.stream(uow.tx, holder_id, after=expected)
+    since = uow.store.stream(holder_id, after=expected)
     looks = [each for each in since if each.name.startswith(f"{HolderAccessed.NAME}@")]
     return expected < version and len(looks) == version - expected

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 import msgspec
 
 from permits_engine.domain.events import (
-    Event,
     HolderErased,
     HolderHoldLifted,
     HolderHoldPlaced,
@@ -17,8 +16,8 @@ from permits_engine.domain.events import (
     HolderRequestRecorded,
 )
 from permits_engine.store.database.transactions import Transaction
-from permits_engine.store.events import codec, history
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events import history
+from permits_engine.store.events.application import Placed, decoded, event_store
 
 
 class DataRequest(msgspec.Struct):
@@ -50,15 +49,16 @@ class DataHold(msgspec.Struct):
 
 def requests_of(tx: Transaction, holder_id: str) -> list[DataRequest]:
     """Return every request of a person, in the order in which they came."""
-    return _requests(_events(history.stream(tx, holder_id)))
+    return _requests(event_store(tx).get(holder_id))
 
 
 def holds_of(tx: Transaction, holder_id: str) -> list[DataHold]:
     """Return every hold that was placed on a person's data."""
     found: dict[int, DataHold] = {}
-    for _, version, event in _events(history.stream(tx, holder_id)):
+    for each in event_store(tx).get(holder_id):
+        event = each.event
         if isinstance(event, HolderHoldPlaced):
-            found[version] = DataHold(version, event.norm, event.until)
+            found[each.version] = DataHold(each.version, event.norm, event.until)
         if isinstance(event, HolderHoldLifted) and event.of_version in found:
             found[event.of_version].lifted = True
     return list(found.values())
@@ -67,27 +67,24 @@ def holds_of(tx: Transaction, holder_id: str) -> list[DataHold]:
 def all_requests(tx: Transaction) -> list[DataRequest]:
     """Return every request that was ever recorded, the first due first."""
     return sorted(
-        _requests(_events(history.asked(tx))), key=lambda each: (each.due_on, each.holder_id, each.version)
+        _requests(map(decoded, history.asked(tx))),
+        key=lambda each: (each.due_on, each.holder_id, each.version),
     )
 
 
 def erased(tx: Transaction) -> list[dict[str, Any]]:
     """Return the erasures in the order of the holders' ids, each with its day and reason."""
     return [
-        {"holder_id": holder_id, "on": event.effective_on.isoformat(), "reason": event.reason}
-        for holder_id, _, event in _events(history.asked(tx))
-        if isinstance(event, HolderErased)
+        {"holder_id": each.stream, "on": event.effective_on.isoformat(), "reason": event.reason}
+        for each in map(decoded, history.asked(tx))
+        if isinstance(event := each.event, HolderErased)
     ]
 
 
-def _events(records: Iterable[StoredRecord]) -> Iterator[tuple[str, int, Event]]:
-    for record in records:
-        yield record.stream, record.version, codec.decode(record.name, record.payload)
-
-
-def _requests(events: Iterable[tuple[str, int, Event]]) -> list[DataRequest]:
+def _requests(events: Iterable[Placed]) -> list[DataRequest]:
     found: dict[tuple[str, int], DataRequest] = {}
-    for stream, version, event in events:
+    for each in events:
+        stream, version, event = each.stream, each.version, each.event
         if isinstance(event, HolderRequestRecorded):
             made = DataRequest(stream, version, event.right, event.effective_on, event.due_on)
             found[stream, version] = made

@@ -18,8 +18,8 @@ from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import view
-from permits_engine.store.events import codec, history, timestamps
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events import timestamps
+from permits_engine.store.events.application import Placed, event_store, numbered
 from permits_engine.store.events.timestamps import micros, moment
 from permits_engine.store.keys.keyring import Cipher
 
@@ -32,7 +32,7 @@ class _Step(NamedTuple):
 
     at: int
     position: int
-    record: StoredRecord | None
+    record: Placed | None
     day: date | None = None
 
 
@@ -78,7 +78,7 @@ class _Walk:
     """From one state of knowledge to another, one thing after the other that became known between."""
 
     def __init__(
-        self, file: PermitFile, records: list[StoredRecord], as_of: date | None, cipher: Cipher | None
+        self, file: PermitFile, records: list[Placed], as_of: date | None, cipher: Cipher | None
     ) -> None:
         context, tx, lodged = file.context, file.tx, file.lodged
         self.permit_id = file.permit_id
@@ -86,7 +86,7 @@ class _Walk:
         self.holder_id = lodged.holder_id
         self.cipher = cipher
         self.texts = context.policies.every(tx, lodged.jurisdiction)
-        self.people = history.stream(tx, lodged.holder_id)
+        self.people = event_store(tx).stream(lodged.holder_id)
         current = context.policies.current(tx, lodged.jurisdiction)
         self.zone = ZoneInfo(current.calendar.time_zone)
         self.as_of = as_of or context.today(current)
@@ -133,7 +133,7 @@ class _Walk:
     def _state(self, at: int, position: int | None) -> _State:
         """The view as known at a moment, and the rules that answered; up to a position within it."""
 
-        def known(record: StoredRecord) -> bool:
+        def known(record: Placed) -> bool:
             if record.recorded_at != at or position is None:
                 return record.recorded_at <= at
             return record.position <= position
@@ -142,7 +142,7 @@ class _Walk:
         policies = [policy for record, policy in self.texts if known(record)]
         if not records or not policies:
             return _State({}, {})
-        permit = fold(self.permit_id, codec.numbered(records))
+        permit = fold(self.permit_id, numbered(records))
         assert permit is not None
         facts = tuple(self._facts(known))
         policy = policies[-1]
@@ -155,7 +155,7 @@ class _Walk:
     def _facts(self, known: Any) -> Iterator[Fact]:
         for record in self.people:
             if _is_fact(record) and known(record):
-                event = codec.decode(record.name, record.payload)
+                event = record.event
                 assert isinstance(event, FactRecorded)
                 yield Fact(event.kind, event.since, event.until, record.version, event.of)
 
@@ -174,7 +174,7 @@ def _cause(step: _Step, before: _State, after: _State) -> dict[str, Any]:
     }
     if step.record is None:
         return {"published_on": str(step.day), **rules}
-    event = codec.decode(step.record.name, step.record.payload)
+    event = step.record.event
     told: dict[str, Any] = {
         "name": event.NAME,
         "version": step.record.version,
@@ -192,5 +192,5 @@ def _cause(step: _Step, before: _State, after: _State) -> dict[str, Any]:
     )
 
 
-def _is_fact(record: StoredRecord) -> bool:
+def _is_fact(record: Placed) -> bool:
     return record.name.startswith(f"{FactRecorded.NAME}@")

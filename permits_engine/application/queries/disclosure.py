@@ -14,7 +14,8 @@ from permits_engine.domain.events import PERSONAL, HolderAccessed
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.rules.policy import Rules
 from permits_engine.store.database.transactions import Transaction
-from permits_engine.store.events import history, timestamps
+from permits_engine.store.events import timestamps
+from permits_engine.store.events.application import event_store
 from permits_engine.store.keys.keyring import Cipher
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def disclosure(context: Context, tx: Transaction, holder_id: str) -> dict[str, A
     uow = context.begin(tx)
     person = uow.person(holder_id)
     cipher = uow.key(holder_id)
-    records = history.stream(tx, holder_id)
+    records = event_store(tx).stream(holder_id)
     said = [views.shown(each, holder_id, cipher) for each in records]
     found = retention_obstacles.assess(context, uow, holder_id)
     files = [row[0] for row in tx.all(retention_obstacles.FILES, {"holder_id": holder_id})]
@@ -81,7 +82,9 @@ def _file(
         "messages": [
             {
                 "notice_id": notice_id,
-                "history": [views.shown(each, holder_id, cipher) for each in history.stream(tx, notice_id)],
+                "history": [
+                    views.shown(each, holder_id, cipher) for each in event_store(tx).stream(notice_id)
+                ],
             }
             for notice_id in messages
         ],

@@ -28,8 +28,7 @@ from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.store.database.schema import notices
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events import codec
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed, event_store, numbered
 from permits_engine.store.events.timestamps import moment
 
 _LETTERS = Statement(
@@ -37,7 +36,6 @@ _LETTERS = Statement(
         notices.c.permit_id == bindparam("permit_id"), notices.c.recipient == "holder"
     )
 )
-_NOTICE = Statement("SELECT name, payload FROM events WHERE stream = :stream AND version = 1")
 Say = Callable[[str], str]
 """Puts a phrase into words."""
 SayIn = Callable[[str], Say]
@@ -67,7 +65,7 @@ def explain(
             head=len(records),
         )
     record = records[(version or len(records)) - 1]
-    history = codec.numbered(records)
+    history = numbered(records)
     event = history[record.version - 1][1]
     permit = fold(permit_id, history[: record.version])
     assert permit is not None
@@ -245,7 +243,7 @@ def _stood_against(
 def _quality(
     tx: Transaction,
     event: Event,
-    record: StoredRecord,
+    record: Placed,
     shown: dict[str, Any] | None,
     before: Situation,
     after: Permit,
@@ -268,10 +266,11 @@ def _quality(
 def letters_of(tx: Transaction, permit_id: str) -> list[quality.MessageStatus]:
     """The messages to the holder of a file, with what became of them."""
     found = []
-    for notice_id, kind, language, state in tx.all(_LETTERS, {"permit_id": permit_id}):
-        row = tx.one(_NOTICE, {"stream": notice_id})
-        event = codec.decode(row[0], row[1]) if row is not None else None
-        if isinstance(event, NoticeDue):
+    rows = tx.all(_LETTERS, {"permit_id": permit_id})
+    streams = event_store(tx).several([row[0] for row in rows])
+    for notice_id, kind, language, state in rows:
+        first = next(streams.get(notice_id, iter(())), None)
+        if first is not None and isinstance(event := first.event, NoticeDue):
             found.append(quality.MessageStatus(kind, event.anchor, language, state in _SENT))
     return found
 

@@ -13,7 +13,7 @@ from typing import Any
 from permits_engine.application.queries.views import shown
 from permits_engine.domain.errors import error, invalid
 from permits_engine.store.events import history
-from permits_engine.store.events.application import PermitsApplication
+from permits_engine.store.events.application import PermitsApplication, decoded
 
 
 def events(
@@ -49,4 +49,4 @@ def _following(
     with closing(application.recorder.subscribe(position, timeout=timeout)) as following:
         for record in following:
             if names is None or record.name.partition("@")[0] in names:
-                yield {"stream": record.stream, **shown(record)}
+                yield {"stream": record.stream, **shown(decoded(record))}

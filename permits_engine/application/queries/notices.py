@@ -10,8 +10,7 @@ from permits_engine.application.queries.views import shown
 from permits_engine.domain.errors import NotFoundError
 from permits_engine.domain.events import NoticeDue
 from permits_engine.store.database.transactions import Transaction
-from permits_engine.store.events import codec, history
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed, event_store
 
 
 def history_of(
@@ -29,16 +28,16 @@ def permit_of(tx: Transaction, notice_id: str) -> str:
     return claim_of(records_of(tx, notice_id)).permit_id
 
 
-def records_of(tx: Transaction, notice_id: str) -> Sequence[StoredRecord]:
+def records_of(tx: Transaction, notice_id: str) -> Sequence[Placed]:
     """Return the records of a notice's stream; raise ``notice.not_found``."""
-    records = history.stream(tx, notice_id)
+    records = event_store(tx).stream(notice_id)
     if not records or not records[0].name.startswith("notice."):
         raise NotFoundError("notice.not_found", f"there is no notice {notice_id}", notice_id=notice_id)
     return records
 
 
-def claim_of(records: Sequence[StoredRecord]) -> NoticeDue:
+def claim_of(records: Sequence[Placed]) -> NoticeDue:
     """Return the event that claimed a notice."""
-    event = codec.decode(records[0].name, records[0].payload)
+    event = records[0].event
     assert isinstance(event, NoticeDue)
     return event

@@ -17,8 +17,8 @@ from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.holder import facts_known
 from permits_engine.store.database.transactions import Transaction
-from permits_engine.store.events import codec, history
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events import history
+from permits_engine.store.events.application import Placed, event_store, numbered
 from permits_engine.store.events.timestamps import iso, micros
 from permits_engine.store.keys.keyring import Cipher
 
@@ -39,7 +39,7 @@ class PermitFile:
         self.context = context
         self.tx = tx
         self.permit_id = permit_id
-        self.records = history.stream(tx, permit_id)
+        self.records = event_store(tx).stream(permit_id)
         if not self.records or not self.records[0].name.startswith("permit."):
             raise not_found(permit_id)
         self._known: dict[int | None, _Knowledge] = {}
@@ -47,7 +47,7 @@ class PermitFile:
     @property
     def lodged(self) -> ApplicationLodged:
         """The first event."""
-        event = codec.decode(self.records[0].name, self.records[0].payload)
+        event = self.records[0].event
         assert isinstance(event, ApplicationLodged)
         return event
 
@@ -72,7 +72,7 @@ class PermitFile:
             )
         return limit
 
-    def recorded_by(self, limit: int | None) -> list[StoredRecord]:
+    def recorded_by(self, limit: int | None) -> list[Placed]:
         """Return the events recorded by a moment; raise ``permit.not_found`` where there was none."""
         if limit is None:
             return self.records
@@ -93,10 +93,10 @@ class PermitFile:
     def _by(self, limit: int | None) -> _Knowledge:
         found = self._known.get(limit)
         if found is None:
-            permit = fold(self.permit_id, codec.numbered(self.recorded_by(limit)))
+            permit = fold(self.permit_id, numbered(self.recorded_by(limit)))
             assert permit is not None
             policy = self.context.policies.at(self.tx, permit.jurisdiction, limit)
-            facts = facts_known(lambda each: history.stream(self.tx, each), permit.holder_id, limit)
+            facts = facts_known(event_store(self.tx).get, permit.holder_id, limit)
             found = self._known[limit] = _Knowledge(permit, policy, facts or None)
         return found
 

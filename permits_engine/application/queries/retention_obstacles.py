@@ -18,7 +18,6 @@ from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Rules, Silence
 from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.transactions import Statement
-from permits_engine.store.events import codec, history
 
 if TYPE_CHECKING:
     from permits_engine.application.context import Context
@@ -129,8 +128,8 @@ def _end(s: Situation, now: View) -> date:
 
 def _last_day(uow: UnitOfWork, holder_id: str) -> date:
     """Of a person without a file: the last day on which something was said about them."""
-    said = [r for r in history.stream(uow.tx, holder_id) if not r.name.startswith("holder.accessed")]
-    return max(codec.decode(r.name, r.payload).effective_on for r in said)
+    said = [r for r in uow.store.stream(holder_id) if not r.name.startswith("holder.accessed")]
+    return max(r.event.effective_on for r in said)
 
 
 def _floors(rules: dict[str, Rules], ended: date, today: date) -> Iterator[Obstacle]:

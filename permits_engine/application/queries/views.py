@@ -10,14 +10,13 @@ import msgspec
 
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import error, invalid
-from permits_engine.domain.events import Corrected, Event
+from permits_engine.domain.events import Corrected
 from permits_engine.domain.permit import explanations, rights
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Policy, Silence
 from permits_engine.projections.search_entries import NUMBERS, NumberKind
-from permits_engine.store.events import codec
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed
 from permits_engine.store.events.timestamps import iso
 from permits_engine.store.keys.keyring import Cipher
 
@@ -62,7 +61,7 @@ class Numbers(TypedDict):
     card_number: str | None
 
 
-def numbers_on(records: Sequence[StoredRecord], permit: Permit, day: date, cipher: Cipher | None) -> Numbers:
+def numbers_on(records: Sequence[Placed], permit: Permit, day: date, cipher: Cipher | None) -> Numbers:
     """Return the latest numbers of file and card on a day; none without the holder's key."""
     found = Numbers(file_number=None, card_number=None)
     if cipher is not None:
@@ -78,12 +77,12 @@ class _Number(NamedTuple):
     since: date
 
 
-def _all_numbers(records: Sequence[StoredRecord], holder_id: str, cipher: Cipher) -> Iterator[_Number]:
+def _all_numbers(records: Sequence[Placed], holder_id: str, cipher: Cipher) -> Iterator[_Number]:
     """Yield every number that the file has borne, as corrected, with its legal date."""
     decrypted = [
-        (record.version, _decrypted(event, record, holder_id, cipher))
+        (record.version, record.decrypted(holder_id, cipher))
         for record in records
-        if (event := codec.decode(record.name, record.payload)).ENCRYPTED & {*NUMBERS, "sealed_value"}
+        if record.event.ENCRYPTED & {*NUMBERS, "sealed_value"}
     ]
     # A correction acts from the fact that it corrects, whenever it was made.
     right = {
@@ -108,20 +107,9 @@ def numbers_of(file: PermitFile, kind: str, *, as_first_written: bool = False) -
         return []
     found = [each.value for each in _all_numbers(file.records, holder_id, cipher) if each.kind == kind]
     if as_first_written:
-        events = [_decrypted(codec.decode(r.name, r.payload), r, holder_id, cipher) for r in file.records]
+        events = [each.decrypted(holder_id, cipher) for each in file.records]
         found += [value for event in events if (value := getattr(event, kind, None)) is not None]
     return found
-
-
-def _decrypted(event: Event, record: StoredRecord, holder_id: str, cipher: Cipher | None) -> Event:
-    return codec.decrypt(
-        event,
-        stream=record.stream,
-        version=record.version,
-        holder_id=holder_id,
-        cipher=cipher,
-        name=record.name,
-    )
 
 
 def deadlines_of(
@@ -152,9 +140,9 @@ def history_of(
     return [each for each in events if as_of is None or each["effective_on"] <= as_of.isoformat()]
 
 
-def shown(record: StoredRecord, holder_id: str = "", cipher: Cipher | None = None) -> dict[str, Any]:
+def shown(record: Placed, holder_id: str = "", cipher: Cipher | None = None) -> dict[str, Any]:
     """One stored event as plain values; without the holder's key what is encrypted stays out of sight."""
-    event = _decrypted(codec.decode(record.name, record.payload), record, holder_id, cipher)
+    event = record.decrypted(holder_id, cipher)
     plain: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(event))
     if plain.pop("sealed", None) is not None:
         plain["sealed"] = True  # there is more, for those who may see it

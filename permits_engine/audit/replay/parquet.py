@@ -15,6 +15,7 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import compile_text
 from permits_engine.projections.holder import TELLING, facts_known
 from permits_engine.store.events import codec
+from permits_engine.store.events.application import decoded
 from permits_engine.store.events.history import StoredRecord
 
 COLUMNS = ("position", "stream", "version", "name", "recorded_at", "payload")
@@ -85,7 +86,7 @@ class ParquetSource:
 
     def known(self, holder_id: str, before: int) -> tuple[Fact, ...]:
         """What had been recorded about a holder by a moment."""
-        return facts_known(lambda each: self._facts.get(each, []), holder_id, before)
+        return facts_known(lambda each: map(decoded, self._facts.get(each, [])), holder_id, before)
 
     def end(self) -> int:
         """When a permit's event or a message was last recorded."""

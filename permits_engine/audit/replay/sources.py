@@ -24,7 +24,7 @@ from permits_engine.store.database.schema import FILES, events
 from permits_engine.store.database.statements import Row
 from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import codec, history
-from permits_engine.store.events.application import decoded
+from permits_engine.store.events.application import Placed, event_store
 from permits_engine.store.events.history import StoredRecord
 
 PART = 500
@@ -180,13 +180,11 @@ class StoreSource:
     def known(self, holder_id: str, before: int) -> tuple[Fact, ...]:
         """What had been recorded about a holder by a moment."""
         with self.database.read() as tx:
-            return facts_known(
-                lambda each: map(decoded, _stream(tx, each, self.place.until)), holder_id, before
-            )
+            return facts_known(lambda each: _stream(tx, each, self.place.until), holder_id, before)
 
 
-def _stream(tx: Transaction, stream: str, until: int) -> list[StoredRecord]:
-    return [record for record in history.stream(tx, stream) if record.position <= until]
+def _stream(tx: Transaction, stream: str, until: int) -> list[Placed]:
+    return [each for each in event_store(tx).get(stream) if each.position <= until]
 
 
 def together(rows: Sequence[Row], notices: Sequence[StoredRecord]) -> Iterator[File]:

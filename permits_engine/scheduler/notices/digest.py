@@ -16,7 +16,7 @@ from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events import codec, history
+from permits_engine.store.events.application import event_store, numbered
 from permits_engine.store.events.ids import derived
 from permits_engine.store.events.timestamps import moment
 
@@ -85,9 +85,9 @@ def digest(context: Context, tx: Transaction, office: str, day: date, *, ahead: 
     items: list[Item] = []
     ids = [row[0] for row in tx.all(_OPEN, {"office": office})]
     for start in range(0, len(ids), BATCH):
-        for permit_id, records in history.streams(tx, ids[start : start + BATCH]).items():
+        for permit_id, records in event_store(tx).several(ids[start : start + BATCH]).items():
             try:
-                permit = fold(permit_id, codec.numbered(records))
+                permit = fold(permit_id, numbered(records))
             except PermitsError:
                 continue
             assert permit is not None

@@ -10,7 +10,7 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter
 from permits_engine.scheduler.notices.digest import Digest, digest
 from permits_engine.scheduler.notices.outbox import Outbox
-from permits_engine.store.events import history
+from permits_engine.store.events.application import event_store
 
 LINES = 100
 """Tasks in a letter; ``permits digest`` shows all."""
@@ -52,7 +52,7 @@ def _send(outbox: Outbox, office: str) -> Evidence | DeliveryError | None:
         if outbox.held(policy, office) or not policy.calendar.is_working(day, day):
             return None
         found = digest(outbox.context, tx, office, day)
-        if not found.items or history.stream(tx, found.notice_id):
+        if not found.items or event_store(tx).stream(found.notice_id):
             return None
     letter = _letter(outbox, found, policy)
     (answer,) = outbox.routes.office.send_many([letter])

@@ -15,8 +15,7 @@ from permits_engine.projections import notice_rows, writing
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.notices.bounce import Bounce
 from permits_engine.store.database.transactions import Transaction
-from permits_engine.store.events import codec
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed
 
 
 def retry(context: Context, tx: Transaction, notice_id: str, by: str) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def bounced(context: Context, tx: Transaction, bounce: Bounce) -> dict[str, Any]
     """
     records = records_of(tx, bounce.notice_id)
     row = _row(bounce.notice_id, records, {"sent"}, "bounced", "only a sent one can come back")
-    sent = codec.decode(records[-1].name, records[-1].payload)
+    sent = records[-1].event
     if not isinstance(sent, NoticeSent) or sent.message_id != bounce.message_id:
         raise invalid("standard input", "reports about another letter than the one that was sent")
     first = claim_of(records)
@@ -81,7 +80,7 @@ def _jurisdiction(context: Context, tx: Transaction, claim: NoticeDue) -> str:
 
 
 def _row(
-    notice_id: str, records: Sequence[StoredRecord], states: set[str], command: str, why: str
+    notice_id: str, records: Sequence[Placed], states: set[str], command: str, why: str
 ) -> dict[str, Any]:
     row = notice_rows.row_of(notice_id, records)
     if row["state"] not in states:

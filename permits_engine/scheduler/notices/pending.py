@@ -21,8 +21,7 @@ from permits_engine.projections.holder import Person
 from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events import codec, history
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed, event_store
 from permits_engine.store.keys.keyring import Cipher
 
 PAGE = 200
@@ -71,7 +70,7 @@ class PendingNotice(msgspec.Struct):
     permit: Permit
     person: Person
     policy: Policy
-    records: Sequence[StoredRecord] = ()
+    records: Sequence[Placed] = ()
     cipher: Cipher | None = None
     situation: Situation | None = None
 
@@ -107,22 +106,22 @@ def open_page(
 
 def load(uow: UnitOfWork, rows: Sequence[dict[str, Any]]) -> list[PendingNotice]:
     """Return pending notices with their data; unreadable permits are skipped (see ``permits status``)."""
-    streams = history.streams(uow.tx, [row["notice_id"] for row in rows])
-    records = history.streams(uow.tx, [row["permit_id"] for row in rows])
+    streams = uow.store.several([row["notice_id"] for row in rows])
+    records = uow.store.several([row["permit_id"] for row in rows])
     uow.expect_files(row["permit_id"] for row in rows)
     uow.expect_persons(row["holder_id"] for row in rows)
     found = []
     for row in rows:
-        first = streams[row["notice_id"]][0]
-        event = codec.decode(first.name, first.payload)
+        event = next(streams[row["notice_id"]]).event
         assert isinstance(event, NoticeDue)
         try:
             permit, person = uow.file(event.permit_id), uow.person(event.holder_id)
+            past = list(records.get(event.permit_id, ()))
         except PermitsError:
             continue
         assert permit is not None
         policy = uow.policy(permit.jurisdiction)
-        past, cipher = records.get(event.permit_id, ()), uow.key(event.holder_id)
+        cipher = uow.key(event.holder_id)
         found.append(PendingNotice(row["notice_id"], row, event, permit, person, policy, past, cipher))
     return found
 
@@ -146,7 +145,7 @@ def still_due(
         try:
             if files.get(each.permit.permit_id) != each.permit.version:
                 each.permit = uow.file(each.permit.permit_id) or each.permit
-                each.records, each.situation = history.stream(tx, each.permit.permit_id), None
+                each.records, each.situation = event_store(tx).stream(each.permit.permit_id), None
             if persons.get(each.person.holder_id) != each.person.version:
                 each.person = uow.person(each.person.holder_id)
             each.cipher = uow.key(each.person.holder_id)

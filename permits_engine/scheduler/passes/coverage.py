@@ -8,7 +8,7 @@ explains is a fault of the scheduler, or fell on a day without a pass.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -38,8 +38,7 @@ from permits_engine.scheduler.limits import APART
 from permits_engine.scheduler.notices import pauses
 from permits_engine.store.database.schema import permits, scheduler_passes
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events import codec, history
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed, event_store, numbered
 from permits_engine.store.events.ids import derived
 from permits_engine.store.events.timestamps import micros, moment
 
@@ -141,13 +140,13 @@ class _Account:
     def add(self, tx: Transaction, ids: Sequence[str]) -> None:
         """Account for the notices of some permits."""
         found: list[DueNotice] = []
-        for permit_id, records in history.streams(tx, ids).items():
+        for permit_id, records in event_store(tx).several(ids).items():
             self.report.permits += 1
             try:
-                found += self._due(tx, permit_id, records)
+                found += self._due(tx, permit_id, list(records))
             except PermitsError:
                 self.report.unreadable += 1
-        streams = history.streams(tx, [each.notice_id for each in found])
+        streams = event_store(tx).several([each.notice_id for each in found])
         for each in found:
             self._account(each, streams.get(each.notice_id, ()))
 
@@ -159,7 +158,7 @@ class _Account:
             found = self._adopted[jurisdiction] = [(record.recorded_at, policy) for record, policy in adopted]
         return found
 
-    def _due(self, tx: Transaction, permit_id: str, records: Sequence[StoredRecord]) -> Iterator[DueNotice]:
+    def _due(self, tx: Transaction, permit_id: str, records: Sequence[Placed]) -> Iterator[DueNotice]:
         """Yield the notices that became due in the period, by what was known on each day."""
         first, last = self.report.first, self.report.last
         earlier: set[str] = set()
@@ -185,10 +184,10 @@ class _Account:
                         )
         yield from seen.values()
 
-    def _account(self, each: DueNotice, records: Sequence[StoredRecord]) -> None:
+    def _account(self, each: DueNotice, records: Iterable[Placed]) -> None:
         report = self.report
         report.due += 1
-        events = [codec.decode(record.name, record.payload) for record in records]
+        events = [record.event for record in records]
         sent = next((event for event in events if isinstance(event, NoticeSent)), None)
         if sent is not None:
             report.told += 1
@@ -246,7 +245,7 @@ class _Stretch(NamedTuple):
 
 
 def _stretches(
-    permit_id: str, records: Sequence[StoredRecord], adoptions: Adoptions, starts: list[date], last: date
+    permit_id: str, records: Sequence[Placed], adoptions: Adoptions, starts: list[date], last: date
 ) -> Iterator[_Stretch]:
     """Split a period at each day of ``starts`` and each on which something was recorded or adopted."""
     zone = ZoneInfo(adoptions[-1][1].calendar.time_zone)
@@ -257,7 +256,7 @@ def _stretches(
     ):
         midnight = micros(datetime.combine(start + ONE_DAY, time(), zone))
         known = [record for record in records if record.recorded_at < midnight]
-        permit = fold(permit_id, codec.numbered(known))
+        permit = fold(permit_id, numbered(known))
         if permit is not None:
             adopted_at, policy = next((x for x in reversed(adoptions) if x[0] < midnight), adoptions[0])
             known_at = max(known[-1].recorded_at, adopted_at)
@@ -287,8 +286,8 @@ def _is_due(permit: Permit, policy: Policy, key: str, day: date) -> bool:
     return any(each.key(permit.permit_id) == key for each in found)
 
 
-def _jurisdiction(records: Sequence[StoredRecord]) -> str:
-    first = codec.decode(records[0].name, records[0].payload)
+def _jurisdiction(records: Sequence[Placed]) -> str:
+    first = records[0].event
     assert isinstance(first, ApplicationLodged)
     return first.jurisdiction
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -18,8 +18,7 @@ from permits_engine.projections import writing
 from permits_engine.scheduler.passes.reconciler import settled
 from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events import codec, history
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed, event_store, numbered
 from permits_engine.store.events.ids import derived
 
 BATCH = 200
@@ -35,15 +34,15 @@ def preview(context: Context, on: date) -> Iterator[dict[str, Any]]:
     with context.database.read() as tx:
         ids = [row[0] for row in tx.all(_ALL_DUE, {"today": on.isoformat()})]
         for start in range(0, len(ids), BATCH):
-            for permit_id, records in history.streams(tx, ids[start : start + BATCH]).items():
+            for permit_id, records in event_store(tx).several(ids[start : start + BATCH]).items():
                 yield from _of_file(context, tx, permit_id, records, on)
 
 
 def _of_file(
-    context: Context, tx: Transaction, permit_id: str, records: Sequence[StoredRecord], on: date
+    context: Context, tx: Transaction, permit_id: str, records: Iterable[Placed], on: date
 ) -> list[dict[str, Any]]:
     try:
-        permit = fold(permit_id, codec.numbered(records))
+        permit = fold(permit_id, numbered(records))
         assert permit is not None
         policy = context.policies.current(tx, permit.jurisdiction)
         s, effects = settled(permit, policy, on, context.today(policy))

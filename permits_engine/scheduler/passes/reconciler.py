@@ -24,7 +24,7 @@ from permits_engine.commands import RunClock
 from permits_engine.domain.decisions import timeline
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.errors import ConflictError, PermitsError
-from permits_engine.domain.events import SCHEDULER, Event, NoticeDue
+from permits_engine.domain.events import SCHEDULER, NoticeDue
 from permits_engine.domain.permit import notices as notice
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
@@ -38,8 +38,7 @@ from permits_engine.scheduler.notices.outbox import Outbox, Result, Tally
 from permits_engine.scheduler.notices.pending import PendingNotice
 from permits_engine.store.database.schema import permits, scheduler_passes
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events import codec, history
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed, numbered
 from permits_engine.store.events.ids import derived
 from permits_engine.store.events.timestamps import moment
 
@@ -108,7 +107,7 @@ class _Found(NamedTuple):
     due: notice.Notice
     situation: Situation
     policy: Policy
-    records: Sequence[StoredRecord]
+    records: Sequence[Placed]
 
 
 class Reconciler:
@@ -207,15 +206,15 @@ class Reconciler:
     def _settle_all(self, uow: UnitOfWork, ids: Sequence[str], report: Pass) -> list[PendingNotice]:
         found: list[_Found] = []
         principals: list[Permit] = []
-        for permit_id, records in history.streams(uow.tx, ids).items():
+        for permit_id, records in uow.store.several(ids).items():
             report.files += 1
             with self._parked_on_error(uow, permit_id, report):
-                past = codec.numbered(records)
-                permit = fold(permit_id, past)
+                past = list(records)
+                permit = fold(permit_id, numbered(past))
                 assert permit is not None
-                due = self._settle(uow, permit, records, report)
+                due = self._settle(uow, permit, past, report)
                 principals += [permit] if permit.dependents else []
-                if not _imported_after(self.on, past[0][1], records[0], uow.policy(permit.jurisdiction)):
+                if not _imported_after(self.on, past[0], uow.policy(permit.jurisdiction)):
                     found += due
         pending = self._claim(uow, found, report)
         for permit in principals:  # after all permits of the batch are settled: one may depend on another
@@ -236,9 +235,7 @@ class Reconciler:
             park(uow.tx, permit_id, problem.message, self.context.now())
             report.parked += 1
 
-    def _settle(
-        self, uow: UnitOfWork, permit: Permit, past: Sequence[StoredRecord], report: Pass
-    ) -> list[_Found]:
+    def _settle(self, uow: UnitOfWork, permit: Permit, past: Sequence[Placed], report: Pass) -> list[_Found]:
         """Record the effects of time and the permit's row; return the notices that are due."""
         on, policy = self.on, uow.policy(permit.jurisdiction)
         today = self.context.today(policy)
@@ -324,9 +321,10 @@ def settled(permit: Permit, policy: Policy, on: date, today: date) -> tuple[Situ
     return s, effects
 
 
-def _imported_after(on: date, first: Event, record: StoredRecord, policy: Policy) -> bool:
+def _imported_after(on: date, first: Placed, policy: Policy) -> bool:
     """Return whether a permit was imported after that day, on which no notice was due for it here."""
-    if first.basis is None or not first.basis.imported:
+    basis = first.event.basis
+    if basis is None or not basis.imported:
         return False
     zone = ZoneInfo(policy.calendar.time_zone)
-    return on < moment(record.recorded_at).astimezone(zone).date()
+    return on < moment(first.recorded_at).astimezone(zone).date()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
@@ -16,8 +16,7 @@ from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events import codec, history
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.application import Placed, event_store, numbered
 
 BATCH = 500
 _p = permits.c
@@ -44,7 +43,7 @@ def plan(
     for rows in context.database.pages(_ENDING, {"first": first.isoformat()}, size=BATCH):
         ids = [row[0] for row in rows]
         with context.database.read() as tx:
-            for permit_id, records in history.streams(tx, ids).items():
+            for permit_id, records in event_store(tx).several(ids).items():
                 load.add(tx, permit_id, records)
         done += len(ids)
         if progress is not None:
@@ -70,10 +69,10 @@ class _Load:
         self.after: Counter[tuple[date, str]] = Counter()
         self.capacity: dict[str, int | None] = {}
 
-    def add(self, tx: Transaction, permit_id: str, records: list[StoredRecord]) -> None:
+    def add(self, tx: Transaction, permit_id: str, records: Iterable[Placed]) -> None:
         """Count the first reminder of a permit; skip one that cannot be read (see ``permits status``)."""
         try:
-            permit = fold(permit_id, codec.numbered(records))
+            permit = fold(permit_id, numbered(records))
             assert permit is not None
             s = Situation(
                 permit, self.first, self.context.policies.current(tx, permit.jurisdiction).at(self.first)

@@ -262,3 +262,5 @@ def projector(permit_id: str) -> Any:
 
 
 _MAPPER = EventMapper()
+decoded = _MAPPER.to_domain_event
+"""Return the event of a record, for readers of pages of the whole history; raise ``integrity.broken``."""

@@ -5,7 +5,7 @@ What is stored is JSON. Nothing that is read names a class: the closed registry 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, get_type_hints
 
@@ -17,9 +17,6 @@ from permits_engine.store.keys.encoding import framed
 from permits_engine.store.keys.keyring import Cipher
 
 ENCRYPTION_TAG = b"permits-engine/sealed/v1"
-
-Stored = tuple[int, str, int, str, int, bytes]
-"""Position, stream, version, name, recorded time and payload of an event, as the store gives them."""
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -73,14 +70,6 @@ def decode(name: str, payload: bytes) -> Event:
         if name in EVENTS or name in UPCASTERS:
             raise _broken(name, f"its content does not fit its type: {problem}") from problem
         raise _broken(name, "its type is unknown to this program") from None
-
-
-def numbered(records: Sequence[Stored]) -> list[tuple[int, Event]]:
-    """Return versions and events of stored records, personal fields still encrypted; raise ``integrity.broken``."""
-    try:
-        return [(version, _readers[name](payload)) for _, _, version, name, _, payload in records]
-    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError):
-        return [(version, decode(name, payload)) for _, _, version, name, _, payload in records]  # says which
 
 
 def decrypt(

@@ -254,7 +254,7 @@ class Office(RuleBasedStateMachine):
             upper, lower = fold(above, load(unit, above)), fold(below, load(unit, below))
         assert upper is not None
         assert lower is not None
-        return families.news(Situation(upper, self.today, policy.at(self.today)), lower)
+        return families.pending_change(Situation(upper, self.today, policy.at(self.today)), lower)
 
     def _look(self, permit_id: str, day: date) -> tuple[str, str, bool]:
         shown = self.engine.permit(permit_id, as_of=day)
