@@ -28,7 +28,9 @@ def test_eight_processes_on_one_permit_lose_nothing(store_url: str, tmp_path: Pa
         done = [outcome for outcome in told if outcome["ok"]]
         lost = [outcome for outcome in told if not outcome["ok"]]
         assert len(told) == PROCESSES * EACH
-        assert {outcome["error"]["code"] for outcome in lost} <= {"concurrency.conflict"}
+        # On a busy machine a writer may wait its ten seconds for the others: that too is told, and nothing recorded.
+        assert {outcome["error"]["code"] for outcome in lost} <= {"concurrency.conflict", "store.unavailable"}
+        assert all("try again" in outcome["error"]["message"] for outcome in lost), lost
         versions = sorted(outcome["version"] for outcome in done)
         assert versions == list(range(before + 1, before + 1 + len(done)))
         assert engine.permit(permit_id).version == before + len(done)
