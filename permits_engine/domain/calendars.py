@@ -1,4 +1,4 @@
-"""Calendars: working days, holidays by country, and how a period is counted over them."""
+"""Calendars: working days, public holidays, and how a period is counted over them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from permits_engine.domain.phrases import Phrase
 
 
 class Holiday(msgspec.Struct, frozen=True):
-    """One day off, with the days from which it was known and until which it was believed."""
+    """A public holiday, with the day from which it was known and the day on which it was withdrawn."""
 
     day: date
     name: str
@@ -22,10 +22,7 @@ class Holiday(msgspec.Struct, frozen=True):
 
 
 class Calendar:
-    """Days off of one jurisdiction as they were known on a date.
-
-    ``holiday(day, known)`` and ``is_working(day, known)`` answer for what had been published by ``known``.
-    """
+    """The public holidays of one jurisdiction; every question is answered as published by ``known``."""
 
     def __init__(self, weekend: Iterable[int], holidays: Iterable[Holiday], time_zone: str = "UTC") -> None:
         self.weekend = frozenset(weekend)
@@ -35,41 +32,41 @@ class Calendar:
             self._days.setdefault(each.day, []).append(each)
 
     def holiday(self, day: date, known: date) -> Holiday | None:
-        """The holiday that ``day`` is, as known on ``known``; none where it is not one."""
+        """Return the public holiday on ``day``, or none."""
         for each in self._days.get(day, ()):
             if each.known <= known and (each.until_known is None or known < each.until_known):
                 return each
         return None
 
     def is_working(self, day: date, known: date) -> bool:
-        """Whether offices work on that day."""
+        """Return whether offices work on that day."""
         return day.isoweekday() not in self.weekend and self.holiday(day, known) is None
 
     def next_working(self, day: date, known: date, words: list[str] | None = None) -> date:
-        """The day itself if offices work on it, else the first later one on which they do."""
+        """Return the first working day from ``day`` on."""
         for _ in range(60):
             if self.is_working(day, known):
                 if words is not None:
                     words.append(Phrase("working_day", day=day))
                 return day
             if words is not None:
-                feast = self.holiday(day, known)
-                if feast is None:
-                    words.append(Phrase("weekend", day=day))
-                else:
-                    words.append(
-                        Phrase("feast.estimated" if feast.estimated else "feast", day=day, feast=feast.name)
-                    )
+                words.append(self._why_not(day, known))
             day += ONE_DAY
         raise ValueError(f"no working day in the sixty days before {day}")
 
+    def _why_not(self, day: date, known: date) -> Phrase:
+        feast = self.holiday(day, known)
+        if feast is None:
+            return Phrase("weekend", day=day)
+        return Phrase("feast.estimated" if feast.estimated else "feast", day=day, feast=feast.name)
+
     def news(self) -> set[date]:
-        """The days on which something became known about a day off."""
+        """Return the days on which something about a public holiday was published."""
         days = [day for each in self._days.values() for x in each for day in (x.known, x.until_known)]
         return {day for day in days if day is not None}
 
     def next_news(self, day: date, known: date) -> date | None:
-        """The first day after ``known`` on which something else becomes known about ``day``."""
+        """Return the first day after ``known`` on which something else about ``day`` is published."""
         holidays = self._days.get(day)
         if not holidays:
             return None
@@ -78,10 +75,10 @@ class Calendar:
 
 
 class Count(msgspec.Struct, frozen=True):
-    """How a delay is counted: its length, the counting rule and whether it rolls to a working day.
+    """How a period is counted: its length, the counting rule, and whether it rolls to a working day.
 
-    ``counting`` is ``calendar`` (the last day counts) or ``franc`` (neither the first nor the last day
-    counts: code of civil procedure, article 512).
+    ``counting`` is ``calendar`` (the last day counts) or ``franc`` (neither the first nor the last day counts: code of
+    civil procedure, article 512).
     """
 
     length: Period
@@ -90,13 +87,13 @@ class Count(msgspec.Struct, frozen=True):
     rule: str = ""
 
     def in_words(self) -> str:
-        """Such as ``15 clear days``."""
+        """Return the period in English, such as ``15 clear days``."""
         plain = self.length.in_words()
         return plain.replace(" day", " clear day") if self.counting == "franc" else plain
 
 
 def unrolled(start: date, count: Count, extra_days: int = 0, words: list[str] | None = None) -> date:
-    """The last day of a delay before it rolls; ``extra_days`` are days of suspension."""
+    """Return the last day before any roll to a working day; ``extra_days`` are days of suspension."""
     due = add(start, count.length)
     if count.counting == "franc":
         due += ONE_DAY
@@ -122,8 +119,6 @@ def due(
     extra_days: int = 0,
     words: list[str] | None = None,
 ) -> date:
-    """The last useful day of a delay that starts on ``start`` (day 0)."""
+    """Return the last day of a period that starts on ``start`` (day 0)."""
     last = unrolled(start, count, extra_days, words)
-    if count.roll:
-        last = calendar.next_working(last, known, words)
-    return last
+    return calendar.next_working(last, known, words) if count.roll else last

@@ -1,4 +1,4 @@
-"""Every error of the engine: a code, a sentence with the remedy, and details for a program."""
+"""The errors of the engine: a code, a sentence with the remedy, and details for programs."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 
 
 class PermitsError(Exception):
-    """A request that was refused, with the code that the contract fixes.
+    """A refused request.
 
-    ``code`` is dotted (``window.closed``), ``message`` one sentence that names the field or rule and
-    the remedy, ``details`` a JSON-ready mapping. ``said`` is the message as it was given: a phrase, where it can
-    be said in other languages.
+    ``code`` is one of the contract (``window.closed``), ``message`` one sentence that names the field or rule and the
+    remedy, ``details`` a JSON-ready mapping. ``said`` is the message as given: a phrase, where it can be translated.
     """
 
     family: ClassVar[str] = ""
@@ -29,12 +28,12 @@ class PermitsError(Exception):
         return f"{self.code}: {self.message}"
 
     def as_dict(self) -> dict[str, Any]:
-        """The machine form: ``{"code", "message", "details"}``."""
+        """Return the machine form: ``{"code", "message", "details"}``."""
         return {"code": self.code, "message": self.message, "details": self.details}
 
 
 class InputError(PermitsError):
-    """The request cannot be read; ``details["fields"]`` lists ``{path, reason}``."""
+    """The request is invalid; ``details["fields"]`` lists ``{path, reason}``."""
 
     family = "input"
 
@@ -58,19 +57,19 @@ class NotCompetentError(PermitsError):
 
 
 class ConflictError(PermitsError):
-    """Somebody else changed the file first, or a command id was used for something else."""
+    """Another command changed the file first, or a command id was used for another command."""
 
     family = "concurrency"
 
 
 class PolicyError(PermitsError):
-    """No rule is in force on that date, or a policy text cannot be used."""
+    """No rule is in force on the date, or a policy text is invalid."""
 
     family = "policy"
 
 
 class ErasedError(PermitsError):
-    """The holder's personal data have been erased and no new event may be written about them."""
+    """The holder's personal data were erased; no event can be recorded about them."""
 
     family = "holder"
 
@@ -82,13 +81,13 @@ class StoreError(PermitsError):
 
 
 class IntegrityError(PermitsError):
-    """What is stored contradicts itself."""
+    """The stored data are inconsistent."""
 
     family = "integrity"
 
 
 class SchedulerError(PermitsError):
-    """A pass of the scheduler that must not run, or not go on."""
+    """A scheduler pass must not run, or must stop."""
 
     family = "scheduler"
 

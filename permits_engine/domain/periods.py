@@ -1,7 +1,4 @@
-"""Terms, windows, délais francs, working days and suspension: legal days with their worked explanation.
-
-A legal day is a ``date``. Every count can be asked for its working in words by passing a list to ``words``.
-"""
+"""Legal days and periods: adding, subtracting, and the last day of a term."""
 
 from __future__ import annotations
 
@@ -25,7 +22,7 @@ class Period(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str) -> Period:
-        """Read ``P3M``, ``P1Y``, ``P15D``, ``P2W`` or ``PT48H``; raises ``ValueError`` for anything else."""
+        """Read ``P3M``, ``P1Y``, ``P15D``, ``P2W`` or ``PT48H``; raise ``ValueError`` for anything else."""
         known = _CACHE.get(text)
         if known is not None:
             return known
@@ -44,7 +41,7 @@ class Period(msgspec.Struct, frozen=True):
         return f"P{head}{f'T{self.hours}H' if self.hours else ''}" if head or self.hours else "P0D"
 
     def in_words(self) -> str:
-        """The period in English, such as ``3 months``."""
+        """Return the period in English, such as ``3 months``."""
         parts = [(self.years, "year"), (self.months, "month"), (self.days, "day"), (self.hours, "hour")]
         return " and ".join(f"{n} {unit}{'s' if n != 1 else ''}" for n, unit in parts if n) or "0 days"
 
@@ -53,7 +50,7 @@ _CACHE: dict[str, Period] = {}
 
 
 def add(day: date, period: Period, sign: int = 1) -> date:
-    """The same day of the month ``period`` later (or earlier), clamped to the end of a shorter month."""
+    """Return the same day of the month ``period`` later (or earlier), clamped to the end of a shorter month."""
     if not period.years and not period.months:
         return day + timedelta(days=sign * period.days)
     count = day.year * 12 + day.month - 1 + sign * (period.years * 12 + period.months)
@@ -66,10 +63,9 @@ def add(day: date, period: Period, sign: int = 1) -> date:
 
 
 def term_end(valid_from: date, period: Period) -> date:
-    """The last day of a term: the day before its anniversary.
+    """Return the last day of a term: the day before its anniversary.
 
-    Where the anniversary day does not exist the term ends on the last day of that month
-    (2016-02-29 + P1Y ends 2017-02-28).
+    Where the anniversary does not exist, it is the last day of that month (2016-02-29 + P1Y ends 2017-02-28).
     """
     anniversary = add(valid_from, Period(period.years, period.months))
     if anniversary.day != valid_from.day and not period.days:
@@ -78,10 +74,10 @@ def term_end(valid_from: date, period: Period) -> date:
 
 
 def before(day: date, period: Period) -> date:
-    """The day that lies ``period`` before ``day``."""
+    """Return the day ``period`` before ``day``."""
     return add(day, period, -1)
 
 
 def ages(birth: date, on: date) -> int:
-    """Full years between two days."""
+    """Return the full years between two days."""
     return on.year - birth.year - ((on.month, on.day) < (birth.month, birth.day))

@@ -1,7 +1,7 @@
-"""What the rules say about themselves: a phrase is an id with named values, and reads as English until said otherwise.
+"""Phrases: what the rules say in words, as an id with named values, which reads as English until translated.
 
-The domain never joins words: it names a phrase and the days, periods, counts and names in it. Its English stands in
-one table here; other languages are data outside the domain, with a text for every id and the same values in each.
+The domain joins no words: it names a phrase and the days, periods, counts and names in it. The English texts are in the
+table below; other languages are data outside the domain, with a text for every id and the same values in each.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from string import Formatter
 from typing import Any
 
 Write = Callable[[Any, str], str]
-"""How a language writes a value, given what stands after the colon in the braces."""
+"""Writes a value in a language; the second argument is the format after the colon in the braces."""
 
 
 class Phrase(str):
-    """A text in English that still knows its id and values, so that it can be said in another language.
-
-    It is a ``str`` like any other to whoever only wants the text; ``str(phrase)`` is the plain text.
-    """
+    """A text in English that keeps its id and values, so that it can be translated; ``str(phrase)`` is plain."""
 
     __slots__ = ("id", "values")
 
@@ -37,12 +34,12 @@ class Phrase(str):
 
 
 def together(lines: Iterable[str]) -> Phrase:
-    """Several lines as one text."""
+    """Return several lines as one text."""
     return Phrase("together", parts=tuple(lines))
 
 
 def filled(template: str, values: Mapping[str, Any], write: Write) -> str:
-    """A text with its braces filled; a name that the phrase has not is a ``KeyError``."""
+    """Return a text with its braces filled; raise ``KeyError`` for a name that the phrase lacks."""
     return "".join(
         text if name is None else f"{text}{write(values[name], spec)}"
         for text, name, spec in _parsed(template)
@@ -50,7 +47,7 @@ def filled(template: str, values: Mapping[str, Any], write: Write) -> str:
 
 
 def names(template: str) -> frozenset[str]:
-    """The values that a text speaks of."""
+    """Return the names of the values in a text."""
     return frozenset(name for _, name, _ in _parsed(template) if name is not None)
 
 
@@ -63,11 +60,8 @@ def _english(value: Any, spec: str) -> str:
     if isinstance(value, date):
         if spec == "iso":
             return value.isoformat()
-        return (
-            f"{value:{spec}}"
-            if spec or isinstance(value, datetime)
-            else f"{value.day} {value:%B} {value.year}"
-        )
+        named = not spec and not isinstance(value, datetime)
+        return f"{value.day} {value:%B} {value.year}" if named else f"{value:{spec}}"
     if isinstance(value, tuple):
         return ", ".join(value).replace("_", " ") if spec == "plain" else spec.join(value)
     if value is None:
@@ -107,33 +101,33 @@ ENGLISH: dict[str, str] = {
     "window.given_back": "the title was given back on {day}",
     "window.granted": "the term was granted on {day}",
     "receipt": "receipt of {on} valid until {until}, inclusive",
-    "majority": "of age on {day}; a card of one's own is asked for until {until}",
+    "majority": "of age on {day}; the holder can apply for their own card until {until}",
     "absence": "the day before the absence ends the title: {day}",
     "ruling": "lodged on {on}; due on {due}",
     "source": "{source} ({rank})",
-    # Whether a decision passes the gates of quality, and why.
+    # Whether a decision passes the quality checks, and why.
     "competent": "{role} of {office} on {on:iso}",
     "competent.everywhere": "{role} of the country on {on:iso}",
     "competence.role": "the role {role} may not {command}; this is for: {roles: or }",
-    "competence.nobody": "the role {role} may not {command}; this is for: nobody",
+    "competence.nobody": "the role {role} may not {command}; no role may",
     "competence.office": "the file is with {office}, the actor belongs to {own}; "
     "let {office} do it, or transfer the file first",
     "competence.no_office": "the file is with {office}, the actor belongs to no office; "
     "let {office} do it, or transfer the file first",
     "mandate.missing": "the {role} of {office} had no mandate on {on:iso}; "
-    "give a day on which it sat, or adopt the policy that holds its mandate",
+    "give a day on which it sat, or adopt the policy that contains its mandate",
     "mandate.missing.everywhere": "the {role} of the country had no mandate on {on:iso}; "
-    "give a day on which it sat, or adopt the policy that holds its mandate",
+    "give a day on which it sat, or adopt the policy that contains its mandate",
     "delegation.lacking": "{actor} held no delegation to {command} as {role} of {office} on {on:iso}; "
-    "let somebody do it who holds one, or adopt the policy that holds it",
+    "let a person who holds one do it, or adopt the policy that contains it",
     "delegation.lacking.no_office": "{actor} held no delegation to {command} as {role} of no office on {on:iso}; "
-    "let somebody do it who holds one, or adopt the policy that holds it",
+    "let a person who holds one do it, or adopt the policy that contains it",
     "delegation.unasked": "the rules ask for no delegation by name",
     "delegation.missing": "{actor} held no delegation on {on:iso}",
     "delegation.held": "{reference} ({source})",
     "written.card": "the card is the decision",
     "written.recorded": "its reasons are recorded",
-    "written.missing": "no word of it is recorded",
+    "written.missing": "no reasons are recorded",
     "reasons.needless": "a grant needs no reasons",
     "reasons.missing": "none are recorded: a decision without its reasons is unlawful (law 03-01, articles 1 and 2)",
     "reasons.recorded": "recorded",
@@ -141,7 +135,7 @@ ENGLISH: dict[str, str] = {
     "basis.ground": "ground {ground}",
     "basis.weak": "it rests on no norm above a convention: {sources:, }",
     "basis.none": "it rests on no norm above a convention: no rule",
-    "basis.encrypted": "the article stands in its reasons in law, which are encrypted",
+    "basis.encrypted": "the article is in its reasons in law, which are encrypted",
     "basis.named": "its reasons in law name a text",
     "basis.unnamed": "its reasons in law name no article of any text",
     "documents.unasked": "nothing was asked for after filing",
@@ -150,25 +144,25 @@ ENGLISH: dict[str, str] = {
     "documents.listed": "only what is on the published list was asked for",
     "notified.at": "notified at {at:iso}",
     "notified.missing": "no notification is recorded",
-    "notified.irregular": "notified without the form or the proof that the rules ask for: no clock has started",
+    "notified.irregular": "notified without the form or the proof that the rules ask for: no period has started",
     "notified.regular": "regularly notified on {on:iso}",
     "notified.annulled": "annulled on {on:iso} before any notification",
     "notified.never": "never notified: it has no effect on the stay",
     "routes.needless": "nothing to appeal against",
-    "routes.unknown": "what the paper said is not in the store",
+    "routes.unknown": "the text of the letter is not in the store",
     "routes.unsent": "the message that states them is not known to have gone out",
     "routes.stated": "the message about it names each body and its last day",
-    "language.unknown": "in which language it was told is not in the store",
+    "language.unknown": "the language of the message is not in the store",
     "language.holders": "the message about it is in the holder's language ({language})",
     "human.law": "an effect of law that was recorded, and no decision (law 09-08, article 11)",
     "human.program": "decided by a program (law 09-08, article 11)",
     "human.person": "decided by {actor}",
     "protection.needless": "no removal was ordered",
-    "protection.skipped": "ordered before anybody looked into: {facts:, }",
-    "protection.checked": "every protection had been looked into",
+    "protection.skipped": "ordered before these were examined: {facts:, }",
+    "protection.checked": "every protection had been examined",
     # What a decision departs from.
     "departs.relaxation": "departs from what was relaxed for {criteria:plain}: {norm}",
-    "departs.right": "departs from the law: {norm} gives this title as of right, but for a threat to public order",
+    "departs.right": "departs from the law: {norm} gives this title as of right, except for a threat to public order",
     "departs.age": "departs from the law: {norm} gives this title from the age of {age}",
     "departs.order": "departs from the order of titles: {norm}; beside a title in force it follows {kinds:, }",
     "departs.law": "departs from the law: {norm} gives {value}",

@@ -96,7 +96,7 @@ def explain(
     before = fold(permit_id, past)
     result |= _decided(made, before, policy, known, s)
     result["exchanged"] = exchanged(s)
-    if before is not None and not made.imported and not made.told:
+    if before is not None and not made.imported and not made.propagated:
         on = Situation(before, event.effective_on, policy.at(known))
         after = fold(permit_id, history)
         assert after is not None
@@ -258,7 +258,7 @@ def _quality(
         event, record.version, before, after, letters_of(tx, after.permit_id), words
     )
     return [
-        {"gate": each.gate, "status": each.status, "because": say(each.because)}
+        {"gate": each.name, "status": each.status, "because": say(each.because)}
         for each in quality.assess(decision)
     ]
 

@@ -98,7 +98,7 @@ class Alternative:
                     continue
                 if fact.made.imported:
                     self._take_over(fact)
-                elif fact.made.told:
+                elif fact.made.propagated:
                     self._time(min(fact.on - ONE_DAY, until))
                     self._hear(fact)
                 elif fact.passed:

@@ -212,7 +212,9 @@ def judged(file: File, source: Source, period: Period) -> Iterator[dict[str, Any
             "actor": event.actor.id,
             "role": event.actor.role,
             "office": s.prefecture,
-            "failed": [{"gate": x.gate, "because": str(x.because)} for x in quality.failed_checks(verdicts)],
+            "failed": [
+                {"gate": x.name, "because": str(x.because)} for x in verdicts if x.status == quality.FAILED
+            ],
         }
 
 

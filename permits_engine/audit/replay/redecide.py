@@ -82,7 +82,7 @@ def again(
     for made in recorded_decisions(history, recorded):
         if made.imported:
             report.imported += len(made.events)
-        elif not made.told:
+        elif not made.propagated:
             report.decisions[made.name] = report.decisions.get(made.name, 0) + 1
             found = _once(permit_id, made, permit, past, policy_of, facts_of)
             if found is not None:

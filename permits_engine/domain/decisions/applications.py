@@ -1,11 +1,10 @@
-"""What each command leads to: drafts of events with the rules that allowed them."""
+"""First applications: filing, opinion, grant, refusal and a new examination."""
 
 from __future__ import annotations
 
 from permits_engine.domain.decisions import relaxations, titles
-from permits_engine.domain.decisions.case import Case, Draft, not_allowed
-from permits_engine.domain.decisions.documents import documents_listed
-from permits_engine.domain.decisions.receipts import receipt
+from permits_engine.domain.decisions.case import Case, Draft
+from permits_engine.domain.decisions.documents import documents_listed, receipt
 from permits_engine.domain.decisions.terms import departure_from, granted_term, last_day
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import (
@@ -18,84 +17,12 @@ from permits_engine.domain.events import (
 )
 from permits_engine.domain.periods import term_end
 
-
-def lodge_application(case: Case) -> list[Draft]:
-    """A first request and its receipt (law 02-03, article 8)."""
-    c, holder = case.command, case.holder
-    kind = case.rules.need("title.kind", case.on, case.scope())
-    given = receipt(case, complete=not c.missing, timely=True, stage="application")
-    lodged = case.draft(
-        ApplicationLodged,
-        holder_id=c.holder_id,
-        jurisdiction=c.jurisdiction,
-        category=c.category,
-        prefecture=c.prefecture,
-        title_kind=kind,
-        criterion=c.criterion,
-        missing=tuple(c.missing),
-        nationality=holder.nationality,
-        sex=holder.sex,
-        age=holder.age,
-        file_number=c.file_number,
-    )
-    return [lodged, *given]
-
-
-def record_opinion(case: Case) -> list[Draft]:
-    """A commission's reasoned opinion, on the criteria as they then were."""
-    c = case.command
-    case.rules.find("campaign.shown", case.on, case.scope())
-    return [case.draft(OpinionRecorded, body=c.body, favourable=c.favourable, reasons=c.reasons)]
-
-
-def issue_permit(case: Case) -> list[Draft]:
-    """A first term from the day of decision."""
-    c = case.command
-    term = granted_term(case, "term.first", case.on, "term.first.maximum")
-    granted = titles.grant_fields(case)
-    _, relaxed, _ = relaxations.covering(case)
-    departs = departure_from(case, "term.first", case.on, term) or granted["departs_from"]
-    return [
-        case.draft(
-            Issued,
-            term_number=1,
-            valid_from=case.on,
-            valid_until=last_day(case, "term.first", term_end(case.on, term)),
-            term=str(term),
-            title_kind=case.situation.permit.title_kind,
-            ground=granted["ground"],
-            relaxed=tuple(relaxed),
-            asks=granted["asks"],
-            beside=granted["beside"],
-            departs_from=departs,
-            card_number=c.card_number,
-        )
-    ]
-
-
-def refuse_request(case: Case) -> list[Draft]:
-    """A refusal of the request that is under review, with its reasons."""
-    c, request = case.command, case.situation.request
-    assert request is not None
-    reasons = {"reasons_in_fact": c.reasons_in_fact, "reasons_in_law": c.reasons_in_law}
-    if request.kind != "application":
-        return [case.draft(RenewalRefused, request=request.version, **reasons)]
-    rule, relaxed, unknown = relaxations.covering(case)
-    due, asks = titles.right_refused(case)
-    return [
-        case.draft(
-            Refused,
-            request=request.version,
-            relaxed=tuple(relaxed),
-            asks=(*asks, *unknown),
-            departs_from=rule.id if rule is not None and relaxed else due,
-            **reasons,
-        )
-    ]
+REOPENING_RULES = ("opinion.required", "campaign.criteria", "title.requires")
+"""Parameters by which an application can be refused, and which can widen later."""
 
 
 def valid_filing(case: Case) -> None:
-    """A first application names a category and an office of the country, for somebody born by then."""
+    """Require a category and an office of the jurisdiction, and a holder born by then."""
     c, rules = case.command, case.rules
     categories = rules.need("categories", case.on, {})
     if c.category not in categories:
@@ -107,7 +34,7 @@ def valid_filing(case: Case) -> None:
 
 
 def campaign_open(case: Case) -> None:
-    """A first application: campaign window, criterion and documents."""
+    """Require an open campaign window, a criterion of the category, and documents that are listed."""
     c, rules, scope = case.command, case.rules, case.scope()
     window = rules.get("campaign.window", case.on, scope)
     campaigns = rules.policy.parameters.get("campaign.window", ())
@@ -131,11 +58,24 @@ def campaign_open(case: Case) -> None:
     documents_listed(case)
 
 
+def lodge_application(case: Case) -> list[Draft]:
+    """Record a first application and its receipt (law 02-03, article 8)."""
+    kind, holder = case.need("title.kind"), case.holder
+    given = receipt(case, complete=not case.command.missing, timely=True, stage="application")
+    attributes = {"nationality": holder.nationality, "sex": holder.sex, "age": holder.age}
+    return [case.draft(ApplicationLodged, title_kind=kind, **attributes), *given]
+
+
+def record_opinion(case: Case) -> list[Draft]:
+    """Record a commission's reasoned opinion, based on the criteria of the day."""
+    case.find("campaign.shown")
+    return [case.draft(OpinionRecorded)]
+
+
 def opinion_favourable(case: Case) -> None:
-    """A campaign card needs a favourable opinion, or an appeal upheld by the national commission."""
-    s, request = case.situation, case.situation.request
-    assert request is not None
-    if not case.rules.get("opinion.required", request.filed_on, case.scope()):
+    """Require a favourable opinion for a campaign card, or an appeal upheld by the national commission."""
+    s, request = case.situation, case.request
+    if not case.get("opinion.required", request.filed_on):
         return
     upheld = any(
         a.body == "national_commission"
@@ -153,37 +93,66 @@ def opinion_favourable(case: Case) -> None:
         )
 
 
-REOPENING_RULES = ("opinion.required", "campaign.criteria", "title.requires")
-"""On what an application may have been refused, and what may have widened."""
+def issue_permit(case: Case) -> list[Draft]:
+    """Grant a first term from the day of decision."""
+    term = granted_term(case, "term.first", case.on, "term.first.maximum")
+    granted = titles.grant_fields(case)
+    _, relaxed, _ = relaxations.covering(case)
+    granted["departs_from"] = departure_from(case, "term.first", case.on, term) or granted["departs_from"]
+    issued = case.draft(
+        Issued,
+        term_number=1,
+        valid_from=case.on,
+        valid_until=last_day(case, "term.first", term_end(case.on, term)),
+        term=str(term),
+        title_kind=case.situation.permit.title_kind,
+        relaxed=tuple(relaxed),
+        **granted,
+    )
+    return [issued]
+
+
+def refuse_request(case: Case) -> list[Draft]:
+    """Refuse the application or renewal under review."""
+    version = case.request.version
+    if case.request.kind != "application":
+        return [case.draft(RenewalRefused, request=version)]
+    rule, relaxed, unknown = relaxations.covering(case)
+    due, asks = titles.right_refused(case)
+    departs = rule.id if rule is not None and relaxed else due
+    return [
+        case.draft(
+            Refused, request=version, relaxed=tuple(relaxed), asks=(*asks, *unknown), departs_from=departs
+        )
+    ]
 
 
 def after_refusal(case: Case) -> None:
-    """A refusal stands on its own day, and nothing is opened again while an appeal is pending."""
-    s, outcome = case.situation, case.situation.outcome
-    if s.pending_appeal is not None:
-        raise not_allowed(case, f"an appeal to {s.pending_appeal.body} of {s.pending_appeal.on} is pending")
+    """Require a day after the refusal, and no pending appeal."""
+    pending, outcome = case.situation.pending_appeal, case.outcome
+    if pending is not None:
+        raise case.not_allowed(f"an appeal to {pending.body} of {pending.on} is pending")
     if outcome is None or case.on <= outcome.on:
-        raise not_allowed(case, "it may be examined again from the day after its refusal on")
+        raise case.not_allowed("it may be examined again from the day after its refusal on")
 
 
 def criterion_listed(case: Case) -> None:
-    """The criterion of the application is one of the rules' own, as they are known now."""
-    s, request = case.situation, case.situation.request
-    assert request is not None
-    criteria = case.rules.get("campaign.criteria", request.filed_on, case.scope())
-    if criteria is not None and s.permit.criterion not in criteria:
+    """Require that the criterion of the application is one of the rules as known now."""
+    criterion = case.situation.permit.criterion
+    criteria = case.get("campaign.criteria", case.request.filed_on)
+    if criteria is not None and criterion not in criteria:
         raise error(
             "criterion.unknown",
-            f"criterion {s.permit.criterion!r} is not one of {', '.join(criteria)}",
+            f"criterion {criterion!r} is not one of {', '.join(criteria)}",
             criteria=list(criteria),
         )
 
 
 def reopen_examination(case: Case) -> list[Draft]:
-    """The application is under review again, with a receipt; the refusal stays on record and counts no more."""
-    request, outcome = case.situation.request, case.situation.outcome
-    assert request is not None and outcome is not None
+    """Reopen the examination with a receipt; the refusal stays on record without effect."""
+    request, outcome = case.request, case.outcome
+    assert outcome is not None
     for name in REOPENING_RULES:
-        case.rules.find(name, request.filed_on, case.scope())
+        case.find(name, request.filed_on)
     opened = case.draft(ExaminationReopened, request=request.version, decision_version=outcome.version)
     return [opened, *receipt(case, complete=True, timely=True, stage="application")]

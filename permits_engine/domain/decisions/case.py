@@ -1,8 +1,10 @@
-"""What a decision is taken on: the case before the decider, and the draft of what it leads to."""
+"""The input of a decision, and the drafts of the events that it leads to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -11,11 +13,12 @@ from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import SCHEDULER, Actor, Event
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.rules.policy import Rules
+from permits_engine.domain.permit.state import Decision, Request
+from permits_engine.domain.rules.policy import Rules, Value
 
 
 class OtherTitle(msgspec.Struct, frozen=True):
-    """Another title of the same holder, by the dates of its last term and its end."""
+    """Another title of the same holder, with the dates of its last term."""
 
     permit_id: str
     title_kind: str
@@ -24,9 +27,9 @@ class OtherTitle(msgspec.Struct, frozen=True):
 
 
 class HolderFacts(msgspec.Struct, frozen=True):
-    """The little that decisions need of a person: coarse attributes, facts, other titles.
+    """What decisions need of a person: coarse attributes, facts, other titles.
 
-    ``facts`` none means that only those recorded through the file itself are looked at.
+    ``facts`` none: only those recorded through the file itself count.
     """
 
     holder_id: str = ""
@@ -38,7 +41,7 @@ class HolderFacts(msgspec.Struct, frozen=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """An event to be: its type, legal date and fields, and the ids of the rules that allowed it."""
+    """An event not yet recorded: its type, legal date and fields, and the ids of the rules that allowed it."""
 
     kind: type[Event]
     effective_on: date
@@ -46,7 +49,7 @@ class Draft(msgspec.Struct, frozen=True):
     rules: tuple[str, ...] = ()
 
     def unrecorded(self, actor: Actor = SCHEDULER) -> Event:
-        """Return the draft as an event that can be folded and is not stored; what would be encrypted is left out."""
+        """Return the draft as an event that can be folded but not stored, without the fields to be encrypted."""
         fields = {name: value for name, value in self.fields.items() if name not in self.kind.ENCRYPTED}
         return self.kind(
             event_id="", effective_on=self.effective_on, actor=actor, operator="", correlation_id="", **fields
@@ -56,8 +59,21 @@ class Draft(msgspec.Struct, frozen=True):
         return f"<Draft of {self.kind.NAME}>"  # free text stays out of logs
 
 
+@cache
+def own_fields(kind: type[Event]) -> tuple[str, ...]:
+    """Return the fields of an event beyond those of every event."""
+    return tuple(name for name in kind.__struct_fields__ if name not in Event.__struct_fields__)
+
+
+Later = tuple[str, date]
+"""A recorded event that excludes a command dated before it: its name and legal date."""
+
+
 class Case:
-    """One command on one file under the rules; ``rules`` remembers what the decision itself consulted."""
+    """One command on one file under the rules; ``rules`` remembers what the decision itself consulted.
+
+    ``command`` is typed ``Any``: commands are above the domain, and each transition reads the fields of its own.
+    """
 
     __slots__ = ("_situation", "actor", "command", "holder", "name", "on", "rules", "target", "today")
 
@@ -94,31 +110,57 @@ class Case:
         """Whether there is no file yet."""
         return self._situation is None
 
+    @property
+    def request(self) -> Request:
+        """The latest request of the file."""
+        request = self.situation.request
+        assert request is not None
+        return request
+
+    @property
+    def outcome(self) -> Decision | None:
+        """The last decision on the latest request, unless annulled."""
+        return self.situation.outcome
+
     def scope(self, **more: str) -> dict[str, str]:
-        """The circumstances that select among rules."""
+        """Return the circumstances that select among rules."""
         if self._situation is None:
             return {"category": self.command.category, "stage": "application", **more}
         return self._situation.scope(**more)
 
-    def draft(self, kind: type[Event], on: date | None = None, /, **fields: Any) -> Draft:
-        """A draft with the rules consulted so far as its basis."""
-        return Draft(kind, on or self.on, fields, tuple(self.rules.used))
+    def find(self, name: str, on: date | None = None) -> Value | None:
+        """Return the value of a parameter in force on a day (default: that of the command), or none."""
+        return self.rules.find(name, on or self.on, self.scope())
+
+    def get(self, name: str, on: date | None = None) -> Any:
+        """Return the plain value of a parameter, or none where there is none or the law is silent."""
+        return self.rules.get(name, on or self.on, self.scope())
+
+    def need(self, name: str, on: date | None = None) -> Any:
+        """Return the plain value of a parameter; raise ``policy.none_in_force`` where there is none."""
+        return self.rules.need(name, on or self.on, self.scope())
+
+    def draft(self, kind: type[Event], **fields: Any) -> Draft:
+        """Return a draft based on the rules consulted so far; fields not given are the command's of the same name."""
+        given = vars(self.command)
+        own = {name: given[name] for name in own_fields(kind) if name in given}
+        return Draft(kind, self.on, own | fields, tuple(self.rules.used))
+
+    def not_allowed(self, why: str | None = None, later: Later | None = None) -> PermitsError:
+        """Return ``transition.not_allowed`` with the state and the excluding event; ``decide`` adds what is allowed."""
+        s = self.situation
+        reason = (
+            why or f"the title is {s.title_status} and the application {s.application_status} on {self.on}"
+        )
+        details: dict[str, Any] = {
+            "state": {"title_status": s.title_status, "application_status": s.application_status},
+            "command": self.name,
+        }
+        if later is not None:
+            details["later_event"] = {"name": later[0], "on": later[1].isoformat()}
+        return error("transition.not_allowed", f"{self.name} is not possible: {reason}", **details)
 
 
-LaterEvent = tuple[str, date]
-"""A recorded event that blocks what is dated before it: its name and legal date."""
-
-
-def not_allowed(case: Case, why: str | None = None, later: LaterEvent | None = None) -> PermitsError:
-    """Return ``transition.not_allowed`` with the state and the blocking event; ``decide`` adds what is allowed."""
-    s = case.situation
-    state = {"title_status": s.title_status, "application_status": s.application_status}
-    reason = why or f"the title is {s.title_status} and the application {s.application_status} on {case.on}"
-    blocking = {} if later is None else {"later_event": {"name": later[0], "on": later[1].isoformat()}}
-    return error(
-        "transition.not_allowed",
-        f"{case.name} is not possible: {reason}",
-        state=state,
-        command=case.name,
-        **blocking,
-    )
+def record(kind: type[Event]) -> Callable[[Case], list[Draft]]:
+    """Return the effect of a command that is recorded as one event with the command's own fields."""
+    return lambda case: [case.draft(kind)]

@@ -1,7 +1,6 @@
-"""The lifecycle as one table: command × state → who may, what must hold, what happens, what follows.
+"""Decide a command: who may give it, in which state, what must hold, and what follows.
 
-``decide`` is pure: the file, the little that matters of the holder, the command, the rules and the actor in;
-drafts of events out. It reads no clock, no store and no personal data.
+``decide`` is pure: it reads no clock, no store and no personal data beyond ``HolderFacts``.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from datetime import date
 from typing import Any
 
 from permits_engine.domain.decisions import applications
-from permits_engine.domain.decisions.case import Case, Draft, HolderFacts, not_allowed
+from permits_engine.domain.decisions.case import Case, Draft, HolderFacts
 from permits_engine.domain.decisions.lifecycle import (
     DECISION,
     TRANSITION_OF,
@@ -39,59 +38,59 @@ def decide(
     known: date | None = None,
     target: Event | None = None,
 ) -> list[Draft]:
-    """The events that a command leads to, as drafts.
+    """Return the drafts of the events that a command leads to; raise the error of the rule that refuses it.
 
     ``today`` is the store's day; ``known`` limits the rules to those published by then (default: today);
-    ``target`` is the event that a correction corrects. Raises the error of the rule that refuses it; the
-    order is input, competence, office, state, window or availability, reasons.
+    ``target`` is the event that a correction corrects. Rules are checked in this order: input, competence, office,
+    state, window or availability, reasons.
     """
     on: date = command.on or today
     if on > today:
         raise invalid("on", f"{on} lies after today ({today}); give the day on which it happened")
-    rules = policy.at(known or today)
-    if permit is None:
-        case = Case(name, command, None, holder, rules, actor, on, today, None)
+    known = known or today
+    s = Situation(permit, on, policy.at(known), holder.facts) if permit is not None else None
+    case = Case(name, command, s, holder, policy.at(known), actor, on, today, target)
+    if s is None:
         applications.valid_filing(case)
         check_competence(case)
         applications.campaign_open(case)
         return applications.lodge_application(case)
-    situation = Situation(permit, on, policy.at(known or today), holder.facts)
-    case = Case(name, command, situation, holder, rules, actor, on, today, target)
-    move = TRANSITION_OF[name]
     try:
-        for check in move.checks:
-            check(case)
-        check_competence(case)
-        _check_state(case, move)
-        for guard in move.guards:
-            guard(case)
-        return move.act(case)
+        return _carry_out(case, TRANSITION_OF[name])
     except RuleError as problem:
         if problem.code == "transition.not_allowed":
-            allowed = [each for each in allowed_commands(situation) if each != name]
-            problem.details.setdefault("allowed", allowed)
+            problem.details.setdefault("allowed", [each for each in allowed_commands(s) if each != name])
         raise
 
 
-def _check_state(case: Case, move: Transition) -> None:
+def _carry_out(case: Case, transition: Transition) -> list[Draft]:
+    for check in transition.checks:
+        check(case)
+    check_competence(case)
+    _check_state(case, transition)
+    for guard in transition.guards:
+        guard(case)
+    return transition.effect(case)
+
+
+def _check_state(case: Case, transition: Transition) -> None:
     s = case.situation
-    if not is_possible(s, move):
-        raise not_allowed(case)
-    if move.nature == DECISION:
-        last = last_decision(s.permit)
-        if last is not None and case.on < last[0]:
-            raise error(
-                "transition.not_allowed",
-                f"{move.command} on {case.on} would precede the decision of {last[0]} ({last[1]}); "
-                "give a day from then on",
-                state=state_of(s),
-                command=move.command,
-                later_event={"name": last[1], "on": last[0].isoformat()},
-            )
+    if not is_possible(s, transition):
+        raise case.not_allowed()
+    last = last_decision(s.permit) if transition.nature == DECISION else None
+    if last is not None and case.on < last[0]:
+        raise error(
+            "transition.not_allowed",
+            f"{case.name} on {case.on} would precede the decision of {last[0]} ({last[1]}); "
+            "give a day from then on",
+            state=state_of(s),
+            command=case.name,
+            later_event={"name": last[1], "on": last[0].isoformat()},
+        )
 
 
 def state_of(s: Situation) -> dict[str, str]:
-    """The state by region, for messages."""
+    """Return the state by region, for messages."""
     pending = s.pending_appeal is not None
     return {
         "title_status": s.title_status,
@@ -101,9 +100,9 @@ def state_of(s: Situation) -> dict[str, str]:
 
 
 def last_decision(permit: Permit) -> tuple[date, str] | None:
-    """The day and name of the latest decision by a person, appeals and closure included."""
-    acts_of_clock = {"automatic", "implicitly_refused", "implicitly_granted"}
-    found = [(d.on, f"permit.{d.kind}") for d in permit.decisions if d.kind not in acts_of_clock]
+    """Return the day and name of the latest decision by a person, including appeals and closure."""
+    effects = {"automatic", "implicitly_refused", "implicitly_granted"}
+    found = [(d.on, f"permit.{d.kind}") for d in permit.decisions if d.kind not in effects]
     found += [(a.decided_on, "permit.appeal_decided") for a in permit.appeals if a.decided_on is not None]
     if permit.closed is not None:
         found.append((permit.closed[0], "permit.closed"))
@@ -111,7 +110,7 @@ def last_decision(permit: Permit) -> tuple[date, str] | None:
 
 
 def competent_body(case: Case) -> str | None:
-    """The body that a command is about, where competence depends on it."""
+    """Return the body on which competence for the command depends, if any."""
     if case.name == "record_opinion":
         return str(case.command.body)
     if case.name == "decide_appeal" and case.command.against == "removal":
@@ -122,7 +121,7 @@ def competent_body(case: Case) -> str | None:
 
 
 def check_competence(case: Case) -> None:
-    """Raise ``actor.not_competent`` or ``actor.wrong_prefecture`` unless the actor may do this here."""
+    """Raise ``actor.not_competent`` or ``actor.wrong_prefecture`` unless the actor may give the command here."""
     office = case.command.prefecture if case.opens_file else case.situation.prefecture
     problem = competence_error(case.rules, case.on, case.name, case.actor, office, competent_body(case))
     if problem is not None:

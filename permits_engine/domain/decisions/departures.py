@@ -1,4 +1,4 @@
-"""What a decision departs from, said in a sentence: it is recorded, since it happened, and it stands out."""
+"""Departures of a decision from the rules, in words: such a decision is recorded all the same, and marked."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from permits_engine.domain.events.base import Event
 from permits_engine.domain.phrases import Phrase
 
 KINDS = ("shorter_term", "due_as_of_right", "relaxed", "other_title")
-"""What a decision may depart from: the law's term, a right to the title, a relaxation, the title that was due."""
+"""What a decision can depart from: the law's term, a right to the title, a relaxation, the title due."""
 
 
 def kind_of(rule: str) -> str:
-    """The kind of a departure by the id of the rule that it departs from (``ma.term.first@2010-04-19``)."""
+    """Return the kind of a departure from the id of its rule (``ma.term.first@2010-04-19``)."""
     parameter = rule.partition("@")[0].partition(".")[2]
     if parameter.startswith("term."):
         return "shorter_term"
@@ -23,7 +23,7 @@ def kind_of(rule: str) -> str:
 
 
 def in_words(event: Event, rule: Mapping[str, Any]) -> Phrase:
-    """What a decision departs from, as a sentence; ``rule`` is the rule as it then stood."""
+    """Return what a decision departs from, as a phrase; ``rule`` is the rule as it was on that day."""
     norm, parameter = rule["norm"], str(rule["parameter"])
     relaxed = getattr(event, "relaxed", ())
     match parameter:

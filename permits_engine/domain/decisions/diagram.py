@@ -27,16 +27,18 @@ BY_TIME = (
 
 
 def table() -> str:
-    """Every command on an existing file as a row of Markdown: where it is possible and what it records."""
+    """Return a Markdown table of the commands on an existing file: where possible, and what they record."""
     lines = [
         "| command | title | application | of | records |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for move in TRANSITIONS:
-        title = _listed(move.title, TITLE)
-        application = _listed(move.application, APPLICATION)
-        events = "<br>".join(f"`{name}`" for name in move.events)
-        lines.append(f"| `{move.command}` | {title} | {application} | {move.stage or 'any'} | {events} |")
+    for transition in TRANSITIONS:
+        title = _listed(transition.title, TITLE)
+        application = _listed(transition.application, APPLICATION)
+        events = "<br>".join(f"`{name}`" for name in transition.events)
+        lines.append(
+            f"| `{transition.command}` | {title} | {application} | {transition.stage or 'any'} | {events} |"
+        )
     return "\n".join(lines)
 
 
@@ -45,7 +47,7 @@ def _listed(allowed: frozenset[str] | None, states: tuple[str, ...]) -> str:
 
 
 def diagram() -> str:
-    """Two regions, title and application; arrows of commands from the table, dotted names from the clock."""
+    """Return the diagram: two regions, title and application, with arrows for commands and for time."""
     lines = ["stateDiagram-v2"]
     for name, states in (("title", TITLE), ("application", APPLICATION)):
         lines.append(f"    state {name} {{")
@@ -55,23 +57,23 @@ def diagram() -> str:
 
 
 def _arrows(region: str, states: tuple[str, ...]) -> list[str]:
-    arrows = []
+    arrows: list[str] = []
     if region == "application":
         arrows.append("[*] --> under_review: lodge_application")
         arrows.append("[*] --> incomplete: lodge_application (documents missing)")
     else:
         arrows.append("[*] --> none")
-    for move in TRANSITIONS:
-        for after in move.to:
+    for each in TRANSITIONS:
+        for after in each.to:
             if after in states:
-                arrows += [f"{before} --> {after}: {move.command}" for before in _from(region, move, states)]
-    arrows += [f"{a} --> {b}: {why} (clock)" for a, b, why in BY_TIME if a in states and b in states]
+                arrows += [f"{before} --> {after}: {each.command}" for before in _from(region, each, states)]
+    arrows += [f"{a} --> {b}: {why} (time)" for a, b, why in BY_TIME if a in states and b in states]
     return list(dict.fromkeys(arrows))
 
 
-def _from(region: str, move: Transition, states: tuple[str, ...]) -> list[str]:
-    allowed = move.title if region == "title" else move.leaves or move.application
-    if move.command == "decide_appeal":
+def _from(region: str, transition: Transition, states: tuple[str, ...]) -> list[str]:
+    allowed = transition.title if region == "title" else transition.leaves or transition.application
+    if transition.command == "decide_appeal":
         allowed = (
             frozenset({"revoked"}) if region == "title" else frozenset({"refused", "implicitly_refused"})
         )

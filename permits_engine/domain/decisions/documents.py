@@ -1,72 +1,55 @@
-"""Missing documents: guards and effects of requests, supplies and extensions."""
+"""Missing documents, their requests and supplies, extensions of the time to decide, and receipts."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from permits_engine.domain.calendars import Count, unrolled
-from permits_engine.domain.decisions.case import Case, Draft, not_allowed
-from permits_engine.domain.decisions.receipts import receipt
-from permits_engine.domain.errors import PermitsError, error, invalid
-from permits_engine.domain.events import DecisionExtended, DocumentsRequested, DocumentsSupplied
+from permits_engine.domain.decisions.case import Case, Draft
+from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.events import DocumentsSupplied, ReceiptIssued
+from permits_engine.domain.periods import add
 
 
-def supply_documents(case: Case) -> list[Draft]:
-    """Documents came in; a file that this completes may now get its receipt."""
-    s, request = case.situation, case.situation.request
-    assert request is not None
-    supplied = case.draft(DocumentsSupplied, documents=tuple(case.command.documents))
-    completes = bool(request.missing) and not (s.outstanding(request) - set(case.command.documents))
-    if completes and not any(r.request == request.version for r in s.permit.receipts):
-        return [supplied, *receipt(case, complete=True, timely=s.is_timely(request), stage=request.kind)]
-    return [supplied]
-
-
-def request_documents(case: Case) -> list[Draft]:
-    """The office asks for documents, which suspends its time to decide."""
-    c = case.command
-    return [case.draft(DocumentsRequested, documents=tuple(c.documents), reason=c.reason)]
-
-
-def extend_decision(case: Case) -> list[Draft]:
-    """The time to decide gets a new end."""
-    return [case.draft(DecisionExtended, reason=case.command.reason, until=case.command.until)]
+def receipt(case: Case, *, complete: bool, timely: bool, stage: str) -> list[Draft]:
+    """Return the receipt of a request, where the rules give one (law 02-03, article 8)."""
+    scope = case.scope(stage=stage)
+    given = case.rules.get("receipt.given", case.on, scope)
+    if given == "complete_and_timely" and not (complete and timely):
+        return []
+    term = case.rules.need("receipt.term", case.on, scope)
+    return [case.draft(ReceiptIssued, until=add(case.on, term))]
 
 
 def documents_listed(case: Case) -> None:
-    """Only documents of the published list may be named missing (law 55-19, article 3)."""
-    missing = case.command.missing
-    if not missing:
-        return
+    """Require that documents named missing are on the published list (law 55-19, article 3)."""
     scope = case.scope() if case.opens_file else case.scope(stage="renewal")
-    listed = case.rules.get("documents.list", case.on, scope)
-    if listed is None:
-        return
-    unknown = [code for code in missing if code not in listed]
+    listed = case.rules.get("documents.list", case.on, scope) if case.command.missing else None
+    if listed is not None:
+        _check_listed(case.command.missing, set(listed))
+
+
+def _check_listed(documents: tuple[str, ...], allowed: set[str]) -> None:
+    unknown = [code for code in documents if code not in allowed]
     if unknown:
-        raise _not_listed(unknown, sorted(listed))
-
-
-def _not_listed(unknown: list[str], listed: list[str]) -> PermitsError:
-    return error(
-        "documents.not_listed",
-        f"{', '.join(unknown)}: not on the published list, so it may not be asked for",
-        documents=unknown,
-        listed=listed,
-    )
+        raise error(
+            "documents.not_listed",
+            f"{', '.join(unknown)}: not on the published list, so it may not be asked for",
+            documents=unknown,
+            listed=sorted(allowed),
+        )
 
 
 def documents_outstanding(case: Case) -> None:
-    """Documents are supplied where some were asked for and have not come."""
-    s, request = case.situation, case.situation.request
-    assert request is not None
+    """Require that the documents supplied were asked for and have not come."""
+    s, request = case.situation, case.request
     wanted = set(s.outstanding(request))
     for number, ask in enumerate(request.asks):
         answered = s.ask_answered_on(request, number)
         if ask.on <= case.on and (answered is None or answered > case.on):
             wanted |= ask.documents
     if not wanted:
-        raise not_allowed(case, "no document is outstanding")
+        raise case.not_allowed("no document is outstanding")
     unknown = [code for code in case.command.documents if code not in wanted]
     if unknown:
         raise error(
@@ -77,18 +60,25 @@ def documents_outstanding(case: Case) -> None:
         )
 
 
+def supply_documents(case: Case) -> list[Draft]:
+    """Record documents supplied; a file that they complete gets its receipt."""
+    s, request = case.situation, case.request
+    supplied = [case.draft(DocumentsSupplied)]
+    completes = bool(request.missing) and not (s.outstanding(request) - set(case.command.documents))
+    if completes and not any(r.request == request.version for r in s.permit.receipts):
+        supplied += receipt(case, complete=True, timely=s.is_timely(request), stage=request.kind)
+    return supplied
+
+
 def documents_may_be_asked(case: Case) -> None:
-    """One request, early, for originals of what is listed or for what was named missing (law 55-19)."""
-    s, request, c = case.situation, case.situation.request, case.command
-    assert request is not None
-    rules, scope = case.rules, case.scope()
-    once = rules.get("documents.requests", request.filed_on, scope)
-    listed = rules.get("documents.list", request.filed_on, scope)
+    """Require one early request, for originals of what is listed or for what was named missing (law 55-19)."""
+    s, request = case.situation, case.request
+    once, listed = (
+        case.get("documents.requests", request.filed_on),
+        case.get("documents.list", request.filed_on),
+    )
     if once is not None and listed is not None:
-        allowed = set(listed.values()) | set(request.missing)
-        unknown = [code for code in c.documents if code not in allowed]
-        if unknown:
-            raise _not_listed(unknown, sorted(allowed))
+        _check_listed(case.command.documents, set(listed.values()) | set(request.missing))
     if once is not None and len([a for a in request.asks if a.on <= case.on]) >= once:
         raise error(
             "documents.second_request",
@@ -107,22 +97,20 @@ def documents_may_be_asked(case: Case) -> None:
                 until=last.isoformat(),
             )
     if s.application_status != "under_review":
-        raise not_allowed(case, f"the application is {s.application_status}")
+        raise case.not_allowed(f"the application is {s.application_status}")
 
 
 def extension_possible(case: Case) -> None:
-    """One extension, for an expertise or an inquiry, before the day is reached (law 55-19, article 17)."""
-    s, request, c = case.situation, case.situation.request, case.command
-    assert request is not None
-    reasons = case.rules.get("decision.extension", case.on, case.scope())
-    due = s.decision_due(request)
+    """Require the first extension, for an expertise or an inquiry, before the last day (law 55-19, article 17)."""
+    request, c = case.request, case.command
+    reasons, due = case.get("decision.extension"), case.situation.decision_due(request)
     if reasons is None or due is None:
-        raise not_allowed(case, f"no rule in force on {case.on} lets this decision be extended")
+        raise case.not_allowed(f"no rule in force on {case.on} lets this decision be extended")
     if c.reason not in reasons:
         raise invalid("reason", f"{c.reason!r} is not one of {', '.join(reasons)}")
     if request.extended is not None:
-        raise not_allowed(case, "the time to decide was extended already, and that is possible once")
+        raise case.not_allowed("the time to decide was extended already, and that is possible once")
     if case.on >= due:
-        raise not_allowed(case, f"the time to decide is over on {due}, and it is extended before that day")
+        raise case.not_allowed(f"the decision was due on {due}; it can only be extended before that day")
     if c.until <= due:
         raise invalid("until", f"{c.until} is not later than the present last day, {due}")

@@ -1,4 +1,4 @@
-"""The table of the lifecycle: each command with who may, in which states, what must hold, and what follows."""
+"""The table of the lifecycle: for each command the states in which it is possible, its guards and its effect."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from permits_engine.domain.decisions import (
     appeals,
     applications,
     documents,
-    family_ties,
     guards,
     notifications,
     records,
@@ -20,14 +19,25 @@ from permits_engine.domain.decisions import (
     timeline,
     titles,
 )
-from permits_engine.domain.decisions.case import Case, Draft
+from permits_engine.domain.decisions.case import Case, Draft, record
+from permits_engine.domain.events import (
+    CardReplaced,
+    Closed,
+    DecisionExtended,
+    DocumentsRequested,
+    ExitRecorded,
+    FactNoted,
+    ReturnRecorded,
+    Revoked,
+    Transferred,
+)
 from permits_engine.domain.permit.situation import Situation
 
 Guard = Callable[[Case], None]
 Effect = Callable[[Case], list[Draft]]
 
 DECISION, FACT, FILING, RECORD = "decision", "fact", "filing", "record"
-"""What a command is: a decision may not precede the last one; a fact may be recorded late, and so may a filing."""
+"""Natures of commands: a decision cannot precede the last one; facts and filings can be recorded late."""
 
 OPEN = frozenset({"under_review", "suspended", "implicitly_refused"})
 UNDECIDED = OPEN | {"incomplete"}
@@ -39,15 +49,14 @@ NOT_CLOSED = EVER_HELD | {"none", "revoked", "lost_by_absence"}
 class Transition(msgspec.Struct, frozen=True):
     """One row of the table.
 
-    ``checks`` look at the input before anything else; ``title``, ``application`` and ``stage`` name the
-    states in which the command is possible (none: any); ``guards`` run in order after the state; ``events``
-    is what may be recorded. For the diagram, ``to`` is what the file then is, and ``leaves`` are the states
-    from which it gets there, where a guard refuses the command in others with a better reason.
+    ``checks`` examine the input before anything else. ``title``, ``application`` and ``stage`` are the states in which
+    the command is possible (none: any). ``guards`` run in order after the state; ``events`` can be recorded. For the
+    diagram, ``to`` are the states reached; ``leaves`` are those left, where a guard refuses others with its own reason.
     """
 
     command: str
     nature: str
-    act: Effect
+    effect: Effect
     events: tuple[str, ...]
     title: frozenset[str] | None = None
     application: frozenset[str] | None = None
@@ -59,7 +68,7 @@ class Transition(msgspec.Struct, frozen=True):
 
 
 def record_time_effects(case: Case) -> list[Draft]:
-    """Everything that time alone has brought about and nobody has recorded yet."""
+    """Return the effects of time alone that are due and not recorded yet."""
     rules = case.rules
     return timeline.settle(timeline.fork(case.situation.permit), rules.policy, case.on, rules.known)[1]
 
@@ -78,7 +87,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "request_documents",
         DECISION,
-        documents.request_documents,
+        record(DocumentsRequested),
         ("permit.documents_requested",),
         title=NOT_CLOSED,
         application=UNDECIDED,
@@ -89,7 +98,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "extend_decision",
         DECISION,
-        documents.extend_decision,
+        record(DecisionExtended),
         ("permit.decision_extended",),
         title=NOT_CLOSED,
         application=frozenset({"under_review", "suspended"}),
@@ -183,11 +192,11 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "revoke_permit",
         DECISION,
-        revocations.revoke_permit,
+        record(Revoked),
         ("permit.revoked",),
         title=HELD,
         checks=(revocations.revocation_ground,),
-        guards=(family_ties.tie_has_ended, guards.reasons_in_fact_and_law_given),
+        guards=(revocations.tie_has_ended, guards.reasons_in_fact_and_law_given),
         to=("revoked",),
     ),
     Transition(
@@ -216,7 +225,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "record_fact",
         FACT,
-        removals.record_fact,
+        record(FactNoted),
         ("permit.fact_recorded",),
         checks=(removals.known_fact,),
     ),
@@ -263,7 +272,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "record_exit",
         FACT,
-        records.record_exit,
+        record(ExitRecorded),
         ("permit.exit_recorded",),
         title=NOT_CLOSED,
         guards=(records.not_abroad,),
@@ -271,7 +280,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "record_return",
         FACT,
-        records.record_return,
+        record(ReturnRecorded),
         ("permit.return_recorded",),
         title=NOT_CLOSED,
         guards=(records.abroad,),
@@ -279,7 +288,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "transfer_file",
         RECORD,
-        records.transfer_file,
+        record(Transferred),
         ("permit.transferred",),
         title=NOT_CLOSED,
         checks=(records.office_exists,),
@@ -288,14 +297,14 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "replace_card",
         RECORD,
-        records.replace_card,
+        record(CardReplaced),
         ("permit.card_replaced",),
         title=HELD,
     ),
     Transition(
         "close_permit",
         DECISION,
-        records.close_permit,
+        record(Closed),
         ("permit.closed",),
         title=NOT_CLOSED,
         guards=(guards.not_filed_since,),
@@ -325,34 +334,32 @@ TRANSITIONS: tuple[Transition, ...] = (
         ),
     ),
 )
-"""Every command on an existing file. ``lodge_application`` opens one, and has no state before it."""
+"""Every command on an existing file; ``lodge_application``, which opens one, has no state before it."""
 
-TRANSITION_OF: dict[str, Transition] = {move.command: move for move in TRANSITIONS}
+TRANSITION_OF: dict[str, Transition] = {each.command: each for each in TRANSITIONS}
 
 
 EFFECTIVE_FROM: dict[str, str] = {
-    "permit.appeal_decided": "the decision that it annuls, where it was upheld",
-    "permit.reinstated": "the revocation that was annulled",
+    "permit.appeal_decided": "the decision that it annuls, where upheld",
+    "permit.reinstated": "the annulled revocation",
     "permit.fact_recorded": "the day since which the fact holds",
     "permit.corrected": "the fact that it corrects",
     "permit.refused": "the title from the decision, the stay from its regular notification",
     "permit.renewal_refused": "the title from the decision, the stay from its regular notification",
     "permit.revoked": "the title from the decision, the stay from its regular notification",
 }
-"""From which legal date an event acts where that is not its own ``effective_on``."""
+"""The legal date from which an event takes effect where that is not its own ``effective_on``."""
 
 
-def is_possible(s: Situation, move: Transition) -> bool:
-    """Whether the state of the file lets the command be thought of at all."""
-    if s.request is None:
+def is_possible(s: Situation, transition: Transition) -> bool:
+    """Return whether the state of the file allows the command at all."""
+    if s.request is None or (transition.stage is not None and s.request.kind != transition.stage):
         return False
-    if move.title is not None and s.title_status not in move.title:
+    if transition.title is not None and s.title_status not in transition.title:
         return False
-    if move.stage is not None and s.request.kind != move.stage:
-        return False
-    return move.application is None or s.application_status in move.application
+    return transition.application is None or s.application_status in transition.application
 
 
 def allowed_commands(s: Situation) -> list[str]:
-    """The commands that the state allows, in the order of the table."""
-    return [m.command for m in TRANSITIONS if m.command != "run_clock" and is_possible(s, m)]
+    """Return the commands that the state allows, in the order of the table."""
+    return [t.command for t in TRANSITIONS if t.command != "run_clock" and is_possible(s, t)]

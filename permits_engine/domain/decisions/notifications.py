@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from permits_engine.domain.decisions.case import Case, Draft, not_allowed
+from permits_engine.domain.decisions.case import Case, Draft
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import DecisionNotified
 from permits_engine.domain.permit.state import Decision
@@ -12,7 +12,23 @@ from permits_engine.domain.permit.state import Decision
 NOTIFIABLE = frozenset({"issued", "renewed", "refused", "renewal_refused", "revoked"})
 
 
-def _to_notify(case: Case) -> Decision:
+def is_regular(case: Case, mode: str, proven: bool) -> bool:
+    """Return whether a notification is regular: proven, and in a form that the policy names (law 03-01)."""
+    forms = case.get("notification.regular") or ()  # consulted in any case: it is the basis of either answer
+    return proven and mode in forms
+
+
+def notify_decision(case: Case) -> list[Draft]:
+    """Record a notification, regular or not."""
+    c, decision = case.command, _decision_to_notify(case)
+    proven = bool(c.proof and c.proof.strip())
+    regular = is_regular(case, c.mode, proven)
+    version = decision.version
+    return [case.draft(DecisionNotified, decision_version=version, regular=regular, proven=proven)]
+
+
+def _decision_to_notify(case: Case) -> Decision:
+    """Return the decision meant, or the latest one not notified yet."""
     decisions = [d for d in case.situation.permit.decisions if d.kind in NOTIFIABLE and d.on <= case.on]
     wanted = case.command.decision_version
     if wanted is not None:
@@ -21,31 +37,9 @@ def _to_notify(case: Case) -> Decision:
             listed = ", ".join(str(d.version) for d in decisions) or "none"
             raise invalid("decision_version", f"event {wanted} is no decision to notify; there is: {listed}")
         if found.notified_on(date.max) is not None:
-            raise not_allowed(case, f"decision {wanted} was regularly notified already")
+            raise case.not_allowed(f"decision {wanted} was regularly notified already")
         return found
     for decision in reversed(decisions):
         if decision.annulled_on is None and decision.notified_on(date.max) is None:
             return decision
-    raise not_allowed(case, "there is no decision left to notify")
-
-
-def notify_decision(case: Case) -> list[Draft]:
-    """A notification; regular only in a form that the policy names, with proof (law 03-01)."""
-    c, decision = case.command, _to_notify(case)
-    proven = bool(c.proof and c.proof.strip())
-    regular = is_regular(case, c.mode, proven)
-    return [
-        case.draft(
-            DecisionNotified,
-            decision_version=decision.version,
-            mode=c.mode,
-            regular=regular,
-            proven=proven,
-            proof=c.proof,
-        )
-    ]
-
-
-def is_regular(case: Case, mode: str, proven: bool) -> bool:
-    forms = case.rules.get("notification.regular", case.on, case.scope()) or ()
-    return proven and mode in forms
+    raise case.not_allowed("there is no decision left to notify")

@@ -1,13 +1,13 @@
-"""The gates of quality that a decision has to pass, above all one against the holder.
+"""The quality checks of a decision, above all of one against the holder.
 
-They are checked on what history holds of it, years later as on the day: who decided and as what, the reasons, the
-basis in law, what was asked for, how it was notified. What history cannot tell is open, and never counted as passed.
+They read what history holds, years later as on the day: who decided and in which role, the reasons, the legal basis,
+the documents requested, the notification. What history does not show is open, never passed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -35,13 +35,13 @@ DECISIONS: dict[type[Event], str] = {
     Revoked: "revoke_permit",
     RemovalOrdered: "order_removal",
 }
-"""The events that are decisions on somebody's stay, and the commands that lead to them."""
+"""Events that are decisions on a stay, and the commands that lead to them."""
 _LAW = frozenset(RANKS[: RANKS.index("communique") + 1])
-"""Norms that a decision may rest on; a convention of ours or a practice alone is no basis."""
+"""Ranks of norms on which a decision may rest; a convention or a practice alone is no basis."""
 
 
 class MessageStatus(msgspec.Struct, frozen=True):
-    """A message to the holder: its kind, the event that it is about, its language, and whether it went out."""
+    """A message to the holder: its kind, the event that it is about, its language, whether it was sent."""
 
     kind: str
     anchor: int
@@ -50,36 +50,36 @@ class MessageStatus(msgspec.Struct, frozen=True):
 
 
 class QualityCheck(msgspec.Struct, frozen=True):
-    """One gate: passed, failed, open (history does not tell) or not_applicable, and why, as a phrase."""
+    """One check: passed, failed, open (history does not show) or not_applicable, and why, as a phrase."""
 
-    gate: str
+    name: str
     status: str
     because: str
 
 
 class AssessedDecision(msgspec.Struct, frozen=True):
-    """A decision with what it is judged by.
+    """A decision with what it is assessed by.
 
-    ``before`` is the file on the day of decision under the rules that it pins; ``after`` the file as it is known
-    now; ``words`` holds the reasons as written, by their field (none: they were not opened).
+    ``before`` is the file on the day of decision under the rules recorded with it, ``after`` the file as known now;
+    ``words`` are the reasons as written, by field (none: not decrypted).
     """
 
     event: Event
     version: int
     before: Situation
     after: Permit
-    letters: Sequence[MessageStatus] = ()
+    messages: Sequence[MessageStatus] = ()
     words: dict[str, str] | None = None
 
     @property
     def adverse(self) -> bool:
-        """Whether it takes something from the holder, or gives less than the rules do."""
+        """Whether it takes something from the holder, or gives less than the rules."""
         event = self.event
         return not isinstance(event, Issued | Renewed) or (isinstance(event, Renewed) and event.excluded)
 
 
 def assess(decision: AssessedDecision) -> list[QualityCheck]:
-    """Every gate in its order; none for what is no decision of a person."""
+    """Return every check in its order; none for an event that is no decision of a person."""
     if type(decision.event) not in DECISIONS:
         return []
     return [QualityCheck(name, *check(decision)) for name, check in _CHECKS.items()]
@@ -101,12 +101,7 @@ def _competent(d: AssessedDecision) -> _Verdict:
 
 def _delegated(d: AssessedDecision) -> _Verdict:
     s, actor = d.before, d.event.actor
-    scope = {
-        "office": actor.prefecture or "",
-        "role": actor.role,
-        "command": DECISIONS[type(d.event)],
-        "actor": actor.id,
-    }
+    scope = competence.actor_scope(DECISIONS[type(d.event)], actor)
     wanted = s.rules.find("delegation.required", s.day, scope)
     if wanted is None or wanted.value is not True:
         return IDLE, Phrase("delegation.unasked")
@@ -123,7 +118,7 @@ def _written(d: AssessedDecision) -> _Verdict:
 
 
 def _reasons(d: AssessedDecision, name: str | None = None) -> bool:
-    """Whether reasons are recorded; without the key only whether anything is."""
+    """Return whether reasons are recorded; without decryption, whether anything is."""
     if d.words is None:
         return d.event.sealed is not None
     given = d.words.values() if name is None else [d.words.get(name, "")]
@@ -192,47 +187,42 @@ def _asked(d: AssessedDecision) -> _Verdict:
 
 
 def _notified(d: AssessedDecision) -> _Verdict:
-    found = d.after.decision(d.version)
     if isinstance(d.event, RemovalOrdered):
         return PASSED, Phrase("notified.at", at=d.event.notified_at)
+    found = d.after.decision(d.version)
     if found is None or not found.notifications:
-        return (OPEN, Phrase("notified.missing")) if not d.adverse else _unnotified(d)
-    regular = [each for each in found.notifications if each.regular]
+        if not d.adverse:
+            return OPEN, Phrase("notified.missing")
+        if found is not None and found.annulled_on is not None:
+            return IDLE, Phrase("notified.annulled", on=found.annulled_on)
+        return FAILED, Phrase("notified.never")
+    regular = [each.on for each in found.notifications if each.regular]
     if not regular:
         return FAILED, Phrase("notified.irregular")
-    return PASSED, Phrase("notified.regular", on=min(each.on for each in regular))
+    return PASSED, Phrase("notified.regular", on=min(regular))
 
 
-def _unnotified(d: AssessedDecision) -> _Verdict:
-    annulled = d.after.decision(d.version)
-    if annulled is not None and annulled.annulled_on is not None:
-        return IDLE, Phrase("notified.annulled", on=annulled.annulled_on)
-    return FAILED, Phrase("notified.never")
-
-
-def _told(d: AssessedDecision) -> MessageStatus | None:
+def _message(d: AssessedDecision) -> MessageStatus | None:
     found = d.after.decision(d.version)
     anchors = {each.version for each in found.notifications} if found is not None else set()
-    letters = [x for x in d.letters if x.kind == "decision_notified" and x.anchor in anchors]
-    return next((x for x in letters if x.sent), letters[0] if letters else None)
+    sent = [x for x in d.messages if x.kind == "decision_notified" and x.anchor in anchors]
+    return next((x for x in sent if x.sent), sent[0] if sent else None)
 
 
 def _routes(d: AssessedDecision) -> _Verdict:
     if not d.adverse:
         return IDLE, Phrase("routes.needless")
-    letter = _told(d)
-    if letter is None:
-        return OPEN, Phrase("routes.unknown")
-    if letter.sent is not True:
-        return OPEN, Phrase("routes.unsent")
+    message = _message(d)
+    if message is None or message.sent is not True:
+        return OPEN, Phrase("routes.unknown" if message is None else "routes.unsent")
     return PASSED, Phrase("routes.stated")
 
 
 def _language(d: AssessedDecision) -> _Verdict:
-    letter = _told(d)
-    if letter is None or not letter.language:
+    message = _message(d)
+    if message is None or not message.language:
         return OPEN, Phrase("language.unknown")
-    return PASSED, Phrase("language.holders", language=letter.language)
+    return PASSED, Phrase("language.holders", language=message.language)
 
 
 def _human(d: AssessedDecision) -> _Verdict:
@@ -266,20 +256,4 @@ _CHECKS: dict[str, Callable[[AssessedDecision], _Verdict]] = {
     "protection_predicates_checked": _protected,
 }
 QUALITY_CHECKS = tuple(_CHECKS)
-"""The names of the gates, in their order."""
-
-
-def failed_checks(gates: Sequence[QualityCheck]) -> Iterator[QualityCheck]:
-    """Those that were not passed."""
-    return (each for each in gates if each.status == FAILED)
-
-
-__all__ = [
-    "DECISIONS",
-    "QUALITY_CHECKS",
-    "AssessedDecision",
-    "MessageStatus",
-    "QualityCheck",
-    "assess",
-    "failed_checks",
-]
+"""The names of the checks, in their order."""

@@ -1,4 +1,4 @@
-"""Plain records on a file: absences, transfers, cards, closure and corrections."""
+"""Plain records on a file: absences, transfers and corrections."""
 
 from __future__ import annotations
 
@@ -6,97 +6,36 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from permits_engine.domain.decisions.case import Case, Draft, not_allowed
+from permits_engine.domain.decisions.case import Case, Draft
 from permits_engine.domain.decisions.notifications import is_regular
 from permits_engine.domain.errors import invalid
-from permits_engine.domain.events import (
-    CardReplaced,
-    Closed,
-    Corrected,
-    DecisionNotified,
-    Event,
-    ExitRecorded,
-    ReturnRecorded,
-    Transferred,
-)
+from permits_engine.domain.events import Corrected, DecisionNotified, Event
 from permits_engine.domain.permit.fold import with_fields
 
 
-def record_exit(case: Case) -> list[Draft]:
-    """The holder left."""
-    return [case.draft(ExitRecorded)]
-
-
-def record_return(case: Case) -> list[Draft]:
-    """The holder came back."""
-    return [case.draft(ReturnRecorded)]
-
-
-def transfer_file(case: Case) -> list[Draft]:
-    """The sending office hands the file over."""
-    return [case.draft(Transferred, prefecture=case.command.prefecture)]
-
-
-def replace_card(case: Case) -> list[Draft]:
-    """Another card for the same term."""
-    c = case.command
-    return [case.draft(CardReplaced, reason=c.reason, card_number=c.card_number)]
-
-
-def close_permit(case: Case) -> list[Draft]:
-    """The end of the permit."""
-    return [case.draft(Closed, reason=case.command.reason)]
-
-
-def correct_record(case: Case) -> list[Draft]:
-    """A correction of one field of an earlier event, appended."""
-    c, target = case.command, case.target
-    assert target is not None
-    fixed = with_fields(target, {c.field: c.value})
-    drafts = [_correction(case, target, c.field, msgspec.to_builtins(getattr(fixed, c.field)))]
-    if isinstance(fixed, DecisionNotified) and c.field in {"mode", "proof"}:
-        proven = bool(c.value.strip()) if c.field == "proof" else fixed.proven
-        regular = is_regular(case, fixed.mode, proven)
-        if regular != fixed.regular:
-            drafts.append(_correction(case, target, "regular", regular))
-    return drafts
-
-
-def _correction(case: Case, target: Event, field: str, value: Any) -> Draft:
-    encrypted = field in target.ENCRYPTED
-    return case.draft(
-        Corrected,
-        of_version=case.command.of_version,
-        field=field,
-        value=None if encrypted else value,
-        sealed_value=value if encrypted else None,
-        reason=case.command.reason,
-    )
-
-
 def not_abroad(case: Case) -> None:
-    """An exit is recorded for someone who is in the country."""
+    """Require for an exit that the holder is in the country."""
     for absence in case.situation.permit.absences:
         if absence.out <= case.on and (absence.back is None or absence.back > case.on):
-            raise not_allowed(case, f"an exit on {absence.out} is recorded without a return")
+            raise case.not_allowed(f"an exit on {absence.out} is recorded without a return")
 
 
 def abroad(case: Case) -> None:
-    """A return is recorded for someone whose exit is."""
+    """Require for a return that an exit is recorded."""
     absences = case.situation.permit.absences
     if not any(a.out <= case.on and a.back is None for a in absences):
-        raise not_allowed(case, "no exit without a return is recorded before that day")
+        raise case.not_allowed("no exit without a return is recorded before that day")
 
 
 def office_exists(case: Case) -> None:
-    """A file goes to an office of the same jurisdiction."""
+    """Require an office of the same jurisdiction."""
     office = case.command.prefecture
     if office not in case.rules.policy.offices:
         raise invalid("prefecture", f"{office!r} is not an office of {case.rules.policy.jurisdiction}")
 
 
 def other_office(case: Case) -> None:
-    """A file goes to an office that does not have it."""
+    """Require an office that does not hold the file already."""
     office = case.command.prefecture
     if office == case.situation.prefecture:
         raise invalid("prefecture", f"the file is with {office} already")
@@ -109,16 +48,15 @@ _CORRECTED_AS: dict[tuple[str, str], Any] = {
     ("permit.decision_notified", "mode"): Literal["written", "electronic", "oral"],
     ("permit.closed", "reason"): Literal["naturalised", "departed", "deceased", "other_title"],
 }
+"""Corrected fields that are narrower than their type in the event."""
 
 
 def correctable(case: Case) -> None:
-    """A correction names a field of an event that may be corrected, and a value that fits it."""
+    """Require a correctable field of an event on record, and a value that fits it."""
     c, target = case.command, case.target
     if target is None:
-        raise invalid(
-            "of_version",
-            f"there is no event {c.of_version}; the last one is {case.situation.permit.version}",
-        )
+        last = case.situation.permit.version
+        raise invalid("of_version", f"there is no event {c.of_version}; the last one is {last}")
     if c.field not in target.CORRECTABLE:
         names = ", ".join(sorted(target.CORRECTABLE)) or "nothing"
         raise invalid("field", f"{c.field!r} of {target.NAME} cannot be corrected; correctable: {names}")
@@ -134,3 +72,23 @@ def correctable(case: Case) -> None:
     start, end = getattr(fixed, "valid_from", None), getattr(fixed, "valid_until", None)
     if start is not None and end is not None and end < start:
         raise invalid("value", f"the term would end on {end}, before it begins on {start}")
+
+
+def correct_record(case: Case) -> list[Draft]:
+    """Append a correction of one field, and of what follows from it."""
+    c, target = case.command, case.target
+    assert target is not None
+    fixed = with_fields(target, {c.field: c.value})
+    drafts = [_correction(case, target, c.field, msgspec.to_builtins(getattr(fixed, c.field)))]
+    if isinstance(fixed, DecisionNotified) and c.field in {"mode", "proof"}:
+        proven = bool(c.value.strip()) if c.field == "proof" else fixed.proven
+        regular = is_regular(case, fixed.mode, proven)
+        if regular != fixed.regular:
+            drafts.append(_correction(case, target, "regular", regular))
+    return drafts
+
+
+def _correction(case: Case, target: Event, field: str, value: Any) -> Draft:
+    if field in target.ENCRYPTED:
+        return case.draft(Corrected, field=field, value=None, sealed_value=value)
+    return case.draft(Corrected, field=field, value=value)

@@ -1,7 +1,7 @@
-"""Relaxed criteria of the campaigns: dated data, each for decisions or for re-examinations from its day on.
+"""Relaxed criteria of the campaigns: dated data, each for decisions or for re-examinations from its day.
 
-They widen what a commission may accept; the opinion itself stays what a card needs. A refusal of somebody whom a
-relaxation covers is recorded as departing from it.
+They widen what a commission may accept; a card still needs its opinion. The refusal of a holder whom a relaxation
+covers is recorded as departing from it.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from typing import Any
 
 from permits_engine.domain.decisions.case import Case
 from permits_engine.domain.permit.facts import MAJORITY, fact_on, is_recorded
-from permits_engine.domain.rules.policy import Rules, Value
+from permits_engine.domain.rules.policy import Value
 
 DECISION, REEXAMINATION = "decision", "reexamination"
 
 
 def covering(case: Case, *, ruling: bool = False) -> tuple[Value | None, list[str], list[str]]:
-    """The rule in force on the day of the decision, the relaxations of it that cover the holder, and what to ask.
+    """Return the rule in force, its relaxations that cover the holder, and those that depend on facts not known.
 
-    ``ruling`` says that the decision is a commission's on an appeal, which is a re-examination.
+    ``ruling``: the decision is a commission's on an appeal, which is a re-examination.
     """
-    quiet = Rules(case.rules.policy, case.rules.known)
-    rule = quiet.find("relaxation", case.on, case.scope())
+    rule = case.rules.peek("relaxation", case.on, case.scope())
     if rule is None:
         return None, [], []
     request = case.situation.request
@@ -43,7 +42,7 @@ def covering(case: Case, *, ruling: bool = False) -> tuple[Value | None, list[st
 
 
 def _covers(case: Case, entry: Mapping[str, Any]) -> bool | None:
-    """Whether somebody is meant, by all that the entry names; none where nobody has established it."""
+    """Return whether all conditions of the entry hold for the holder; none where that is not established."""
     answers = list(_answers(case, entry))
     if False in answers:
         return False

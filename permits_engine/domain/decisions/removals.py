@@ -1,17 +1,16 @@
-"""What must hold before a fact is recorded, a removal ordered, contested or annulled."""
+"""Facts about the holder, removal from the territory with its appeal, and entry bans."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from permits_engine.domain.decisions.case import Case, Draft, not_allowed
+from permits_engine.domain.decisions.case import Case, Draft
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.events import (
     AppealDecided,
     Appealed,
     EntryBanLifted,
     EntryBanned,
-    FactNoted,
     RemovalAnnulled,
     RemovalCarriedOut,
     RemovalOrdered,
@@ -19,10 +18,11 @@ from permits_engine.domain.events import (
 from permits_engine.domain.periods import add
 from permits_engine.domain.permit import removal
 from permits_engine.domain.permit.standing import standing
+from permits_engine.domain.permit.state import Removal
 
 
 def known_fact(case: Case) -> None:
-    """A fact is of a kind that the policy lists, and does not end before it begins."""
+    """Require a fact of a kind listed by the policy, with evidence, that does not end before it begins."""
     c = case.command
     kinds = case.rules.need("facts.kinds", case.on, {})
     if c.kind not in kinds:
@@ -33,17 +33,26 @@ def known_fact(case: Case) -> None:
         raise invalid("evidence", "is blank: name the paper or finding that shows the fact")
     if c.of is None:
         return
-    family = case.rules.get("family.ties", case.on, {}) or ()
-    if c.kind not in family:
+    ties = case.rules.get("family.ties", case.on, {}) or ()
+    if c.kind not in ties:
         raise invalid(
-            "of", f"belongs to a family tie ({', '.join(family) or 'none here'}), and {c.kind} is none"
+            "of", f"belongs to a family tie ({', '.join(ties) or 'none here'}), and {c.kind} is none"
         )
     if c.of == case.situation.permit.permit_id:
         raise invalid("of", "is this file itself; name the file of the family member")
 
 
+# --- the order --------------------------------------------------------------------------------------------
+
+
+def _in_force(case: Case) -> Removal:
+    order = removal.removal_in_force(case.situation)
+    assert order is not None
+    return order
+
+
 def notified_by_then(case: Case) -> None:
-    """A notification is not later than the day on which it is recorded."""
+    """Require that the order was notified by the day on which it is recorded."""
     at: datetime = case.command.notified_at
     if removal.local_day(case.situation, at) > case.on:
         raise invalid(
@@ -52,42 +61,23 @@ def notified_by_then(case: Case) -> None:
 
 
 def no_removal_in_force(case: Case) -> None:
-    """One removal at a time."""
+    """Allow one removal at a time."""
     if removal.removal_in_force(case.situation) is not None:
-        raise not_allowed(case, "a removal is in force already")
+        raise case.not_allowed("a removal is in force already")
 
 
 def removal_in_force(case: Case) -> None:
-    """Only a removal in force is annulled."""
+    """Require a removal in force."""
     if removal.removal_in_force(case.situation) is None:
-        raise not_allowed(case, "no removal is in force")
+        raise case.not_allowed("no removal is in force")
 
 
 def not_protected(case: Case) -> None:
-    """Nobody whom the law protects is removed (law 02-03, articles 8, 21, 26 and 29)."""
-    _unprotected(case, case.command.ground)
+    """Require that the law does not protect the holder (law 02-03, articles 8, 21, 26 and 29)."""
+    _check_protections(case, case.command.ground)
 
 
-def may_be_carried_out(case: Case) -> None:
-    """An order waits for its hours and for the ruling, and protects whom the law protects to the last (23, 24, 28)."""
-    s, at = case.situation, case.command.at
-    order = removal.removal_in_force(s)
-    assert order is not None
-    if removal.local_day(s, at) != case.on:
-        raise invalid("at", f"{at.isoformat()} is not an instant of {case.on}")
-    if removal.pending_appeal(s) is not None:
-        rule = case.rules.find("removal.appeal", order.on, case.scope())
-        raise _protected(
-            "an appeal suspends the removal", str(rule.source) if rule else "", "suspensive_appeal"
-        )
-    closes = removal.appeal_closes(s, order)
-    if closes is not None and at < closes[0] and not any(a.decided_on is not None for a in order.appeals):
-        why = f"the order may be contested until {closes[0].isoformat()}, and is not carried out before"
-        raise _protected(why, str(closes[1].source), "time_to_appeal")
-    _unprotected(case, order.ground)
-
-
-def _unprotected(case: Case, ground: str) -> None:
+def _check_protections(case: Case, ground: str) -> None:
     s, age = case.situation, case.holder.age
     for held in removal.protections(s, case.rules, age, ground):
         raise _protected(f"the holder is protected as {held.kind}", held.article, held.kind)
@@ -96,11 +86,10 @@ def _unprotected(case: Case, ground: str) -> None:
         raise _protected(reason, "law 02-03, articles 26 and 29", "minor")
     now = standing(s)
     if now.because == "title" and removal.title_lifted(s, ground):
-        case.rules.find("removal.title_lifted", case.on, case.scope())
-        return
-    if now.lawful and now.because != "no_ground":
+        case.find("removal.title_lifted")
+    elif now.lawful and now.because != "no_ground":
         basis = s.rules.policy.by_id.get(now.basis[0]) if now.basis else None
-        rule = basis or case.rules.find("removal.lawful", case.on, case.scope())
+        rule = basis or case.find("removal.lawful")
         article = str(rule.source) if rule else "law 02-03, article 21"
         raise _protected(f"the holder may lawfully stay on {case.on} ({now.because})", article, now.because)
 
@@ -109,48 +98,104 @@ def _protected(why: str, article: str, protection: str) -> PermitsError:
     return error("removal.protected", f"{why}: {article}", article=article, protection=protection)
 
 
+def _questions(case: Case) -> tuple[str, ...]:
+    return tuple(removal.open_questions(case.situation, case.rules, case.holder.age))
+
+
+def order_removal(case: Case) -> list[Draft]:
+    """Order the removal, and record the protections not yet examined (law 02-03, articles 21 and 25)."""
+    questions = _questions(case)
+    case.find("removal.grounds")
+    return [case.draft(RemovalOrdered, age=case.holder.age, asks=questions)]
+
+
+def may_be_carried_out(case: Case) -> None:
+    """Require that the hours to appeal and any appeal are over, and no protection holds (articles 23, 24, 28)."""
+    s, at, order = case.situation, case.command.at, _in_force(case)
+    if removal.local_day(s, at) != case.on:
+        raise invalid("at", f"{at.isoformat()} is not an instant of {case.on}")
+    if removal.pending_appeal(s) is not None:
+        rule = case.find("removal.appeal", order.on)
+        raise _protected(
+            "an appeal suspends the removal", str(rule.source) if rule else "", "suspensive_appeal"
+        )
+    closes = removal.appeal_closes(s, order)
+    if closes is not None and at < closes[0] and not any(a.decided_on is not None for a in order.appeals):
+        why = f"the order may be contested until {closes[0].isoformat()}, and is not carried out before"
+        raise _protected(why, str(closes[1].source), "time_to_appeal")
+    _check_protections(case, order.ground)
+
+
+def carry_out_removal(case: Case) -> list[Draft]:
+    """Record that the order was carried out, with the protections still not examined."""
+    questions, version = _questions(case), _in_force(case).version
+    return [case.draft(RemovalCarriedOut, order_version=version, age=case.holder.age, asks=questions)]
+
+
+def annul_removal(case: Case) -> list[Draft]:
+    """Annul the removal; a provisional stay begins (law 02-03, article 24)."""
+    case.find("removal.annulment")
+    return [case.draft(RemovalAnnulled, order_version=_in_force(case).version)]
+
+
+# --- the appeal against it --------------------------------------------------------------------------------
+
+
 def appeal_possible(case: Case) -> None:
-    """A removal in force is contested before the tribunal, once, within its hours (law 02-03, article 23)."""
-    s, c = case.situation, case.command
+    """Require the first appeal, to the tribunal, within the hours (law 02-03, article 23)."""
+    s, body = case.situation, case.command.body
     order = removal.removal_in_force(s)
     if order is None:
-        raise error("appeal.not_available", f"no removal is in force on {case.on}", body=c.body)
+        raise error("appeal.not_available", f"no removal is in force on {case.on}", body=body)
     if removal.pending_appeal(s) is not None:
-        raise not_allowed(case, "an appeal against the removal is pending")
-    if c.body != removal.BODY:
-        raise error("appeal.not_available", f"a removal is contested before the {removal.BODY}", body=c.body)
+        raise case.not_allowed("an appeal against the removal is pending")
+    if body != removal.BODY:
+        raise error("appeal.not_available", f"a removal is contested before the {removal.BODY}", body=body)
     if any(a.outcome == "dismissed" for a in order.appeals):
-        raise error("appeal.not_available", "the tribunal has ruled on this removal already", body=c.body)
+        raise error("appeal.not_available", "the tribunal has ruled on this removal already", body=body)
     closes = removal.appeal_closes(s, order)
-    at = c.at or removal.local_start(s, case.on)
-    if closes is not None:
-        case.rules.used[closes[1].id] = None
-        if at > closes[0]:
-            raise error(
-                "appeal.out_of_time",
-                f"the removal could be contested until {closes[0].isoformat()}",
-                body=c.body,
-                closes=closes[0].isoformat(),
-            )
+    if closes is None:
+        return
+    case.rules.used[closes[1].id] = None
+    if (case.command.at or removal.local_start(s, case.on)) > closes[0]:
+        last = closes[0].isoformat()
+        raise error(
+            "appeal.out_of_time", f"the removal could be contested until {last}", body=body, closes=last
+        )
 
 
 def appeal_pending(case: Case) -> None:
-    """Only a pending appeal against a removal is decided."""
+    """Require a pending appeal against the removal."""
     if removal.pending_appeal(case.situation) is None:
-        raise not_allowed(case, "no appeal against a removal is pending")
+        raise case.not_allowed("no appeal against a removal is pending")
 
 
-# --- the ban on coming back -------------------------------------------------------------------------------
+def lodge_appeal(case: Case) -> list[Draft]:
+    """Record an appeal against the removal, which suspends it (articles 23 and 24)."""
+    return [case.draft(Appealed, decision_version=_in_force(case).version)]
+
+
+def decide_appeal(case: Case) -> list[Draft]:
+    """Record a ruling on the removal; if upheld, the removal is annulled with it."""
+    version = _in_force(case).version
+    ruled = case.draft(AppealDecided, body=removal.BODY, decision_version=version)
+    if case.command.outcome != "upheld":
+        return [ruled]
+    case.find("removal.annulment")
+    return [ruled, case.draft(RemovalAnnulled, order_version=version, reasons=None)]
+
+
+# --- the entry ban ----------------------------------------------------------------------------------------
 
 
 def ban_possible(case: Case) -> None:
-    """A ban goes with a removal in force, once, for a year at most, after the person was heard (article 22)."""
+    """Require a removal in force, no other ban, a year at most, and that the person was heard (article 22)."""
     s, c = case.situation, case.command
     if removal.removal_in_force(s) is None:
-        raise not_allowed(case, "no removal is in force, and a ban goes with one")
+        raise case.not_allowed("no removal is in force, and a ban goes with one")
     if removal.ban_in_force(s) is not None:
-        raise not_allowed(case, "a ban is in force already")
-    most = case.rules.need("entry_ban.limit", case.on, case.scope())
+        raise case.not_allowed("a ban is in force already")
+    most = case.need("entry_ban.limit")
     last = add(case.on, most)
     if not case.on < c.until <= last:
         raise invalid(
@@ -165,101 +210,19 @@ def ban_possible(case: Case) -> None:
         )
 
 
-def ban_in_force(case: Case) -> None:
-    """Only a ban that stands is lifted."""
-    if removal.ban_in_force(case.situation) is None:
-        raise not_allowed(case, "no ban is in force")
-
-
-def record_fact(case: Case) -> list[Draft]:
-    """A fact about the holder, as this file knows it."""
-    c = case.command
-    return [case.draft(FactNoted, kind=c.kind, since=c.since, until=c.until, of=c.of)]
-
-
-def order_removal(case: Case) -> list[Draft]:
-    """An order, with the protections that nobody has looked into (law 02-03, articles 21 and 25)."""
-    c, age = case.command, case.holder.age
-    questions = removal.open_questions(case.situation, case.rules, age)
-    case.rules.find("removal.grounds", case.on, case.scope())
-    return [
-        case.draft(
-            RemovalOrdered,
-            ground=c.ground,
-            notified_at=c.notified_at,
-            age=age,
-            asks=tuple(questions),
-            reasons=c.reasons,
-        )
-    ]
-
-
-def carry_out_removal(case: Case) -> list[Draft]:
-    """The order is carried out; what nobody has looked into is said once more."""
-    order, age = removal.removal_in_force(case.situation), case.holder.age
-    assert order is not None
-    questions = tuple(removal.open_questions(case.situation, case.rules, age))
-    return [
-        case.draft(
-            RemovalCarriedOut, order_version=order.version, at=case.command.at, age=age, asks=questions
-        )
-    ]
-
-
-def annul_removal(case: Case) -> list[Draft]:
-    """The removal falls; a provisional stay begins (law 02-03, article 24)."""
-    order = removal.removal_in_force(case.situation)
-    assert order is not None
-    case.rules.find("removal.annulment", case.on, case.scope())
-    reasons = getattr(case.command, "reasons", None)
-    return [case.draft(RemovalAnnulled, order_version=order.version, reasons=reasons)]
-
-
-def lodge_appeal(case: Case) -> list[Draft]:
-    """An appeal against the removal, which suspends it (articles 23 and 24)."""
-    order = removal.removal_in_force(case.situation)
-    assert order is not None
-    c = case.command
-    return [case.draft(Appealed, body=c.body, decision_version=order.version, against="removal", at=c.at)]
-
-
-def decide_appeal(case: Case) -> list[Draft]:
-    """A ruling on the removal; upheld, the removal is annulled with it."""
-    order, c = removal.removal_in_force(case.situation), case.command
-    assert order is not None
-    ruled = case.draft(
-        AppealDecided,
-        body=removal.BODY,
-        outcome=c.outcome,
-        decision_version=order.version,
-        against="removal",
-        at=c.at,
-        reasons=c.reasons,
-    )
-    if c.outcome != "upheld":
-        return [ruled]
-    case.rules.find("removal.annulment", case.on, case.scope())
-    return [ruled, case.draft(RemovalAnnulled, order_version=order.version)]
-
-
 def order_ban(case: Case) -> list[Draft]:
-    """A ban on coming back, apart from the removal (law 02-03, article 22)."""
-    order, c = removal.removal_in_force(case.situation), case.command
-    assert order is not None
-    return [
-        case.draft(
-            EntryBanned,
-            order_version=order.version,
-            until=c.until,
-            observations=c.observations,
-            reasons_in_fact=c.reasons_in_fact,
-            reasons_in_law=c.reasons_in_law,
-        )
-    ]
+    """Order a ban on returning, separate from the removal (law 02-03, article 22)."""
+    return [case.draft(EntryBanned, order_version=_in_force(case).version)]
+
+
+def ban_in_force(case: Case) -> None:
+    """Require a ban in force."""
+    if removal.ban_in_force(case.situation) is None:
+        raise case.not_allowed("no ban is in force")
 
 
 def lift_ban(case: Case) -> list[Draft]:
-    """The ban ends before its day."""
-    standing = removal.ban_in_force(case.situation)
-    assert standing is not None
-    return [case.draft(EntryBanLifted, ban_version=standing.version, reasons=case.command.reasons)]
+    """End the ban before its day."""
+    ban = removal.ban_in_force(case.situation)
+    assert ban is not None
+    return [case.draft(EntryBanLifted, ban_version=ban.version)]

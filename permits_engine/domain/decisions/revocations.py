@@ -1,24 +1,26 @@
-"""Revocation of a title: guards and effects."""
+"""Revocation of a title."""
 
 from __future__ import annotations
 
-from permits_engine.domain.decisions.case import Case, Draft
-from permits_engine.domain.errors import invalid
-from permits_engine.domain.events import Revoked
-
-
-def revoke_permit(case: Case) -> list[Draft]:
-    """A withdrawal of the title (law 02-03, article 19)."""
-    c = case.command
-    return [
-        case.draft(
-            Revoked, ground=c.ground, reasons_in_fact=c.reasons_in_fact, reasons_in_law=c.reasons_in_law
-        )
-    ]
+from permits_engine.domain.decisions.case import Case
+from permits_engine.domain.errors import error, invalid
+from permits_engine.domain.permit.family import lost_tie
 
 
 def revocation_ground(case: Case) -> None:
-    """A title is withdrawn on a ground that the policy lists."""
-    grounds = case.rules.need("revocation.grounds", case.on, case.scope())
+    """Require a ground that the policy lists (law 02-03, article 19)."""
+    grounds = case.need("revocation.grounds")
     if case.command.ground not in grounds:
         raise invalid("ground", f"{case.command.ground!r} is not one of {', '.join(grounds)}")
+
+
+def tie_has_ended(case: Case) -> None:
+    """Require, for the ground that the principal's title has ended, that it has and that no other ground remains."""
+    ground = case.get("family.revocation")
+    if ground is not None and case.command.ground == ground and lost_tie(case.situation) is None:
+        raise error(
+            "criterion.unknown",
+            f"the ground {ground} needs a principal's title that has ended by {case.on}, and no other ground of the "
+            "holder's",
+            criteria=[ground],
+        )

@@ -10,35 +10,13 @@ from permits_engine.domain.periods import Period, term_end
 from permits_engine.domain.permit import majority
 
 
-def last_day(case: Case, name: str, last: date) -> date:
-    """The last day of a term; a title that is for minors ends with minority."""
-    scope = case.scope(stage="application" if name == "term.first" else "renewal")
-    if not case.rules.get("term.until_majority", case.on, scope):
-        return last
-    minority = majority.recorded_minority(case.situation)
-    if minority is None or minority.until is None or minority.until < case.on:
-        return last
-    return min(last, minority.until)
-
-
-def departure_from(case: Case, name: str, valid_from: date, term: Period) -> str | None:
-    """The rule that gives a longer term as of right, where the office gives a shorter one all the same.
-
-    Nobody is stopped from recording what happened; that it departs from the law stays on the record.
-    """
-    scope = case.scope(stage="application" if name == "term.first" else "renewal")
-    if case.rules.get("term.shorter", case.on, scope) != "departure":
-        return None
-    rule = case.rules.find(name, case.on, scope)
-    if rule is None or not isinstance(rule.value, Period):
-        return None
-    return rule.id if term_end(valid_from, term) < term_end(valid_from, rule.value) else None
+def _scope(case: Case, name: str) -> dict[str, str]:
+    return case.scope(stage="application" if name == "term.first" else "renewal")
 
 
 def granted_term(case: Case, name: str, valid_from: date, most: str) -> Period:
-    """The term asked for within the law's bounds, or the policy's."""
-    stage = "application" if name == "term.first" else "renewal"
-    scope = case.scope(stage=stage)
+    """Return the term asked for within the bounds of the law, or the policy's default."""
+    scope = _scope(case, name)
     default: Period = case.rules.need(name, case.on, scope)
     if case.command.term is None:
         return default
@@ -54,3 +32,24 @@ def granted_term(case: Case, name: str, valid_from: date, most: str) -> Period:
     if end > term_end(valid_from, longest):
         raise invalid("term", f"{asked} is longer than the longest term allowed here, {longest}")
     return asked
+
+
+def departure_from(case: Case, name: str, valid_from: date, term: Period) -> str | None:
+    """Return the rule that gives a longer term as of right; the shorter one is recorded as departing from it."""
+    scope = _scope(case, name)
+    if case.rules.get("term.shorter", case.on, scope) != "departure":
+        return None
+    rule = case.rules.find(name, case.on, scope)
+    if rule is None or not isinstance(rule.value, Period):
+        return None
+    return rule.id if term_end(valid_from, term) < term_end(valid_from, rule.value) else None
+
+
+def last_day(case: Case, name: str, last: date) -> date:
+    """Return the last day of a term; a title for minors ends with minority."""
+    if not case.rules.get("term.until_majority", case.on, _scope(case, name)):
+        return last
+    minority = majority.recorded_minority(case.situation)
+    if minority is None or minority.until is None or minority.until < case.on:
+        return last
+    return min(last, minority.until)

@@ -1,6 +1,6 @@
-"""Acts of the clock: what time alone brings about, recorded by a scheduler pass until nothing is due.
+"""Time effects: what time alone does to a file.
 
-They record an effect of law and are no decisions (law 09-08, article 11): each bears the pass's day, or the
+They are effects of law and no decisions (law 09-08, article 11): each is dated on the day of the pass, or on the
 earlier day on which it fell due.
 """
 
@@ -19,31 +19,32 @@ from permits_engine.domain.events import (
     ReceiptExtended,
     Renewed,
 )
-from permits_engine.domain.periods import ONE_DAY, add, before, term_end
+from permits_engine.domain.periods import ONE_DAY, Period, add, before, term_end
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Rules
 
 
 def next_effect(s: Situation) -> Draft | None:
-    """Of the acts that are due on the situation's day the one that fell due first, if any."""
+    """Return the time effect due on the day that fell due first, if any."""
     if s.request is None or s.closure is not None:
         return None
-    first: Draft | None = None
-    for find in (_returned, _silence, _receipt, _title):
-        act = find(s)
-        if act is not None and (first is None or act.effective_on < first.effective_on):
-            first = act
-    return first
+    found = [effect for find in (_returned, _silence, _receipt, _title) if (effect := find(s)) is not None]
+    return min(found, key=lambda effect: effect.effective_on) if found else None
 
 
-def _afresh(rules: Rules) -> Rules:
-    """The same rules, which remember only what one act asks of them."""
-    return rules.policy.at(rules.known)
+def _fresh(s: Situation) -> Rules:
+    """Return the same rules with an empty memory, for the basis of one effect."""
+    return s.rules.policy.at(s.rules.known)
 
 
 def _draft(rules: Rules, kind: type[Event], on: date, **fields: object) -> Draft:
     return Draft(kind, on, dict(fields), tuple(rules.used))
+
+
+def _term(start: date, number: int, length: Period) -> dict[str, object]:
+    last = term_end(start, length)
+    return {"term_number": number, "valid_from": start, "valid_until": last, "term": str(length)}
 
 
 def _returned(s: Situation) -> Draft | None:
@@ -52,7 +53,7 @@ def _returned(s: Situation) -> Draft | None:
     on = s.returned_on(request)
     if on is None or request.returned_on is not None or s.outcome is not None:
         return None
-    rules = _afresh(s.rules)
+    rules = _fresh(s)
     rules.find("documents.completion", request.filed_on, s.scope())
     return _draft(rules, ApplicationReturned, on, request=request.version)
 
@@ -63,56 +64,41 @@ def _silence(s: Situation) -> Draft | None:
     if s.outcome is not None or s.suspended_by is not None or s.returned_on(request) is not None:
         return None
     effect = s.rules.get("decision.silence", request.filed_on, s.scope())
-    if effect not in {"refusal", "acceptance"}:
-        return None
-    last = s.decision_due(request)
+    last = s.decision_due(request) if effect in {"refusal", "acceptance"} else None
     if last is None or s.day <= last:
         return None
-    rules = _afresh(s.rules)
+    rules = _fresh(s)
     rules.find("decision.limit", request.filed_on, s.scope())
     rules.find("decision.silence", request.filed_on, s.scope())
-    on = last + ONE_DAY
     if effect == "refusal":
-        return _draft(rules, ImplicitlyRefused, on, request=request.version)
-    return _acceptance(s, rules, on)
+        return _draft(rules, ImplicitlyRefused, last + ONE_DAY, request=request.version)
+    return _acceptance(s, rules, last + ONE_DAY)
 
 
 def _acceptance(s: Situation, rules: Rules, on: date) -> Draft | None:
-    """A grant by silence: of what the office could have granted, so of no renewal of a title that was taken.
+    """Grant by silence what the office could have granted, so no renewal of a title that was taken.
 
-    Once the title is given back the next pass makes up for it, as for an automatic renewal.
+    Once the title is restored, the next pass makes up for it, as for an automatic renewal.
     """
     request, term = s.request, s.term
     assert request is not None
-    first = request.kind == "application" or term is None
-    if not first and not s.running:
-        return None
-    length = rules.need("term.first" if first else "term.renewal", on, s.scope())
-    if first or term is None:
-        start, number = on, 1
+    if request.kind == "application" or term is None:
+        granted = _term(on, 1, rules.need("term.first", on, s.scope()))
+    elif s.running:
+        length = rules.need("term.renewal", on, s.scope())
+        granted = _term(s.next_begins(request, term, on), term.number + 1, length)
     else:
-        start, number = s.next_begins(request, term, on), term.number + 1
-    return _draft(
-        rules,
-        ImplicitlyGranted,
-        on,
-        request=request.version,
-        term_number=number,
-        valid_from=start,
-        valid_until=term_end(start, length),
-        term=str(length),
-        title_kind=s.permit.title_kind,
-    )
+        return None
+    kind = s.permit.title_kind
+    return _draft(rules, ImplicitlyGranted, on, request=request.version, title_kind=kind, **granted)
 
 
 def _receipt(s: Situation) -> Draft | None:
     receipt = s.receipt
-    if receipt is None or s.title_status == "closed":
+    ahead = s.rules.get("receipt.extend_before", s.day, s.scope()) if receipt is not None else None
+    if receipt is None or ahead is None or s.day < before(receipt.until, ahead):
         return None
-    ahead = s.rules.get("receipt.extend_before", s.day, s.scope())
-    if ahead is None or s.day < before(receipt.until, ahead):
-        return None
-    rules = _afresh(s.rules)
+    rules = _fresh(s)
     term = rules.get("receipt.extension", receipt.until, s.scope())
     if term is None:
         return None
@@ -128,99 +114,79 @@ def _title(s: Situation) -> Draft | None:
     if s.automatic:
         return _automatic(s)
     closes = s.window_closes
-    if closes is None or not _lapsed(s) or _settled(s, closes):
+    if closes is None or not _has_lapsed(s):
         return None
-    rules = _afresh(s.rules)
+    if any(number == term.number and on > closes for on, number, _ in s.permit.lapses):
+        return None
+    rules = _fresh(s)
     rules.find("renewal.closes", term.valid_until, s.renewal_scope)
     return _draft(rules, Lapsed, closes + ONE_DAY, term_number=term.number)
 
 
-def _lapsed(s: Situation) -> bool:
-    """Whether the time to ask for a renewal of the last title has passed and nobody asked."""
+def _has_lapsed(s: Situation) -> bool:
+    """Return whether the time to request a renewal has passed without a request."""
     return s.title_status == "expired" and s.renewal_request is None and not s.proceedings
-
-
-def valid_lapses(permit: Permit, rules: Rules) -> list[tuple[date, int]]:
-    """The recorded lapses (day, number of the term) that hold as the file is known now.
-
-    A request recorded late, a corrected day or an earlier end of the title makes what a pass recorded void.
-    """
-    found = []
-    for on, number, _ in permit.lapses:
-        s = Situation(permit, on, rules)
-        if s.term is not None and s.term.number == number and _lapsed(s) and not s.automatic:
-            found.append((on, number))
-    return found
-
-
-def valid_losses(permit: Permit, rules: Rules) -> list[date]:
-    """The recorded losses by absence that hold as the file is known now: no return in time has been recorded since."""
-    return [on for on in permit.losses if Situation(permit, on, rules).lost_on == on]
-
-
-def _settled(s: Situation, closes: date) -> bool:
-    term = s.term
-    assert term is not None
-    return any(number == term.number and on > closes for on, number, _ in s.permit.lapses)
 
 
 def _lost(s: Situation) -> Draft | None:
     assert s.lost_on is not None
-    if any(on == s.lost_on for on in s.permit.losses):
+    if s.lost_on in s.permit.losses:
         return None
     absence = next(a for a in s.permit.absences if (s.absence_limit(a) or date.max) + ONE_DAY == s.lost_on)
-    rules = _afresh(s.rules)
+    rules = _fresh(s)
     rules.find("absence.limit", absence.out, s.scope())
     return _draft(rules, LostByAbsence, s.lost_on, exit_version=absence.version)
 
 
 def _automatic(s: Situation) -> Draft | None:
-    term = s.term
+    term, request = s.term, s.renewal_request
     assert term is not None
-    if s.day < term.valid_until:
+    on = term.valid_until
+    if s.day < on:
         return None
-    rules = _afresh(s.rules)
-    rules.find("renewal.automatic", term.valid_until, s.renewal_scope)
-    length = rules.need("term.renewal", term.valid_until, s.renewal_scope)
-    start = term.valid_until + ONE_DAY
-    return _draft(
-        rules,
-        Renewed,
-        term.valid_until,
-        term_number=term.number + 1,
-        valid_from=start,
-        valid_until=term_end(start, length),
-        term=str(length),
-        track="automatic",
-        request=s.renewal_request.version if s.renewal_request is not None else None,
-    )
+    rules = _fresh(s)
+    rules.find("renewal.automatic", on, s.renewal_scope)
+    granted = _term(on + ONE_DAY, term.number + 1, rules.need("term.renewal", on, s.renewal_scope))
+    answered = request.version if request is not None else None
+    return _draft(rules, Renewed, on, track="automatic", request=answered, **granted)
 
 
 def next_effect_day(s: Situation) -> date | None:
-    """The first day after the situation's on which an act of the clock may become due."""
-    days: list[date] = []
+    """Return the first later day on which a time effect may become due."""
     request, term = s.request, s.term
-    if request is None or s.title_status == "closed":
+    if request is None or s.closure is not None:
         return None
+    limits: list[date | None] = []
+    days: list[date] = []
     if s.pending:
-        for limit in (s.completion_due(request) if request.missing else None, s.decision_due(request)):
-            if limit is not None:
-                days.append(limit + ONE_DAY)
+        limits += [s.completion_due(request) if request.missing else None, s.decision_due(request)]
         if s.suspended_by is not None:
-            answer = s.answer_due(request, s.suspended_by)
-            if answer is not None:
-                days.append(answer + ONE_DAY)
+            limits.append(s.answer_due(request, s.suspended_by))
     if s.receipt is not None:
         ahead = s.rules.get("receipt.extend_before", s.day, s.scope())
         if ahead is not None:
             days.append(before(s.receipt.until, ahead))
     if term is not None and s.running:
-        days += [term.valid_until, s.ends(term) + ONE_DAY]
-        if s.window_closes is not None:
-            days.append(s.window_closes + ONE_DAY)
-        for absence in s.permit.absences:
-            limit = s.absence_limit(absence)
-            if limit is not None and absence.back is None:
-                days.append(limit + ONE_DAY)
-    later = [day for day in days if day > s.day]
-    return min(later) if later else None
+        days.append(term.valid_until)
+        limits += [s.ends(term), s.window_closes]
+        limits += [s.absence_limit(absence) for absence in s.permit.absences if absence.back is None]
+    days += [limit + ONE_DAY for limit in limits if limit is not None]
+    return min((day for day in days if day > s.day), default=None)
+
+
+def valid_lapses(permit: Permit, rules: Rules) -> list[tuple[date, int]]:
+    """Return the recorded lapses (day, number of the term) that still hold.
+
+    A request recorded late, a corrected day or an earlier end of the title voids what a pass recorded.
+    """
+    found = []
+    for on, number, _ in permit.lapses:
+        s = Situation(permit, on, rules)
+        if s.term is not None and s.term.number == number and _has_lapsed(s) and not s.automatic:
+            found.append((on, number))
+    return found
+
+
+def valid_losses(permit: Permit, rules: Rules) -> list[date]:
+    """Return the recorded losses by absence that still hold: no return in time was recorded since."""
+    return [on for on in permit.losses if Situation(permit, on, rules).lost_on == on]

@@ -1,28 +1,27 @@
-"""What each kind of title requires, which may follow which, and what an office is asked before it decides."""
+"""The kinds of title: what each requires, which may follow which, and which facts are still to be established."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from permits_engine.domain.decisions import family_ties
 from permits_engine.domain.decisions.case import Case, OtherTitle
-from permits_engine.domain.errors import PermitsError, error
+from permits_engine.domain.errors import error
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.permit.facts import fact_on, is_recorded
+from permits_engine.domain.permit.family import lost_tie
 from permits_engine.domain.permit.majority import is_minor
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy, Value
 
 PERSON_COMMANDS = frozenset({"order_removal", "carry_out_removal"})
-"""Commands whose decision depends on facts about the person, which may have been recorded elsewhere."""
+"""Commands decided on facts about the person, which may be recorded on other files."""
 TITLE_COMMANDS = frozenset({"issue_permit", "refuse_application", "renew_permit", "revoke_permit"})
-"""Commands that do where the law reserves the kind of title, or the title hangs on somebody else's."""
+"""Commands decided so where the law reserves the kind of title, or the title depends on a family member's."""
 _RESERVING = ("title.requires", "title.expects", "title.needs")
 
 
 def depends_on_person(policy: Policy, permit: Permit, command: str) -> bool:
-    """Whether a command on a file is decided on what is known about the person, through any of their files."""
+    """Return whether a command on a file is decided on what any file of the person tells about them."""
     if command in PERSON_COMMANDS or command not in TITLE_COMMANDS:
         return command in PERSON_COMMANDS
     if any(fact.of is not None for fact in permit.facts):
@@ -32,9 +31,9 @@ def depends_on_person(policy: Policy, permit: Permit, command: str) -> bool:
 
 
 def ground_established(case: Case) -> None:
-    """A kind of title that the law reserves needs one of its grounds established: unknown is not satisfied."""
+    """Require one established ground for a kind of title that the law reserves; an unknown fact is none."""
     needs_met(case)
-    rule = case.rules.find("title.requires", case.on, case.scope())
+    rule = case.find("title.requires")
     if rule is not None and established_ground(case, rule) is None:
         raise error(
             "criterion.unknown",
@@ -45,20 +44,30 @@ def ground_established(case: Case) -> None:
 
 
 def ground_for_renewal(case: Case) -> None:
-    """A renewed title still has what its kind needs, and a ground where the one it hung on has ended."""
+    """Require what the kind of title needs, and an own ground where the principal's title has ended."""
     needs_met(case)
-    family_ties.own_ground_after_tie(case)
+    tie = lost_tie(case.situation)
+    if tie is None:
+        return
+    kinds = case.get("family.grounds") or ()
+    case.find("family.ends")
+    raise error(
+        "criterion.unknown",
+        f"the title depended on that of {tie.principal} ({tie.kind}), which ended on {tie.ended_on} ({tie.how}); a "
+        f"renewal needs a ground of the holder's own: record one with its evidence (record_fact): {', '.join(kinds)}",
+        criteria=list(kinds),
+    )
 
 
 def needs_met(case: Case) -> None:
-    """Every fact without which a kind of title cannot be: a minors' document is for minors."""
-    for kind, article in (case.rules.get("title.needs", case.on, case.scope()) or {}).items():
+    """Require every fact that a kind of title needs, such as minority for a minors' document."""
+    for kind, article in (case.get("title.needs") or {}).items():
         held = fact_on(case.situation.facts, kind, case.on)
         if held is not None and (kind != "minor" or held.until is not None):
             continue
         what = "is not recorded, or without its last day"
         if kind == "minor" and is_minor(case.situation, case.holder.age) is False:
-            what = "is over: whoever is of age asks for a card of their own (lodge_application)"
+            what = "is over: an adult applies for a card of their own (lodge_application)"
         raise error(
             "criterion.unknown",
             f"a {case.situation.permit.title_kind} needs the fact {kind} ({article}), which {what}",
@@ -74,7 +83,7 @@ def _listed(grounds: dict[str, Any]) -> str:
 
 
 def established_ground(case: Case, rule: Value) -> str | None:
-    """The first of a rule's grounds that is established on the day; one as of right goes before the others."""
+    """Return the first of a rule's grounds established on the day, those as of right before the others."""
     facts, found = case.situation.facts, []
     for kind, entry in rule.value.items():
         fact = fact_on(facts, kind, case.on)
@@ -85,19 +94,19 @@ def established_ground(case: Case, rule: Value) -> str | None:
 
 
 def rule_on_grounds(case: Case) -> Value | None:
-    """The rule that lists what gives the title: what it requires, or what is expected and not insisted on.
+    """Return the rule that lists the grounds of the title, required or only expected.
 
-    None where the policy does not say which of them are rights: there is nothing to be told apart.
+    None where the policy does not say which of them are rights.
     """
     for name in ("title.requires", "title.expects"):
-        rule = case.rules.find(name, case.on, case.scope())
+        rule = case.find(name)
         if rule is not None and any(entry.get("as_of_right") for entry in rule.value.values()):
             return rule
     return None
 
 
 def grant_fields(case: Case) -> dict[str, Any]:
-    """What a grant says of its ground: which one, what nobody has established, and what it departs from."""
+    """Return the fields of a grant about its ground: which one, facts not established, departures."""
     rule = rule_on_grounds(case)
     held = established_ground(case, rule) if rule is not None else None
     asks = [] if rule is None or held is not None else _unasked(case, rule.value)
@@ -106,7 +115,7 @@ def grant_fields(case: Case) -> dict[str, Any]:
 
 
 def _beside(case: Case) -> list[OtherTitle]:
-    """The holder's titles of other kinds that are in force on the day."""
+    """Return the holder's titles of other kinds in force on the day."""
     kind = case.situation.permit.title_kind
     return [
         other
@@ -116,22 +125,22 @@ def _beside(case: Case) -> list[OtherTitle]:
 
 
 def _misplaced(case: Case) -> str | None:
-    """The rule by which the holder should have another kind of title; the grant is recorded all the same."""
-    least = case.rules.find("title.from_age", case.on, case.scope())
+    """Return the rule by which the holder should have another kind of title."""
+    least = case.find("title.from_age")
     if least is not None and is_minor(case.situation, case.holder.age) is True:
-        exempt = case.rules.get("title.from_age.unless", case.on, case.scope()) or ()
+        exempt = case.get("title.from_age.unless") or ()
         if not any(fact_on(case.situation.facts, kind, case.on) for kind in exempt):
             return least.id
-    follows = case.rules.find("title.follows", case.on, case.scope())
+    follows = case.find("title.follows")
     if follows is not None and any(other.title_kind not in follows.value for other in _beside(case)):
         return follows.id
     return None
 
 
 def right_refused(case: Case) -> tuple[str | None, list[str]]:
-    """The rule by which a refused title was due as of right, and what nobody has established about that.
+    """Return the rule by which a refused title was due as of right, and the facts not established about that.
 
-    Article 17 leaves one reason to refuse: a threat to public order.
+    Article 17 leaves one reason to refuse it: a threat to public order.
     """
     rule = rule_on_grounds(case)
     held = established_ground(case, rule) if rule is not None else None
@@ -139,7 +148,7 @@ def right_refused(case: Case) -> tuple[str | None, list[str]]:
         return None, [] if rule is None else _unasked(case, rule.value)
     if not rule.value[held].get("as_of_right"):
         return None, []
-    for kind in case.rules.get("title.right_lost", case.on, case.scope()) or ():
+    for kind in case.get("title.right_lost") or ():
         if fact_on(case.situation.facts, kind, case.on) is not None:
             return None, []
     return rule.id, []
@@ -150,15 +159,10 @@ def _unasked(case: Case, kinds: dict[str, Any]) -> list[str]:
 
 
 def no_overlap(case: Case) -> None:
-    """Two titles of one kind never overlap; two kinds may."""
-    for problem in _overlaps(case):
-        raise problem
-
-
-def _overlaps(case: Case) -> Iterator[PermitsError]:
+    """Refuse two titles of one kind at a time; titles of two kinds may overlap."""
     for other in case.holder.titles:
         if other.title_kind == case.situation.permit.title_kind and other.valid_until >= case.on:
-            yield error(
+            raise error(
                 "title.overlap",
                 f"the holder has a {other.title_kind} in force until {other.valid_until}; "
                 "close it (other_title) first",

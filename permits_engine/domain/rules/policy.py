@@ -1,7 +1,7 @@
 """The rules of one jurisdiction as dated values with rank and legal basis, and how they are resolved.
 
-A value applies on a legal date and is usable from the day on which it was known. Of the values that apply,
-the highest rank wins, then the latest; practice never beats law.
+A value applies on legal dates, from the day on which it was known. Of the values that apply the highest rank wins, then
+the latest; practice never beats law.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RANKS = (
     "convention",
     "practice",
 )
-"""Norms from the strongest to the weakest; ``convention`` fills a silence and still beats practice."""
+"""Ranks of norms from the strongest to the weakest; ``convention`` fills a gap and still beats practice."""
 
 
 _ARTICLE = re.compile(r"[A-Z*]{0,3}\d")
@@ -36,18 +36,18 @@ _SEVERAL = re.compile(r"(?:,|\band|\bto) (?:[A-Z*]{0,3}\d|following)")
 
 
 class Silence(enum.Enum):
-    """Three ways of not having a number, which are not the same."""
+    """Three different reasons why there is no number."""
 
     UNSET = "unset"
     """The law says nothing."""
     UNLIMITED = "unlimited"
     """The law says that there is no limit."""
     UNKNOWN = "unknown"
-    """There is a rule, and the sources do not tell it."""
+    """There is a rule that the sources do not tell."""
 
 
 class Source(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where a value stands: the text, and the article in it."""
+    """The source of a value: the text, and the article in it."""
 
     text: str
     article: str | None = None
@@ -77,11 +77,11 @@ class Value(msgspec.Struct, frozen=True):
 
     @property
     def weight(self) -> tuple[int, date, date]:
-        """Sorts the value that wins last."""
+        """The sort key; the value that wins comes last."""
         return (-RANKS.index(self.rank), self.since, self.known)
 
     def covers(self, scope: dict[str, str]) -> bool:
-        """Whether the value is meant for these circumstances."""
+        """Return whether the value applies in these circumstances."""
         for key, allowed in self.applies:  # noqa: SIM110  called a million times
             if scope.get(key) not in allowed:
                 return False
@@ -95,12 +95,12 @@ class Office(msgspec.Struct, frozen=True):
     names: dict[str, str]
 
     def name(self, language: str) -> str:
-        """The office's name in that language, or in the first one known."""
+        """Return the name in that language, or in the first one known."""
         return self.names.get(language) or next(iter(self.names.values()), self.code)
 
 
 class Scope(dict[str, str]):
-    """The circumstances that select among a policy's values, with those that it selected so far."""
+    """Circumstances that select among the values of a policy, with the selections so far."""
 
     __slots__ = ("selected",)
 
@@ -110,7 +110,7 @@ class Scope(dict[str, str]):
 
 
 class Policy:
-    """A policy text, compiled: parameters by name (weakest value first), the calendar, the offices."""
+    """A compiled policy text: parameters by name (weakest value first), the calendar, the offices."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class Policy:
         self._scopes: dict[tuple[object, ...], Scope] = {}
 
     def scope(self, category: str, title_kind: str, stage: str, more: dict[str, str] | None = None) -> Scope:
-        """The circumstances of a file; the same ones are the same object, which remembers its values."""
+        """Return the circumstances of a file; equal ones are one object, which remembers its selections."""
         key = (category, title_kind, stage, *more.items()) if more else (category, title_kind, stage)
         found = self._scopes.get(key)
         if found is None:
@@ -140,25 +140,24 @@ class Policy:
         return found
 
     def values(self, name: str, scope: dict[str, str]) -> tuple[Value, ...]:
-        """The values of a parameter that are meant for these circumstances, the weakest first."""
-        if type(scope) is not Scope:
-            return tuple(each for each in self.parameters.get(name, ()) if each.covers(scope))
-        found = scope.selected.get(name)
+        """Return the values of a parameter that apply in these circumstances, the weakest first."""
+        found = scope.selected.get(name) if type(scope) is Scope else None
         if found is None:
-            covering = tuple(each for each in self.parameters.get(name, ()) if each.covers(scope))
-            found = scope.selected[name] = covering
+            found = tuple(each for each in self.parameters.get(name, ()) if each.covers(scope))
+            if type(scope) is Scope:
+                scope.selected[name] = found
         return found
 
     def at(self, known: date) -> Rules:
-        """The rules as they were known on a day."""
+        """Return the rules as known on a day."""
         return Rules(self, known)
 
 
 class Rules:
-    """A policy as known on one day, which remembers what was asked of it.
+    """A policy as known on one day, which remembers what it was asked.
 
-    ``used`` holds the ids of the values that answered, in order; ``horizon`` the first later day on which
-    one of the answers may change.
+    ``used`` are the ids of the values that answered, in order; ``horizon`` is the first later day on which an answer
+    may change.
     """
 
     __slots__ = ("calendar", "horizon", "known", "policy", "used")
@@ -171,7 +170,7 @@ class Rules:
         self.horizon: date | None = None
 
     def find(self, name: str, on: date, scope: dict[str, str]) -> Value | None:
-        """The value in force on ``on`` in these circumstances, or none."""
+        """Return the value in force on ``on`` in these circumstances, or none."""
         best: Value | None = None
         values = scope.selected.get(name) if type(scope) is Scope else None
         if values is None:
@@ -191,7 +190,7 @@ class Rules:
         return best
 
     def peek(self, name: str, on: date, scope: dict[str, str]) -> Value | None:
-        """The value in force, for whoever only names it: it counts as no answer that was used."""
+        """Return the value in force without recording it in the decision's basis."""
         best: Value | None = None
         for each in self.policy.values(name, scope):
             if each.known <= self.known and each.since <= on and (each.until is None or on <= each.until):
@@ -199,12 +198,12 @@ class Rules:
         return best
 
     def get(self, name: str, on: date, scope: dict[str, str]) -> Any:
-        """The plain value in force, or none where there is none or the law is silent."""
+        """Return the plain value in force, or none where there is none or the law is silent."""
         found = self.find(name, on, scope)
         return None if found is None or type(found.value) is Silence else found.value
 
     def need(self, name: str, on: date, scope: dict[str, str]) -> Any:
-        """The plain value in force; raises ``policy.none_in_force`` where there is none."""
+        """Return the plain value in force; raise ``policy.none_in_force`` where there is none."""
         found = self.find(name, on, scope)
         if found is None or isinstance(found.value, Silence):
             raise error(
@@ -218,9 +217,9 @@ class Rules:
         return found.value
 
     def due(self, start: date, count: Count, *, extra: int = 0, words: list[str] | None = None) -> date:
-        """The last useful day of a delay, by the calendar as known."""
+        """Return the last day of a period, by the calendar as known."""
         last = due(start, count, self.calendar, self.known, extra_days=extra, words=words)
-        if count.roll:  # news about one of the days that were looked at could move the last one
+        if count.roll:  # a change published about one of the days examined could move the last one
             day = unrolled(start, count, extra)
             while day <= last:
                 news = self.calendar.next_news(day, self.known)
@@ -235,5 +234,5 @@ class Rules:
 
 
 def count_of(value: Any) -> Count:
-    """A delay given as a count, or as a bare period that is counted by the calendar."""
+    """Return the count; a bare period is counted by the calendar."""
     return value if isinstance(value, Count) else Count(value)

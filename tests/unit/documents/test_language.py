@@ -204,7 +204,7 @@ def test_an_error_keeps_the_phrase_of_its_message() -> None:
         "actor.not_competent", Phrase("competence.nobody", role="counter", command="revoke_permit")
     )
     assert type(problem.message) is str
-    assert problem.message == "the role counter may not revoke_permit; this is for: nobody"
+    assert problem.message == "the role counter may not revoke_permit; no role may"
     said = "la qualité « guichet » n'habilite pas à retirer le titre ; personne n'y est habilité"
     assert moroccan("fr")(problem.said) == moroccan("fr")(pickle.loads(pickle.dumps(problem)).said) == said  # noqa: S301
 

@@ -207,7 +207,9 @@ def test_whoever_comes_of_age_is_shown_the_months_to_ask_with_the_day_of_majorit
     clock = next(
         c for c in explained(waited(state, date(2020, 3, 10)).now) if c["kind"] == "majority_request_due"
     )
-    assert clock["explanation"].startswith("of age on 1 March 2020; a card of one's own is asked for until ")
+    assert clock["explanation"].startswith(
+        "of age on 1 March 2020; the holder can apply for their own card until "
+    )
     assert POLICIES["MA"].by_id[clock["rule"]].name == "majority.filing"
 
 
