@@ -15,23 +15,33 @@ PROCESSES, EACH = 8, 6
 
 
 def test_eight_processes_on_one_permit_lose_nothing(store_url: str, tmp_path: Path) -> None:
-    """A loser decides again; one that has lost three times is told so, and nothing of it is recorded."""
+    """A loser decides again; one that has lost three times is told so, and nothing of it is recorded.
+
+    A process that waits its ten seconds for the others' lock, as may happen on a busy machine, leaves with 4; its file
+    is given again.
+    """
     with Engine.initialise(store_url, keys=tmp_path / "store.keys", operator="test") as engine:
         permit_id = _file(engine)
         before = engine.permit(permit_id).version
-        running = []
-        for number in range(PROCESSES):
-            name = tmp_path / f"opinions-{number}.jsonl"
-            name.write_text("".join(_opinion(permit_id, number, n) for n in range(EACH)), encoding="utf-8")
-            running.append(started(["execute", name.name], tmp_path, store_url))
-        told = [json.loads(line) for each in running for line in each.communicate()[0].splitlines()]
+        names = [f"opinions-{number}.jsonl" for number in range(PROCESSES)]
+        for number, name in enumerate(names):
+            lines = "".join(_opinion(permit_id, number, n) for n in range(EACH))
+            (tmp_path / name).write_text(lines, encoding="utf-8")
+        told = []
+        while names:
+            running = {name: started(["execute", name], tmp_path, store_url) for name in names}
+            names = []
+            for name, process in running.items():
+                out, said = process.communicate()
+                if process.returncode == 4:
+                    assert "give that line and the rest again" in said, said
+                    names.append(name)
+                else:
+                    told += [json.loads(line) for line in out.splitlines()]
         done = [outcome for outcome in told if outcome["ok"]]
         lost = [outcome for outcome in told if not outcome["ok"]]
         assert len(told) == PROCESSES * EACH
-        # On a busy machine a writer may wait its ten seconds for the others: that too is told, and nothing recorded.
-        assert {outcome["error"]["code"] for outcome in lost} <= {"concurrency.conflict", "store.unavailable"}
-        waited = [each["error"]["message"] for each in lost if each["error"]["code"] == "store.unavailable"]
-        assert all("is locked" in message for message in waited), waited
+        assert {outcome["error"]["code"] for outcome in lost} <= {"concurrency.conflict"}
         versions = sorted(outcome["version"] for outcome in done)
         assert versions == list(range(before + 1, before + 1 + len(done)))
         assert engine.permit(permit_id).version == before + len(done)
