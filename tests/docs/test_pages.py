@@ -53,7 +53,26 @@ def test_the_committed_diagram_is_drawn_from_the_table() -> None:
         assert MAKERS[name]() in page
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_definition_that_the_architecture_names_is_in_the_linked_module() -> None:
+    """``[`name`](../permits_engine/x.py)`` names a function, class, method or constant of that module."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    found = re.findall(r"\[`([\w.]+)`\]\(\.\./(permits_engine/[\w/]+\.py)\)", page)
+    assert len(found) > 20
+    for name, module in found:
+        if name.endswith(".py"):
+            continue
+        source, last = (ROOT / module).read_text(encoding="utf-8"), name.rpartition(".")[2]
+        assert re.search(rf"(?m)^ *(?:def|class) {last}\b|^{last}\b", source), f"{module} defines no {name}"
+
+
+def test_the_recipes_name_files_that_are_there() -> None:
+    """CONTRIBUTING names each file and folder of the package by its path."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for path in re.findall(r"`((?:permits_engine|tests)/[\w./-]*)`", page):
+        assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("path", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda path: path.stem)
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
     """A relative link names a file of the checkout, and its anchor a heading there."""
     for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8")):
