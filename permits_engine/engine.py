@@ -27,10 +27,10 @@ from permits_engine.documents.language import checked_language, phrase_translato
 from permits_engine.documents.service import Documents
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor
-from permits_engine.projections.listing import Page
+from permits_engine.domain.permit.explanations import DeadlineRow
+from permits_engine.projections.listing import Page, PermitRow
 from permits_engine.reader import Reader
 from permits_engine.scheduler.daemon import health
-from permits_engine.scheduler.passes.preview import preview
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.host_transactions import HostSession
 from permits_engine.store.database.transactions import Database
@@ -44,6 +44,7 @@ from permits_engine.store.log.signing_keys import SigningKeys
 if TYPE_CHECKING:
     from permits_engine.audit.replay.service import Replays
     from permits_engine.audit.service import Audit
+    from permits_engine.scheduler.passes.preview import PreviewRow
     from permits_engine.scheduler.service import Notices
 
 
@@ -277,7 +278,7 @@ class Engine:
         limit: int | None = 100,
         after: str | None = None,
         **personal: Any,
-    ) -> Page:
+    ) -> Page[PermitRow]:
         """Return permits by status, prefecture, holder and expiry, nearest expiry first, from the read model.
 
         ``limit`` rows at most; the page's ``next`` is the ``after`` of the following one. People are found by name
@@ -295,7 +296,7 @@ class Engine:
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[DeadlineRow]:
         """Return the deadlines of the permit that run on a day, with their working in words."""
         return self.queries.deadlines(permit_id, on=on, known_at=known_at)
 
@@ -310,9 +311,9 @@ class Engine:
         """
         return self.queries.subscribe(after=after, timeout=timeout, names=names)
 
-    def preview(self, *, on: date | None = None) -> list[dict[str, Any]]:
+    def preview(self, *, on: date | None = None) -> list[PreviewRow]:
         """Return what a pass of the scheduler would do on a day (default: today), doing nothing."""
-        return list(preview(self.context, on or self.queries.today()))
+        return self.notices.preview(on=on)
 
 
 __all__ = ["Engine", "Outcome", "default_key_file", "parse"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -20,14 +20,16 @@ from permits_engine.application.executor import Executor
 from permits_engine.application.outcome import Outcome
 from permits_engine.application.queries import difference, explanation, search, views
 from permits_engine.application.queries import notices as notice_history
-from permits_engine.application.queries.disclosure import disclosure
+from permits_engine.application.queries.disclosure import Disclosure, LookRow, disclosure, look_row
 from permits_engine.commands import Command
 from permits_engine.documents.language import checked_language, phrase_translator
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.events import EVENTS, Actor
+from permits_engine.domain.permit.explanations import DeadlineRow
+from permits_engine.domain.permit.rights import RightRow
 from permits_engine.projections import listing
 from permits_engine.projections.holder import Person
-from permits_engine.projections.listing import Page, Wanted
+from permits_engine.projections.listing import FoundRow, NoticeRow, Page, Wanted
 from permits_engine.projections.search_entries import NUMBERS
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.notices import operations
@@ -88,7 +90,9 @@ class Reader:
             lambda view: bool(view.file_number or view.card_number),
         )
 
-    def deadlines(self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None) -> Rows:
+    def deadlines(
+        self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
+    ) -> list[DeadlineRow]:
         """Return the deadlines that run on a day, with their working in words."""
         with self._context.database.read() as tx:
             return views.deadlines_of(self._access.file(tx, permit_id), on, known_at)
@@ -123,7 +127,7 @@ class Reader:
         holder_id: str | None = None,
         limit: int | None = 100,
         after: str | None = None,
-    ) -> Page:
+    ) -> Page[FoundRow]:
         """Return permits, nearest expiry first: by status and the like, or of a person or number.
 
         A person is found by words of their name and the birth date, in any order, without accents or case; a
@@ -158,11 +162,12 @@ class Reader:
         access.note(dict.fromkeys(row["holder_id"] for row in page))
         return page
 
-    def _listed(self, tx: Transaction, wanted: Wanted) -> Page:
+    def _listed(self, tx: Transaction, wanted: Wanted) -> Page[FoundRow]:
         """Return the list, narrowed to the offices that the reader may see."""
         office = self._access.listed_office(tx, wanted.prefecture)
         today = self._context.today(self._context.policies.current(tx, "MA"))
-        return listing.listing(tx, today, msgspec.structs.replace(wanted, prefecture=office))
+        found = listing.listing(tx, today, msgspec.structs.replace(wanted, prefecture=office))
+        return cast(Page[FoundRow], found)
 
     # --- acting ---
 
@@ -192,7 +197,7 @@ class ReaderQueries:
 
     def diff(
         self, permit_id: str, first: datetime, second: datetime | None = None, *, as_of: date | None = None
-    ) -> dict[str, Any]:
+    ) -> difference.Difference:
         """Return what differs between two moments of knowledge; numbers for a reader who may see them."""
         return self._access.answer(
             permit_id,
@@ -200,7 +205,9 @@ class ReaderQueries:
             lambda found: any(each["field"] in NUMBERS for each in found["fields"]),
         )
 
-    def rights(self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None) -> Rows:
+    def rights(
+        self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
+    ) -> list[RightRow]:
         """Return what the permit opens on a day."""
         with self._context.database.read() as tx:
             return views.rights_of(self._access.file(tx, permit_id), on, known_at)
@@ -209,24 +216,14 @@ class ReaderQueries:
         """Return what is known about a person; raise ``holder.not_found``, ``actor.not_competent``."""
         return _person(self._access, holder_id)
 
-    def accesses(self, holder_id: str) -> Rows:
+    def accesses(self, holder_id: str) -> list[LookRow]:
         """Return who saw the person's data, as the person may be shown it, latest first."""
         with self._context.database.read() as tx:
             self._context.person(tx, holder_id)
             self._access.require_person(tx, holder_id)
             cipher = self._context.keyring.load(tx, holder_id)
             looks = [r for r in event_store(tx).stream(holder_id) if is_look(r)]
-            shown = [views.shown(record, holder_id, cipher) for record in reversed(looks)]
-        return [
-            {
-                "reader": each["actor"],
-                "on": each["effective_on"],
-                "recorded_at": each["recorded_at"],
-                "purpose": each.get("purpose"),
-                "operator": each["operator"],
-            }
-            for each in shown
-        ]
+            return [look_row(views.shown(record, holder_id, cipher)) for record in reversed(looks)]
 
 
 class ReaderNotices:
@@ -236,7 +233,7 @@ class ReaderNotices:
         self._access = access
         self._context = access.context
 
-    def list(self, permit_id: str, *, state: str | None = None, limit: int | None = 100) -> Rows:
+    def list(self, permit_id: str, *, state: str | None = None, limit: int | None = 100) -> list[NoticeRow]:
         """Return the notices about one permit."""
         with self._context.database.read() as tx:
             self._access.file(tx, permit_id)
@@ -307,7 +304,7 @@ class ReaderDocuments:
         self._access.note([holder_id])
         return paper.Paper(found, receipt_proof.issue(found.filing, origin, signer.signature))
 
-    def disclosure(self, holder_id: str) -> dict[str, Any]:
+    def disclosure(self, holder_id: str) -> Disclosure:
         """Return all that is held about a person, who looked at it (this reader too), and how long it is kept."""
         _person(self._access, holder_id)
         with self._context.database.read() as tx:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, insert, or_, select, update
 
@@ -50,6 +51,14 @@ _LOOK_AGAIN = Statement(
     )
     .values(next_due=bindparam("next_due"))
 )
+
+
+class Adoption(NamedTuple):
+    """An adopted text: its jurisdiction and digest, and whether it differs from the one in use before."""
+
+    jurisdiction: str
+    digest: str
+    new: bool
 
 
 class AdoptedPolicies:
@@ -131,17 +140,17 @@ class AdoptedPolicies:
 
     def adopt(
         self, tx: Transaction, text: str, stamp: Stamp, *, store: Events, now: int, today: str
-    ) -> tuple[str, str, bool]:
+    ) -> Adoption:
         """Make a text part of the history; parts that it lacks are kept from the text in use.
 
-        Gives jurisdiction, digest and whether anything changed. Raises ``policy.invalid``.
+        Raises ``policy.invalid``.
         """
         whole, jurisdiction = self._completed(tx, text)
         policy = compile_text(whole)
         digest = digest_of(whole)
         row = tx.one(_CURRENT, {"jurisdiction": jurisdiction})
         if row is not None and row[2] == digest:
-            return jurisdiction, digest, False
+            return Adoption(jurisdiction, digest, False)
         stream = row[0] if row else derived(f"policy/{jurisdiction}")
         version = (row[1] if row else 0) + 1
         event = stamp(PolicyAdopted, jurisdiction=jurisdiction, digest=digest, text=whole)
@@ -155,7 +164,7 @@ class AdoptedPolicies:
         store.put([Placed(stream, version, event)], tx=tx, now=now)
         tx.run(_LOOK_AGAIN, {"of": jurisdiction, "next_due": today})
         self._by_digest[digest] = policy
-        return jurisdiction, digest, True
+        return Adoption(jurisdiction, digest, True)
 
     def _completed(self, tx: Transaction, text: str) -> tuple[str, str]:
         code, missing = country_and_missing(text)

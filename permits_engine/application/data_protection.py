@@ -5,16 +5,64 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import msgspec
 
 from permits_engine.application.context import Context
 from permits_engine.application.executor import Executor
+from permits_engine.application.queries import data_requests
+from permits_engine.application.queries.disclosure import RetentionRule
 from permits_engine.application.queries.retention import Plan
+from permits_engine.application.queries.retention_obstacles import ObstacleRow
 from permits_engine.commands import EraseHolder
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor
+
+
+class Erasure(TypedDict):
+    """An erased holder, and the cleaning that followed."""
+
+    holder_id: str
+    erased: bool
+    already: bool
+    version: int
+    events: list[str]
+    letters_removed: int
+    linked_to: list[str]
+
+
+class AppliedRetention(TypedDict):
+    """A retention plan that was carried out."""
+
+    plan: str
+    erased: int
+    letters_removed: int
+
+
+class RotatedKeys(TypedDict):
+    """The master keys after a rotation."""
+
+    active: str
+    rewrapped: int
+    kept: list[str]
+
+
+class DroppedKey(TypedDict):
+    """The master keys without one."""
+
+    active: str
+    dropped: str
+    kept: list[str]
+
+
+class KeyUse(TypedDict):
+    """A master key, and how many holders' keys it wraps."""
+
+    key: str
+    active: bool
+    in_file: bool
+    wraps: int
 
 
 class Privacy:
@@ -33,7 +81,7 @@ class Privacy:
         on: date | None = None,
         archive_agreement: str | None = None,
         letters: str | Path | None = None,
-    ) -> dict[str, Any]:
+    ) -> Erasure:
         """Destroy a person's key, and see that it has left the database's files and the folder of ``letters``.
 
         Safe to do again: of a person who was erased it finishes what was left. Raises ``holder.held`` with what
@@ -89,7 +137,7 @@ class Privacy:
 
     # --- how long ---
 
-    def retention_rules(self) -> list[dict[str, Any]]:
+    def retention_rules(self) -> list[RetentionRule]:
         """The classes of data with the archives' floor and the privacy law's ceiling, country by country."""
         from permits_engine.application.queries import retention
 
@@ -105,7 +153,7 @@ class Privacy:
 
     def apply_retention(
         self, plan: str, *, actor: Actor, letters: str | Path | None = None
-    ) -> dict[str, Any]:
+    ) -> AppliedRetention:
         """Erase the people and delete the letters of a plan that was looked at: what ``retention_due`` gave.
 
         Raises ``concurrency.conflict`` where that is not what is due any more; then look again. Stopped and done
@@ -130,28 +178,22 @@ class Privacy:
         removed += 0 if letters is None else mail_folder.remove(Path(letters), old)
         return {"plan": plan, "erased": len(erased), "letters_removed": removed}
 
-    def erased(self, *, since: date | None = None) -> list[dict[str, Any]]:
+    def erased(self, *, since: date | None = None) -> list[data_requests.ErasedRow]:
         """Who was erased since a day: to be kept beside backups, and erased again in a store restored from one."""
-        from permits_engine.application.queries import data_requests as data_requests_room
-
         with self._context.database.read() as tx:
-            found = data_requests_room.erased(tx)
+            found = data_requests.erased(tx)
         return [each for each in found if since is None or each["on"] >= since.isoformat()]
 
-    def data_requests(self, holder_id: str | None = None, *, on: date | None = None) -> list[dict[str, Any]]:
+    def data_requests(
+        self, holder_id: str | None = None, *, on: date | None = None
+    ) -> list[data_requests.RequestRow]:
         """What people asked about their data: state on a day (default: today), the first due first."""
-        from permits_engine.application.queries import data_requests as data_requests_room
-
         with self._context.database.read() as tx:
             day = on or self._context.home_today(tx)
-            found = data_requests_room.all_requests(tx)
-        return [
-            {**msgspec.to_builtins(each), "state": each.state(day)}
-            for each in found
-            if holder_id in (None, each.holder_id)
-        ]
+            found = data_requests.all_requests(tx)
+        return [data_requests.as_row(each, day) for each in found if holder_id in (None, each.holder_id)]
 
-    def obstacles(self, holder_id: str) -> list[dict[str, Any]]:
+    def obstacles(self, holder_id: str) -> list[ObstacleRow]:
         """What stands in the way of erasing a person today, each with its norm."""
         from permits_engine.application.queries import retention_obstacles
 
@@ -159,7 +201,7 @@ class Privacy:
             uow = self._context.begin(tx)
             uow.person(holder_id)
             found = retention_obstacles.assess(self._context, uow, holder_id).obstacles
-        plain: list[dict[str, Any]] = msgspec.to_builtins(found)
+        plain: list[ObstacleRow] = msgspec.to_builtins(found)
         return plain
 
 
@@ -169,7 +211,7 @@ class Keys:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def rotate(self, *, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+    def rotate(self, *, progress: Callable[[int, int], None] | None = None) -> RotatedKeys:
         """Wrap every holder's key under a new master key; no event changes. Taken up where it was stopped.
 
         The old master key stays in the file, so that backups of before still open, until ``drop``.
@@ -188,7 +230,7 @@ class Keys:
         done = rotation.rewrap(self._context.database, masters, now=self._context.now(), progress=progress)
         return {"active": masters.active, "rewrapped": done, "kept": masters.ids[1:]}
 
-    def drop(self, key_id: str) -> dict[str, Any]:
+    def drop(self, key_id: str) -> DroppedKey:
         """Take a master key that wraps nothing any more out of its file: backups of its time no longer open.
 
         Raises ``input.invalid`` where it is not in the file, or still needed.
@@ -207,7 +249,7 @@ class Keys:
         self._context.keyring.use(left)
         return {"active": left.active, "dropped": key_id, "kept": left.ids[1:]}
 
-    def use(self) -> list[dict[str, Any]]:
+    def use(self) -> list[KeyUse]:
         """The master keys by their ids, and how many holders' keys each wraps."""
         from permits_engine.store.keys import rotation
 

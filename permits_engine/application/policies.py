@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from permits_engine.application.adopted_policies import Adoption
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor
@@ -32,8 +33,8 @@ class Policies:
         with self._context.database.read() as tx:
             return [adopted.current(tx, code) for code, *_ in adopted.all(tx)]
 
-    def adopt(self, *texts: str, actor: Actor | None = None) -> list[tuple[str, str, bool]]:
-        """Make policy texts part of the history; return jurisdiction, digest and whether it is new.
+    def adopt(self, *texts: str, actor: Actor | None = None) -> list[Adoption]:
+        """Make policy texts part of the history.
 
         ``actor`` is the administrator who adopts (default: the operator of the engine).
         """

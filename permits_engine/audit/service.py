@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from permits_engine.application.context import Context
 from permits_engine.audit.integrity import verification
@@ -25,6 +25,18 @@ if TYPE_CHECKING:
     from permits_engine.audit.report.tallies import AnnualReport
 
 Progress = Callable[[int, int], None]
+
+
+class LookedRow(TypedDict):
+    """A look at a person's data."""
+
+    reader: str
+    holder_id: str
+    on: str
+    recorded_at: str
+    role: str
+    prefecture: str | None
+    operator: str
 
 
 class Audit:
@@ -109,7 +121,7 @@ class Audit:
         last: date | None = None,
         recorded: bool = False,
         jurisdiction: str = "MA",
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[officer_acts.ActRow]:
         """Yield what an actor (none: every actor) did between two legal dates, in the store's order.
 
         With ``recorded`` the days are those of the recording, in the jurisdiction's time zone.
@@ -125,7 +137,7 @@ class Audit:
         last: date | None = None,
         recorded: bool = False,
         jurisdiction: str = "MA",
-    ) -> list[dict[str, Any]]:
+    ) -> list[officer_acts.ActCount]:
         """Return how often each actor did what, in which role and for which office."""
         period = officer_acts.Period(actor, first, last, recorded)
         return officer_acts.counted(officer_acts.acts(self._database, period, self._zone(jurisdiction)))
@@ -138,14 +150,22 @@ class Audit:
         first: date | None = None,
         last: date | None = None,
         jurisdiction: str = "MA",
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[LookedRow]:
         """Yield who looked at whose personal data, and when; the purpose is shown to the person (``accesses``)."""
         period = officer_acts.Period(actor, first, last)
         found = officer_acts.acts(self._database, period, self._zone(jurisdiction), HolderAccessed.NAME)
         for act in found:
             if holder_id is None or act.record.stream == holder_id:
                 row = officer_acts.told(act)
-                yield {"reader": row["actor"], "holder_id": row["stream"], **_of_look(row)}
+                yield LookedRow(
+                    reader=row["actor"],
+                    holder_id=row["stream"],
+                    on=row["on"],
+                    recorded_at=row["recorded_at"],
+                    role=row["role"],
+                    prefecture=row["prefecture"],
+                    operator=row["operator"],
+                )
 
     def controlled(
         self,
@@ -215,7 +235,3 @@ class Audit:
         with output_files.whole_file(target, force=force) as part:
             part.write_text(html(found, wording, names, simulated=simulated), encoding="utf-8")
         return found
-
-
-def _of_look(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("on", "recorded_at", "role", "prefecture", "operator")}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
 import msgspec
 from sqlalchemy import Select, and_, bindparam, case, func, literal, or_, select
@@ -14,6 +14,7 @@ from sqlalchemy import Select, and_, bindparam, case, func, literal, or_, select
 from permits_engine.domain.errors import invalid
 from permits_engine.store.database.schema import notices, parked, permits, scheduler_passes
 from permits_engine.store.database.transactions import Statement, Transaction
+from permits_engine.store.events.history import Head
 
 TITLE = ("none", "active", "expired_in_window", "expired", "revoked", "lost_by_absence", "closed")
 APPLICATION = (
@@ -51,10 +52,6 @@ def application_status(today: str) -> Any:
     return case((turned, _p.application_turns_to), else_=_p.application_status)
 
 
-def _ask(tx: Transaction, statement: Select[Any], names: list[str]) -> list[dict[str, Any]]:
-    return [dict(zip(names, row, strict=True)) for row in tx.all(Statement(statement), {})]
-
-
 MOST = 1_000_000
 """Rows in one answer."""
 
@@ -65,26 +62,131 @@ def _bounded(limit: int) -> int:
     return limit
 
 
-COLUMNS = (
-    "permit_id",
-    "prefecture",
-    "category",
-    "title_status",
-    "application_status",
-    "term_number",
-    "valid_from",
-    "valid_until",
-    "receipt_until",
-    "track",
-    "next_due",
-    "version",
-)
-"""What a list shows of each permit."""
-WITH_HOLDER = (*COLUMNS, "holder_id", "jurisdiction")
 _NEVER = "9999-12-31"
 
 
-class Page(list[dict[str, Any]]):
+class PermitRow(TypedDict):
+    """One permit in a list."""
+
+    permit_id: str
+    prefecture: str
+    category: str
+    title_status: str
+    application_status: str
+    term_number: int | None
+    valid_from: str | None
+    valid_until: str | None
+    receipt_until: str | None
+    track: str
+    next_due: str | None
+    version: int
+
+
+COLUMNS = tuple(PermitRow.__annotations__)
+WITH_HOLDER = (*COLUMNS, "holder_id", "jurisdiction")
+
+
+class FoundRow(TypedDict):
+    """One permit or person found by a reader; a person without a file has no permit's fields."""
+
+    permit_id: str | None
+    prefecture: str | None
+    category: str | None
+    title_status: str | None
+    application_status: str | None
+    term_number: int | None
+    valid_from: str | None
+    valid_until: str | None
+    receipt_until: str | None
+    track: str | None
+    next_due: str | None
+    version: int | None
+    holder_id: NotRequired[str]
+    jurisdiction: NotRequired[str | None]
+    family_name: NotRequired[str | None]
+    given_names: NotRequired[str | None]
+    birth_date: NotRequired[str | None]
+
+
+class CaseloadRow(TypedDict):
+    """One office: requests open at the end of a day, and filed and decided on it."""
+
+    prefecture: str
+    open: int
+    filed: int
+    decided: int
+
+
+class NoticeRow(TypedDict):
+    """One notice in a list."""
+
+    notice_id: str
+    permit_id: str
+    kind: str
+    tier: str | None
+    recipient: str
+    office: str
+    language: str
+    state: str
+    reason: str | None
+    due_on: str | None
+    expedited: bool
+    attempts: int
+    version: int
+
+
+class HeadStatus(TypedDict):
+    """The end of the history."""
+
+    position: int
+    recorded_at: int
+    simulated: bool
+
+
+class ParkedStream(TypedDict):
+    """A stream that a read model cannot show, and why."""
+
+    stream: str
+    reason: str
+
+
+class PassStatus(TypedDict):
+    """The last pass of the scheduler."""
+
+    on: str
+    finished_at: int | None
+    summary: dict[str, Any]
+
+
+class PolicyStatus(TypedDict):
+    """The policy in use of a jurisdiction."""
+
+    jurisdiction: str
+    digest: str
+    adoptions: int
+
+
+class StoreStatus(TypedDict):
+    """The state of the store."""
+
+    head: HeadStatus
+    permits: int
+    permit_events: int
+    notices: dict[str, int]
+    parked_streams: list[ParkedStream]
+    last_pass: PassStatus | None
+    policies: list[PolicyStatus]
+    lag: int
+
+
+Row = TypeVar("Row", bound=Mapping[str, Any])
+
+
+def _ask(tx: Transaction, query: Select[Any], names: Iterable[str]) -> list[Any]:
+    return [dict(zip(names, row, strict=True)) for row in tx.all(Statement(query), {})]
+
+
+class Page(list[Row], Generic[Row]):
     """Some rows of an answer; ``next`` is the ``after`` of the rows that follow, none at the end."""
 
     next: str | None = None
@@ -106,7 +208,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         return any((self.status, self.prefecture, self.expiring_before, self.holder_id))
 
 
-def listing(tx: Transaction, today: date, wanted: Wanted) -> Page:
+def listing(tx: Transaction, today: date, wanted: Wanted) -> Page[PermitRow]:
     """Permits by status of the title or of the application, nearest expiry first."""
     query = _selected(today, wanted, COLUMNS)
     if wanted.after is not None:
@@ -116,7 +218,7 @@ def listing(tx: Transaction, today: date, wanted: Wanted) -> Page:
         query = query.where(or_(ends > literal(until), same))
     if wanted.limit is not None:
         query = query.limit(_bounded(wanted.limit) + 1)
-    return _cut(_ask(tx, query, list(COLUMNS)), wanted.limit)
+    return _cut(_ask(tx, query, COLUMNS), wanted.limit)
 
 
 def rows(
@@ -126,17 +228,24 @@ def rows(
     *,
     holder_ids: Sequence[str] | None = None,
     permit_ids: Sequence[str] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[FoundRow]:
     """The permits of some holders, or with some ids, with holder and jurisdiction; not cut into pages."""
     query = _selected(today, wanted, WITH_HOLDER)
     if holder_ids is not None:
         query = query.where(_p.holder_id.in_(holder_ids))
     if permit_ids is not None:
         query = query.where(_p.permit_id.in_(permit_ids))
-    return _ask(tx, query, list(WITH_HOLDER))
+    return _ask(tx, query, WITH_HOLDER)
 
 
-def page(found: Iterable[dict[str, Any]], wanted: Wanted) -> Page:
+def without_file(holder_id: str) -> FoundRow:
+    """Return the row of a person who has no file."""
+    row: Any = dict.fromkeys(WITH_HOLDER) | {"holder_id": holder_id}
+    found: FoundRow = row
+    return found
+
+
+def page(found: Iterable[FoundRow], wanted: Wanted) -> Page[FoundRow]:
     """The page of rows that were found, from where the last one ended."""
     ordered = sorted(found, key=_place)
     if wanted.after is not None:
@@ -145,14 +254,14 @@ def page(found: Iterable[dict[str, Any]], wanted: Wanted) -> Page:
     return _cut(ordered, None if wanted.limit is None else _bounded(wanted.limit))
 
 
-def _cut(found: Sequence[dict[str, Any]], limit: int | None) -> Page:
+def _cut(found: Sequence[Row], limit: int | None) -> Page[Row]:
     cut = Page(found if limit is None else found[:limit])
     if limit is not None and len(found) > limit:
         cut.next = base64.urlsafe_b64encode("|".join(_place(cut[-1])).encode()).decode().rstrip("=")
     return cut
 
 
-def _place(row: dict[str, Any]) -> tuple[str, str]:
+def _place(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["valid_until"] or _NEVER, row["permit_id"] or f"~{row['holder_id']}"
 
 
@@ -192,7 +301,7 @@ def _selected(today: date, wanted: Wanted, names: Sequence[str]) -> Select[Any]:
     return query
 
 
-def caseload(tx: Transaction, on: date) -> list[dict[str, Any]]:
+def caseload(tx: Transaction, on: date) -> list[CaseloadRow]:
     """By office: requests open at the end of a day, and filed and decided on it."""
     day = literal(on.isoformat())
     is_open = and_(
@@ -208,7 +317,7 @@ def caseload(tx: Transaction, on: date) -> list[dict[str, Any]]:
         .group_by(_p.prefecture)
         .order_by(_p.prefecture)
     )
-    return _ask(tx, query, ["prefecture", "open", "filed", "decided"])
+    return _ask(tx, query, CaseloadRow.__annotations__)
 
 
 def results(tx: Transaction, by: tuple[str, ...], category: str | None = None) -> list[dict[str, Any]]:
@@ -220,7 +329,7 @@ def results(tx: Transaction, by: tuple[str, ...], category: str | None = None) -
     query = select(*columns, func.count()).group_by(*columns).order_by(func.count().desc(), *columns)
     if category is not None:
         query = query.where(_p.category == literal(category))
-    return _ask(tx, query, [*by, "applications"])
+    return _ask(tx, query, (*by, "applications"))
 
 
 STATES = ("due", "sending", "sent", "failed", "bounced", "parked", "suppressed")
@@ -233,11 +342,10 @@ def messages(
     permit_id: str | None = None,
     prefecture: str | None = None,
     limit: int | None = 100,
-) -> list[dict[str, Any]]:
+) -> list[NoticeRow]:
     """Messages by state, permit or office, the latest first; a failed one may have ``bounced``."""
     n = notices.c
-    names = ["notice_id", "permit_id", "kind", "tier", "recipient", "office", "language", "state", "reason"]
-    names += ["due_on", "expedited", "attempts", "version"]
+    names = NoticeRow.__annotations__
     query = select(*(n[name] for name in names)).order_by(n.updated_at.desc(), n.notice_id)
     if state is not None:
         if state not in STATES:
@@ -250,10 +358,13 @@ def messages(
         query = query.where(n.permit_id == literal(permit_id))
     if limit is not None:
         query = query.limit(_bounded(limit))
-    return [row | {"expedited": bool(row["expedited"])} for row in _ask(tx, query, names)]
+    found = _ask(tx, query, names)
+    for row in found:
+        row["expedited"] = bool(row["expedited"])
+    return found
 
 
-def status(tx: Transaction, adopted: list[tuple[str, str, int, int]], head: Any) -> dict[str, Any]:
+def status(tx: Transaction, adopted: list[tuple[str, str, int, int]], head: Head) -> StoreStatus:
     """The state of the store for an operator."""
     [(count, seen)] = tx.all(Statement(select(func.count(), func.coalesce(func.sum(_p.version), 0))), {})
     by_state = tx.all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypedDict
 
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import (
@@ -22,6 +22,30 @@ from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events.application import Placed
 
 _REPLACE = upserts.replace(notices)
+
+
+class NoticeState(TypedDict):
+    """The row of a notice; ``refused_by`` names the channels that are not tried again."""
+
+    notice_id: str
+    version: int
+    permit_id: str
+    holder_id: str
+    kind: str
+    tier: str | None
+    recipient: str
+    office: str
+    language: str
+    state: str
+    due_on: str | None
+    expedited: bool
+    attempts: int
+    reason: str | None
+    updated_at: int
+    claimed_on: str
+    channel: str | None
+    refused_by: str | None
+    next_attempt_at: int | None
 
 
 def first_row(notice_id: str, event: NoticeDue, updated_at: int) -> dict[str, Any]:

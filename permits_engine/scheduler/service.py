@@ -11,14 +11,20 @@ from permits_engine.application.queries import notices
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import invalid
 from permits_engine.projections import listing
+from permits_engine.projections.notice_rows import NoticeState
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.notices import operations, pauses, renewal_token
 from permits_engine.scheduler.notices.bounce import Bounce
-from permits_engine.scheduler.notices.digest import AHEAD, as_rows, digest, offices
+from permits_engine.scheduler.notices.digest import AHEAD, TaskRow, as_rows, digest, offices
 from permits_engine.scheduler.passes.coverage import CoverageReport, coverage
-from permits_engine.scheduler.passes.reminder_load import plan
+from permits_engine.scheduler.passes.preview import PreviewRow, preview
+from permits_engine.scheduler.passes.reminder_load import LoadRow, plan
 
-Rows = list[dict[str, Any]]
+Events = list[dict[str, Any]]
+NoticeRows = list[listing.NoticeRow]
+LoadRows = list[LoadRow]
+TaskRows = list[TaskRow]
+PreviewRows = list[PreviewRow]
 
 
 class Notices:
@@ -37,12 +43,12 @@ class Notices:
         permit_id: str | None = None,
         prefecture: str | None = None,
         limit: int | None = 100,
-    ) -> Rows:
+    ) -> NoticeRows:
         """Return notices to holders and offices, by state, permit or office."""
         with self._database.read() as tx:
             return listing.messages(tx, state=state, permit_id=permit_id, prefecture=prefecture, limit=limit)
 
-    def history(self, notice_id: str) -> Rows:
+    def history(self, notice_id: str) -> Events:
         """Return every event of a notice, in order, with its envelope."""
         with self._database.read() as tx:
             return notices.history_of(self._context, tx, notice_id)
@@ -56,11 +62,13 @@ class Notices:
         """Return whether every holder who was due a notice in a period got it, or why not."""
         return coverage(self._context, first, last)
 
-    def plan(self, first: date, last: date) -> Rows:
+    def plan(self, first: date, last: date) -> LoadRows:
         """Return how many first reminders leave by day and prefecture, before and after spreading."""
         return plan(self._context, first, last)
 
-    def digest(self, prefecture: str | None = None, *, on: date | None = None, ahead: int = AHEAD) -> Rows:
+    def digest(
+        self, prefecture: str | None = None, *, on: date | None = None, ahead: int = AHEAD
+    ) -> TaskRows:
         """Return the open tasks of an office (default: every office) on a day, worst first.
 
         They are deadlines that are overdue or fall due within ``ahead`` days, expedited files to sign and
@@ -69,24 +77,30 @@ class Notices:
         if type(ahead) is not int or not 0 <= ahead <= 366:
             raise invalid("ahead", "is not a number of days from 0 to 366")
         with self._database.read() as tx:
-            day = on or self._context.today(self._context.policies.home_policy(tx))
+            day = on or self._context.home_today(tx)
             wanted = [prefecture] if prefecture is not None else offices(tx)
             found = [digest(self._context, tx, office, day, ahead=ahead) for office in wanted]
         return [row for each in found for row in as_rows(each)]
 
+    def preview(self, *, on: date | None = None) -> PreviewRows:
+        """Return what a pass would do on a day (default: today), doing nothing."""
+        with self._database.read() as tx:
+            day = on or self._context.home_today(tx)
+        return list(preview(self._context, day))
+
     # --- handling ---
 
-    def retry(self, notice_id: str, *, by: str) -> dict[str, Any]:
+    def retry(self, notice_id: str, *, by: str) -> NoticeState:
         """Let the next pass try a parked or failed notice again."""
         with self._database.write() as tx:
             return operations.retry(self._context, tx, notice_id, by)
 
-    def served(self, notice_id: str, *, by: str) -> dict[str, Any]:
+    def served(self, notice_id: str, *, by: str) -> NoticeState:
         """Record that a parked or failed notice was handed to the holder in person."""
         with self._database.write() as tx:
             return operations.served(self._context, tx, notice_id, by)
 
-    def bounced(self, bounce: Bounce) -> dict[str, Any]:
+    def bounced(self, bounce: Bounce) -> NoticeState:
         """Record that a sent notice came back; the next pass tries its next channel."""
         with self._database.write() as tx:
             return operations.bounced(self._context, tx, bounce)
@@ -107,7 +121,7 @@ class Notices:
         """Return the function that signs tokens; none in a simulated store or without a signing key."""
         return renewal_token.signer(self._context)
 
-    def verify_token(self, text: str, *, on: date | None = None) -> dict[str, Any]:
+    def verify_token(self, text: str, *, on: date | None = None) -> renewal_token.TokenRow:
         """Return what a token from a reminder allows on a day (default: today), with the command to file.
 
         Raises ``input.invalid`` for one that is not this store's, ``window.closed`` after its last day,

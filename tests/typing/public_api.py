@@ -86,31 +86,38 @@ def reading(engine: Engine, permit_id: str) -> None:
     assert_type(reader.queries.holder("x").birth_date, date | None)
     page = reader.find(name="diallo", birth_date=date(1990, 4, 1), limit=20)
     assert_type(page.next, str | None)
-    assert_type(page[0], dict[str, Any])
-    assert_type(engine.find(status="active", after=page.next)[0]["permit_id"], Any)
+    assert_type(page[0]["permit_id"], str | None)
+    assert_type(page[0].get("family_name"), str | None)
+    assert_type(engine.find(status="active", after=page.next)[0]["permit_id"], str)
+    assert_type(engine.deadlines(permit_id)[0]["due_on"], str | None)
+    assert_type(reader.queries.rights(permit_id)[0]["open"], bool)
+    assert_type(engine.queries.status()["head"]["simulated"], bool)
+    assert_type(engine.notices.list(state="parked")[0]["expedited"], bool)
+    assert_type(engine.preview()[0]["does"], str)
     assert_type(engine.subscribe(after=7, timeout=None), Iterator[dict[str, Any]])
 
 
 def looking_back(engine: Engine, permit_id: str) -> None:
     """Histories asked again: differences of knowledge, replay, another policy, control."""
     moment = datetime(2017, 6, 1, tzinfo=UTC)
-    assert_type(engine.queries.diff(permit_id, moment, as_of=date(2017, 6, 1)), dict[str, Any])
+    assert_type(engine.queries.diff(permit_id, moment, as_of=date(2017, 6, 1))["fields"][0]["field"], str)
     assert_type(engine.replays.replay(workers=2).disagree, int)
     assert_type(engine.replays.what_if("policy: MA").differ, int)
     assert_type(engine.replays.reexamine("policy: MA", {"sex": "F"}).looked_at, int)
-    assert_type(engine.audit.acts("officer-17", first=date(2017, 1, 1)), Iterator[dict[str, Any]])
-    assert_type(engine.audit.controlled(sample=50, seed=2017).rows, list[dict[str, Any]])
-    assert_type(engine.audit.looks(holder_id=permit_id), Iterator[dict[str, Any]])
+    for act in engine.audit.acts("officer-17", first=date(2017, 1, 1)):
+        assert_type(act["prefecture"], str | None)
+    assert_type(engine.audit.controlled(sample=50, seed=2017).rows[0]["actor"], str)
+    assert_type(next(engine.audit.looks(holder_id=permit_id))["reader"], str)
 
 
 def people(engine: Engine, administrator: Actor) -> None:
     """Personal data: asked for, erased, kept as long as the policy says; receipts and keys."""
     assert_type(engine.execute(RecordDataRequest(holder_id="x", right="access"), actor=officer), Outcome)
-    assert_type(engine.privacy.obstacles("x"), list[dict[str, Any]])
-    assert_type(engine.privacy.erase("x", reason="asked for", actor=administrator)["erased"], Any)
+    assert_type(engine.privacy.obstacles("x")[0]["norm"], str)
+    assert_type(engine.privacy.erase("x", reason="asked for", actor=administrator)["erased"], bool)
     plan = engine.privacy.retention_due().plan
-    assert_type(engine.privacy.apply_retention(plan, actor=administrator), dict[str, Any])
-    assert_type(engine.keys.rotate(), dict[str, Any])
+    assert_type(engine.privacy.apply_retention(plan, actor=administrator)["erased"], int)
+    assert_type(engine.keys.rotate()["kept"], list[str])
     assert_type(engine.as_(officer).documents.receipt("x").text("ar"), str)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -47,6 +47,34 @@ class DataHold(msgspec.Struct):
     lifted: bool = False
 
 
+class RequestRow(TypedDict):
+    """A request as shown, with its state on a day."""
+
+    holder_id: str
+    version: int
+    right: str
+    received_on: str
+    due_on: str
+    answered_on: str | None
+    outcome: str | None
+    state: str
+
+
+class ErasedRow(TypedDict):
+    """An erased holder."""
+
+    holder_id: str
+    on: str
+    reason: str
+
+
+def as_row(request: DataRequest, on: date) -> RequestRow:
+    """Return a request as shown, with its state on a day."""
+    row: Any = {**msgspec.to_builtins(request), "state": request.state(on)}
+    found: RequestRow = row
+    return found
+
+
 def requests_of(tx: Transaction, holder_id: str) -> list[DataRequest]:
     """Return every request of a person, in the order in which they came."""
     return _requests(event_store(tx).get(holder_id))
@@ -72,7 +100,7 @@ def all_requests(tx: Transaction) -> list[DataRequest]:
     )
 
 
-def erased(tx: Transaction) -> list[dict[str, Any]]:
+def erased(tx: Transaction) -> list[ErasedRow]:
     """Return the erasures in the order of the holders' ids, each with its day and reason."""
     return [
         {"holder_id": each.stream, "on": event.effective_on.isoformat(), "reason": event.reason}

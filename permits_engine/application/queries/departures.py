@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import bindparam, select
 
@@ -34,6 +34,29 @@ _PAGE = Statement(
 _SIZE = 5000
 
 
+class Departure(TypedDict):
+    """A decision that departs from a rule of law."""
+
+    permit_id: str
+    version: int
+    event: str
+    on: str
+    prefecture: str | None
+    norm: str
+    rank: str
+    rule: str
+    says: str
+
+
+class DepartureCount(TypedDict):
+    """How many decisions of an office depart from a norm."""
+
+    prefecture: str | None
+    event: str
+    norm: str
+    decisions: int
+
+
 def listed(
     context: Context,
     tx: Transaction,
@@ -41,9 +64,9 @@ def listed(
     first: date | None = None,
     last: date | None = None,
     office: str | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Departure]:
     """The decisions of a period that depart from a rule, in the order of their recording."""
-    found = []
+    found: list[Departure] = []
     for stream, version, event in _departing(tx):
         if (first is not None and event.effective_on < first) or (
             last is not None and event.effective_on > last
@@ -72,7 +95,7 @@ def listed(
     return found
 
 
-def counted(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def counted(rows: list[Departure]) -> list[DepartureCount]:
     """How many by office and norm, the most first."""
     counts = Counter((row["prefecture"], row["event"], row["norm"]) for row in rows)
     return [

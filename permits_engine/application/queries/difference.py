@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime, time
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -27,6 +27,49 @@ _ALWAYS = frozenset({"as_of", "version", "permit_id", "holder_id"})
 """What says nothing by being otherwise: the version grows with every event."""
 
 
+class Difference(TypedDict):
+    """What differs between two moments of knowledge."""
+
+    permit_id: str
+    as_of: str
+    known_at: list[str]
+    versions: list[int]
+    fields: list[ChangedField]
+
+
+class ChangedField(TypedDict):
+    """A field of the view that differs, with each of its changes in order."""
+
+    field: str
+    before: Any
+    after: Any
+    because: list[Cause]
+
+
+class Cause(TypedDict):
+    """What changed a field: an event, an adopted text, or a day on which a rule became known."""
+
+    to: Any
+    event: NotRequired[ChangingEvent]
+    policy: NotRequired[str]
+    published_on: NotRequired[str]
+    rules: NotRequired[list[views.RuleRow]]
+    instead_of: NotRequired[list[views.RuleRow]]
+
+
+class ChangingEvent(TypedDict):
+    """The event that changed a field; a correction says what it corrects."""
+
+    name: str
+    version: int
+    position: int
+    recorded_at: str
+    effective_on: str
+    actor: dict[str, str | None]
+    of_version: NotRequired[int]
+    corrects: NotRequired[str]
+
+
 class _Step(NamedTuple):
     """Something that became known: an event of the permit, a fact about the person, an adopted text, a day."""
 
@@ -43,7 +86,7 @@ def diff(
     *,
     as_of: date | None,
     decrypt: bool = False,
-) -> dict[str, Any]:
+) -> Difference:
     """The fields of the view on a legal date that differ between two moments of knowledge, each with its causes.
 
     ``second`` none is now. Raises ``position.beyond_head``, ``permit.not_found``.
@@ -71,7 +114,7 @@ class _State(NamedTuple):
     """What is shown of the permit in one state of knowledge, and the rules that answered, by their ids."""
 
     fields: dict[str, Any]
-    rules: dict[str, dict[str, Any]]
+    rules: dict[str, views.RuleRow]
 
 
 class _Walk:
@@ -92,16 +135,16 @@ class _Walk:
         self.as_of = as_of or context.today(current)
         self.versions = (0, 0)
 
-    def between(self, low: int, high: int) -> list[dict[str, Any]]:
+    def between(self, low: int, high: int) -> list[ChangedField]:
         """The fields that differ, each with what changed it, in order."""
         start = before = self._state(low, None)
-        causes: dict[str, list[dict[str, Any]]] = {}
+        causes: dict[str, list[Cause]] = {}
         for step in self._steps(low, high):
             after = self._state(step.at, step.position if step.record else None)
             for name in sorted(before.fields.keys() | after.fields.keys()):
                 value = after.fields.get(name)
                 if before.fields.get(name) != value:
-                    causes.setdefault(name, []).append({"to": value, **_cause(step, before, after)})
+                    causes.setdefault(name, []).append(_cause(value, step, before, after))
             before = after
         old, new = start.fields, before.fields
         self.versions = (old.get("version") or 0, new.get("version") or 0)
@@ -166,30 +209,29 @@ class _Walk:
         return datetime.combine(day, time(), self.zone)
 
 
-def _cause(step: _Step, before: _State, after: _State) -> dict[str, Any]:
-    """The event, or the rules that answer now and those that did before."""
-    rules = {
-        "rules": [each for rule, each in after.rules.items() if before.rules.get(rule) != each],
-        "instead_of": [each for rule, each in before.rules.items() if after.rules.get(rule) != each],
-    }
+def _cause(to: Any, step: _Step, before: _State, after: _State) -> Cause:
+    """Return the event, or the rules that answer now and those that did before."""
+    cause = Cause(to=to)
     if step.record is None:
-        return {"published_on": str(step.day), **rules}
-    event = step.record.event
-    told: dict[str, Any] = {
-        "name": event.NAME,
-        "version": step.record.version,
-        "position": step.record.position,
-        "recorded_at": timestamps.iso(step.record.recorded_at),
-        "effective_on": event.effective_on.isoformat(),
-        "actor": msgspec.to_builtins(event.actor),
-    }
-    if isinstance(event, Corrected):
-        told |= {"of_version": event.of_version, "corrects": event.field}
-    return (
-        {"event": told, "policy": event.digest, **rules}
-        if isinstance(event, PolicyAdopted)
-        else {"event": told}
-    )
+        cause["published_on"] = str(step.day)
+    else:
+        event = step.record.event
+        cause["event"] = ChangingEvent(
+            name=event.NAME,
+            version=step.record.version,
+            position=step.record.position,
+            recorded_at=timestamps.iso(step.record.recorded_at),
+            effective_on=event.effective_on.isoformat(),
+            actor=msgspec.to_builtins(event.actor),
+        )
+        if isinstance(event, Corrected):
+            cause["event"] |= {"of_version": event.of_version, "corrects": event.field}
+        if not isinstance(event, PolicyAdopted):
+            return cause
+        cause["policy"] = event.digest
+    cause["rules"] = [each for rule, each in after.rules.items() if before.rules.get(rule) != each]
+    cause["instead_of"] = [each for rule, each in before.rules.items() if after.rules.get(rule) != each]
+    return cause
 
 
 def _is_fact(record: Placed) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 
 import msgspec
 
@@ -25,7 +25,53 @@ DATA = ("person", "file", "letter")
 """Classes of data, as the policy tells them apart."""
 
 
-def disclosure(context: Context, tx: Transaction, holder_id: str) -> dict[str, Any]:
+class RetentionRule(TypedDict):
+    """How long a class of data is kept: the archives' floor and the privacy law's ceiling, each with its norm."""
+
+    jurisdiction: str
+    data: str
+    floor: str | None
+    floor_norm: str | None
+    floor_on: NotRequired[str | None]
+    ceiling: str | None
+    ceiling_norm: str | None
+    ceiling_on: NotRequired[str | None]
+
+
+class LookRow(TypedDict):
+    """A look at a person's data, as shown to the person."""
+
+    reader: dict[str, str | None]
+    on: str
+    recorded_at: str
+    purpose: str | None
+    operator: str
+
+
+class DisclosedNotice(TypedDict):
+    """A notice about a file, with its events."""
+
+    notice_id: str
+    history: list[dict[str, Any]]
+
+
+class Disclosure(TypedDict):
+    """All that is held about a person; ``files`` are permit views with their ``history`` and ``messages``."""
+
+    holder_id: str
+    made_at: str
+    erased: bool
+    person: dict[str, Any]
+    linked_to: list[str]
+    files: list[dict[str, Any]]
+    said_about_the_person: list[dict[str, Any]]
+    looks: list[LookRow]
+    requests: list[data_requests.RequestRow]
+    kept_because: list[retention_obstacles.ObstacleRow]
+    retention: list[RetentionRule]
+
+
+def disclosure(context: Context, tx: Transaction, holder_id: str) -> Disclosure:
     """Everything about a person as plain values; raises ``holder.not_found``.
 
     Of a person who was erased it holds what is left: the events in clear.
@@ -45,9 +91,9 @@ def disclosure(context: Context, tx: Transaction, holder_id: str) -> dict[str, A
         "linked_to": list(person.linked),
         "files": [_file(context, tx, permit_id, holder_id, cipher) for permit_id in sorted(files)],
         "said_about_the_person": [each for each in said if each["name"] != HolderAccessed.NAME],
-        "looks": [_look(each) for each in reversed(said) if each["name"] == HolderAccessed.NAME],
+        "looks": [look_row(each) for each in reversed(said) if each["name"] == HolderAccessed.NAME],
         "requests": [
-            {**msgspec.to_builtins(each), "state": each.state(context.clock().date())}
+            data_requests.as_row(each, context.clock().date())
             for each in data_requests.requests_of(uow.tx, holder_id)
         ],
         "kept_because": msgspec.to_builtins(found.obstacles),
@@ -55,10 +101,10 @@ def disclosure(context: Context, tx: Transaction, holder_id: str) -> dict[str, A
     }
 
 
-def periods(rules: Rules, ended_on: date | None) -> Iterator[dict[str, Any]]:
+def periods(rules: Rules, ended_on: date | None) -> Iterator[RetentionRule]:
     """How long each class of data is kept under a country's rules: floor and ceiling, each with its norm."""
     for data in DATA:
-        line: dict[str, Any] = {"jurisdiction": rules.policy.jurisdiction, "data": data}
+        line: Any = {"jurisdiction": rules.policy.jurisdiction, "data": data}
         for end in ("floor", "ceiling"):
             found = rules.find(f"retention.{end}", rules.known, {"data": data})
             value = found.value if found is not None else None
@@ -91,7 +137,8 @@ def _file(
     }
 
 
-def _look(event: dict[str, Any]) -> dict[str, Any]:
+def look_row(event: dict[str, Any]) -> LookRow:
+    """Return a look as shown to the person."""
     return {
         "reader": event["actor"],
         "on": event["effective_on"],

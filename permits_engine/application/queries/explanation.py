@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, select
 
 from permits_engine.application.queries.permit_file import PermitFile, local_day
-from permits_engine.application.queries.views import expanded, shown
+from permits_engine.application.queries.views import RuleRow, expanded, shown
 from permits_engine.domain.decisions import decide, lifecycle, quality
 from permits_engine.domain.decisions import lifecycle as moves
 from permits_engine.domain.decisions.case import HolderFacts
@@ -278,7 +278,7 @@ def letters_of(tx: Transaction, permit_id: str) -> list[quality.MessageStatus]:
 # --- rules --------------------------------------------------------------------------------------------------
 
 
-def _concerning(event: Event, rule: dict[str, Any]) -> dict[str, Any]:
+def _concerning(event: Event, rule: RuleRow) -> RuleRow:
     """Of the table of competences only what it says of the commands that lead to the event."""
     if rule["parameter"] != "competence":
         return rule
@@ -289,7 +289,7 @@ def _concerning(event: Event, rule: dict[str, Any]) -> dict[str, Any]:
     return {**rule, "value": value}
 
 
-def _taken_over(event: Event, known: date) -> dict[str, Any]:
+def _taken_over(event: Event, known: date) -> RuleRow:
     """What stands in place of a rule for what came in with an old register: a fact, decided elsewhere."""
     return {
         "rule": REGISTER,

@@ -83,15 +83,17 @@ def plan(context: Context, database: Database, letters: Path | None) -> Plan:
     return Plan(sha256(json.dumps(what).encode()).hexdigest()[:12], due)
 
 
-def rules_of(context: Context, database: Database) -> list[dict[str, Any]]:
+def rules_of(context: Context, database: Database) -> list[disclosure.RetentionRule]:
     """The classes of data with floor and ceiling, country by country, each with its norm."""
     with database.read() as tx:
         found = [context.policies.current(tx, code) for code in _countries(context, tx)]
-        return [
-            {name: value for name, value in line.items() if not name.endswith("_on")}
-            for policy in found
-            for line in disclosure.periods(policy.at(context.today(policy)), None)
+        lines = [
+            line for policy in found for line in disclosure.periods(policy.at(context.today(policy)), None)
         ]
+    for line in lines:
+        line.pop("floor_on", None)
+        line.pop("ceiling_on", None)
+    return lines
 
 
 def _people(context: Context, database: Database) -> Iterator[Due]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import msgspec
 from sqlalchemy import bindparam, select
@@ -36,6 +36,16 @@ class Obstacle(msgspec.Struct, omit_defaults=True):
     norm: str
     permit_id: str | None = None
     until: date | None = None
+
+
+class ObstacleRow(TypedDict):
+    """An obstacle as shown."""
+
+    kind: str
+    because: str
+    norm: str
+    permit_id: NotRequired[str]
+    until: NotRequired[str]
 
 
 class Assessment(msgspec.Struct):

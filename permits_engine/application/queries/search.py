@@ -14,7 +14,7 @@ from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import invalid
 from permits_engine.projections import listing
 from permits_engine.projections.holder import Person
-from permits_engine.projections.listing import Page, Wanted
+from permits_engine.projections.listing import FoundRow, Page, Wanted
 from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.keys import blind_index
@@ -40,7 +40,7 @@ def offices_of(tx: Transaction, holder_id: str) -> list[tuple[str, str]]:
 
 def people(
     context: Context, tx: Transaction, name: str, birth_date: date, wanted: Wanted, sees: Sees, today: date
-) -> Page:
+) -> Page[FoundRow]:
     """The files of everybody of that name born on that day, and those of them who have no file."""
     asked = blind_index.words(name)
     if not asked:
@@ -55,13 +55,13 @@ def people(
     without = [each for each in matching if each not in with_files and not offices_of(tx, each)]
     if wanted.narrow:
         without = []
-    rows += [dict.fromkeys(listing.WITH_HOLDER) | {"holder_id": each} for each in sorted(without)]
+    rows += [listing.without_file(each) for each in sorted(without)]
     return _page(tx, rows, matching, wanted, sees)
 
 
 def numbered(
     context: Context, tx: Transaction, kind: str, value: str, wanted: Wanted, sees: Sees, today: date
-) -> Page:
+) -> Page[FoundRow]:
     """The files that bear a file or card number, as corrected; an older card of a file counts as well."""
     asked = blind_index.number(value)
     if not asked:
@@ -89,15 +89,13 @@ def _few(candidates: list[Any]) -> list[Any]:
 
 
 def _page(
-    tx: Transaction, rows: Iterable[dict[str, Any]], people: dict[str, Person], wanted: Wanted, sees: Sees
-) -> Page:
+    tx: Transaction, rows: Iterable[FoundRow], people: dict[str, Person], wanted: Wanted, sees: Sees
+) -> Page[FoundRow]:
     seen = [row for row in rows if sees(tx, row["jurisdiction"], row["prefecture"])]
     page = listing.page(seen, wanted)
     for row in page:
         person = people[row["holder_id"]]
-        row |= {
-            "family_name": person.family_name,
-            "given_names": person.given_names,
-            "birth_date": person.birth_date.isoformat() if person.birth_date else None,
-        }
+        row["family_name"] = person.family_name
+        row["given_names"] = person.given_names
+        row["birth_date"] = person.birth_date.isoformat() if person.birth_date else None
     return page

@@ -4,22 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from permits_engine.application.context import Context
 from permits_engine.application.queries import departures, difference, explanation, feed, views
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import invalid
+from permits_engine.domain.permit.explanations import DeadlineRow
+from permits_engine.domain.permit.rights import RightRow
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.projections import listing
 from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import history
 
 
+class WaitingNotices(TypedDict):
+    """How many notices have not gone out, and the day on which the oldest became due."""
+
+    messages: int
+    since: str | None
+
+
+class PauseRow(TypedDict):
+    """A pause of the notices of one office or (none) of all."""
+
+    id: int
+    office: str | None
+    since: str
+    by: str
+    reason: str
+    until: str | None
+    ended_by: str | None
+
+
+class LeaseStatus(TypedDict):
+    """The process that runs the passes; ``until`` on PostgreSQL only."""
+
+    holder: str
+    since: str
+    epoch: int
+    until: NotRequired[str]
+
+
+class JobRow(TypedDict):
+    """A job of the daemon, with its period in seconds and its next run."""
+
+    job: str
+    every: float
+    next_run: str
+
+
+class SchedulerStatus(TypedDict):
+    """The state of the scheduler; ``parked`` counts notices by reason."""
+
+    waiting: WaitingNotices
+    parked: dict[str, int]
+    paused: list[PauseRow]
+    lease: LeaseStatus | None
+    jobs: list[JobRow]
+
+
+class Status(listing.StoreStatus, SchedulerStatus):
+    """The state of the store and of its scheduler."""
+
+
 class Queries:
     """The reading part of the façade."""
 
-    def __init__(self, context: Context, scheduler: Callable[[Transaction], dict[str, Any]]) -> None:
+    def __init__(self, context: Context, scheduler: Callable[[Transaction], SchedulerStatus]) -> None:
         """``scheduler`` gives what ``status`` says about the scheduler."""
         self._context = context
         self._database = context.database
@@ -41,7 +93,7 @@ class Queries:
         second: datetime | None = None,
         *,
         as_of: date | None = None,
-    ) -> dict[str, Any]:
+    ) -> difference.Difference:
         """What differs on a legal date (default: today) between two moments of knowledge, and what did it.
 
         ``second`` none is now. Raises ``permit.not_found``, ``position.beyond_head``.
@@ -51,14 +103,14 @@ class Queries:
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[DeadlineRow]:
         """Every legal clock of the permit that runs on a day, with its working in words."""
         with self._database.read() as tx:
             return views.deadlines_of(PermitFile(self._context, tx, permit_id), on, known_at)
 
     def rights(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[RightRow]:
         """What the permit opens on a day: each right, open or not, by which rule and because of what."""
         with self._database.read() as tx:
             return views.rights_of(PermitFile(self._context, tx, permit_id), on, known_at)
@@ -91,7 +143,7 @@ class Queries:
         limit: int | None = 100,
         after: str | None = None,
         **personal: Any,
-    ) -> listing.Page:
+    ) -> listing.Page[listing.PermitRow]:
         """Permits by status, prefecture, holder and expiry, nearest expiry first, from the read model.
 
         ``limit`` rows at most; the page's ``next`` is the ``after`` of the following one. People are found by name
@@ -110,7 +162,7 @@ class Queries:
         with self._database.read() as tx:
             return listing.listing(tx, self.today(), wanted)
 
-    def caseload(self, on: date | None = None) -> list[dict[str, Any]]:
+    def caseload(self, on: date | None = None) -> list[listing.CaseloadRow]:
         """By office: requests open at the end of a day (default: today), and filed and decided on it."""
         with self._database.read() as tx:
             return listing.caseload(tx, on or self.today())
@@ -124,7 +176,7 @@ class Queries:
 
     def departures(
         self, *, first: date | None = None, last: date | None = None, prefecture: str | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[departures.Departure]:
         """Decisions of a period that depart from a rule of law, each with the rule: nobody was stopped, all is kept.
 
         ``prefecture`` is the office that decided.
@@ -145,11 +197,11 @@ class Queries:
         """
         return feed.events(self._context.application, after, timeout=timeout, names=names)
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> Status:
         """Head position, read models, last pass of the scheduler, parked notices and streams."""
         with self._database.read() as tx:
             state = listing.status(tx, self._context.policies.all(tx), history.head(tx))
-            return state | self._scheduler(tx)
+            return {**state, **self._scheduler(tx)}
 
     def today(self, jurisdiction: str | None = None) -> date:
         """Return the legal day in a jurisdiction's time zone (default: the home country's)."""

@@ -12,6 +12,8 @@ from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Corrected
 from permits_engine.domain.permit import explanations, rights
+from permits_engine.domain.permit.explanations import DeadlineRow
+from permits_engine.domain.permit.rights import RightRow
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Policy, Silence
@@ -27,7 +29,7 @@ class PermitView(View, frozen=True):
     known_at: str | None = None
     file_number: str | None = None
     card_number: str | None = None
-    deadlines: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    deadlines: list[DeadlineRow] = msgspec.field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"<PermitView {self.permit_id} at version {self.version}>"
@@ -114,12 +116,12 @@ def numbers_of(file: PermitFile, kind: str, *, as_first_written: bool = False) -
 
 def deadlines_of(
     file: PermitFile, on: date | None, known_at: datetime | None = None, say: Callable[[str], str] = str
-) -> list[dict[str, Any]]:
+) -> list[DeadlineRow]:
     """Return the deadlines that run on a day, with their working; ``say`` translates it (default: English)."""
     return explanations.explained(file.situation(on, known_at), say)
 
 
-def rights_of(file: PermitFile, on: date | None, known_at: datetime | None = None) -> list[dict[str, Any]]:
+def rights_of(file: PermitFile, on: date | None, known_at: datetime | None = None) -> list[RightRow]:
     """Return what the permit opens on a day, right by right."""
     return rights.explained(file.situation(on, known_at))
 
@@ -156,7 +158,20 @@ def shown(record: Placed, holder_id: str = "", cipher: Cipher | None = None) -> 
     }
 
 
-def expanded(policy: Policy, rule: str) -> dict[str, Any]:
+class RuleRow(TypedDict):
+    """A rule of a decision's basis as shown."""
+
+    rule: str
+    parameter: str
+    value: Any
+    norm: str
+    rank: str
+    in_force_since: str
+    known_since: str
+    confidence: str | None
+
+
+def expanded(policy: Policy, rule: str) -> RuleRow:
     """A rule of a decision's basis as it stood in the adopted text."""
     value = policy.by_id.get(rule)
     if value is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 import msgspec
 
@@ -88,7 +88,32 @@ def acts(database: Database, period: Period, time_zone: str, names: str = "") ->
         position = records[-1].position
 
 
-def told(act: Act) -> dict[str, Any]:
+class ActRow(TypedDict):
+    """An act as shown: what, on which stream, when, in which role, by which process."""
+
+    position: int
+    recorded_at: str
+    on: str
+    event: str
+    stream: str
+    version: int
+    actor: str
+    role: str
+    prefecture: str | None
+    operator: str
+
+
+class ActCount(TypedDict):
+    """How often an actor did something in a role for an office."""
+
+    actor: str
+    role: str
+    prefecture: str | None
+    event: str
+    count: int
+
+
+def told(act: Act) -> ActRow:
     """An act as a row: what, on which stream, when, as what, by which process."""
     record, envelope = act
     return {
@@ -105,7 +130,7 @@ def told(act: Act) -> dict[str, Any]:
     }
 
 
-def counted(found: Iterator[Act]) -> list[dict[str, Any]]:
+def counted(found: Iterator[Act]) -> list[ActCount]:
     """How often each actor did what, in which role."""
     counts: dict[tuple[str, str, str, str], int] = {}
     for record, envelope in found:
@@ -121,13 +146,35 @@ def counted(found: Iterator[Act]) -> list[dict[str, Any]]:
 # --- decisions --------------------------------------------------------------------------------------------
 
 
+class FailedCheck(TypedDict):
+    """A quality check that a decision fails, and why."""
+
+    gate: str
+    because: str
+
+
+class ControlledRow(TypedDict):
+    """A decision of a person with the quality checks that it fails."""
+
+    permit_id: str
+    version: int
+    event: str
+    on: str
+    recorded_at: str
+    actor: str
+    role: str
+    office: str
+    failed: list[FailedCheck]
+    lot: NotRequired[str]
+
+
 class Controlled(msgspec.Struct):
     """Decisions of persons that were looked at, how many fail a gate, and those that are told."""
 
     decisions: int = 0
     failing: int = 0
     by_gate: dict[str, int] = msgspec.field(default_factory=dict)
-    rows: list[dict[str, Any]] = msgspec.field(default_factory=list)
+    rows: list[ControlledRow] = msgspec.field(default_factory=list)
 
     def add(self, more: Controlled, sample: int | None) -> None:
         """Count another part; of a sample the lots drawn first stay."""
@@ -183,7 +230,7 @@ def part_controlled(
     return found
 
 
-def judged(file: File, source: Source, period: Period) -> Iterator[dict[str, Any]]:
+def judged(file: File, source: Source, period: Period) -> Iterator[ControlledRow]:
     """The decisions of persons on one file that are meant, each with the gates that it fails."""
     after = fold(file.permit_id, file.history)
     letters = [quality.MessageStatus(each.kind, each.anchor, each.language) for each in file.notices]

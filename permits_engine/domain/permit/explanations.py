@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,12 +16,26 @@ from permits_engine.domain.permit.state import Term
 from permits_engine.domain.phrases import Phrase, together
 
 
-def explained(s: Situation, say: Callable[[str], str] = str) -> list[dict[str, Any]]:
+class DeadlineRow(TypedDict):
+    """One deadline as shown; ``due_at`` instead of ``due_on`` where it is counted in hours."""
+
+    status: str
+    kind: str
+    due_on: str | None
+    anchor: int
+    rule: str
+    body: NotRequired[str]
+    due_at: NotRequired[str]
+    explanation: str
+
+
+def explained(s: Situation, say: Callable[[str], str] = str) -> list[DeadlineRow]:
     """Return the deadlines as plain values with their working; ``say`` translates the working."""
-    return [
+    found: list[Any] = [
         {"status": d.status, **msgspec.to_builtins(d), "explanation": say(together(working(s, d)))}
         for d in deadlines(s)
     ]
+    return found
 
 
 def working(s: Situation, deadline: Deadline) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 import msgspec
 
@@ -64,9 +64,23 @@ def right_of(s: Situation, name: str) -> Right:
     return _removal(s) if name == RIGHTS[-1] else _right(s, name)
 
 
-def explained(s: Situation) -> list[dict[str, Any]]:
+class RightRow(TypedDict):
+    """One right as shown: the fields of ``Right``."""
+
+    right: str
+    open: bool
+    basis: str | None
+    because: str
+    rule: str | None
+    since: str | None
+    until: str | None
+    would_open: list[str]
+    asks: list[str]
+
+
+def explained(s: Situation) -> list[RightRow]:
     """Return the rights as plain values."""
-    plain: list[dict[str, Any]] = msgspec.json.decode(msgspec.json.encode(rights(s)))
+    plain: list[RightRow] = msgspec.json.decode(msgspec.json.encode(rights(s)))
     return plain
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import func, select
 
+from permits_engine.application.queries.service import LeaseStatus, SchedulerStatus
 from permits_engine.scheduler.daemon import lease
 from permits_engine.scheduler.notices import pauses
 from permits_engine.scheduler.notices.pending import OPEN
@@ -22,7 +22,7 @@ _PARKED = Statement(
 )
 
 
-def facts(tx: Transaction) -> dict[str, Any]:
+def facts(tx: Transaction) -> SchedulerStatus:
     """Return the scheduler's part of the status.
 
     ``waiting.since`` is the day on which the oldest notice that is not sent became due; ``jobs`` are the daemon's, as
@@ -51,6 +51,8 @@ def clock_ahead(database: Database, now: int) -> timedelta:
     return timedelta(microseconds=now - lease.look(database).now)
 
 
-def _holder(held: lease.LeaseState, dialect: str) -> dict[str, Any]:
-    found = {"holder": held.holder, "since": iso(held.since), "epoch": held.epoch}
-    return found if dialect == "sqlite" else {**found, "until": iso(held.expires_at)}
+def _holder(held: lease.LeaseState, dialect: str) -> LeaseStatus:
+    found = LeaseStatus(holder=held.holder, since=iso(held.since), epoch=held.epoch)
+    if dialect == "postgresql":
+        found["until"] = iso(held.expires_at)
+    return found

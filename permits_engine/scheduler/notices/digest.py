@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 from sqlalchemy import bindparam, select
@@ -98,10 +98,21 @@ def digest(context: Context, tx: Transaction, office: str, day: date, *, ahead: 
     return Digest(office, day, sorted(items, key=_rank))
 
 
-def as_rows(found: Digest) -> list[dict[str, Any]]:
+class TaskRow(TypedDict):
+    """An item of an office's digest as shown."""
+
+    office: str
+    what: str
+    permit_id: str
+    due_on: NotRequired[str]
+    days: NotRequired[int]
+    detail: NotRequired[str]
+
+
+def as_rows(found: Digest) -> list[TaskRow]:
     """Return the items of a digest as plain rows."""
-    rows: list[dict[str, Any]] = msgspec.to_builtins(found.items)
-    return [{"office": found.office, **row} for row in rows]
+    rows: list[Any] = [{"office": found.office, **msgspec.to_builtins(item)} for item in found.items]
+    return rows
 
 
 def _items(s: Situation, last: date) -> Iterator[Item]:

@@ -12,13 +12,14 @@ from permits_engine.application.queries.notices import claim_of, records_of
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, Event, NoticeBounced, NoticeDue, NoticeParked, NoticeSent
 from permits_engine.projections import notice_rows, writing
+from permits_engine.projections.notice_rows import NoticeState
 from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.notices.bounce import Bounce
 from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events.application import Placed
 
 
-def retry(context: Context, tx: Transaction, notice_id: str, by: str) -> dict[str, Any]:
+def retry(context: Context, tx: Transaction, notice_id: str, by: str) -> NoticeState:
     """Append a fresh ``notice.due`` to a parked or failed notice and return its row."""
     records = records_of(tx, notice_id)
     row = _row(
@@ -32,7 +33,7 @@ def retry(context: Context, tx: Transaction, notice_id: str, by: str) -> dict[st
     return _appended(context, tx, row, [fresh], None)
 
 
-def bounced(context: Context, tx: Transaction, bounce: Bounce) -> dict[str, Any]:
+def bounced(context: Context, tx: Transaction, bounce: Bounce) -> NoticeState:
     """Record that a sent notice bounced: the next pass tries the next channel.
 
     Raises ``notice.not_found``, ``transition.not_allowed`` for a notice that was not sent, ``input.invalid`` for a
@@ -52,7 +53,7 @@ def bounced(context: Context, tx: Transaction, bounce: Bounce) -> dict[str, Any]
     return _appended(context, tx, row, [event], first.holder_id)
 
 
-def served(context: Context, tx: Transaction, notice_id: str, by: str) -> dict[str, Any]:
+def served(context: Context, tx: Transaction, notice_id: str, by: str) -> NoticeState:
     """Record that a parked or failed notice was handed to the holder in person."""
     records = records_of(tx, notice_id)
     row = _row(notice_id, records, {"parked", "failed"}, "served", "only a parked or failed one is served so")
@@ -96,12 +97,13 @@ def _row(
 
 def _appended(
     context: Context, tx: Transaction, row: dict[str, Any], new: Sequence[Event], holder_id: str | None
-) -> dict[str, Any]:
-    after = row
+) -> NoticeState:
+    after: Any = row
     for event in new:
         after = notice_rows.after(after, event, after["version"] + 1, context.now())
     uow = context.begin(tx)
     uow.write_row(writing.UPDATE_NOTICE, writing.moved(after, row["version"]))
     uow.append(uow.place(row["notice_id"], row["version"], new, holder_id))
     uow.write()
-    return after
+    moved: NoticeState = after
+    return moved

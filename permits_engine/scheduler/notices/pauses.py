@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, insert, select, update
 
+from permits_engine.application.queries.service import PauseRow
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.store.database.schema import scheduler_pauses as table
@@ -61,10 +62,10 @@ def resume(tx: Transaction, office: str | None, *, by: str, now: int) -> None:
         raise invalid("prefecture", f"{office or 'every office'} is not paused; permits status shows what is")
 
 
-def pauses(tx: Transaction) -> list[dict[str, Any]]:
+def pauses(tx: Transaction) -> list[PauseRow]:
     """Return every pause in the store, the current ones last."""
     names = [column.name for column in table.columns]
-    found = [dict(zip(names, row, strict=True)) for row in tx.all(_ALL)]
+    found: list[Any] = [dict(zip(names, row, strict=True)) for row in tx.all(_ALL)]
     for each in found:
         each["since"] = iso(each["since"])
         each["until"] = iso(each["until"]) if each["until"] is not None else None

@@ -11,7 +11,7 @@ import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import InputError, error, invalid
@@ -106,7 +106,24 @@ def usable(token: Token, s: Situation) -> None:
         )
 
 
-def to_dict(token: Token) -> dict[str, Any]:
+class TokenCommand(TypedDict):
+    """The command that a token is good for."""
+
+    command: str
+    permit_id: str
+    command_id: str
+
+
+class TokenRow(TypedDict):
+    """A token as shown to a portal."""
+
+    permit_id: str
+    term_number: int
+    expires_on: str
+    command: TokenCommand
+
+
+def to_dict(token: Token) -> TokenRow:
     """Return a token as plain values, with the command that it allows."""
     return {
         "permit_id": token.permit_id,

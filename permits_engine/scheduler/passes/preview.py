@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 from sqlalchemy import bindparam, func, select
@@ -29,7 +29,23 @@ _ALL_DUE = Statement(
 )
 
 
-def preview(context: Context, on: date) -> Iterator[dict[str, Any]]:
+class PreviewRow(TypedDict):
+    """Something that a pass would do: record a time effect, send a notice (with its fields), or park a file."""
+
+    permit_id: str
+    does: str
+    on: NotRequired[str]
+    reason: NotRequired[str]
+    kind: NotRequired[str]
+    to: NotRequired[str]
+    anchor: NotRequired[int]
+    tier: NotRequired[str]
+    due_on: NotRequired[str]
+    deadline: NotRequired[str]
+    expedited: NotRequired[bool]
+
+
+def preview(context: Context, on: date) -> Iterator[PreviewRow]:
     """Yield each thing that a pass would do, permit by permit, nearest expiry first."""
     with context.database.read() as tx:
         ids = [row[0] for row in tx.all(_ALL_DUE, {"today": on.isoformat()})]
@@ -40,7 +56,7 @@ def preview(context: Context, on: date) -> Iterator[dict[str, Any]]:
 
 def _of_file(
     context: Context, tx: Transaction, permit_id: str, records: Iterable[Placed], on: date
-) -> list[dict[str, Any]]:
+) -> list[PreviewRow]:
     try:
         permit = fold(permit_id, numbered(records))
         assert permit is not None
@@ -48,7 +64,7 @@ def _of_file(
         s, effects = settled(permit, policy, on, context.today(policy))
     except PermitsError as problem:
         return [{"permit_id": permit_id, "does": "park", "reason": problem.message}]
-    found: list[dict[str, Any]] = [
+    found: list[PreviewRow] = [
         {"permit_id": permit_id, "does": each.kind.NAME, "on": each.effective_on.isoformat()}
         for each in effects
     ]
@@ -63,6 +79,6 @@ def _of_file(
     known_ids = writing.known_notices(tx, ids)
     for notice_id, each in zip(ids, due, strict=True):
         if notice_id not in known_ids:
-            plain = {k: v for k, v in msgspec.to_builtins(each).items() if v not in (None, False)}
-            found.append({"permit_id": permit_id, "does": "notice", **plain})
+            row: Any = {k: v for k, v in msgspec.to_builtins(each).items() if v not in (None, False)}
+            found.append({"permit_id": permit_id, "does": "notice"} | row)
     return found

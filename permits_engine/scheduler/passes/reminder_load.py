@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import date
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import bindparam, select
 
@@ -28,9 +28,19 @@ _ENDING = Statement(
 )
 
 
+class LoadRow(TypedDict):
+    """How many first reminders leave an office on a day, before and after spreading."""
+
+    day: str
+    prefecture: str
+    before: int
+    after: int
+    capacity: int | None
+
+
 def plan(
     context: Context, first: date, last: date, progress: Callable[[int], None] | None = None
-) -> list[dict[str, Any]]:
+) -> list[LoadRow]:
     """Return the load by day and prefecture in a period (both days inclusive), if nothing else happens.
 
     Each row: ``day``, ``prefecture``, ``before`` and ``after`` spreading, and the office's ``capacity`` where it
