@@ -22,23 +22,28 @@ from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events.application import event_store, numbered
 from permits_engine.store.keys.keyring import Cipher, Keyring
 
-_COMMANDS = Statement(
-    among(
-        "SELECT command_id, digest, holder_id, permit_id, stream, first_version, last_version"
-        " FROM commands WHERE command_id"
-    )
+
+class _ById:
+    """A query that ends with a column's name, for one id or for many: on SQLite one costs a third alone."""
+
+    def __init__(self, query: str) -> None:
+        self._one, self._many = Statement(f"{query} = :id"), Statement(among(query))
+
+    def rows(self, tx: Transaction, ids: Sequence[str]) -> list[Any]:
+        if len(ids) == 1:
+            return tx.all(self._one, {"id": ids[0]})
+        return tx.all(self._many, {"ids": ids}) if ids else []
+
+
+_COMMANDS = _ById(
+    "SELECT command_id, digest, holder_id, permit_id, stream, first_version, last_version"
+    " FROM commands WHERE command_id"
 )
-_COMMAND = Statement(
-    "SELECT digest, holder_id, permit_id, stream, first_version, last_version"
-    " FROM commands WHERE command_id = :command_id"
-)
-_HOLDERS = Statement(among("SELECT holder_id, version, gate FROM holders WHERE holder_id"))
-_TITLES = Statement(
-    among(
-        "SELECT holder_id, permit_id, title_kind, valid_from, valid_until FROM permits"
-        " WHERE valid_until IS NOT NULL AND revoked_on IS NULL AND lost_on IS NULL AND closed_on IS NULL"
-        " AND holder_id"
-    )
+_HOLDERS = _ById("SELECT holder_id, version, gate FROM holders WHERE holder_id")
+_TITLES = _ById(
+    "SELECT holder_id, permit_id, title_kind, valid_from, valid_until FROM permits"
+    " WHERE valid_until IS NOT NULL AND revoked_on IS NULL AND lost_on IS NULL AND closed_on IS NULL"
+    " AND holder_id"
 )
 
 
@@ -104,9 +109,7 @@ class Loaded(ABC):
         self.expect_holders(sorted(needs.holders))
         self.expect_keys(sorted(needs.keys))
         self.expect_titles(sorted(needs.titles))
-        wanted = [each for each in sorted(needs.commands) if each not in self._commands]
-        self._commands |= dict.fromkeys(wanted)
-        self._commands |= {row[0]: CommandResult(*row[1:]) for row in self._among(_COMMANDS, wanted)}
+        self.expect_commands(sorted(needs.commands))
 
     def expect_files(self, ids: Iterable[str]) -> None:
         """Read files at once; one that cannot be folded is left to ``file``."""
@@ -138,18 +141,21 @@ class Loaded(ABC):
         """Read the versions of holders at once."""
         wanted = [each for each in dict.fromkeys(ids) if each not in self._holders]
         self._holders |= dict.fromkeys(wanted)
-        self._holders |= {row[0]: HolderRow(row[1], row[2]) for row in self._among(_HOLDERS, wanted)}
+        self._holders |= {row[0]: HolderRow(row[1], row[2]) for row in _HOLDERS.rows(self.tx, wanted)}
 
     def expect_titles(self, holder_ids: Iterable[str]) -> None:
         """Read the titles of holders at once: those that are not revoked, lost or closed."""
         wanted = [each for each in dict.fromkeys(holder_ids) if each not in self._titles]
         self._titles |= {each: [] for each in wanted}
-        for holder_id, permit_id, kind, first, last in self._among(_TITLES, wanted):
+        for holder_id, permit_id, kind, first, last in _TITLES.rows(self.tx, wanted):
             title = OtherTitle(permit_id, kind, date.fromisoformat(first), date.fromisoformat(last))
             self._titles[holder_id].append(title)
 
-    def _among(self, statement: Statement, ids: Sequence[str]) -> list[Any]:
-        return self.tx.all(statement, {"ids": ids}) if ids else []
+    def expect_commands(self, ids: Iterable[str]) -> None:
+        """Read what commands led to at once."""
+        wanted = [each for each in dict.fromkeys(ids) if each not in self._commands]
+        self._commands |= dict.fromkeys(wanted)
+        self._commands |= {row[0]: CommandResult(*row[1:]) for row in _COMMANDS.rows(self.tx, wanted)}
 
     # --- one at a time ---
 
@@ -245,8 +251,7 @@ class Loaded(ABC):
     def command_result(self, command_id: str) -> CommandResult | None:
         """Return what the command with that id led to, if it was carried out."""
         if command_id not in self._commands:
-            row = self.tx.one(_COMMAND, {"command_id": command_id})
-            self._commands[command_id] = CommandResult(*row) if row is not None else None
+            self.expect_commands([command_id])
         return self._commands[command_id]
 
 
