@@ -13,7 +13,7 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor, Event, PrincipalEnded, PrincipalRestored
 from permits_engine.domain.permit import family
 from permits_engine.domain.permit.fold import apply
-from tests.unit.domain.test_properties import POLICIES, File
+from tests.unit.domain.lives import POLICIES, File
 
 ABOVE = "018f0000-0000-7000-8000-00000000000a"
 START = date(2018, 10, 1)

@@ -15,7 +15,7 @@ from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.standing import standing
 from permits_engine.domain.permit.state import Permit, Removal
-from tests.unit.domain.test_properties import PERMIT, POLICIES, File, lives
+from tests.unit.domain.lives import PERMIT, POLICIES, File, lives
 
 ZONE = ZoneInfo("Africa/Casablanca")
 BIRTHS = st.dates(date(1999, 1, 1), date(2005, 12, 31))
