@@ -1,4 +1,4 @@
-"""The scheduler from the command line: its channels as the settings name them, one pass or passes for years."""
+"""The scheduler from the command line: its channels as the settings name them, one pass or many."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import msgspec
-from sqlalchemy import make_url
 
+from permits_engine.cli.settings import Service, Settings
 from permits_engine.domain.errors import invalid
+from permits_engine.engine import Engine
 from permits_engine.scheduler.daemon import daemon, metrics
+from permits_engine.scheduler.delivery.apprise import AppriseChannel
 from permits_engine.scheduler.delivery.channel import Channel
 from permits_engine.scheduler.delivery.counter import CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel
@@ -24,11 +26,11 @@ from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.delivery.smtp import SmtpChannel
 
 _SELDOM = {"away", "digests", "undigested", "stopped", "unproven"}
-"""What a report of a pass says only where there is something to say."""
+"""Fields of a report of a pass that are left out where they are empty."""
 
 
-def routes(settings: Any, *, simulated: bool) -> Routes:
-    """Mail and the services that are named, in their order; a simulated store reaches nobody but the folder."""
+def routes(settings: Settings, *, simulated: bool) -> Routes:
+    """Return mail and the services that are named, in their order; a simulated store reaches only the folder."""
     mail = _mail(settings, simulated=simulated)
     services = {} if simulated else {each.name: _service(each) for each in settings.services}
     holder = [{"mail": mail, **services}[name] for name in settings.order if name == "mail" or services]
@@ -36,10 +38,10 @@ def routes(settings: Any, *, simulated: bool) -> Routes:
     return Routes(holder or mail, office, offices=settings.office_addresses, digests=settings.office_digest)
 
 
-def _mail(settings: Any, *, simulated: bool) -> Channel:
-    """SMTP where a host is named, else a folder of .eml files."""
+def _mail(settings: Settings, *, simulated: bool) -> Channel:
+    """Return SMTP where a host is named, else a folder of .eml files."""
     if not settings.smtp_host or simulated:
-        return FolderChannel(mail_folder(settings), settings.mail_from)
+        return FolderChannel(settings.mail_folder, settings.mail_from)
     return SmtpChannel(
         settings.smtp_host,
         settings.smtp_port,
@@ -52,9 +54,7 @@ def _mail(settings: Any, *, simulated: bool) -> Channel:
     )
 
 
-def _service(given: Any) -> Channel:
-    from permits_engine.scheduler.delivery.apprise import AppriseChannel
-
+def _service(given: Service) -> Channel:
     where = f"PERMITS_SERVICES.{given.name}.url"
     try:
         return AppriseChannel(given.name, given.url, segments=given.segments, per_second=given.per_second)
@@ -64,17 +64,8 @@ def _service(given: Any) -> Channel:
         raise invalid(where, "needs Apprise: pip install 'permits-engine[channels]'") from None
 
 
-def mail_folder(settings: Any) -> Path:
-    """The folder of .eml files: as set, or ``mail`` beside a SQLite store."""
-    if settings.mail_dir is not None:
-        return Path(settings.mail_dir)
-    if not settings.store.startswith("sqlite"):
-        return Path("mail")
-    return Path(str(make_url(settings.store).database)).parent / "mail"
-
-
-def setup(engine: Any, settings: Any) -> daemon.Setup:
-    """What the settings ask of the scheduler."""
+def setup(engine: Engine, settings: Settings) -> daemon.Setup:
+    """Return what the settings ask of the scheduler."""
     simulated = engine.queries.status()["head"]["simulated"]
     return daemon.Setup(
         routes(settings, simulated=simulated),
@@ -88,12 +79,12 @@ def setup(engine: Any, settings: Any) -> daemon.Setup:
 
 
 def holder() -> str:
-    """This process, for whoever asks who runs the passes."""
+    """Name this process, as the one that runs the passes."""
     return f"{socket.gethostname()}/{os.getpid()}"
 
 
-def one_pass(engine: Any, settings: Any, on: date | None, *, release: bool = False) -> dict[str, Any]:
-    """Run one pass and give its report; SIGTERM ends it after the letter that is being handed over."""
+def one_pass(engine: Engine, settings: Settings, on: date | None, *, release: bool = False) -> dict[str, Any]:
+    """Run one pass and return its report; SIGTERM ends it after the letter that is being sent."""
     stop = threading.Event()
     asked = setup(engine, settings)
     with _on_signals({signal.SIGTERM: stop.set}):
@@ -102,7 +93,7 @@ def one_pass(engine: Any, settings: Any, on: date | None, *, release: bool = Fal
     return {name: value for name, value in plain.items() if value or name not in _SELDOM}
 
 
-def run(engine: Any, read: Callable[[], Any], log: Any, *, release: bool = False) -> None:
+def run(engine: Engine, read: Callable[[], Settings], log: daemon.Log, *, release: bool = False) -> None:
     """Run passes until SIGTERM or SIGINT; SIGHUP reads the settings again."""
     listen = read().listen
     watched = metrics.Metrics(engine.context) if listen else None
@@ -134,14 +125,14 @@ def _metrics_server(
 
 @contextmanager
 def _on_signals(actions: dict[signal.Signals, Callable[[], None]]) -> Iterator[None]:
-    """What signals do meanwhile; outside the main thread they stay as they are."""
+    """Set what signals do meanwhile; outside the main thread they stay as they are."""
 
-    def heard(number: int, _frame: Any) -> None:
+    def handle(number: int, _frame: FrameType | None) -> None:
         actions[signal.Signals(number)]()
 
     before = {}
     if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, heard) for number in actions}
+        before = {number: signal.signal(number, handle) for number in actions}
     try:
         yield
     finally:

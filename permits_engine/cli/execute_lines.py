@@ -6,35 +6,54 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 from permits_engine.application.outcome import Outcome
 from permits_engine.cli import output
+from permits_engine.cli.command import command
 from permits_engine.cli.operator import Operator
+from permits_engine.cli.options import argument, flag
+from permits_engine.cli.session import Session
 from permits_engine.commands import Command, parse
 from permits_engine.commands.fields import label, office
 from permits_engine.commands.validation import refusal, suggestion
 from permits_engine.domain.errors import InputError, PermitsError, invalid
 from permits_engine.domain.events import Actor
+from permits_engine.engine import Engine
 
 LONGEST = 1_000_000
 """Bytes of one line."""
 _ACTOR = 'give {"id": …, "role": …, "prefecture": …}'
 
 
-def execute_lines(engine: Any, file: str, operator: Operator) -> int:
-    """Carry out every line in order, in the roles that the operator is granted; gives the exit code.
+@command(
+    "execute",
+    "permits execute filing.jsonl",
+    """echo '{"command": "lodge_application", "on": "2016-12-20", "actor": {"id": …}, …}' | permits execute -""",
+)
+def execute(
+    engine: Engine,
+    session: Session,
+    json: Annotated[bool, flag("--json", "Outcomes are JSON Lines with or without it.")] = False,
+    file: Annotated[str, argument("FILE", "JSON Lines of commands; - is standard input.")] = "-",
+) -> int:
+    """Carry out commands from JSON Lines.
 
-    Where the store is lost the line says so and is the last one: what follows it was not carried out.
+    One outcome line each; a refused line stops nothing. After all lines the exit code is 2 where one could
+    not be read, else 1 where one was refused.
     """
-    if file == "-":
-        if getattr(sys, "stdin", None) is None:
-            raise invalid("FILE", "standard input is closed; name a file of JSON Lines")
+    if file != "-":
+        with _opened(file) as source:
+            code = _execute(engine, source, session.operator)
+    elif getattr(sys, "stdin", None) is None:
+        raise invalid("FILE", "standard input is closed; name a file of JSON Lines")
+    else:
         if sys.stdin.isatty():
             output.say("permits: type one command a line as JSON; end with Ctrl-D")
-        return _all(engine, sys.stdin.buffer, operator)
-    with _opened(file) as source:
-        return _all(engine, source, operator)
+        code = _execute(engine, sys.stdin.buffer, session.operator)
+    if engine.privacy.unfinished_erasures():  # where a line has erased a holder
+        engine.privacy.finish_erasures(letters=session.settings.mail_folder)
+    return code
 
 
 def _opened(file: str) -> BinaryIO:
@@ -47,19 +66,22 @@ def _opened(file: str) -> BinaryIO:
         ) from None
 
 
-def _all(engine: Any, source: BinaryIO, operator: Operator) -> int:
+def _execute(engine: Engine, source: BinaryIO, operator: Operator) -> int:
+    """Carry out every line in order, in the roles that the operator is granted; give the exit code.
+
+    Where the store is lost the last outcome says so, and the lines after it are not carried out.
+    """
     worst = 0
     for number, line in _lines(source):
         try:
-            command, actor = read_line(line)
+            given, actor = read_line(line)
             operator.check(actor)
-            told = _told(engine.execute(command, actor=actor))
+            outcome = _outcome(engine.execute(given, actor=actor))
         except PermitsError as problem:
-            told = {"ok": False, "error": {**problem.as_dict(), "line": number}}
-            code = output.exit_code(problem)
-            worst = max(worst, code)
-        output.out(output.as_json(told))
-        # Whoever reads may wait for this outcome before they give the next command.
+            outcome = {"ok": False, "error": {**problem.as_dict(), "line": number}}
+            worst = max(worst, output.exit_code(problem))
+        output.out(output.as_json(outcome))
+        # A program that writes commands may wait for this outcome before it writes the next.
         output.flush()
         if worst == output.EXIT["store"]:
             output.say(f"permits: the store was lost at line {number}; give that line and the rest again")
@@ -67,15 +89,15 @@ def _all(engine: Any, source: BinaryIO, operator: Operator) -> int:
     return worst
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
-    told: dict[str, Any] = {"ok": True}
-    told |= {"permit_id": outcome.permit_id} if outcome.permit_id else {"holder_id": outcome.holder_id}
-    told |= {"version": outcome.version, "events": list(outcome.events)}
-    return told | ({"replayed": True} if outcome.replayed else {})
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    found: dict[str, Any] = {"ok": True}
+    found |= {"permit_id": outcome.permit_id} if outcome.permit_id else {"holder_id": outcome.holder_id}
+    found |= {"version": outcome.version, "events": list(outcome.events)}
+    return found | ({"replayed": True} if outcome.replayed else {})
 
 
 def _lines(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Lines with their numbers; blank ones are passed over, a longer one than allowed is cut short."""
+    """Yield lines with their numbers; skip blank ones, cut those that are longer than allowed."""
     number = 0
     try:
         while line := source.readline(LONGEST + 1):
@@ -90,17 +112,17 @@ def _lines(source: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def read_line(line: bytes) -> tuple[Command, Actor]:
-    """One line as a command and its actor; raises ``input.invalid`` with every bad field of both."""
+    """Read one line as a command and its actor; raises ``input.invalid`` with every bad field of both."""
     plain = _object(line)
     faults: list[dict[str, str]] = []
     actor = _actor(plain.pop("actor", None), faults)
     try:
-        command = parse(plain.pop("command", None), plain)
+        given = parse(plain.pop("command", None), plain)
     except InputError as problem:
         raise refusal([*faults, *problem.details["fields"]]) if faults else problem from None
     if faults:
         raise refusal(faults)
-    return command, actor
+    return given, actor
 
 
 def _object(line: bytes) -> dict[str, Any]:
@@ -124,8 +146,8 @@ def _object(line: bytes) -> dict[str, Any]:
 def _what(problem: ValueError) -> str:
     if isinstance(problem, json.JSONDecodeError):
         return f"{problem.msg} at character {problem.pos + 1}"
-    said = str(problem)
-    return "a number has too many digits" if "int_max_str_digits" in said else said
+    reason = str(problem)
+    return "a number has too many digits" if "int_max_str_digits" in reason else reason
 
 
 def _no_constant(name: str) -> Any:
@@ -136,13 +158,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:
-            raise ValueError(f"the field {name[:80]!r} stands twice")
+            raise ValueError(f"the field {name[:80]!r} is given twice")
         found[name] = value
     return found
 
 
 def _actor(plain: Any, faults: list[dict[str, str]]) -> Actor:
-    """The actor of a line: id, role and, where there is one, office; what is wrong goes to ``faults``."""
+    """Read the actor of a line: id, role and, where there is one, office; add what is wrong to ``faults``."""
 
     def fault(path: str, reason: str) -> None:
         faults.append({"path": path, "reason": reason})

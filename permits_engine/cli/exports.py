@@ -1,85 +1,121 @@
-"""The history for other tools."""
+"""The history for other tools, the annual account, and the dossier of one permit."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
-import typer
 
+from permits_engine.audit.dossier import page
+from permits_engine.audit.exports import output_files
 from permits_engine.cli import output
-from permits_engine.cli.help import examples
-from permits_engine.cli.options import Json, open_engine, operator_now, operator_of, settings_now
+from permits_engine.cli.command import Answer, Purpose, answer, command
+from permits_engine.cli.options import LANGUAGES, OutFile, PermitId, flag, one_of, option
+from permits_engine.cli.session import Session
+from permits_engine.engine import Engine
+from permits_engine.reader import Reader
 
 WithPersonalData = Annotated[
     bool,
-    typer.Option(
+    flag(
         "--with-personal-data",
-        help="Names, numbers and free text too; every holder's history will say so. Needs --purpose.",
+        "Names, numbers and free text too; every holder's history will say so. Needs --purpose.",
     ),
 ]
-Purpose = Annotated[
-    str | None, typer.Option("--purpose", metavar="TEXT", help="What the personal data are for.")
-]
-Force = Annotated[bool, typer.Option("--force", help="Replace what an earlier run left there.")]
+Force = Annotated[bool, flag("--force", "Replace what an earlier run left there.")]
 
 
+@command(
+    "export",
+    "permits export --format parquet --out history",
+    "permits export --format cloudevents,csv,xes --out for-others",
+    'permits export --format csv --out court.csv --with-personal-data --purpose "order 94/2015"',
+)
 def export(
-    formats: Annotated[
-        str,
-        typer.Option("--format", metavar="F,…", help="One or more of: cloudevents, csv, parquet, xes."),
-    ],
+    session: Session,
+    formats: Annotated[str, option("--format", "F,…", "One or more of: cloudevents, csv, parquet, xes.")],
     out: Annotated[
-        str,
-        typer.Option(
-            "--out", metavar="PATH", help="A new folder; or, for one format, a new .jsonl, .csv or .xes file."
-        ),
+        str, option("--out", "PATH", "A new folder; or, for one format, a new .jsonl, .csv or .xes file.")
     ],
     with_personal_data: WithPersonalData = False,
     purpose: Purpose = None,
     force: Force = False,
-    json: Json = False,
-) -> None:
-    """The whole history for other tools.
+) -> Answer:
+    """Export the whole history for other tools.
 
-    Personal data stay out unless they are asked for. Nothing half-written is ever left at PATH.
+    Personal data are left out unless they are asked for. PATH never holds a half-written export.
     """
-    from permits_engine.cli.output import bar
-
-    opened = open_engine() if with_personal_data else open_without_keys()
-    with opened as engine, bar("exporting") as progress:
-        made = operator_now().ask(
+    with session.open(decrypt=with_personal_data) as engine, output.bar("exporting") as progress:
+        made = session.operator.ask(
             engine,
             lambda reader: reader.audit.export(
                 out, formats, with_personal_data=with_personal_data, force=force, progress=progress
             ),
             purpose,
         )
-    result = msgspec.to_builtins(made)
-    if output.result(result, machine=json):
-        return
     personal = "with personal data" if made.personal_data else "without personal data"
-    output.out(f"{made.events} events up to position {made.position}, {personal}: {output.safe(made.out)}")
+    lines = [f"{made.events} events up to position {made.position}, {personal}: {output.safe(made.out)}"]
     for family, count in made.families.items():
-        output.out(f"  {family.ljust(7)} {count['streams']} streams, {count['events']} events")
+        lines.append(f"  {family.ljust(7)} {count['streams']} streams, {count['events']} events")
+    return answer(made, *lines)
 
 
-def open_without_keys() -> Any:
-    """The store for what opens nothing personal: no master key is needed."""
-    from permits_engine.engine import Engine
-    from permits_engine.store.keys.keyring import MasterKeys
+@command(
+    "report",
+    "permits report --out account.html",
+    "permits report --year 2014 --language fr --out bilan.html",
+    decrypt=False,
+    progress="counting",
+)
+def report(
+    engine: Engine,
+    progress: output.Progress,
+    out: Annotated[str, option("--out", "FILE.html", "The page to write.")],
+    year: Annotated[
+        int | None, option("--year", "Y", "Of one year only [the whole history].", min=1900, max=9999)
+    ] = None,
+    language: Annotated[str, option("--language", "L", "Of the page: en, fr or ar.")] = "en",
+    force: Force = False,
+) -> Answer:
+    """Write the annual account as one page.
 
-    settings = settings_now()
-    return Engine.open(settings.store, keys=MasterKeys.in_memory(), operator=operator_of(settings))
+    Applications, delays against their limits, appeals, reminders, lapses, and published figures where they
+    differ. The page needs no network and names no person. With --json the counts are printed too.
+    """
+    found = engine.audit.report(out, year=year, language=language, force=force, progress=progress)
+    outcomes = found.outcomes
+    granted = outcomes["granted"] + outcomes["granted_on_appeal"]
+    return answer(
+        {"out": out, **msgspec.to_builtins(found)},
+        f"{output.safe(out)}: {sum(outcomes.values())} applications, {granted} of them granted.",
+    )
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands on the command line."""
-    app.command(
-        "export",
-        epilog=examples(
-            "permits export --format parquet --out history",
-            "permits export --format cloudevents,csv,xes --out for-others",
-            'permits export --format csv --out court.csv --with-personal-data --purpose "order 94/2015"',
-        ),
-    )(export)
+@command(
+    "dossier",
+    "permits dossier 0190… --out dossier.html",
+    'permits dossier 0190… --language ar --with-personal-data --purpose "order 94/2015" --out dossier.html',
+    purpose=True,
+)
+def dossier(
+    reader: Reader,
+    permit_id: PermitId,
+    language: Annotated[str, one_of("--language", "L", "Of the page: fr, ar or en.", *LANGUAGES)] = "fr",
+    out: OutFile = None,
+    with_personal_data: WithPersonalData = False,
+    force: Force = False,
+) -> Answer:
+    """Print everything about one permit, for a court.
+
+    A page that prints: what happened, each decision with its reasons and legal bases, deadlines, messages with
+    the evidence of their delivery, and a proof of each event.
+    """
+    if out is not None:
+        output_files.may_replace(out, force=force, folder=False)
+    found = reader.audit.dossier(permit_id, with_personal_data=with_personal_data)
+    if out is not None:
+        with output_files.whole_file(out, force=force) as part:
+            part.write_text(page.html(found, language), encoding="utf-8")
+    return Answer(
+        found.as_dict(), lambda: output.exact("" if out is not None else page.html(found, language))
+    )

@@ -1,4 +1,4 @@
-"""The daemon's log on standard error: lines to read on a terminal, JSON elsewhere; never anything personal."""
+"""The daemon's log on standard error: text on a terminal, JSON elsewhere; it holds no personal data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 
 
 def logger(*, machine: bool | None = None) -> Any:
-    """The log; ``machine`` asks for JSON (default: unless standard error is a terminal)."""
+    """Set the log up; ``machine`` asks for JSON (default: unless standard error is a terminal)."""
     plain = machine if machine is not None else not sys.stderr.isatty()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -28,6 +28,6 @@ def logger(*, machine: bool | None = None) -> Any:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    # The ticker's own remarks (a tick that came while a pass was running) say nothing to anybody.
+    # A tick that comes while a pass is running is normal, and not for the operator.
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
     return structlog.get_logger()

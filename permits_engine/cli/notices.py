@@ -1,102 +1,85 @@
-"""Messages to holders and offices: which wait and why, what one says, and what a human does about it."""
+"""Messages to holders and offices: which wait and why, what one says, and what a person does about it."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
-
-import typer
+from typing import Annotated, Any
 
 from permits_engine.cli import output
-from permits_engine.cli.help import examples
-from permits_engine.cli.options import (
-    Json,
-    Limit,
-    Purpose,
-    id_of,
-    office_of,
-    open_engine,
-    operator_now,
-    operator_of,
-    settings_now,
+from permits_engine.cli.command import Answer, answer, command
+from permits_engine.cli.files import write
+from permits_engine.cli.options import Limit, id_argument, office, option
+from permits_engine.cli.session import Session
+from permits_engine.engine import Engine
+from permits_engine.reader import Reader
+from permits_engine.scheduler.delivery.mime import page
+from permits_engine.scheduler.notices import bounce as bounces
+
+NoticeId = Annotated[str, id_argument("The notice's id (permits notices shows them).", "permits notices")]
+ROLES = ["counter", "administrator"]
+
+
+@command(
+    "notices",
+    "permits notices --state parked --prefecture MA-RAB",
+    "permits notices preview ID --html letter.html",
+    "permits notices retry ID",
 )
-from permits_engine.domain.errors import invalid
-
-app = typer.Typer(
-    invoke_without_command=True,
-    help="Messages to holders and offices.",
-    epilog=examples(
-        "permits notices --state parked --prefecture MA-RAB",
-        "permits notices preview ID --html letter.html",
-        "permits notices retry ID",
-    ),
-)
-NoticeId = Annotated[str, typer.Argument(metavar="ID", help="The notice's id (permits notices shows them).")]
-
-
-@app.callback()
 def notices(
-    context: typer.Context,
+    engine: Engine,
     state: Annotated[
-        str | None,
-        typer.Option(
-            "--state", metavar="S", help="One of due, sent, failed, sending, parked, suppressed [all]."
-        ),
+        str | None, option("--state", "S", "One of due, sent, failed, sending, parked, suppressed [all].")
     ] = None,
-    prefecture: Annotated[
-        str | None, typer.Option("--prefecture", metavar="P", help="Those of one office [all].")
-    ] = None,
+    prefecture: Annotated[str | None, office("Those of one office [all].")] = None,
     limit: Limit = 100,
-    json: Json = False,
-) -> None:
-    """Messages to holders and offices, the latest first.
+) -> Answer:
+    """List messages to holders and offices, the latest first.
 
     The parked ones of a prefecture are its list of tasks.
     """
-    if context.invoked_subcommand is not None:
-        return
-    with open_engine() as engine:
-        rows = engine.notices.list(state=state, prefecture=office_of(prefecture), limit=limit)
-    if not output.result(rows, machine=json):
+    rows = engine.notices.list(state=state, prefecture=prefecture, limit=limit)
+
+    def show() -> None:
         output.table(rows)
-        output.cut(rows, limit)
+        if len(rows) == limit:
+            output.say(f"{limit} shown; --limit shows more")
+
+    return Answer(rows, show)
 
 
-@app.command("show", epilog=examples("permits notices show ID", "permits notices show ID --json"))
-def show(notice_id: NoticeId, json: Json = False) -> None:
-    """What happened to a message, with the channels' answers."""
-    wanted = id_of(notice_id, "permits notices")
-    with open_engine() as engine:
-        events = operator_now().ask(engine, lambda reader: reader.notices.history(wanted))
-    if not output.result(events, machine=json):
-        columns = ["version", "name", "recorded_at", "channel", "code", "reason", "response", "template"]
-        output.table(events, columns)
+@command(
+    "notices show",
+    "permits notices show ID",
+    "permits notices show ID --json",
+    show=output.table_of(
+        "version", "name", "recorded_at", "channel", "code", "reason", "response", "template"
+    ),
+)
+def show(reader: Reader, notice_id: NoticeId) -> list[dict[str, Any]]:
+    """Show what happened to a message.
+
+    With the answers of the channels.
+    """
+    return reader.notices.history(notice_id)
 
 
-@app.command(
-    "preview", epilog=examples("permits notices preview ID", "permits notices preview ID --html letter.html")
+@command(
+    "notices preview",
+    "permits notices preview ID",
+    "permits notices preview ID --html letter.html",
+    purpose=True,
 )
 def preview(
+    reader: Reader,
     notice_id: NoticeId,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write it as a page instead of printing it.")
+        Path | None, option("--html", "FILE", "Write it as a page instead of printing it.")
     ] = None,
-    purpose: Purpose = None,
-    json: Json = False,
-) -> None:
-    """The letter of a message as the file stands now."""
-    from permits_engine.scheduler.delivery.mime import page
-
-    wanted = id_of(notice_id, "permits notices")
-    with open_engine() as engine:
-        letter = operator_now().ask(engine, lambda reader: reader.notices.letter(wanted), purpose)
-    if html is not None:
-        try:
-            html.write_text(page(letter), encoding="utf-8")
-        except OSError as problem:
-            raise invalid("--html", f"{html} cannot be written: {problem.strerror}") from None
-    shown = {
+) -> Answer:
+    """Print the letter of a message as the file is now."""
+    letter = reader.notices.letter(notice_id)
+    result = {
         "notice_id": letter.notice_id,
         "kind": letter.kind,
         "tier": letter.tier,
@@ -109,53 +92,49 @@ def preview(
         "text": letter.text,
         "html": str(html) if html is not None else None,
     }
-    if output.result(shown, machine=json):
-        return
     if html is not None:
-        output.out(f"written to {html}")
-        return
-    output.pairs({name: shown[name] for name in ("to", "address", "language", "template", "subject")})
-    output.out()
-    for line in letter.text.split("\n"):
-        output.out(output.safe(line))
+        write(html, page(letter), "--html")
+        return answer(result, f"written to {html}")
+
+    def show() -> None:
+        output.pairs({name: result[name] for name in ("to", "address", "language", "template", "subject")})
+        output.out()
+        for line in letter.text.split("\n"):
+            output.out(output.safe(line))
+
+    return Answer(result, show)
 
 
-@app.command("retry", epilog=examples("permits notices retry ID"))
-def retry(notice_id: NoticeId, json: Json = False) -> None:
-    """Let the next pass try a parked or failed message again."""
-    settings, wanted = settings_now(), id_of(notice_id, "permits notices")
-    with open_engine("counter", "administrator") as engine:
-        row = engine.notices.retry(wanted, by=operator_of(settings))
-    if not output.result(row, machine=json):
-        output.out(f"{row['notice_id']} is {row['state']}; the next pass tries it")
+@command("notices retry", "permits notices retry ID", roles=ROLES)
+def retry(engine: Engine, session: Session, notice_id: NoticeId) -> Answer:
+    """Let the next pass send a parked or failed message."""
+    row = engine.notices.retry(notice_id, by=session.operator.name)
+    return answer(row, f"{row['notice_id']} is {row['state']}; the next pass tries it")
 
 
-@app.command("served", epilog=examples("permits notices served ID"))
-def served(notice_id: NoticeId, json: Json = False) -> None:
-    """A parked or failed message was handed over in person."""
-    settings, wanted = settings_now(), id_of(notice_id, "permits notices")
-    with open_engine("counter", "administrator") as engine:
-        row = engine.notices.served(wanted, by=operator_of(settings))
-    if not output.result(row, machine=json):
-        output.out(f"{row['notice_id']} is {row['state']}")
+@command("notices served", "permits notices served ID", roles=ROLES)
+def served(engine: Engine, session: Session, notice_id: NoticeId) -> Answer:
+    """Record that a message was handed over in person.
 
-
-@app.command("bounced", epilog=examples("permits notices bounced < notification.eml"))
-def bounced(json: Json = False) -> None:
-    """A letter came back: its notification on standard input.
-
-    For the mail server to hand over what arrives at the sender's address (RFC 3464);
-    the next channel is tried. A notification that reports no
-    failure changes nothing.
+    The message was parked or has failed.
     """
-    from permits_engine.scheduler.notices import bounce as bounces
+    row = engine.notices.served(notice_id, by=session.operator.name)
+    return answer(row, f"{row['notice_id']} is {row['state']}")
 
+
+@command(
+    "notices bounced", "permits notices bounced < notification.eml", roles=["administrator", "scheduler"]
+)
+def bounced(engine: Engine) -> Answer:
+    """Record a bounced letter from its notification.
+
+    The mail server gives this command what arrives at the sender's address (RFC 3464), on standard input; the next
+    channel is tried. A notification that reports no failure changes nothing.
+    """
     bounce = bounces.parse(sys.stdin.buffer.read(bounces.LARGEST + 1))
-    with open_engine("administrator", "scheduler") as engine:
-        row = engine.notices.bounced(bounce) if bounce.action == "failed" else None
+    row = engine.notices.bounced(bounce) if bounce.action == "failed" else None
     result = {"notice_id": bounce.notice_id, "action": bounce.action, "code": bounce.code}
     if row is not None:
         result["state"] = row["state"]
-    if not output.result(result, machine=json):
-        done = f"is {row['state']}; the next pass tries another channel" if row else "stays as it is"
-        output.out(f"{bounce.notice_id} ({bounce.action}) {done}")
+    done = f"is {row['state']}; the next pass tries another channel" if row else "stays as it is"
+    return answer(result, f"{bounce.notice_id} ({bounce.action}) {done}")

@@ -2,125 +2,79 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-import typer
 
+from permits_engine.application.queries.departures import counted
 from permits_engine.cli import output, views
-from permits_engine.cli.help import examples
-from permits_engine.cli.options import (
-    Json,
-    PermitId,
-    Purpose,
-    day_of,
-    id_of,
-    instant_of,
-    open_engine,
-    operator_now,
-)
-from permits_engine.domain.errors import invalid
+from permits_engine.cli.command import Answer, answer, command
+from permits_engine.cli.files import write
+from permits_engine.cli.options import KnownAt, PermitId, day, flag, option
+from permits_engine.engine import Engine
+from permits_engine.reader import Reader
 
 
+@command("rights", "permits rights ID --on 2018-03-01", show=views.rights)
 def rights(
+    reader: Reader,
     permit_id: PermitId,
-    on: Annotated[
-        str | None, typer.Option("--on", metavar="D", help="The day asked about (default: today).")
-    ] = None,
-    known_at: Annotated[
-        str | None,
-        typer.Option("--known-at", metavar="T", help="Only what was recorded and published by then [now]."),
-    ] = None,
-    json: Json = False,
-) -> None:
-    """What the permit opens on a day.
+    on: Annotated[date | None, day("--on", "The day asked about [today].")] = None,
+    known_at: KnownAt = None,
+) -> list[dict[str, Any]]:
+    """Show what a permit opens on a day.
 
     Stay, work, school, health and the rest, each with its basis.
     """
-    day, instant = day_of(on, "--on"), instant_of(known_at, "--known-at")
-    with open_engine() as engine:
-        rows = operator_now().ask(
-            engine, lambda reader: reader.queries.rights(id_of(permit_id), on=day, known_at=instant)
-        )
-    if not output.result(rows, machine=json):
-        views.rights(rows)
+    return reader.queries.rights(permit_id, on=on, known_at=known_at)
 
 
+@command(
+    "attestation", "permits attestation ID --language ar --format html --out attestation.html", purpose=True
+)
 def attestation(
+    reader: Reader,
     permit_id: PermitId,
-    on: Annotated[
-        str | None, typer.Option("--on", metavar="D", help="The day attested (default: today).")
-    ] = None,
-    language: Annotated[
-        str | None, typer.Option("--language", metavar="L", help="fr, ar or en (default: the holder's).")
-    ] = None,
-    form: Annotated[
-        str, typer.Option("--format", metavar="F", help="text, or html: one page to print.")
-    ] = "text",
-    to: Annotated[
-        str | None, typer.Option("--out", metavar="FILE", help="Write it there instead of printing it.")
-    ] = None,
-    purpose: Purpose = None,
-    json: Json = False,
-) -> None:
-    """A printable attestation of rights.
+    on: Annotated[date | None, day("--on", "The day attested [today].")] = None,
+    language: Annotated[str | None, option("--language", "L", "fr, ar or en [the holder's].")] = None,
+    form: Annotated[str, option("--format", "F", "text, or html: one page to print.")] = "text",
+    out: Annotated[Path | None, option("--out", "FILE", "Write it there instead of printing it.")] = None,
+) -> Answer:
+    """Print an attestation of rights.
 
     What is open to the holder on a day, with its basis, for the counter that refuses it.
     """
-    day, wanted = day_of(on, "--on"), id_of(permit_id)
-    with open_engine() as engine:
-        paper = operator_now().ask(
-            engine,
-            lambda reader: reader.documents.attestation(wanted, on=day, language=language, form=form),
-            purpose,
-        )
+    paper = reader.documents.attestation(permit_id, on=on, language=language, form=form)
     plain = msgspec.to_builtins(paper)
-    if to is None:
-        if not output.result(plain, machine=json):
-            output.exact(paper.content)
-        return
-    try:
-        Path(to).write_text(paper.content, encoding="utf-8")
-    except (OSError, ValueError) as problem:
-        reason = getattr(problem, "strerror", None) or str(problem)
-        raise invalid("--out", f"{to}: {reason}") from None
+    if out is None:
+        return Answer(plain, lambda: output.exact(paper.content))
+    write(out, paper.content)
     del plain["content"]
-    if not output.result(plain | {"out": to}, machine=json):
-        output.out(f"The attestation of {wanted} on {paper.on} ({paper.language}) is in {to}.")
+    return answer(
+        plain | {"out": str(out)},
+        f"The attestation of {permit_id} on {paper.on} ({paper.language}) is in {out}.",
+    )
 
 
+@command("departures", "permits departures --from 2015-01-01 --to 2015-12-31 --count")
 def departures(
-    first: Annotated[
-        str | None, typer.Option("--from", metavar="D", help="Decisions from that day on.")
-    ] = None,
-    last: Annotated[str | None, typer.Option("--to", metavar="D", help="Decisions up to that day.")] = None,
+    engine: Engine,
+    first: Annotated[date | None, day("--from", "Decisions from that day on.")] = None,
+    last: Annotated[date | None, day("--to", "Decisions up to that day.")] = None,
     prefecture: Annotated[
-        str | None, typer.Option("--prefecture", metavar="P", help="Of one office only, such as MA-RAB.")
+        str | None, option("--prefecture", "P", "Of one office only, such as MA-RAB.")
     ] = None,
-    count: Annotated[bool, typer.Option("--count", help="Count by office and norm instead.")] = False,
-    json: Json = False,
-) -> None:
-    """Decisions that depart from a rule of law.
+    count: Annotated[bool, flag("--count", "Count by office and norm instead.")] = False,
+) -> Answer:
+    """List decisions that depart from a rule of law.
 
     They were recorded, since they happened; each names the rule that gives more.
     """
-    from permits_engine.application.queries.departures import counted
-
-    since, until = day_of(first, "--from"), day_of(last, "--to")
-    with open_engine() as engine:
-        rows = engine.queries.departures(first=since, last=until, prefecture=prefecture)
-    rows = counted(rows) if count else rows
-    if not output.result(rows, machine=json):
-        columns = ["on", "permit_id", "version", "event", "prefecture", "says"]
-        output.table(rows, None if count else columns)
-
-
-def add_to(app: typer.Typer) -> None:
-    """Put these commands on the command line."""
-    app.command("rights", epilog=examples("permits rights ID --on 2018-03-01"))(rights)
-    line = "permits attestation ID --language ar --format html --out attestation.html"
-    app.command("attestation", epilog=examples(line))(attestation)
-    app.command(
-        "departures", epilog=examples("permits departures --from 2015-01-01 --to 2015-12-31 --count")
-    )(departures)
+    rows = engine.queries.departures(first=first, last=last, prefecture=prefecture)
+    if count:
+        numbers = counted(rows)
+        return Answer(numbers, lambda: output.table(numbers))
+    columns = ("on", "permit_id", "version", "event", "prefecture", "says")
+    return Answer(rows, lambda: output.table(rows, columns))

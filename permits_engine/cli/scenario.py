@@ -3,60 +3,69 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from permits_engine.cli.output import as_json, out, say
+from permits_engine.cli import output
+from permits_engine.cli.command import Answer, command
+from permits_engine.cli.options import argument, flag
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.testing.scenarios import Result, plain, run_file
 
 
-def run_files(paths: list[str], *, machine: bool) -> int:
-    """Run each file and each ``.yaml`` below a folder.
+@command("scenario run", "permits scenario run tests/scenarios")
+def run(
+    paths: Annotated[list[str], argument("PATH…", "Scenario files (YAML) or folders of them.")],
+    json: Annotated[bool, flag("--json", "Print the result as JSON.")] = False,
+) -> Answer:
+    """Run scenario files, and every .yaml file below a folder.
 
-    Return 1 where an expectation fails, 2 where a file cannot be read or a folder holds none.
+    Prints each difference with the calculation of the deadline. Exit 1 where there is one, 2 where a file cannot be
+    read or a folder holds none.
     """
     worst = 0
-    told: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for path in (file for each in paths for file in _files(each)):
         try:
             result = _run(path)
         except PermitsError as problem:
             worst = 2
-            told.append({"file": path, "error": problem.as_dict()})
-            say(f"{path}: {problem.code}: {problem.message.removeprefix(f'{path}: ')}")
+            results.append({"file": path, "error": problem.as_dict()})
+            output.say(f"{path}: {problem.code}: {problem.message.removeprefix(f'{path}: ')}")
             continue
-        if result.failures:
-            worst = max(worst, 1)
-        told.append(
-            {
-                "file": path,
-                "name": result.name,
-                "passed": result.passed,
-                "steps": result.steps,
-                "failures": [
-                    {
-                        "step": f.step,
-                        "day": f.day.isoformat(),
-                        "do": f.do,
-                        "field": f.field,
-                        "expected": plain(f.expected),
-                        "came": plain(f.came),
-                        "explanation": list(f.explanation),
-                    }
-                    for f in result.failures
-                ],
-            }
-        )
-        if not machine:
-            out(f"{'passed' if result.passed else 'FAILED'}  {result.name} ({result.steps} steps)")
+        worst = max(worst, 0 if result.passed else 1)
+        results.append(_as_dict(path, result))
+        if not json:
+            output.out(f"{'passed' if result.passed else 'FAILED'}  {result.name} ({result.steps} steps)")
             for failure in result.failures:
-                out(failure.in_words())
-    if machine:
-        out(as_json(told))
-    elif len(told) > 1:
-        passed = sum(bool(each.get("passed")) for each in told)
-        out(f"{passed} of {len(told)} passed")
-    return worst
+                output.out(failure.in_words())
+
+    def show() -> None:
+        if len(results) > 1:
+            passed = sum(bool(each.get("passed")) for each in results)
+            output.out(f"{passed} of {len(results)} passed")
+
+    return Answer(results, show, worst)
+
+
+def _as_dict(path: str, result: Result) -> dict[str, Any]:
+    return {
+        "file": path,
+        "name": result.name,
+        "passed": result.passed,
+        "steps": result.steps,
+        "failures": [
+            {
+                "step": each.step,
+                "day": each.day.isoformat(),
+                "do": each.do,
+                "field": each.field,
+                "expected": plain(each.expected),
+                "came": plain(each.came),
+                "explanation": list(each.explanation),
+            }
+            for each in result.failures
+        ],
+    }
 
 
 def _files(path: str) -> list[str]:

@@ -1,6 +1,6 @@
-"""Configuration of the command line: arguments win over the environment, the environment over a file.
+"""The settings of the command line: arguments win over the environment, the environment over a file.
 
-The library itself reads no environment; only the CLI makes a ``Settings``.
+The library itself reads no environment.
 """
 
 from __future__ import annotations
@@ -26,10 +26,14 @@ from pydantic_settings import (
     SettingsError,
     TomlConfigSettingsSource,
 )
+from sqlalchemy import make_url
 
 from permits_engine.commands.fields import label
 from permits_engine.commands.fields import office as office_code
 from permits_engine.commands.validation import reason_of, refusal, suggestion
+from permits_engine.domain.errors import invalid
+from permits_engine.policies.values import ROLES
+from permits_engine.store.keys.key_files import default_key_file
 
 FILE = "permits.toml"
 _STORE = re.compile(r"sqlite(\+pysqlite)?:///.+|(postgresql(\+psycopg)?|postgres)://.*", re.DOTALL)
@@ -39,12 +43,14 @@ _JSON = {
     "office_addresses": '{"MA-RAB": "office@example.org"}',
     "services": '[{"name": "sms", "url": "twilio://…/{phone}", "segments": 2}]',
 }
-"""What settings look like that are JSON in the environment."""
+"""Examples of settings that are JSON in the environment."""
 
 
 def _store(value: str) -> str:
     if not _STORE.fullmatch(value) or not value.isprintable():
-        raise ValueError("is no address of a store; write sqlite:///FILE or postgresql://USER@HOST/DATABASE")
+        raise ValueError(
+            "is not the address of a store; write sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+        )
     if value.endswith("/:memory:"):
         raise ValueError("would end with the command; name a file: sqlite:///permits.db")
     return value
@@ -57,8 +63,6 @@ def _path(value: Path) -> Path:
 
 
 def _grant(value: str) -> str:
-    from permits_engine.policies.values import ROLES
-
     role, at, office = value.partition("@")
     if role not in ROLES:
         raise ValueError(
@@ -78,7 +82,7 @@ def _service_name(value: str) -> str:
 
 
 class Service(BaseModel):
-    """A way to reach holders beside mail: any service that Apprise knows, by its address."""
+    """A way to reach holders besides mail: any service that Apprise knows, by its address."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -125,10 +129,8 @@ class Settings(BaseSettings):
     @field_validator("operator_roles", "channels", mode="before")
     @classmethod
     def _listed(cls, value: Any) -> Any:
-        """In the environment a list is written with commas."""
-        return (
-            [each.strip() for each in value.split(",") if each.strip()] if isinstance(value, str) else value
-        )
+        """Split a list that the environment writes with commas."""
+        return [x.strip() for x in value.split(",") if x.strip()] if isinstance(value, str) else value
 
     @field_validator("services")
     @classmethod
@@ -153,6 +155,33 @@ class Settings(BaseSettings):
         """The channels to holders, the first choice first."""
         return self.channels or ("mail", *(each.name for each in self.services))
 
+    @property
+    def key_file(self) -> Path:
+        """The file of the master key: as set, or beside a SQLite store; raises ``input.invalid``."""
+        if self.keys is not None:
+            return self.keys
+        if not self.store.startswith("sqlite"):
+            raise invalid("PERMITS_KEYS", "is missing: name the file of the master key, which init makes")
+        return default_key_file(self.store)
+
+    @property
+    def signing_file(self) -> Path | None:
+        """The file of the signing key: as set, or beside the master key's; none where neither has a place."""
+        if self.signing_key is not None:
+            return self.signing_key
+        if self.keys is None and not self.store.startswith("sqlite"):
+            return None
+        return self.key_file.with_suffix(".signing")
+
+    @property
+    def mail_folder(self) -> Path:
+        """The folder of .eml files: as set, or ``mail`` beside a SQLite store."""
+        if self.mail_dir is not None:
+            return self.mail_dir
+        if not self.store.startswith("sqlite"):
+            return Path("mail")
+        return Path(str(make_url(self.store).database)).parent / "mail"
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -162,12 +191,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments, then environment, then ``permits.toml`` in the working folder."""
+        """Read arguments, then the environment, then ``permits.toml`` in the working folder."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
 
 
 def load(**given: Any) -> Settings:
-    """The settings, with arguments that are none left to the environment; raises ``input.invalid``."""
+    """Read the settings; arguments that are ``None`` are left to the environment. Raises ``input.invalid``."""
     try:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as problem:

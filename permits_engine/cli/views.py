@@ -1,4 +1,4 @@
-"""Permits, their histories and their reasons as a person reads them."""
+"""Permits, their histories and their reasons, printed for people."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from permits_engine.cli.output import cell, out, pairs, table
+from permits_engine.documents.language import without_isolates
 
 _BECAUSE = {
     "title": "a title is in force",
@@ -25,27 +26,17 @@ _ENVELOPE = frozenset(
     {
         *("version", "name", "type", "position", "recorded_at", "event_id", "effective_on", "actor"),
         *("operator", "correlation_id", "causation_id", "command_id", "basis", "holder_id"),
-        *("jurisdiction", "title_kind", "deadlines", "warning"),
-        *(
-            "command",
-            "decided_on",
-            "file",
-            "acting_as",
-            "exchanged",
-            "alternatives",
-            "quality",
-            "departs_from",
-        ),
-        *("policy_title", "imported"),
+        *("jurisdiction", "title_kind", "deadlines", "warning", "command", "decided_on", "file"),
+        *("acting_as", "exchanged", "alternatives", "quality", "departs_from", "policy_title", "imported"),
     }
 )
-"""What is shown of every event elsewhere, or of none."""
+"""Fields that are printed elsewhere, or not at all."""
 _RARE = frozenset({"relaxed", "asks", "beside"})
-"""What is shown where there is any of it."""
+"""Fields that are printed only where they are not empty."""
 
 
 def permit(view: dict[str, Any]) -> None:
-    """One permit on a date: what it is, where it stands, and which clocks run."""
+    """Print one permit on a date: what it is, its state, and which deadlines run."""
     known = f", as known at {view['known_at']}" if view.get("known_at") else ""
     out(f"Permit {view['permit_id']} on {view['as_of']}{known}")
     pairs(
@@ -55,20 +46,20 @@ def permit(view: dict[str, Any]) -> None:
             "title": _title(view),
             "application": _of(view["application_status"], _unless(view["track"], "standard")),
             "appeal": view["appeal_status"],
-            **_beside(view),
+            **_seldom(view),
             "receipt": f"until {view['receipt_until']}" if view["receipt_until"] else None,
-            "lawful stay": _standing(view),
+            "lawful stay": _lawful_stay(view),
             "version": view["version"],
         },
         indent="  ",
     )
     if view["deadlines"]:
         out("Deadlines")
-        deadlines(view["deadlines"])
+        _deadlines(view["deadlines"])
 
 
-def _beside(view: Mapping[str, Any]) -> dict[str, str]:
-    """What most files have nothing of: a removal, a ban, a tie to somebody else's title."""
+def _seldom(view: Mapping[str, Any]) -> dict[str, str]:
+    """Return what few files have: a removal, a ban, a tie to another person's title."""
     lines = {}
     if view["removal_status"] != "none":
         lines["removal"] = str(view["removal_status"])
@@ -77,7 +68,7 @@ def _beside(view: Mapping[str, Any]) -> dict[str, str]:
     tie = view["principal"]
     if tie is not None:
         ended = f", which ended on {tie['ended_on']} ({tie['how']})" if tie["ended_on"] else ""
-        lines["hangs on"] = f"{tie['permit_id']} ({tie['kind']}){ended}"
+        lines["depends on"] = f"{tie['permit_id']} ({tie['kind']}){ended}"
     return lines
 
 
@@ -97,32 +88,30 @@ def _title(view: Mapping[str, Any]) -> str:
     return _of(view["title_status"], term, f"card {number}" if number else None)
 
 
-def _standing(view: Mapping[str, Any]) -> str:
+def _lawful_stay(view: Mapping[str, Any]) -> str:
     standing = view["standing"]
     because = _BECAUSE.get(standing["because"], standing["because"])
     return f"{'yes' if view['lawful_stay'] else 'no'}: {because}"
 
 
-def deadlines(found: Iterable[Mapping[str, Any]]) -> None:
-    """Each clock with its last day or instant, and its working below."""
+def _deadlines(found: Iterable[Mapping[str, Any]]) -> None:
+    """Print each deadline with its last day or instant, and below it how that was calculated."""
     for each in found:
         end = each.get("due_at") or each.get("due_on") or "no limit  "
         body = f" ({each['body']})" if each.get("body") else ""
         state = "" if each.get("status", "running") == "running" else f", {each['status']}"
         out(f"  {end}  {each['kind']}{body}{state}")
         if each.get("explanation"):
-            out(f"              {_said(each['explanation'])}")
+            out(f"              {_phrase(each['explanation'])}")
 
 
-def _said(text: str) -> str:
-    """What the rules say; a terminal sets no names apart."""
-    from permits_engine.documents.language import without_isolates
-
+def _phrase(text: str) -> str:
+    """Return a sentence of the rules without the marks of direction, which a terminal cannot show."""
     return cell(without_isolates(text))
 
 
 def rights(rows: Iterable[Mapping[str, Any]]) -> None:
-    """Each right on a line, open or not, since and until when; below it by which rule, and what is missing."""
+    """Print each right: open or not, since and until when; below it the rule, and what is missing."""
     for row in rows:
         span = " ".join(f"{word} {row[word]}" for word in ("since", "until") if row[word] is not None)
         because = f"because of {row['because']}" if row["open"] else "closed"
@@ -130,13 +119,13 @@ def rights(rows: Iterable[Mapping[str, Any]]) -> None:
         basis = row["basis"] or (None if row["open"] else "no rule in force opens it on that day")
         if basis:
             out(f"     {'':29} {basis}")
-        for name, said in (("would_open", "would open it"), ("asks", "nobody has established")):
+        for name, words in (("would_open", "would open it"), ("asks", "not established yet")):
             if row[name]:
-                out(f"     {'':29} {said}: {cell(row[name])}")
+                out(f"     {'':29} {words}: {cell(row[name])}")
 
 
 def history(events: Iterable[Mapping[str, Any]]) -> None:
-    """Every event with its legal date, what it says, and who did it when."""
+    """Print every event with its legal date, its fields, and who did it when."""
     table(
         [
             {
@@ -145,68 +134,80 @@ def history(events: Iterable[Mapping[str, Any]]) -> None:
                 "event": event["name"].removeprefix("permit."),
                 "by": f"{event['actor']['id']} ({event['actor']['role']})",
                 "recorded": f"{event['recorded_at'][:19]}Z",
-                "says": says(event),
+                "says": _says(event),
             }
             for event in events
         ]
     )
 
 
-def says(event: Mapping[str, Any]) -> str:
-    """What an event says beside its envelope, on one line."""
+def _says(event: Mapping[str, Any]) -> str:
+    """Return the fields of an event besides its envelope, on one line."""
     own = {name: value for name, value in event.items() if name not in _ENVELOPE}
     quiet = {name for name in _RARE if not own.get(name)}
     return cell({k: v for k, v in own.items() if v not in (None, [], "") and k not in quiet})
 
 
-def explanation(told: Mapping[str, Any]) -> None:
-    """Why an event was allowed: who, by which rules with their sources, and what followed."""
-    actor = told["actor"]
-    out(f"{told['name']} (version {told['version']}) on {told['effective_on']}")
+def explanation(event: Mapping[str, Any]) -> None:
+    """Print why an event was allowed: who did it, the rules with their sources, and what followed."""
+    actor = event["actor"]
+    out(f"{event['name']} (version {event['version']}) on {event['effective_on']}")
     office = f" of {actor['prefecture']}" if actor.get("prefecture") else ""
-    out(f"  by {cell(actor['id'])}, {actor['role']}{office}; recorded {told['recorded_at']}")
-    _on_which_file(told)
-    if (said := says(told)) != "-":
-        out(f"  says {said}")
-    if told.get("exchanged"):
-        out("Asked and answered")
-    for each in told.get("exchanged", ()):
-        rest = {
-            name: value
-            for name, value in each.items()
-            if name not in {"on", "what"} and value not in (None, [])
-        }
-        out(f"  {each['on']}  {each['what']}{f': {cell(rest)}' if rest else ''}")
-    basis = told.get("basis") or {}
-    if basis.get("rules"):
-        out(
-            f"Allowed by {cell(told.get('policy_title') or 'the rules')} (SHA-256 of the text: {basis['policy']})"
-        )
-    for rule in basis.get("rules", ()):
+    out(f"  by {cell(actor['id'])}, {actor['role']}{office}; recorded {event['recorded_at']}")
+    _on_which_file(event)
+    if (fields := _says(event)) != "-":
+        out(f"  says {fields}")
+    _section("Asked and answered", map(_exchange, event.get("exchanged", ())))
+    _rules(event)
+    if event["deadlines"]:
+        out("Deadlines then running")
+        _deadlines(event["deadlines"])
+    _section("Could also have been done", map(_alternative, event.get("alternatives", ())))
+    if event.get("quality"):
+        checks = (each for each in event["quality"] if each["status"] != "not_applicable")
+        out("Quality")
+        for each in checks:
+            out(f"  {each['status']:<6}  {each['gate']}: {_phrase(each['because'])}")
+    if event.get("warning"):
+        out(f"Warning: {_phrase(event['warning'])}")
+
+
+def _section(title: str, lines: Iterable[str]) -> None:
+    """Print lines under a title, where there are any."""
+    for at, line in enumerate(lines):
+        if at == 0:
+            out(title)
+        out(f"  {line}")
+
+
+def _exchange(each: Mapping[str, Any]) -> str:
+    rest = {
+        name: value for name, value in each.items() if name not in {"on", "what"} and value not in (None, [])
+    }
+    return f"{each['on']}  {each['what']}{f': {cell(rest)}' if rest else ''}"
+
+
+def _alternative(each: Mapping[str, Any]) -> str:
+    but = f"; but {cell(each['but'])}" if each.get("but") else ""
+    return f"{each['command']} (by: {', '.join(each['by'])}){but}"
+
+
+def _rules(event: Mapping[str, Any]) -> None:
+    basis = event.get("basis") or {}
+    if not basis.get("rules"):
+        return
+    title = cell(event.get("policy_title") or "the rules")
+    out(f"Allowed by {title} (SHA-256 of the text: {basis['policy']})")
+    for rule in basis["rules"]:
         out(f"  {rule['parameter']} = {cell(rule['value'])}")
         since = f"in force since {rule['in_force_since']}"
         if rule["known_since"] != rule["in_force_since"]:
             since += f", known since {rule['known_since']}"
         out(f"      {rule['norm']} ({rule['rank']}); {since}")
-    if told["deadlines"]:
-        out("Clocks then running")
-        deadlines(told["deadlines"])
-    if told.get("alternatives"):
-        out("Could also have been done")
-    for each in told.get("alternatives", ()):
-        but = f"; but {cell(each['but'])}" if each.get("but") else ""
-        out(f"  {each['command']} (by: {', '.join(each['by'])}){but}")
-    if told.get("quality"):
-        out("Quality")
-    for gate in told.get("quality", ()):
-        if gate["status"] != "not_applicable":
-            out(f"  {gate['status']:<6}  {gate['gate']}: {_said(gate['because'])}")
-    if told.get("warning"):
-        out(f"Warning: {_said(told['warning'])}")
 
 
-def _on_which_file(told: Mapping[str, Any]) -> None:
-    file, acting = told.get("file"), told.get("acting_as")
+def _on_which_file(event: Mapping[str, Any]) -> None:
+    file, acting = event.get("file"), event.get("acting_as")
     if file is not None:
         what = _of(file["category"], file["criterion"])
         name = f" ({file['office_name']})" if file["office_name"] else ""
@@ -217,12 +218,12 @@ def _on_which_file(told: Mapping[str, Any]) -> None:
         reach = "any office" if acting["reach"] == "any" else "the own office"
         named = [f"{what} {acting[what]}" for what in ("mandate", "delegation") if acting.get(what)]
         out(
-            f"  acting as {acting['role']}, who may {told['command']} for {reach}: {_of(acting['competence'], *named)}"
+            f"  acting as {acting['role']}, who may {event['command']} for {reach}: {_of(acting['competence'], *named)}"
         )
 
 
 def difference(found: Mapping[str, Any]) -> None:
-    """Which fields differ between two states of knowledge, and what made each do so."""
+    """Print which fields differ between two states of knowledge, each with its causes."""
     first, second = found["known_at"]
     out(f"Permit {found['permit_id']} on {found['as_of']}, as known at {first} and at {second}")
     if not found["fields"]:
@@ -262,7 +263,7 @@ def _because(cause: Mapping[str, Any]) -> Iterable[str]:
 
 
 def status(state: Mapping[str, Any]) -> None:
-    """The store for an operator."""
+    """Print the state of the store for an operator."""
     head, last = state["head"], state["last_pass"]
     simulated = " (a simulated store)" if head["simulated"] else ""
     pairs(
@@ -299,7 +300,7 @@ def _scheduler(state: Mapping[str, Any]) -> None:
 
 
 def rules(rows: Iterable[Mapping[str, Any]]) -> None:
-    """The rules of one day: the value, when it is meant, and where it stands."""
+    """Print the rules of one day: the value, when it applies, and its norm."""
     for row in rows:
         value, listed = row["value"], isinstance(row["value"], Mapping)
         meant = f"  ({cell(row['applies'])})" if row["applies"] else ""

@@ -1,4 +1,4 @@
-"""Commands for the people and files that tests are about; each field can be replaced by name."""
+"""Commands for example people and files; each field can be replaced by name."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ KNOWN_ON, FILED_ON, ADVISED_ON, GRANTED_ON, ASKED_ON = (
     date(2017, 2, 1),
     date(2018, 1, 10),
 )
-"""The days of the file that ``a_title`` and ``a_renewal_request`` tell."""
+"""The days of the file in ``a_title`` and ``a_renewal_request``."""
+OFFICE = "MA-RAB"
 HOLDER_ID, PERMIT_ID = derived("testing/holder"), derived("testing/permit")
 
 
 def a_holder(**fields: Any) -> RegisterHolder:
-    """Aminata Diallo, born 1990-04-01, of Senegal, who reads French."""
+    """Return the registration of Aminata Diallo, born 1990-04-01, of Senegal, who reads French."""
     person: dict[str, Any] = {
         "family_name": "Diallo",
         "given_names": "Aminata",
@@ -41,20 +42,20 @@ def a_holder(**fields: Any) -> RegisterHolder:
 
 
 def an_application(holder_id: str = HOLDER_ID, **fields: Any) -> LodgeApplication:
-    """A complete file of the campaign of 2016, lodged in Rabat on 20 December 2016."""
+    """Return a complete application of the campaign of 2016, lodged in Rabat on 20 December 2016."""
     filed: dict[str, Any] = {
         "holder_id": holder_id,
-        "jurisdiction": "MA",
+        "jurisdiction": OFFICE[:2],
         "category": "regularisation-2016",
         "criterion": "R5",
-        "prefecture": "MA-RAB",
+        "prefecture": OFFICE,
         "on": FILED_ON,
     }
     return LodgeApplication(**filed | fields)
 
 
 def a_file(*, holder_id: str = HOLDER_ID, permit_id: str = PERMIT_ID, **fields: Any) -> list[Command]:
-    """The holder registered and their file lodged; ``fields`` are those of the application."""
+    """Return the holder's registration and their application; ``fields`` are those of the application."""
     return [
         a_holder(holder_id=holder_id, on=KNOWN_ON),
         an_application(holder_id, permit_id=permit_id, **fields),
@@ -62,7 +63,7 @@ def a_file(*, holder_id: str = HOLDER_ID, permit_id: str = PERMIT_ID, **fields: 
 
 
 def a_title(*, holder_id: str = HOLDER_ID, permit_id: str = PERMIT_ID, **fields: Any) -> list[Command]:
-    """The file advised on by the commission and granted: a card of one year from 1 February 2017."""
+    """Return the file, the commission's opinion and the grant: a card of one year from 1 February 2017."""
     return [
         *a_file(holder_id=holder_id, permit_id=permit_id, **fields),
         RecordOpinion(
@@ -75,7 +76,7 @@ def a_title(*, holder_id: str = HOLDER_ID, permit_id: str = PERMIT_ID, **fields:
 def a_renewal_request(
     *, holder_id: str = HOLDER_ID, permit_id: str = PERMIT_ID, **fields: Any
 ) -> list[Command]:
-    """The title asked to be renewed, complete and in time, on 10 January 2018."""
+    """Return the title and its renewal request, complete and in time, on 10 January 2018."""
     return [
         *a_title(holder_id=holder_id, permit_id=permit_id, **fields),
         RequestRenewal(permit_id=permit_id, on=ASKED_ON),

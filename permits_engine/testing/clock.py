@@ -1,4 +1,4 @@
-"""A clock that stands where it is put."""
+"""A clock for tests, which shows the instant that it was set to."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ MORNING = time(9, 0)
 
 
 class FakeClock:
-    """Gives the instant it was set to; ``at`` puts it to 09:00 local time of a day, never back."""
+    """Shows the instant that it was set to; ``at`` sets it to 09:00 local time of a day, never back."""
 
-    def __init__(self, start: datetime | None = None, time_zone: str = "Africa/Casablanca") -> None:
+    def __init__(self, start: datetime | None = None, time_zone: str = "UTC") -> None:
         self.zone = ZoneInfo(time_zone)
         self.instant = start or datetime(2000, 1, 1, 9, tzinfo=UTC)
 
@@ -19,7 +19,7 @@ class FakeClock:
         return self.instant
 
     def at(self, day: date) -> datetime:
-        """Move to the morning of a day, unless that has passed."""
+        """Move to the morning of a day, unless that has passed; return the instant."""
         morning = datetime.combine(day, MORNING, self.zone).astimezone(UTC)
         self.instant = max(self.instant, morning)
         return self.instant

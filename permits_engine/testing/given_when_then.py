@@ -1,11 +1,11 @@
-"""given, when, then: a rule as a sentence, on a real engine in memory.
+"""given, when, then: a test of a rule as one sentence, on a real engine in memory.
 
     given(*a_title()).when(RequestRenewal(permit_id=PERMIT_ID, on=date(2018, 1, 10))).then(
         "permit.renewal_requested", "permit.receipt_issued", application_status="under_review"
     )
 
-What is given and done goes through the whole road: decided, stored, read again. After it the stored form of every
-event is read and written once more, and must be the same; so must the read model, computed anew.
+Commands are really decided, stored and read again. After each sentence every stored event is decoded and encoded once
+more and must give the same bytes, and the read model computed anew must give the same rows.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from permits_engine.testing.office import Office
 Given = Command | tuple[Command, Actor]
 
 
-class Told(AssertionError):
-    """What came is not what the sentence says."""
+class Unmet(AssertionError):
+    """What came is not what the sentence expects."""
 
 
 def given(*past: Given, office: Office | None = None) -> Story:
-    """What has happened: commands, each on its own day, by whoever is competent or by the actor beside it."""
+    """Carry out what has happened: commands on their own days, by the competent actor or the one named with it."""
     story = Story(office or Office.in_memory())
     for each in past:
         story.give(each)
@@ -36,7 +36,7 @@ def given(*past: Given, office: Office | None = None) -> Story:
 
 
 class Story:
-    """A past on which something is done."""
+    """What has happened, what is done now, and what follows."""
 
     def __init__(self, office: Office) -> None:
         self.office = office
@@ -48,13 +48,13 @@ class Story:
         self._day: date | None = None
 
     def give(self, each: Given) -> None:
-        """One more thing that has happened; a refusal of it is raised."""
+        """Carry out one more command of the past; raises its refusal."""
         command, actor = each if isinstance(each, tuple) else (each, None)
         outcome = self.office.execute(command, actor)
         self._permit_id = outcome.permit_id or self._permit_id
 
     def when(self, command: Command, actor: Actor | None = None) -> Story:
-        """What is done now; whether it succeeds is for ``then`` to say."""
+        """Give a command now; ``then`` says whether it succeeds."""
         mark = self.office.position()
         self._outcome = self._refusal = None
         self._day = command.on
@@ -67,7 +67,7 @@ class Story:
         return self
 
     def when_scheduler_runs(self, day: date) -> Story:
-        """One pass on a day; its notices are for ``then`` to name."""
+        """Run one pass on a day; ``then`` names its notices."""
         mark = self.office.position()
         self._outcome = self._refusal = None
         self._day = day
@@ -82,35 +82,35 @@ class Story:
         notices: list[dict[str, Any]] | None = None,
         **view: Any,
     ) -> Story:
-        """What follows: names of events, or the code of the refusal; notices; fields of the permit view.
+        """Expect events by name, or the code of a refusal; notices; fields of the permit view.
 
-        Without ``refused`` a refusal is raised. ``notices`` lists those that must have been sent, each by some of
-        its fields. Raises ``AssertionError`` with what came. The stored form is checked every time.
+        ``notices`` lists those that must have been sent, each by some of its fields. Raises ``AssertionError`` with
+        what came, and a refusal that was not expected. The stored form is checked every time.
         """
         if refused is None and self._refusal is not None:
             raise self._refusal
         came = self._refusal.code if self._refusal is not None else None
         if came != refused:
-            raise Told(f"it was to be refused as {refused}, and was carried out: {self._names}")
+            raise Unmet(f"it was to be refused as {refused}, and was carried out: {self._names}")
         if list(events) != self._names and (events or refused is not None):
-            raise Told(f"events: expected {list(events)}, came {self._names}")
+            raise Unmet(f"events: expected {list(events)}, came {self._names}")
         for wanted in notices or ():
             if not any(wanted.items() <= sent.items() for sent in self._notices):
-                raise Told(f"notices: expected {wanted}, came {self._notices}")
+                raise Unmet(f"notices: expected {wanted}, came {self._notices}")
         self._compare(view)
         stored_form(self.office)
         return self
 
     @property
     def outcome(self) -> Outcome:
-        """What the command led to; raises its refusal."""
+        """The outcome of the command; raises its refusal."""
         if self._outcome is None:
             raise self._refusal or AssertionError("nothing has been done yet")
         return self._outcome
 
     @property
     def refusal(self) -> PermitsError:
-        """Why the command was refused."""
+        """The error with which the command was refused."""
         if self._refusal is None:
             raise AssertionError("it was carried out")
         return self._refusal
@@ -123,17 +123,17 @@ class Story:
         if not wanted:
             return
         if self._permit_id is None:
-            raise Told("there is no permit to look at")
+            raise Unmet("there is no permit to look at")
         view = self.office.engine.permit(self._permit_id, as_of=self._day)
         for field, value in wanted.items():
             if getattr(view, field) != value:
-                raise Told(f"{field}: expected {value!r}, came {getattr(view, field)!r} on {view.as_of}")
+                raise Unmet(f"{field}: expected {value!r}, came {getattr(view, field)!r} on {view.as_of}")
 
 
 def stored_form(office: Office) -> int:
-    """See that every stored event reads and writes back to the same bytes, and every row computes to itself.
+    """Check that every stored event encodes to the same bytes again, and every row is what its history gives.
 
-    Gives the number of events. Raises ``AssertionError``.
+    Returns the number of events. Raises ``AssertionError``.
     """
     seen = 0
     with office.engine.database.read() as tx:
@@ -142,9 +142,9 @@ def stored_form(office: Office) -> int:
                 event = codec.decode(record.name, record.payload)
                 written = codec.encode(event, version=record.version, stream=record.stream)
                 if written != record.payload:
-                    raise Told(f"{record.name} at {record.position} does not survive being stored")
+                    raise Unmet(f"{record.name} at {record.position} does not survive being stored")
             seen = records[-1].position
     differences = office.engine.store.rebuild(check=True).differences
     if differences:
-        raise Told(f"read models differ from what history gives: {differences}")
+        raise Unmet(f"read models differ from what history gives: {differences}")
     return seen

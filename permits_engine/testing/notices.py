@@ -1,4 +1,4 @@
-"""A recorder of notices: passes of the scheduler whose letters are kept instead of sent."""
+"""Passes of the scheduler whose letters are kept instead of sent."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from permits_engine.scheduler.passes.run import run_pass
 
 
 class Letters:
-    """What the passes of one engine have sent, in order."""
+    """The letters that passes of one engine have sent, in order."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._routes, self._sink = sink_routes()
 
     def run_scheduler(self, on: date | None = None) -> list[dict[str, Any]]:
-        """One pass (default: now); gives what it sent: kind, tier, to, language, expedited."""
+        """Run one pass (default: now); return what it sent: kind, tier, to, language, expedited."""
         mark = len(self._sink.letters)
         run_pass(self._engine.context, self._routes, on=on)
         return [self._sink.described(letter) for letter in self._sink.letters[mark:]]
@@ -30,7 +30,7 @@ class Letters:
         return list(self._sink.letters)
 
     def about(self, permit_id: str) -> list[dict[str, Any]]:
-        """What was sent about one permit."""
+        """Return what was sent about one permit."""
         return [
             self._sink.described(each)
             for each in self._sink.letters

@@ -1,4 +1,4 @@
-"""An office at work in a test: an engine whose clock stands where it is put, and the usual people around a file."""
+"""An office at work in a test: an engine with a fake clock, and the actors and acts that most tests need."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from permits_engine.application.outcome import Outcome
 from permits_engine.commands import Command, parse
 from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
-from permits_engine.testing.builders import FILED_ON, GRANTED_ON, KNOWN_ON, a_holder, an_application
+from permits_engine.policies.loading import compile_text, packaged
+from permits_engine.testing.builders import FILED_ON, KNOWN_ON, a_holder, a_title, an_application
 from permits_engine.testing.clock import FakeClock
 from permits_engine.testing.notices import Letters
 
@@ -29,8 +30,8 @@ class Office:
 
     @classmethod
     def in_memory(cls, day: date = date(2016, 12, 1), *, code: str = "MA-RAB") -> Self:
-        """An office on a store in memory that knows the packaged policies, on the morning of a day."""
-        clock = FakeClock()
+        """Open an office on a store in memory with the packaged policies, on the morning of a day."""
+        clock = FakeClock(time_zone=compile_text(packaged(code[:2])).calendar.time_zone)
         clock.at(day)
         return cls(Engine.open("sqlite://", clock=clock, operator="test"), clock, code)
 
@@ -49,57 +50,47 @@ class Office:
     # --- people ---
 
     def actor(self, role: str, prefecture: str | None = None) -> Actor:
-        """Somebody of this office (or another) in a role."""
+        """Return an actor of this office (or another) in a role."""
         return Actor(id=f"{role}-1", role=role, prefecture=prefecture or self.code)
 
     def competent(self, command: Command) -> Actor:
-        """Whoever the policy expects to give a command, at the office where the file is on that day."""
+        """Return the actor whom the policy expects to give a command, at the office where the file is on its day."""
+        on = command.on or self.engine.queries.today(self.code[:2])
         permit_id = getattr(command, "permit_id", None)
-        office, jurisdiction = self.code, self.code[:2]
-        on = command.on or self.engine.queries.today()
-        body = getattr(command, "body", None) if command.name == "record_opinion" else None
-        if command.name == "lodge_application":
-            office = str(getattr(command, "prefecture", office))
-            jurisdiction = str(getattr(command, "jurisdiction", jurisdiction))
-        elif permit_id is not None:
-            view = self.engine.permit(permit_id, as_of=on)
-            office, jurisdiction = view.prefecture, view.jurisdiction
-            if command.name == "decide_appeal":
-                body = self.engine.queries.pending_body(permit_id, on)
-        roles = self.engine.queries.roles(jurisdiction, command.name, on, body)
-        return self.actor(next(iter(roles), "counter"), office)
+        role, office = expected_role(self.engine, command, self.code, on=on, permit_id=permit_id)
+        return self.actor(role, office)
 
     # --- acts ---
 
     def at(self, day: date | str) -> None:
-        """Put the clock to the morning of a day, never back."""
+        """Set the clock to the morning of a day, never back."""
         before = self.clock.instant
         self.clock.instant = max(before, self.clock.at(_day(day)))
 
     def do(self, name: str, on: date | str, actor: Actor | None = None, **fields: Any) -> Outcome:
-        """Carry a command out on a day, by whoever is competent, with the clock there unless it is later."""
+        """Carry a command out on a day, by the competent actor, with the clock on that day unless it is later."""
         return self.execute(parse(name, {"on": on, **fields}), actor)
 
     def execute(self, command: Command, actor: Actor | None = None) -> Outcome:
-        """Carry a command out on its own day; raises what the engine raises."""
+        """Carry a command out on its own day; raises ``PermitsError``."""
         if command.on is not None:
             self.at(command.on)
         return self.engine.execute(command, actor=actor or self.competent(command))
 
     def run_scheduler(self, day: date | str) -> list[dict[str, Any]]:
-        """One pass on a day; gives the notices that it sent, as scenarios speak of them."""
+        """Run one pass on a day; return the notices that it sent: kind, tier, to, language, expedited."""
         self.at(day)
         return self.letters.run_scheduler(_day(day))
 
     def holder(self, **fields: Any) -> str:
-        """A registered person, by default Aminata Diallo; gives the ``holder_id``."""
+        """Register a person, by default Aminata Diallo; return the ``holder_id``."""
         self.at(KNOWN_ON)
         outcome = self.engine.execute(a_holder(**fields), actor=self.actor("counter"))
         assert outcome.holder_id is not None
         return outcome.holder_id
 
     def application(self, holder_id: str | None = None, **fields: Any) -> str:
-        """A complete file of the campaign of 2016, under review since 20 December; gives the ``permit_id``."""
+        """Lodge a complete file of the campaign of 2016 on 20 December; return the ``permit_id``."""
         self.at(FILED_ON)
         command = an_application(holder_id or self.holder(), **{"prefecture": self.code, **fields})
         outcome = self.execute(command)
@@ -107,22 +98,35 @@ class Office:
         return outcome.permit_id
 
     def title(self, holder_id: str | None = None, **fields: Any) -> str:
-        """A card of one year from 1 February 2017; gives the ``permit_id``."""
+        """Grant a card of one year from 1 February 2017; return the ``permit_id``."""
         permit_id = self.application(holder_id, **fields)
-        self.do(
-            "record_opinion",
-            "2017-01-20",
-            permit_id=permit_id,
-            body="local_commission",
-            favourable=True,
-            reasons="shown",
-        )
-        self.do("issue_permit", GRANTED_ON, permit_id=permit_id)
+        for command in a_title(permit_id=permit_id)[2:]:
+            self.execute(command)
         return permit_id
 
     def position(self) -> int:
-        """The end of the history."""
+        """Return the position at the end of the history."""
         return int(self.engine.queries.status()["head"]["position"])
+
+
+def expected_role(
+    engine: Engine, command: Command, office: str, *, on: date, permit_id: str | None
+) -> tuple[str, str]:
+    """Return the role that the policy expects to give a command on a day, and the office where the file is then.
+
+    ``office`` is the one where there is no file yet; its first letters are the jurisdiction.
+    """
+    jurisdiction = office[:2]
+    body = getattr(command, "body", None) if command.name == "record_opinion" else None
+    if command.name == "lodge_application":
+        office = str(getattr(command, "prefecture", office))
+        jurisdiction = str(getattr(command, "jurisdiction", jurisdiction))
+    elif permit_id is not None:
+        view = engine.permit(permit_id, as_of=on)
+        office, jurisdiction = view.prefecture, view.jurisdiction
+        if command.name == "decide_appeal":
+            body = engine.queries.pending_body(permit_id, on)
+    return next(iter(engine.queries.roles(jurisdiction, command.name, on, body)), "counter"), office
 
 
 def _day(day: date | str) -> date:

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from permits_engine.testing.office import Office
+from permits_engine import testing
+from permits_engine.domain.errors import PermitsError
 
 SUFFIXES = (".yaml", ".yml")
 _MARKS = (re.compile(rb"^jurisdiction *:", re.MULTILINE), re.compile(rb"^steps *:", re.MULTILINE))
@@ -23,7 +23,7 @@ _LARGEST = 1_000_000
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The ini option."""
+    """Add the ini option."""
     parser.addini(
         "permits_scenarios",
         "patterns of scenario files to run as tests (default: every .yaml that is one)",
@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.File | None:
-    """A scenario file is one test."""
+    """Collect a scenario file as one test."""
     if file_path.suffix not in SUFFIXES:
         return None
     patterns: list[str] = parent.config.getini("permits_scenarios")
@@ -59,19 +59,19 @@ class ScenarioFile(pytest.File):
     """A scenario file."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Its one test."""
+        """Yield its one test."""
         yield Scenario.from_parent(self, name="scenario")
 
 
 class Unmet(Exception):
-    """Expectations of a scenario that were not met, in words."""
+    """Expectations of a scenario that were not met, as text."""
 
 
 class Scenario(pytest.Item):
     """The steps of a scenario, run on a store in memory."""
 
     def runtest(self) -> None:
-        """Run it; each difference is told with the clock's working."""
+        """Run it; raise each difference with the calculation of its deadline."""
         from permits_engine.testing.scenarios import run_file
 
         result = run_file(self.path)
@@ -79,22 +79,18 @@ class Scenario(pytest.Item):
             raise Unmet("\n\n".join(failure.in_words() for failure in result.failures))
 
     def repr_failure(self, excinfo: Any, style: Any = None) -> Any:
-        """The differences, or what is wrong with the file, and no traceback."""
-        from permits_engine.domain.errors import PermitsError
-
+        """Return the differences, or what is wrong with the file, without a traceback."""
         if isinstance(excinfo.value, Unmet | PermitsError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        """The file."""
+        """Return the file."""
         return self.path, None, f"scenario: {self.path.name}"
 
 
 @pytest.fixture
-def permits_office() -> Iterator[Office]:
-    """An office of Rabat on a store in memory, on the morning of 1 December 2016."""
-    from permits_engine.testing.office import Office
-
-    with Office.in_memory() as office:
+def permits_office() -> Iterator[testing.Office]:
+    """Open an office of Rabat on a store in memory, on the morning of 1 December 2016."""
+    with testing.Office.in_memory() as office:
         yield office

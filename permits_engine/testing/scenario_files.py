@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ from permits_engine.application.queries.views import PermitView
 from permits_engine.commands import PUBLIC, parse
 from permits_engine.commands.fields import Country, Day, Line
 from permits_engine.commands.validation import reason_of, refusal, suggestion
+from permits_engine.documents.letter_templates import KINDS
 from permits_engine.domain.errors import CODES, InputError, invalid
 from permits_engine.domain.permit.rights import RIGHTS, Right
 from permits_engine.policies.yaml_reader import YamlError, documents, line_of
@@ -19,8 +20,8 @@ from permits_engine.policies.yaml_reader import YamlError, documents, line_of
 LARGEST = 1_000_000
 """Bytes of one file."""
 MOST_STEPS = 5_000
-TOLD = 50
-"""Faults of one file that are named; of more their number is told."""
+MOST_FAULTS = 50
+"""Faults of one file that are named; the others are counted."""
 HOLDER = {
     "family_name": "Holder",
     "given_names": "Example",
@@ -30,7 +31,7 @@ HOLDER = {
     "language": "fr",
     "email": "holder@example.org",
 }
-"""Who a holder is that a scenario does not describe."""
+"""The holder, where a scenario does not describe one."""
 PASS = "run_scheduler"  # noqa: S105
 DEADLINES = frozenset(
     {
@@ -40,17 +41,11 @@ DEADLINES = frozenset(
         *("removal_ruling_due", "majority_request_due"),
     }
 )
-NOTICES = frozenset(
-    {
-        *("renewal_reminder", "title_lapsed", "receipt_extended", "documents_reminder"),
-        *("decision_notified", "appeal_reminder", "majority_reminder", "office_alert"),
-    }
-)
+NOTICES = KINDS - {"office_digest"}
 BESIDE = frozenset({"error", "events", "deadlines", "no_deadlines", "notices", "no_notices", "rights"})
-"""What may be expected beside the fields of the view."""
+"""What may be expected besides the fields of the view."""
 _VIEW = frozenset(PermitView.__struct_fields__)
 _OF_DEADLINE = frozenset({"kind", "due_on", "due_at", "body", "status", "anchor", "rule", "explanation"})
-_OF_RIGHT = frozenset(Right.__struct_fields__)
 _OF_NOTICE = frozenset({"kind", "tier", "to", "language", "expedited"})
 
 
@@ -94,13 +89,8 @@ class Scenario(_Model):
     holders: Named = Field(default_factory=dict)
     steps: list[Step] = Field(min_length=1, max_length=MOST_STEPS)
 
-    @property
-    def described(self) -> dict[str, Any]:
-        """The holder, with what the file leaves out."""
-        return self.person(None)
-
     def person(self, name: str | None) -> dict[str, Any]:
-        """One of several holders by their name in the file, with what it leaves out; none is the only one."""
+        """Return a holder by their name in the file (``None``: the only one), with what it leaves out."""
         return {**HOLDER, **(self.holder if name is None else self.holders.get(name) or {})}
 
 
@@ -148,12 +138,12 @@ def _read(path: Path) -> tuple[Any, Any]:
 
 def _refused(faults: Sequence[Fault], node: Any) -> InputError:
     told = []
-    for path, reason in faults[:TOLD]:
+    for path, reason in faults[:MOST_FAULTS]:
         # Steps are counted from 1 wherever they are spoken of.
         steps = [str(each + 1 if isinstance(each, int) else each)[:80] for each in path]
         told.append({"path": ".".join(steps), "reason": f"{reason} (line {line_of(node, path)})"})
-    if len(faults) > TOLD:
-        told.append({"path": "steps", "reason": f"and {len(faults) - TOLD:,} more"})
+    if len(faults) > MOST_FAULTS:
+        told.append({"path": "steps", "reason": f"and {len(faults) - MOST_FAULTS:,} more"})
     return refusal(told)
 
 
@@ -177,7 +167,9 @@ def _of_steps(scenario: Scenario) -> list[Fault]:
     for number, step in enumerate(scenario.steps):
         where: tuple[Any, ...] = ("steps", number)
         if step.do is not None and step.do != PASS and step.do not in PUBLIC:
-            found.append(((*where, "do"), f"{step.do!r} is no command{suggestion(step.do, (*PUBLIC, PASS))}"))
+            found.append(
+                ((*where, "do"), f"{step.do!r} is not a command{suggestion(step.do, (*PUBLIC, PASS))}")
+            )
         if step.holder is not None and step.holder not in scenario.holders:
             reason = f"{step.holder!r} is none of holders{suggestion(step.holder, scenario.holders)}"
             found.append(((*where, "holder"), reason))
@@ -191,7 +183,7 @@ def _of_steps(scenario: Scenario) -> list[Fault]:
         for name, wanted in step.expect.items():
             path = (*where, "expect", name)
             if name not in _VIEW | BESIDE:
-                found.append((path, f"is no field of the permit view{suggestion(name, _VIEW | BESIDE)}"))
+                found.append((path, f"is not a field of the permit view{suggestion(name, _VIEW | BESIDE)}"))
             else:
                 found += [((*path, *at), reason) for at, reason in _of_expectation(name, wanted)]
     return found
@@ -200,39 +192,37 @@ def _of_steps(scenario: Scenario) -> list[Fault]:
 def _of_expectation(name: str, wanted: Any) -> list[Fault]:
     match name:
         case "error" if wanted not in CODES:
-            return [((), f"{wanted!r} is no error of the engine{suggestion(str(wanted), CODES)}")]
+            return [((), f"{wanted!r} is not an error of the engine{suggestion(str(wanted), CODES)}")]
         case "no_notices" if wanted is not True:
             return [((), "is true, or left out")]
         case "events" | "no_deadlines" | "deadlines" | "notices" | "rights" if not isinstance(wanted, list):
             return [((), "is not a list")]
         case "no_deadlines":
             return [
-                ((at,), _kind(kind, DEADLINES)) for at, kind in enumerate(wanted) if kind not in DEADLINES
+                ((at,), _unknown(kind, DEADLINES)) for at, kind in enumerate(wanted) if kind not in DEADLINES
             ]
-        case "deadlines":
-            return _of_listed(wanted, _OF_DEADLINE, DEADLINES)
-        case "notices":
-            return _of_listed(wanted, _OF_NOTICE, NOTICES)
-        case "rights":
-            return _of_listed(wanted, _OF_RIGHT, frozenset(RIGHTS), "right")
+        case "deadlines" | "notices" | "rights":
+            return [fault for at, each in enumerate(wanted) for fault in _of_entry(at, each, *_ENTRIES[name])]
     return []
 
 
-def _kind(kind: object, known: frozenset[str]) -> str:
-    return f"{kind!r} is no kind there is{suggestion(str(kind), known)}"
+_ENTRIES = {
+    "deadlines": ("kind", DEADLINES, _OF_DEADLINE),
+    "notices": ("kind", NOTICES, _OF_NOTICE),
+    "rights": ("right", frozenset(RIGHTS), frozenset(Right.__struct_fields__)),
+}
+"""By what an entry of a list is known, what there is of it, and its fields."""
 
 
-def _of_listed(
-    wanted: list[Any], fields: frozenset[str], kinds: frozenset[str], by: str = "kind"
-) -> list[Fault]:
-    found: list[Fault] = []
-    for at, each in enumerate(wanted):
-        if not isinstance(each, dict):
-            found.append(((at,), f"is not a mapping such as {{{by}: …}}"))
-            continue
-        found += [
-            ((at, name), f"is not a field{suggestion(str(name), fields)}") for name in set(each) - fields
-        ]
-        if each.get(by) not in kinds:
-            found.append(((at, by), _kind(each.get(by), kinds)))
-    return found
+def _of_entry(at: int, each: Any, by: str, known: frozenset[str], fields: frozenset[str]) -> Iterator[Fault]:
+    if not isinstance(each, dict):
+        yield (at,), f"is not a mapping such as {{{by}: …}}"
+        return
+    for name in set(each) - fields:
+        yield (at, name), f"is not a field{suggestion(str(name), fields)}"
+    if each.get(by) not in known:
+        yield (at, by), _unknown(each.get(by), known)
+
+
+def _unknown(kind: object, known: frozenset[str]) -> str:
+    return f"{kind!r} is not a kind that exists{suggestion(str(kind), known)}"

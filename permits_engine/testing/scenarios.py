@@ -1,7 +1,7 @@
-"""The law as examples: scenario files run against a real engine on an in-memory store.
+"""Scenario files run against a real engine on a store in memory.
 
 The format is section 9 of the contract: steps on days, commands, and what is expected of the permit, its
-deadlines, events and notices. A failing expectation says what was expected, what came, and why.
+deadlines, events and notices. An expectation that is not met says what was expected, what came, and why.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.commands import parse
+from permits_engine.commands import Command, parse
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
-from permits_engine.policies.loading import packaged_codes
+from permits_engine.policies.loading import compile_text, packaged, packaged_codes
+from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.delivery.memory import sink_routes
 from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.store.events import history
 from permits_engine.testing.clock import MORNING, FakeClock
+from permits_engine.testing.office import expected_role
 from permits_engine.testing.scenario_files import PASS, Scenario, Step, load
 
 
@@ -37,14 +39,14 @@ class Failure(msgspec.Struct, frozen=True):
     explanation: tuple[str, ...] = ()
 
     def in_words(self) -> str:
-        """For a person to read."""
+        """Return what was expected, what came and why, as lines of text."""
         head = f"step {self.step} ({self.day}{', ' + self.do if self.do else ''}): {self.field}"
         lines = [head, f"  expected: {shown(self.expected)}", f"  came:     {shown(self.came)}"]
         return "\n".join([*lines, *(f"  {line}" for line in self.explanation)])
 
 
 class Result(msgspec.Struct):
-    """What running a scenario gave."""
+    """The outcome of a scenario."""
 
     name: str
     steps: int
@@ -53,17 +55,23 @@ class Result(msgspec.Struct):
 
     @property
     def passed(self) -> bool:
-        """Whether everything came as expected."""
+        """Whether every expectation was met."""
         return not self.failures
 
 
 class Runner:
-    """Runs one scenario on a store of its own whose clock stands at 09:00 local of each step's day."""
+    """Runs one scenario on a store of its own, whose clock is at 09:00 local time of each step's day."""
 
     def __init__(self, scenario: Scenario) -> None:
+        code = scenario.jurisdiction
+        if code not in packaged_codes():
+            raise invalid(
+                "jurisdiction", f"{code!r} has no rules here; there is: {', '.join(packaged_codes())}"
+            )
         self.scenario = scenario
+        zone = compile_text(packaged(code)).calendar.time_zone
         eve = min(step.day for step in scenario.steps) - timedelta(days=1)
-        self.clock = FakeClock(datetime.combine(eve, MORNING, UTC))
+        self.clock = FakeClock(datetime.combine(eve, MORNING, UTC), zone)
         self.engine = Engine.open("sqlite://", clock=self.clock, operator="scenario")
         self.routes, self.sink = sink_routes()
         self.holders: dict[str | None, str] = {}
@@ -72,29 +80,23 @@ class Runner:
         self.failures: list[Failure] = []
 
     def run(self) -> Result:
-        """Run every step; expectations that fail are collected."""
+        """Run every step and close the store; expectations that are not met are collected."""
         with self.engine:
-            self._known_jurisdiction()
-            for number, step in enumerate(self.scenario.steps, 1):
-                self.clock.at(step.day)
-                self._step(number, step)
+            self.play()
         return Result(self.scenario.name, len(self.scenario.steps), self.failures)
 
-    def _known_jurisdiction(self) -> None:
-        code = self.scenario.jurisdiction
-        if code not in packaged_codes():
-            raise invalid(
-                "jurisdiction", f"{code!r} has no rules here; there is: {', '.join(packaged_codes())}"
-            )
-        with self.engine.database.read() as tx:
-            policy = self.engine.context.policies.current(tx, code)
-        self.clock = FakeClock(self.clock.instant, policy.calendar.time_zone)
-        self.engine.context.clock = self.engine.context.clock = self.clock
+    def play(self) -> None:
+        """Run every step; the store stays open."""
+        for number, step in enumerate(self.scenario.steps, 1):
+            self.clock.at(step.day)
+            self.step(number, step)
 
-    def _step(self, number: int, step: Step) -> None:
-        before = self._permit_of(step)
-        permit_id, known = before, self._names(before)
+    def step(self, number: int, step: Step) -> None:
+        """Run one step and compare what it leads to with what it expects."""
+        before = self.permits.get(step.permit) if step.permit is not None else self.latest
+        permit_id, known = before, self._events(before)
         mark = len(self.sink.letters)
+        check = _Check(self, number, step)
         refused: PermitsError | None = None
         position: int | None = None
         try:
@@ -105,50 +107,45 @@ class Runner:
         except PermitsError as problem:
             refused = problem
             if position is not None and self._position() != position:
-                self._fail(number, step, "error", "nothing recorded", self._position() - position)
-        expect = dict(step.expect)
+                check.fail("error", "nothing recorded", self._position() - position)
+        expect = {field: plain(wanted) for field, wanted in step.expect.items()}
         wanted = expect.pop("error", None)
         if (refused.code if refused else None) != wanted:
             why = (refused.message,) if refused else ()
-            self._fail(number, step, "error", wanted, refused.code if refused else None, why)
+            check.fail("error", wanted, refused.code if refused else None, why)
         if expect:
-            new = self._names(permit_id)[len(known) if permit_id == before else 0 :]
+            new = self._events(permit_id)[len(known) if permit_id == before else 0 :]
             letters = [x for x in self.sink.letters[mark:] if self.sink.permit_of(x) == permit_id]
-            self._compare(number, step, expect, permit_id, new, letters)
+            check.compare(expect, permit_id, new, letters)
 
-    def _permit_of(self, step: Step) -> str | None:
-        return self.permits.get(step.permit) if step.permit is not None else self.latest
-
-    def _named(self, permit_id: str) -> str:
-        """The name that the scenario gives to a file."""
+    def name_of(self, permit_id: str) -> str:
+        """Return the name that the scenario gives to a file."""
         return next((name for name, each in self.permits.items() if each == permit_id), permit_id)
 
     def _position(self) -> int:
         with self.engine.database.read() as tx:
             return history.head(tx).position
 
-    def _names(self, permit_id: str | None) -> list[str]:
+    def _events(self, permit_id: str | None) -> list[str]:
         if permit_id is None:
             return []
         return [event["name"] for event in self.engine.history(permit_id)]
 
     def _do(self, step: Step, permit_id: str | None) -> str | None:
+        """Give the command of a step, or run a pass; return the id of the file that it was about."""
         if step.do is None:
             return None
         if step.do == PASS:
             run_pass(self.engine.context, self.routes, on=step.day)
             return None
-        fields: dict[str, Any] = {"on": step.day, **step.with_}
+        fields: dict[str, Any] = {"on": step.day}
         if step.do == "lodge_application":
-            fields = {
-                "holder_id": self._holder(step),
-                "jurisdiction": self.scenario.jurisdiction,
-                **fields,
-            }
+            fields |= {"holder_id": self._holder(step), "jurisdiction": self.scenario.jurisdiction}
         elif step.do == "update_holder":
-            fields = {"holder_id": self._holder(step), **fields}
+            fields["holder_id"] = self._holder(step)
         elif step.do != "register_holder" and permit_id is not None:
-            fields = {"permit_id": permit_id, **fields}
+            fields["permit_id"] = permit_id
+        fields |= step.with_
         if fields.get("of") in self.permits:
             fields["of"] = self.permits[fields["of"]]
         command = parse(step.do, fields)
@@ -167,82 +164,81 @@ class Runner:
             self.holders[step.holder] = holder_id
         return self.holders[step.holder]
 
-    def _actor(self, step: Step, permit_id: str | None, command: Any) -> Actor:
-        """Who acts where the scenario does not say: the role the policy expects, at the permit's office."""
-        office = getattr(command, "prefecture", None) if step.do == "lodge_application" else None
-        body = getattr(command, "body", None) if step.do == "record_opinion" else None
-        if permit_id is not None and step.do != "lodge_application":
-            office = self.engine.permit(permit_id, as_of=step.day).prefecture
-            if step.do == "decide_appeal":
-                body = self.engine.queries.pending_body(permit_id, step.day)
-        office = office or f"{self.scenario.jurisdiction}-X"
-        if step.as_ is not None:
-            return Actor("scenario", step.as_, office)
-        roles = self.engine.queries.roles(self.scenario.jurisdiction, step.do or "", step.day, body)
-        return Actor("scenario", next(iter(roles), "counter"), office)
+    def _actor(self, step: Step, permit_id: str | None, command: Command) -> Actor:
+        """Return the actor: in the role that the scenario names, or the policy expects, at the file's office."""
+        role, office = expected_role(
+            self.engine, command, f"{self.scenario.jurisdiction}-X", on=step.day, permit_id=permit_id
+        )
+        return Actor("scenario", step.as_ or role, office)
 
-    def _compare(
-        self,
-        number: int,
-        step: Step,
-        expect: dict[str, Any],
-        permit_id: str | None,
-        new: list[str],
-        letters: list[Any],
+
+class _Check:
+    """What one step expects, compared with what came."""
+
+    def __init__(self, runner: Runner, number: int, step: Step) -> None:
+        self.runner = runner
+        self.number = number
+        self.step = step
+        self.working: tuple[str, ...] = ()
+
+    def fail(self, field: str, wanted: Any, came: Any, why: tuple[str, ...] = ()) -> None:
+        """Note an expectation that was not met."""
+        failure = Failure(self.number, self.step.day, self.step.do, field, wanted, came, why)
+        self.runner.failures.append(failure)
+
+    def compare(
+        self, expect: dict[str, Any], permit_id: str | None, new: list[str], letters: list[Letter]
     ) -> None:
+        """Compare everything but the error: events, deadlines, notices, rights, fields of the view."""
         if permit_id is None:
-            self._fail(number, step, "permit", "a permit", None)
+            self.fail("permit", "a permit", None)
             return
-        view = self.engine.permit(permit_id, as_of=step.day).as_dict()
-        working = tuple(
-            f"{d['kind']} {d.get('due_on') or d.get('due_at')}: {d['explanation']}" for d in view["deadlines"]
+        view = self.runner.engine.permit(permit_id, as_of=self.step.day).as_dict()
+        found = view["deadlines"]
+        self.working = tuple(
+            f"{line}: {each['explanation']}" for line, each in zip(_brief(found), found, strict=True)
         )
         for field, wanted in expect.items():
-            wanted = plain(wanted)
             if field == "events":
-                self._equal(number, step, field, wanted, new)
+                self._equal(field, wanted, new, ())
             elif field == "deadlines":
-                for each in wanted:
-                    if not any(_matches(each, found) for found in view["deadlines"]):
-                        self._fail(number, step, field, each, _brief(view["deadlines"]), working)
+                self._each(field, wanted, found, _brief(found), self.working)
             elif field == "no_deadlines":
-                present = [kind for kind in wanted if any(d["kind"] == kind for d in view["deadlines"])]
-                self._equal(number, step, field, [], present, working)
+                self._equal(field, [], [x for x in wanted if any(d["kind"] == x for d in found)])
             elif field in {"notices", "no_notices"}:
-                self._notices(number, step, field, wanted, letters)
+                self._notices(field, wanted, letters)
             elif field == "rights":
-                came = self.engine.queries.rights(permit_id, on=step.day)
-                for each in wanted:
-                    if not any(_matches(each, found) for found in came):
-                        [found] = [x for x in came if x["right"] == each["right"]]
-                        self._fail(number, step, field, each, found)
+                self._rights(permit_id, wanted)
             elif field == "principal" and isinstance(wanted, dict) and view[field]:
-                tie = {**view[field], "permit_id": self._named(view[field]["permit_id"])}
-                self._equal(number, step, field, wanted, {key: tie.get(key) for key in wanted}, working)
+                tie = {**view[field], "permit_id": self.runner.name_of(view[field]["permit_id"])}
+                self._equal(field, wanted, {key: tie.get(key) for key in wanted})
             else:
-                self._equal(number, step, field, wanted, view[field], working)
+                self._equal(field, wanted, view[field])
 
-    def _notices(self, number: int, step: Step, field: str, wanted: Any, letters: list[Any]) -> None:
-        sent = [self.sink.described(letter) for letter in letters]
+    def _equal(self, field: str, wanted: Any, came: Any, why: tuple[str, ...] | None = None) -> None:
+        if wanted != came:
+            self.fail(field, wanted, came, self.working if why is None else why)
+
+    def _notices(self, field: str, wanted: Any, letters: list[Letter]) -> None:
+        sent = [self.runner.sink.described(letter) for letter in letters]
         if field == "no_notices":
             to_holder = [each for each in sent if each["to"] == "holder"]
             if wanted is True and to_holder:
-                self._fail(number, step, field, "nothing to the holder", to_holder)
+                self.fail(field, "nothing to the holder", to_holder)
             return
+        self._each(field, wanted, sent, sent)
+
+    def _rights(self, permit_id: str, wanted: list[dict[str, Any]]) -> None:
+        rights = self.runner.engine.queries.rights(permit_id, on=self.step.day)
         for each in wanted:
-            if not any(_matches(each, found) for found in sent):
-                self._fail(number, step, field, each, sent)
+            self._each("rights", [each], rights, next(x for x in rights if x["right"] == each["right"]))
 
-    def _equal(
-        self, number: int, step: Step, field: str, wanted: Any, came: Any, why: tuple[str, ...] = ()
+    def _each(
+        self, field: str, wanted: list[Any], found: list[Any], came: Any, why: tuple[str, ...] = ()
     ) -> None:
-        if wanted != came:
-            self._fail(number, step, field, wanted, came, why)
-
-    def _fail(
-        self, number: int, step: Step, field: str, wanted: Any, came: Any, why: tuple[str, ...] = ()
-    ) -> None:
-        self.failures.append(Failure(number, step.day, step.do, field, wanted, came, why))
+        for each in wanted:
+            if not any(matches(each, one) for one in found):
+                self.fail(field, each, came, why)
 
 
 def run_file(path: str | Path) -> Result:
@@ -253,7 +249,7 @@ def run_file(path: str | Path) -> Result:
 
 
 def plain(value: Any) -> Any:
-    """A YAML value with its dates as ISO text, instants in UTC."""
+    """Return a YAML value with its dates as ISO text, instants in UTC."""
     if isinstance(value, datetime):
         at = value if value.tzinfo is not None else value.replace(tzinfo=UTC)
         return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -267,13 +263,14 @@ def plain(value: Any) -> Any:
 
 
 def shown(value: Any) -> str:
-    """A value on one line."""
+    """Return a value on one line."""
     if value is None or isinstance(value, str):
         return value or "nothing"
     return msgspec.json.encode(value).decode()
 
 
-def _matches(wanted: Any, found: Mapping[str, Any]) -> bool:
+def matches(wanted: Any, found: Mapping[str, Any]) -> bool:
+    """Say whether something found has all the fields that are wanted."""
     if not isinstance(wanted, dict):
         return False
     return all(_same(key, value, found.get(key)) for key, value in wanted.items())

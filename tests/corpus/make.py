@@ -28,10 +28,7 @@ FIELDS = ("title_status", "application_status", "term_number", "valid_from", "va
 def recorded(path: Path) -> list[dict[str, Any]]:
     """The lines of one scenario: its events, and its files as they then stand."""
     runner = Runner(load(path))
-    runner._known_jurisdiction()
-    for number, step in enumerate(runner.scenario.steps, 1):
-        runner.clock.at(step.day)
-        runner._step(number, step)
+    runner.play()
     assert not runner.failures, path
     day = max(step.day for step in runner.scenario.steps)
     lines: list[dict[str, Any]] = []

@@ -69,7 +69,7 @@ def main(address: str) -> None:
     """Fork for whoever asks, until the one that started this closes its standard input."""
     for name in LOADED:
         import_module(name)
-    import_module("permits_engine.cli.app").command()
+    import_module("permits_engine.cli.registry").every_command()
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen()

@@ -31,7 +31,7 @@ UNREADABLE: dict[str, tuple[bytes, str]] = {
     "NaN": (b'{"expected_version": NaN}', "NaN is not a number"),
     "Infinity": (b'{"expected_version": Infinity}', "Infinity is not a number"),
     "minus Infinity": (b'{"expected_version": -Infinity}', "-Infinity is not a number"),
-    "a field twice": (b'{"on": "2017-01-01", "on": "2018-01-01"}', "the field 'on' stands twice"),
+    "a field twice": (b'{"on": "2017-01-01", "on": "2018-01-01"}', "the field 'on' is given twice"),
     "deep lists": (b"[" * 200_000, "is nested too deep"),
     "deep objects": (b'{"a":' * 100_000, "is nested too deep"),
     "a list": (b'["lodge_application"]', "is not an object"),

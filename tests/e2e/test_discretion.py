@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 from aiosmtpd.controller import Controller
 
-from permits_engine.cli.app import app
+from permits_engine.cli.registry import COMMANDS, load
 from permits_engine.engine import Engine
 from permits_engine.scheduler.daemon.metrics import Metrics
 from permits_engine.store.keys.master_keys import MasterKeys
@@ -152,7 +151,7 @@ class World:
             "rebuild": ["--check"],
             "digest": ["--prefecture", "MA-RAB"],
         }
-        typed = {name: command for name, command in leaves().items() if name not in NOT_RUN}
+        typed = {name: load(name) for name in COMMANDS if name not in NOT_RUN}
         self.untold = [name for name, command in typed.items() if name not in found and _needs(command)]
         return {name: found.get(name, []) for name in typed}
 
@@ -172,19 +171,6 @@ class World:
             if marks:
                 found[str(each.relative_to(self.folder))] = marks
         return found
-
-
-def leaves() -> dict[str, Any]:
-    """Every command that can be typed."""
-
-    def below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-        inner = getattr(command, "commands", {})
-        if not inner or getattr(command, "invoke_without_command", False):
-            yield " ".join(words), command
-        for name, each in inner.items():
-            yield from below(each, (*words, name))
-
-    return {name: each for name, each in below(typer.main.get_command(app), ()) if name}
 
 
 def _needs(command: Any) -> bool:

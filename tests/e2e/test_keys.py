@@ -65,7 +65,7 @@ def test_the_master_key_may_come_from_the_environment(bare: Cli, store_url: str,
 def test_the_doctor_speaks_of_the_key(sqlite_cli: Cli) -> None:
     """That losing it loses every name, and that it lies beside the store."""
     told = sqlite_cli("doctor").out
-    assert "whoever loses the master key loses every name" in told
+    assert "if the master key is lost, every name in the store is lost" in told
     assert "the master key lies beside the store" in told
 
 

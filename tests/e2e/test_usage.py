@@ -10,14 +10,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer.main
 
-from permits_engine.cli.app import app
+from permits_engine.cli import registry
+from permits_engine.cli.app import command
 from tests.e2e.command_line import Cli, application
 
 CONTRACT = {
@@ -28,18 +27,7 @@ CONTRACT = {
 WITHOUT_JSON: set[str] = set()
 
 
-def commands() -> Iterator[tuple[str, Any]]:
-    """Every command and group that can be typed, by its words."""
-
-    def below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-        yield " ".join(words), command
-        for name, each in getattr(command, "commands", {}).items():
-            yield from below(each, (*words, name))
-
-    yield from below(typer.main.get_command(app), ())
-
-
-COMMANDS = dict(commands())
+COMMANDS = {"": command(), **registry.every_command()}
 LEAVES = {name: command for name, command in COMMANDS.items() if not getattr(command, "commands", {})}
 
 
@@ -75,6 +63,12 @@ def test_the_list_of_commands_is_readable(name: str) -> None:
     """The one line about each command in the list of its group is whole."""
     for each in getattr(COMMANDS[name], "commands", {}).values():
         assert not each.get_short_help_str(59).endswith("..."), each.name
+
+
+@pytest.mark.parametrize("name", registry.COMMANDS)
+def test_the_list_says_what_the_help_begins_with(name: str) -> None:
+    """The table of commands, which is read without loading them, says the same as each command's own help."""
+    assert COMMANDS[name].help.partition("\n")[0] == registry.COMMANDS[name][1]
 
 
 @pytest.mark.parametrize("arguments", [[], ["policy"], ["scenario"]], ids=" ".join)

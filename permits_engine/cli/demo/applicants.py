@@ -10,6 +10,7 @@ from importlib import resources
 from random import Random
 
 import msgspec
+import yaml
 
 from permits_engine.domain.calendars import Calendar
 from permits_engine.domain.periods import ONE_DAY
@@ -30,55 +31,28 @@ FAVOURABLE_BY_MID_MARCH = 325
 """Favourable by the middle of March 2014, of about 3,000 examined (the sources say 300 to 350)."""
 BY_MID_MARCH = 13_000
 """Applications filed by the middle of March 2014."""
-OFFICES = {
-    "Rabat": "MA-RAB",
-    "Casablanca-Hay Hassani": "MA-CAS.HH",
-    "Casablanca-Ain Sebaa-Hay Mohammadi": "MA-CAS.AS",
-    "Casablanca-Anfa": "MA-CAS.AN",
-    "Casablanca-Ain Chock": "MA-CAS.AC",
-    "Oujda-Angad": "MA-OUJ",
-    "Fes": "MA-FES",
-    "Tanger-Assilah": "MA-TNG",
-    "Sale": "MA-SAL",
-    "Marrakech": "MA-MAR",
-    "Agadir-Ida-Ou-Tanane": "MA-AGD",
-    "Kenitra": "MA-KEN",
-    "Inezgane-Ait Melloul": "MA-INE",
-}
-OTHERS = ("GHA", "GMB", "TGO", "BEN", "GAB", "IRQ", "SDN", "DZA")
-"""Stand for the hundred nationalities of which no share is published."""
-LANGUAGES = {
-    **dict.fromkeys(("SYR", "LBY", "EGY", "MRT", "IRQ", "SDN", "DZA"), "ar"),
-    **dict.fromkeys(("NGA", "LBR", "PHL", "GHA", "GMB"), "en"),
-}
-FAMILY = {
-    "ar": ("الحسن", "خليل", "درويش", "المصري", "السالم", "حداد"),
-    "en": ("Okafor", "Santos", "Johnson", "Adeyemi", "Reyes", "Cooper"),
-    "fr": ("Diallo", "Ndiaye", "Kouassi", "Mbarga", "Traoré", "Keïta", "Diop", "Ilunga"),
-}
-GIVEN = {
-    ("ar", "F"): ("مريم", "ليلى", "نور"),
-    ("ar", "M"): ("أحمد", "سامر", "يوسف"),
-    ("en", "F"): ("Grace", "Blessing", "Maria"),
-    ("en", "M"): ("Emmanuel", "John", "Daniel"),
-    ("fr", "F"): ("Fatou", "Aïcha", "Marie"),
-    ("fr", "M"): ("Moussa", "Ibrahim", "Jean"),
-}
+_DATA = yaml.safe_load((resources.files(__package__) / "applicants.yaml").read_text(encoding="utf-8"))
+OFFICES: dict[str, str] = _DATA["offices"]
+OTHERS: list[str] = _DATA["others"]
+"""The nationalities that represent the hundred without a published share."""
+LANGUAGES = {code: language for language, codes in _DATA["languages"].items() for code in codes}
+FAMILY: dict[str, list[str]] = _DATA["family_names"]
+GIVEN: dict[str, dict[str, list[str]]] = _DATA["given_names"]
 AGES = {"adult": (18, 50), "minor": (6, 17), "infant": (0, 5), "over_50": (51, 75)}
 PATIENCE = ((0.55, 1), (0.25, 2), (0.10, 3), (0.04, 4), (0.03, 7))
-"""Share of holders who act on their first, second, … letter; the others never do. No source tells this."""
+"""Share of holders who act on their first, second, … letter; the others never do. An assumption of the demo."""
 NEVER = 99
 
 THREE_YEARS = "2017-01-10"
 """Cards are renewed for three years from that day on."""
 EARLY = date(2014, 3, 14)
-"""By the middle of March the commissions had heard few files and were in favour of one in nine."""
+"""By the middle of March the commissions had heard few files, and one in nine opinions was favourable."""
 EASED = date(2014, 7, 1)
 """From July 2014 on every application of a woman was accepted."""
 
 
 class Applicant(msgspec.Struct, gc=False):
-    """One synthetic person and what will become of their file.
+    """One synthetic person and the course of their file.
 
     ``course``: granted by the office; upheld for women in 2014, upheld or dismissed by the national
     commission before or after it widened the criteria; or refused for good. ``patience``: on which letter
@@ -101,18 +75,18 @@ class Applicant(msgspec.Struct, gc=False):
 
 
 def figures(name: str) -> list[dict[str, str]]:
-    """A published table, as printed by its source."""
+    """Read a published table, as printed by its source."""
     file = resources.files("permits_engine") / "jurisdictions" / "ma" / "figures" / f"{name}.csv"
     return list(csv.DictReader(file.read_text(encoding="utf-8").splitlines()))
 
 
 def shares(name: str, key: str) -> dict[str, float]:
-    """The percentages of a published table by one of its columns."""
+    """Read the percentages of a published table by one of its columns."""
     return {row[key]: float(row["share_percent"]) for row in figures(name)}
 
 
 def apportioned(weights: Mapping[str, float], total: int) -> dict[str, int]:
-    """``total`` divided in proportion to the weights (largest remainders)."""
+    """Divide a total in proportion to the weights (largest remainders)."""
     whole = sum(weights.values())
     exact = {name: total * weight / whole for name, weight in weights.items()}
     counts = {name: int(value) for name, value in exact.items()}
@@ -123,14 +97,14 @@ def apportioned(weights: Mapping[str, float], total: int) -> dict[str, int]:
 
 
 def dealt(weights: Mapping[str, float], total: int, random: Random) -> list[str]:
-    """As many names as applicants, in proportion to the weights and in a seeded order."""
+    """Return as many names as applicants, in proportion to the weights and in a seeded order."""
     names = [name for name, count in apportioned(weights, total).items() for _ in range(count)]
     random.shuffle(names)
     return names
 
 
 def applicant_shares() -> dict[str, float]:
-    """The seven published shares of applicants; the rest as among those regularised, and one for others."""
+    """Return the seven published shares of applicants; the rest as among cards, and one for others."""
     known = shares("campaign-2014-applicants-by-nationality", "iso3")
     cards = card_shares()
     rest = {code: share for code, share in cards.items() if code not in known}
@@ -139,14 +113,14 @@ def applicant_shares() -> dict[str, float]:
 
 
 def card_shares() -> dict[str, float]:
-    """The published shares of cards by nationality, and what is missing to a hundred for the others."""
+    """Return the published shares of cards by nationality, and what is missing to a hundred for the others."""
     known = shares("campaign-2014-regularised-by-nationality", "iso3")
     rest = max(0.0, 100 - sum(known.values()))
     return known | dict.fromkeys(OTHERS, rest / len(OTHERS))
 
 
 def applicants(scale: float, seed: int, calendar: Calendar) -> list[Applicant]:
-    """The applicants of a run, in the order of filing; the same seed gives the same people."""
+    """Return the applicants of a run, in the order of filing; the same seed gives the same people."""
     random = Random(seed)
     total = max(1, round(APPLICATIONS * scale))
     nationalities = dealt(applicant_shares(), total, random)
@@ -179,7 +153,7 @@ def _applicant(
     return Applicant(
         number=number,
         family_name=random.choice(FAMILY[language]),
-        given_names=random.choice(GIVEN[language, sex]),
+        given_names=random.choice(GIVEN[language][sex]),
         birth_date=filed - timedelta(days=random.randint(low * 366, (high + 1) * 365 - 1)),
         sex=sex,
         nationality=nationality,
@@ -209,7 +183,7 @@ def _patience(random: Random) -> int:
 
 
 def _filing_days(total: int, calendar: Calendar, random: Random) -> list[date]:
-    """13,000 of 27,649 had filed by the middle of March; the others did through the year."""
+    """Draw filing days: 13,000 of 27,649 filed by the middle of March, the others through the year."""
     early = working_days(date(2014, 1, 2), EARLY, calendar)
     later = working_days(EARLY + ONE_DAY, date(2014, 12, 31), calendar)
     first = round(total * BY_MID_MARCH / APPLICATIONS)
@@ -218,7 +192,7 @@ def _filing_days(total: int, calendar: Calendar, random: Random) -> list[date]:
 
 
 def _hearing(filed: date, calendar: Calendar, random: Random) -> date:
-    """Within the two months of the circular, slowly at first, and by the end of January 2015."""
+    """Draw a day within the two months of the circular, later at first, and by the end of January 2015."""
     low, high = (46, 58) if filed <= EARLY else (20, 50)
     heard = filed + timedelta(days=random.randint(low, high))
     last = date(2015, 1, 30)
@@ -228,7 +202,7 @@ def _hearing(filed: date, calendar: Calendar, random: Random) -> date:
 
 
 def working_days(first: date, last: date, calendar: Calendar) -> list[date]:
-    """The days on which offices work, from the first to the last."""
+    """Return the days on which offices work, from the first to the last."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     return [day for day in days if calendar.is_working(day, day)]
 
@@ -236,7 +210,7 @@ def working_days(first: date, last: date, calendar: Calendar) -> list[date]:
 def _courses(
     nationalities: Sequence[str], sexes: Sequence[str], heard: Sequence[date], random: Random
 ) -> list[str]:
-    """What becomes of each file, so that the published totals come out at their dates."""
+    """Choose the course of each file so that the published totals are reached on their dates."""
     total = len(sexes)
 
     def part(count: int) -> int:
@@ -247,7 +221,7 @@ def _courses(
         if sexes[n] == "F":
             found[n] = "upheld_2014" if random.random() < _doubt(heard[n]) else "granted"
     men = _accepted_men(nationalities, sexes, part(REGULARISED), random)
-    # Who was heard early was mostly refused at first: 300 to 350 of some 3,000 were not.
+    # Most of those heard early were refused at first: 300 to 350 of some 3,000 were not.
     men.sort(key=lambda n: heard[n] <= EARLY and random.random() > 2 / 9)
     women = sexes.count("F")
     at_first = max(0, part(FIRST_WAVE) - women)
@@ -263,14 +237,14 @@ def _courses(
 
 
 def _doubt(heard: date) -> float:
-    """How often a woman was refused at first, by the day of hearing."""
+    """Return how often a woman was refused at first, by the day of hearing."""
     return 8 / 9 if heard <= EARLY else 1 / 4 if heard < EASED else 0.0
 
 
 def _accepted_men(
     nationalities: Sequence[str], sexes: Sequence[str], cards: int, random: Random
 ) -> list[int]:
-    """Men who get a card in the end: as many of each nationality as its share of cards leaves to them."""
+    """Choose the men who get a card in the end: of each nationality what its share of cards leaves after women."""
     men: dict[str, list[int]] = {code: [] for code in dict.fromkeys(nationalities)}
     for n, (code, sex) in enumerate(zip(nationalities, sexes, strict=True)):
         if sex == "M":

@@ -1,4 +1,4 @@
-"""What happens on each day of the story: a diary that is written ahead, and holders who answer their letters."""
+"""What happens on each day of the demo: a diary that is written ahead, and holders who answer their letters."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REGISTER, HEAR, ISSUE, REFUSE, NOTIFY, APPEAL, RULE, REQUEST, RENEW = range(9)
 
 
 class Diary:
-    """What is to be done on each day, as a code and an applicant's number; the story writes ahead as it goes."""
+    """What is to be done on each day, as a code and an applicant's number; each act enters those that follow."""
 
     def __init__(self, people: list[Applicant], seed: int, calendar: Calendar) -> None:
         self.people = people
@@ -54,11 +54,11 @@ class Diary:
             self._examination(each)
 
     def holder_id(self, number: int) -> str:
-        """The id under which an applicant is registered."""
+        """Return the id under which an applicant is registered."""
         return derived(f"demo/{self.seed}/holder/{number}")
 
     def permit_id(self, number: int) -> str:
-        """The id of an applicant's file."""
+        """Return the id of an applicant's file."""
         return derived(f"demo/{self.seed}/permit/{number}")
 
     def _write(self, day: date, what: int, number: int) -> date:
@@ -77,10 +77,10 @@ class Diary:
             self._write(self._later(heard, 3, 10), ISSUE, who.number)
             return
         refused = self._write(self._later(heard, 5, 20), REFUSE, who.number)
-        told = self._write(self._later(refused, 1, 12), NOTIFY, who.number)
+        notified = self._write(self._later(refused, 1, 12), NOTIFY, who.number)
         if who.course == "refused":
             return
-        lodged = max(self._later(told, 5, 60), self._later(COMMISSION, 0, 12))
+        lodged = max(self._later(notified, 5, 60), self._later(COMMISSION, 0, 12))
         first, last = RULINGS[who.course]
         first = max(first, lodged + timedelta(days=15))
         ruled = self._later(first, 0, max(0, (last - first).days))
@@ -92,7 +92,7 @@ class Diary:
     # --- renewal ---
 
     def letter(self, permit_id: str, term_ends: str, on: date) -> None:
-        """A reminder arrived: the holder acts on this one, on a later one, or never."""
+        """Let the holder read a reminder: they act on this one, on a later one, or never."""
         number = self.numbers[permit_id]
         before, count = self.letters.get(number, ("", 0))
         self.letters[number] = term_ends, (count if before == term_ends else 0) + 1
@@ -100,13 +100,13 @@ class Diary:
             self._write(self._later(on, 2, 9), REQUEST, number)
 
     def asked(self, permit_id: str, on: date) -> None:
-        """A renewal was asked for in time: the office decides."""
+        """Let the office decide on a renewal that was requested in time."""
         self._write(self._later(on, 3, 14), RENEW, self.numbers[permit_id])
 
     # --- reading ---
 
     def page(self, day: date) -> Iterator[Act]:
-        """Take the page of a day: its commands, in the order in which they were written."""
+        """Take the page of a day: yield its commands in the order in which they were entered."""
         for what, number in self.pages.pop(day, ()):
             yield from self._acts(what, self.people[number - 1], day)
 
@@ -181,7 +181,7 @@ def _filing(who: Applicant, holder_id: str, permit_id: str, counter: Actor) -> l
 
 
 def days(first: date, last: date) -> Iterator[date]:
-    """Every day from the first to the last."""
+    """Yield every day from the first to the last."""
     while first <= last:
         yield first
         first += ONE_DAY

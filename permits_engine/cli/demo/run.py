@@ -1,4 +1,4 @@
-"""The demo's days, one after the other: commands of the day, then a pass of the scheduler."""
+"""The demo's days, one after the other: the commands of the day, then a pass of the scheduler."""
 
 from __future__ import annotations
 
@@ -8,19 +8,18 @@ import resource
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol
+from typing import Annotated, Any
 
-import msgspec
-
+from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.demo import families
 from permits_engine.cli.demo.applicants import applicants
 from permits_engine.cli.demo.calendar import Diary, days
-from permits_engine.cli.demo.summary import Account, tell
+from permits_engine.cli.demo.summary import Account, summarise
+from permits_engine.cli.options import option
+from permits_engine.cli.output import bar
 from permits_engine.commands import (
     Command,
     DecideAppeal,
@@ -42,14 +41,14 @@ from permits_engine.testing.clock import FakeClock
 FIRST, LAST = date(2014, 1, 2), date(2018, 3, 31)
 MARKER = ".permits-demo"
 MOST = 10
-"""Ten times the published size is as much as anyone needs to try."""
+"""The largest scale."""
 
 
-class Post(Routes):
-    """Reminders and lapses become letters, the rest is served at the counter; the story reads along."""
+class DemoRoutes(Routes):
+    """Reminders and lapses become letters, which holders read; other messages are served at the counter."""
 
     def __init__(self, mail: Path, diary: Diary, letters: Counter[str]) -> None:
-        # What is sent is synthetic: losing the last letters to a power cut loses nothing.
+        # The letters are synthetic: losing the last ones to a power cut does no harm.
         folder = FolderChannel(mail, "prefecture@example.org", fsync=False)
         counter = CounterChannel()
         super().__init__(counter, counter, {"renewal_reminder": folder, "title_lapsed": folder})
@@ -58,7 +57,7 @@ class Post(Routes):
         self.letters = letters
 
     def channel(self, row: Any) -> Channel:
-        """The channel of a message that goes out; the holder reads a reminder."""
+        """Return the channel of a message; tell the diary of a reminder, which the holder reads."""
         if row["kind"] == "renewal_reminder":
             self.diary.letter(row["permit_id"], row["due_on"], self.today)
         if row["kind"] in self.kinds:
@@ -66,14 +65,14 @@ class Post(Routes):
         return super().channel(row)
 
 
-def run_demo(*, scale: float = 0.1, seed: int = 2014, out: Path) -> dict[str, Any]:
-    """Replay the operation into a fresh folder and tell what happened; gives the account and its lines.
+def run_demo(*, scale: float = 0.1, seed: int = 2014, out: Path) -> tuple[Account, list[str]]:
+    """Replay the operation into a new folder; return the account, and its lines for people.
 
     Raises ``input.invalid`` for a scale, a seed or a folder that cannot be used.
     """
     _check(scale, seed, out)
     started = time.perf_counter()
-    clock = FakeClock()
+    clock = FakeClock(time_zone=families.TIME_ZONE)
     clock.at(FIRST - timedelta(days=1))
     with Engine.initialise(
         f"sqlite:///{out / 'permits.db'}",
@@ -83,14 +82,12 @@ def run_demo(*, scale: float = 0.1, seed: int = 2014, out: Path) -> dict[str, An
         random=Random(seed).randbytes,
         keys=out / "permits.keys",
     ) as engine:
-        # What is loaded by now stays: the collector need not look at it again and again.
+        # What is loaded by now stays: the collector need not visit it again.
         gc.freeze()
         account = replay(engine, clock, scale, seed, out / "mail")
         account.seconds = round(time.perf_counter() - started, 1)
         account.peak_mb = _peak()
-        told = tell(engine, account, out, families.live(out, seed))
-    plain: dict[str, Any] = msgspec.to_builtins(account)
-    return plain | {"told": told}
+        return account, summarise(engine, account, out, families.play(out, seed))
 
 
 def _check(scale: float, seed: int, out: Path) -> None:
@@ -111,25 +108,26 @@ def _check(scale: float, seed: int, out: Path) -> None:
 
 
 def replay(engine: Engine, clock: FakeClock, scale: float, seed: int, mail: Path) -> Account:
-    """Every day of the operation: what offices and holders do, then a pass of the scheduler."""
-    # The story is written for the country's working days, whatever texts the store adopts later.
+    """Play every day of the operation: what offices and holders do, then a pass of the scheduler."""
+    # Its days are the country's working days by the packaged policy, whatever the store adopts later.
     calendar = compile_text(packaged("MA")).calendar
     people = applicants(scale, seed, calendar)
     diary = Diary(people, seed, calendar)
     letters: Counter[str] = Counter()
-    post = Post(mail, diary, letters)
+    routes = DemoRoutes(mail, diary, letters)
     account = Account(scale, seed, len(people))
     tally: Counter[str] = Counter()
-    with _progress() as show:
+    with bar(f"{FIRST:%B %Y} to {LAST:%B %Y}") as progress:
         for day in days(FIRST, LAST):
             clock.at(day)
-            post.today = day
+            routes.today = day
             _office_hours(engine, diary, day, account, tally)
-            report = run_pass(engine.context, post, on=day)
+            report = run_pass(engine.context, routes, on=day)
             tally.update(report.acts)
             account.messages += sum(report.notices.values())
             tally.update({f"notice.{name}": count for name, count in report.notices.items()})
-            show(day)
+            if progress:
+                progress((day - FIRST).days, (LAST - FIRST).days)
     account.tally = dict(sorted(tally.items()))
     account.events = sum(n for name, n in tally.items() if not name.startswith("notice."))
     account.letters = dict(sorted(letters.items()))
@@ -137,15 +135,15 @@ def replay(engine: Engine, clock: FakeClock, scale: float, seed: int, mail: Path
 
 
 def _office_hours(engine: Engine, diary: Diary, day: date, account: Account, tally: Counter[str]) -> None:
-    """The commands of a day; what a rule refuses is counted by its code."""
+    """Give the commands of a day; count what a rule refuses by its code."""
     page = list(diary.page(day))
-    for (command, _), answer in zip(page, engine.execute_many(page), strict=True):
-        if isinstance(answer, PermitsError):
-            _add(account.refused, answer.code)
+    for (given, _), outcome in zip(page, engine.execute_many(page), strict=True):
+        if isinstance(outcome, PermitsError):
+            _add(account.refused, outcome.code)
             continue
         account.commands += 1
-        tally.update(answer.events)
-        _note(account, diary, command, day)
+        tally.update(outcome.events)
+        _note(account, diary, given, day)
 
 
 def _note(account: Account, diary: Diary, command: Command, day: date) -> None:
@@ -169,27 +167,24 @@ def _add(counts: dict[str, int], name: str) -> None:
 
 
 def _peak() -> int:
-    """The largest resident size so far in megabytes; kilobytes on Linux, bytes on a Mac."""
+    """Return the largest resident size so far in megabytes; the system counts in KiB on Linux, in bytes on a Mac."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (1024 if sys.platform != "darwin" else 2**20)
 
 
-class _Show(Protocol):
-    def __call__(self, day: date, /) -> None: ...
+@command("demo", "permits demo", "permits demo --scale 1 --seed 7 --out demo")
+def demo(
+    scale: Annotated[float, option("--scale", "F", "Share of the published size.", min=0, max=10)] = 0.1,
+    seed: Annotated[int, option("--seed", "N", "The same seed gives the same history.")] = 2014,
+    out: Annotated[Path, option("--out", "DIR", "A folder that is empty or not there.")] = Path(
+        "permits-demo"
+    ),
+) -> Answer:
+    """Replay the operation of 2014 at scale.
 
-
-@contextmanager
-def _progress() -> Iterator[_Show]:
-    """A bar on a terminal, nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield lambda day: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description:>14}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"{FIRST:%B %Y}", total=(LAST - FIRST).days)
-        yield lambda day: progress.update(task, completed=(day - FIRST).days, description=f"{day:%B %Y}")
+    From filing to the three-year card, end to end, into a store of its own.
+    """
+    account, lines = run_demo(scale=scale, seed=seed, out=out)
+    return answer(account, *lines)
 
 
 __all__ = ["Account", "run_demo"]

@@ -1,250 +1,36 @@
-"""What the demo prints: what happened beside what was published, the cliff, and what to try next."""
+"""What the demo prints: its figures beside the published ones, requests by week, and commands to try."""
 
 from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import date
+from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import msgspec
+from jinja2 import Environment, StrictUndefined
 
-from permits_engine.cli.demo import applicants as p
-from permits_engine.cli.demo import families
-from permits_engine.cli.demo.applicants import APPLICATIONS
-
-if TYPE_CHECKING:
-    from permits_engine.engine import Engine
+from permits_engine.cli.demo.applicants import (
+    APPLICATIONS,
+    DISMISSED,
+    FAVOURABLE_BY_MID_MARCH,
+    OFFICES,
+    REGULARISED,
+    THREE_YEARS,
+    WOMEN,
+    figures,
+    shares,
+)
+from permits_engine.cli.demo.families import Played
+from permits_engine.engine import Engine
 
 WIDTH = 40
 LANGUAGES = {"ar": "Arabic", "en": "English", "es": "Spanish", "fr": "French"}
-
-
-def tell(engine: Engine, account: Account, folder: Path, lives: families.Years) -> list[str]:
-    """The account in lines for a person; a copy of it stays in the folder."""
-    lines = [
-        f"The Moroccan operation of 2014 at {account.scale:g} of its published size, seed {account.seed}. "
-        "People are synthetic, totals are not.",
-        *_totals(engine, account),
-        *_series(account),
-        *_nationalities(engine),
-        *_offices(engine),
-        *_instances(account),
-        *_clock(account),
-        *_letters(account),
-        *_cliff(account),
-        *_speed(account),
-        *families.told(lives),
-        *_next(engine, folder),
-        *families.to_try(lives, shlex.quote(f"sqlite:///{(folder / families.STORE).absolute()}")),
-    ]
-    (folder / "account.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return lines
-
-
-def _totals(engine: Engine, account: Account) -> list[str]:
-    share = account.applications / account.published
-    counts = _counted(engine, "sex")
-    cards = sum(granted for _, granted in counts.values())
-    women = counts.get("F", (0, 0))
-    rows = [
-        ("applications", account.applications, p.APPLICATIONS),
-        ("cards given", cards, p.REGULARISED),
-        ("applications of women", women[0], p.WOMEN),
-        ("cards given to women", women[1], p.WOMEN),
-        ("appeals dismissed", _rulings(account, "dismissed"), p.DISMISSED),
-    ]
-    lines = ["", f"{'':28}{'here':>9}{'published':>12}{'to scale':>11}"]
-    lines += [f"{name:28}{here:>9,}{there:>12,}{there * share:>11,.0f}" for name, here, there in rows]
-    rate = 100 * cards / account.applications
-    return [
-        *lines,
-        f"{rate:.2f}% of applicants got a card. The sources differ: 23,096 of 27,649 (83.53%, 2016), to which all",
-        "published breakdowns belong and which is replayed, and 23,609 (85.39%, the ministry, 2017).",
-    ]
-
-
-def _series(account: Account) -> list[str]:
-    share = account.applications / account.published
-    head = f"{'by':12}{'filed':>9}{'to scale':>10}{'favourable':>14}{'to scale':>10}"
-    lines = ["", "As it went on", head]
-    for row in p.figures("campaign-2014-totals"):
-        day, filed, favourable = row["as_of"], int(row["applications"]), row["favourable"]
-        # Of March 2014 the sources say: about 3,000 examined, 300 to 350 of them favourable.
-        there = int(favourable) if favourable else p.FAVOURABLE_BY_MID_MARCH
-        lines.append(
-            f"{day:12}{_until(account.filed, day):>9,}{filed * share:>10,.0f}"
-            f"{_until(account.favourable, day):>14,}{there * share:>10,.0f}"
-        )
-    return lines
-
-
-def _nationalities(engine: Engine) -> list[str]:
-    applied, given = (
-        p.shares(f"campaign-2014-{name}-by-nationality", "iso3") for name in ("applicants", "regularised")
-    )
-    names = {row["iso3"]: row["nationality"] for row in p.figures("campaign-2014-regularised-by-nationality")}
-    counts = _counted(engine, "nationality")
-    lines = [
-        "",
-        "By nationality, in percent",
-        f"{'':26}{'applicants':>10}{'published':>11}{'cards':>8}{'published':>11}",
-    ]
-    for code, name in names.items():
-        lines.append(_shares(name, counts, [code], applied.get(code), given.get(code)))
-    others = [code for code in counts if code not in names]
-    lines.append(_shares("others (116 nationalities)", counts, others, None, None))
-    return [
-        *lines,
-        f"The published shares of applicants name seven nationalities and add up to {sum(applied.values()):.2f};",
-        f"those of cards name sixteen and add up to {sum(given.values()):.0f}. The others share out the rest.",
-    ]
-
-
-def _offices(engine: Engine) -> list[str]:
-    published = p.shares("campaign-2014-regularised-by-prefecture", "prefecture")
-    counts = _counted(engine, "prefecture")
-    lines = ["", "By office, in percent", f"{'':36}{'cards':>8}{'published':>11}"]
-    whole = max(1, sum(granted for _, granted in counts.values()))
-    for name, share in published.items():
-        here = counts.get(p.OFFICES[name], (0, 0))[1]
-        lines.append(f"{name:36}{100 * here / whole:>8.1f}{share:>11.0f}")
-    return [
-        *lines,
-        f"The thirteen published shares add up to {sum(published.values()):.0f}, although 83 offices took",
-        "applications: the other seventy get none here. The sources give the region of Rabat, Sale and Kenitra 34%,",
-        "and its three prefectures 38%.",
-    ]
-
-
-def _instances(account: Account) -> list[str]:
-    upheld, dismissed = _rulings(account, "upheld"), _rulings(account, "dismissed")
-    ruled = max(1, upheld + dismissed)
-    return [
-        "",
-        "First instance and appeals",
-        f"  refused by the offices{account.tally.get('permit.refused', 0):>24,}",
-        f"  appeals to the national commission{account.tally.get('permit.appealed', 0):>12,}",
-        f"  upheld, dismissed{upheld:>29,} and {dismissed:,}: {100 * upheld / ruled:.0f}% upheld",
-        "Published: 92% upheld and 1,809 dismissed. Together they would mean 22,600 appeals, more than the 8,644",
-        "files that had been refused by October 2015; the cards given and the 1,809 are kept here, the 92% is not.",
-    ]
-
-
-def _clock(account: Account) -> list[str]:
-    tally = account.tally
-    asked = sum(account.renewals.values())
-    three = sum(n for day, n in account.renewals.items() if day >= p.THREE_YEARS)
-    rows = [
-        ("cards given", tally.get("permit.issued", 0)),
-        ("receipts extended by three months", tally.get("permit.receipt_extended", 0)),
-        ("renewed for a year on request, before the carry-over was announced", asked - three),
-        ("carried over for a year by themselves, 2015 and 2016", tally.get("permit.renewed", 0) - asked),
-        ("renewed for three years on request, 2017", three),
-        ("came too late (window.closed)", account.refused.get("window.closed", 0)),
-        ("lapsed", tally.get("permit.lapsed", 0)),
-    ]
-    lines = [f"  {name:68}{count:>9,}" for name, count in rows]
-    others = sorted((code, n) for code, n in account.refused.items() if code != "window.closed")
-    lines += [f"  refused with {code:55}{count:>9,}" for code, count in others]
-    return ["", "What the offices and the clock did", *lines]
-
-
-def _letters(account: Account) -> list[str]:
-    by_language: Counter[str] = Counter()
-    by_kind: Counter[str] = Counter()
-    for name, count in account.letters.items():
-        kind, _, language = name.partition("/")
-        by_language[LANGUAGES.get(language, language)] += count
-        by_kind[kind.replace("_", " ")] += count
-    counter = account.tally.get("notice.sent", 0) - by_kind.total()
-    return [
-        "",
-        "Letters, each in the holder's language",
-        *(f"  {name:30}{count:>9,}" for name, count in by_language.most_common()),
-        *(f"  {name:30}{count:>9,}" for name, count in by_kind.most_common()),
-        f"  {'served at the counter instead':30}{counter:>9,}",
-    ]
-
-
-def _cliff(account: Account) -> list[str]:
-    weeks: Counter[tuple[int, int]] = Counter()
-    for day, count in account.requests.items():
-        year, week, _ = date.fromisoformat(day).isocalendar()
-        weeks[year, week] += count
-    most = max(weeks.values(), default=1)
-    return [
-        "",
-        "The renewal cliff: requests by week",
-        *(
-            f"  {year}-W{week:02}{count:>8,}  {'█' * max(1, round(WIDTH * count / most))}"
-            for (year, week), count in sorted(weeks.items())
-        ),
-    ]
-
-
-def _speed(account: Account) -> list[str]:
-    rate = account.commands / max(account.seconds, 0.1)
-    return [
-        "",
-        f"{account.commands:,} commands, {account.events:,} events of permits and holders and {account.messages:,} "
-        f"messages in {account.seconds:.1f} s:",
-        f"{rate:,.0f} commands a second with all that follows from them, peak memory {account.peak_mb} MB.",
-    ]
-
-
-def _next(engine: Engine, folder: Path) -> list[str]:
-    store = shlex.quote(f"sqlite:///{folder.absolute() / 'permits.db'}")
-    active = engine.find(status="active", limit=1)
-    lapsed = engine.find(status="expired", limit=1)
-    lines = ["", "Try next:", f"  export PERMITS_STORE={store}", "  permits status"]
-    lines += ["  permits results --by sex,outcome", "  permits list --prefecture MA-RAB --limit 5"]
-    for row in active:
-        permit_id = row["permit_id"]
-        lines += [
-            f"  permits show {permit_id} --as-of 2016-01-01",
-            f"  permits history {permit_id}",
-            f"  permits explain {permit_id}",
-        ]
-    lines += [f"  permits show {row['permit_id']}    # this one lapsed" for row in lapsed]
-    lines += ["  permits rebuild --check", f"  ls {shlex.quote(str(folder.absolute() / 'mail'))} | head -3"]
-    return lines
-
-
-def _shares(
-    name: str,
-    counts: dict[str, tuple[int, int]],
-    codes: list[str],
-    applied: float | None,
-    given: float | None,
-) -> str:
-    filed, granted = (max(1, sum(each[n] for each in counts.values())) for n in (0, 1))
-    here = [sum(counts.get(code, (0, 0))[n] for code in codes) for n in (0, 1)]
-    first = f"{100 * here[0] / filed:>10.2f}{'-' if applied is None else f'{applied:.2f}':>11}"
-    second = f"{100 * here[1] / granted:>8.1f}{'-' if given is None else f'{given:.0f}':>11}"
-    return f"{name:26}{first}{second}"
-
-
-def _counted(engine: Engine, group: str) -> dict[str, tuple[int, int]]:
-    """Applications and cards by one of the coarse attributes."""
-    counts: dict[str, tuple[int, int]] = {}
-    for row in engine.queries.results((group, "outcome")):
-        filed, granted = counts.get(row[group], (0, 0))
-        more: int = row["applications"]
-        counts[row[group]] = filed + more, granted + (more if row["outcome"] == "granted" else 0)
-    return counts
-
-
-def _rulings(account: Account, outcome: str) -> int:
-    return account.rulings.get(outcome, 0)
-
-
-def _until(days: dict[str, int], last: str) -> int:
-    return sum(count for day, count in days.items() if day <= last)
-
-
-__all__ = ["tell"]
+Counts = Mapping[str, tuple[int, int]]
+"""Applications and cards by one of the coarse attributes."""
 
 
 class Account(msgspec.Struct):
@@ -267,3 +53,137 @@ class Account(msgspec.Struct):
     letters: dict[str, int] = msgspec.field(default_factory=dict)
     seconds: float = 0.0
     peak_mb: int = 0
+
+
+def summarise(engine: Engine, account: Account, folder: Path, story: Played) -> list[str]:
+    """Return the account as lines of text, and leave a copy in the folder."""
+    layout = (resources.files(__package__) / "summary.txt.j2").read_text(encoding="utf-8")
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
+    text = environment.from_string(layout).render(
+        account=account,
+        tally=Counter(account.tally),
+        **_figures(engine, account),
+        acts=list(_acts(account)),
+        letters=list(_letters(account)),
+        weeks=list(_weeks(account)),
+        story=story.in_words(),
+        active=engine.find(status="active", limit=1),
+        lapsed=engine.find(status="expired", limit=1),
+        store=shlex.quote(f"sqlite:///{folder.absolute() / 'permits.db'}"),
+        mail=shlex.quote(str(folder.absolute() / "mail")),
+        to_try=story.to_try(shlex.quote(f"sqlite:///{story.store.absolute()}")),
+    )
+    (folder / "account.txt").write_text(text, encoding="utf-8")
+    return text.splitlines()
+
+
+def _figures(engine: Engine, account: Account) -> dict[str, Any]:
+    """Return the figures that were published, each beside the run's own."""
+    sexes, offices = _counted(engine, "sex"), _counted(engine, "prefecture")
+    cards = sum(given for _, given in sexes.values())
+    women = sexes.get("F", (0, 0))
+    upheld, dismissed = (account.rulings.get(outcome, 0) for outcome in ("upheld", "dismissed"))
+    applied, given = (
+        shares(f"campaign-2014-{name}-by-nationality", "iso3") for name in ("applicants", "regularised")
+    )
+    return {
+        "share": account.applications / account.published,
+        "cards": cards,
+        "upheld": upheld,
+        "dismissed": dismissed,
+        "totals": [
+            ("applications", account.applications, APPLICATIONS),
+            ("cards given", cards, REGULARISED),
+            ("applications of women", women[0], WOMEN),
+            ("cards given to women", women[1], WOMEN),
+            ("appeals dismissed", dismissed, DISMISSED),
+        ],
+        "series": list(_series(account)),
+        "nationalities": list(_nationalities(_counted(engine, "nationality"), applied, given)),
+        "named_applicants": sum(applied.values()),
+        "named_cards": sum(given.values()),
+        "offices": [
+            (name, 100 * offices.get(OFFICES[name], (0, 0))[1] / max(1, cards), share)
+            for name, share in shares("campaign-2014-regularised-by-prefecture", "prefecture").items()
+        ],
+    }
+
+
+def _series(account: Account) -> Iterator[tuple[str, int, int, int, int]]:
+    """Yield what had been filed and found favourable by each published day, here and as published."""
+    for row in figures("campaign-2014-totals"):
+        day = row["as_of"]
+        # Of March 2014 the sources say: about 3,000 examined, 300 to 350 of them favourable.
+        favourable = int(row["favourable"] or FAVOURABLE_BY_MID_MARCH)
+        yield (
+            *(day, _until(account.filed, day), int(row["applications"])),
+            *(_until(account.favourable, day), favourable),
+        )
+
+
+def _nationalities(
+    counts: Counts, applied: Mapping[str, float], given: Mapping[str, float]
+) -> Iterator[tuple[str, float, str, float, str]]:
+    """Yield the shares of each named nationality and of the others, here and as published."""
+    names = {row["iso3"]: row["nationality"] for row in figures("campaign-2014-regularised-by-nationality")}
+    others = [code for code in counts if code not in names]
+    groups = [*((name, [code]) for code, name in names.items()), ("others (116 nationalities)", others)]
+    filed, granted = (max(1, sum(each[n] for each in counts.values())) for n in (0, 1))
+    for name, codes in groups:
+        here = [sum(counts.get(code, (0, 0))[n] for code in codes) for n in (0, 1)]
+        code = "" if codes is others else codes[0]
+        yield (
+            *(name, 100 * here[0] / filed, f"{applied[code]:.2f}" if code in applied else "-"),
+            *(100 * here[1] / granted, f"{given[code]:.0f}" if code in given else "-"),
+        )
+
+
+def _acts(account: Account) -> Iterator[tuple[str, int]]:
+    """Yield how often offices and the clock did what, and what was refused."""
+    tally, refused = Counter(account.tally), Counter(account.refused)
+    asked = sum(account.renewals.values())
+    three = sum(n for day, n in account.renewals.items() if day >= THREE_YEARS)
+    yield "cards given", tally["permit.issued"]
+    yield "receipts extended by three months", tally["permit.receipt_extended"]
+    yield "renewed for a year on request, before the carry-over was announced", asked - three
+    yield "carried over for a year by themselves, 2015 and 2016", tally["permit.renewed"] - asked
+    yield "renewed for three years on request, 2017", three
+    yield "came too late (window.closed)", refused.pop("window.closed", 0)
+    yield "lapsed", tally["permit.lapsed"]
+    yield from ((f"refused with {code}", count) for code, count in sorted(refused.items()))
+
+
+def _letters(account: Account) -> Iterator[tuple[str, int]]:
+    """Yield the number of letters by language and by kind, and of those served at the counter."""
+    by_language: Counter[str] = Counter()
+    by_kind: Counter[str] = Counter()
+    for name, count in account.letters.items():
+        kind, _, language = name.partition("/")
+        by_language[LANGUAGES.get(language, language)] += count
+        by_kind[kind.replace("_", " ")] += count
+    yield from by_language.most_common()
+    yield from by_kind.most_common()
+    yield "served at the counter instead", account.tally.get("notice.sent", 0) - by_kind.total()
+
+
+def _weeks(account: Account) -> Iterator[tuple[str, int, str]]:
+    """Yield the requests of each week, with a bar."""
+    weeks: Counter[tuple[int, int]] = Counter()
+    for day, count in account.requests.items():
+        year, week, _ = date.fromisoformat(day).isocalendar()
+        weeks[year, week] += count
+    for (year, week), count in sorted(weeks.items()):
+        yield f"{year}-W{week:02}", count, "█" * max(1, round(WIDTH * count / max(weeks.values())))
+
+
+def _counted(engine: Engine, group: str) -> Counts:
+    counts: dict[str, tuple[int, int]] = {}
+    for row in engine.queries.results((group, "outcome")):
+        filed, granted = counts.get(row[group], (0, 0))
+        more: int = row["applications"]
+        counts[row[group]] = filed + more, granted + (more if row["outcome"] == "granted" else 0)
+    return counts
+
+
+def _until(days: Mapping[str, int], last: str) -> int:
+    return sum(count for day, count in days.items() if day <= last)

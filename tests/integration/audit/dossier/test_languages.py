@@ -37,8 +37,9 @@ ENGLISH = re.compile(r"\b(the|was|were|is|by|not|which|its|until|after|before)\b
 class Gathered(Runner):
     """A scenario after each step of which the dossiers of its files are gathered."""
 
-    def _step(self, number: int, step: Step) -> None:
-        super()._step(number, step)
+    def step(self, number: int, step: Step) -> None:
+        """Run it, and gather."""
+        super().step(number, step)
         for permit_id in self.permits.values():
             found = gather(self.engine.context, permit_id, decrypt=True, reader="court", purpose=None)
             self.dossiers.append(found)

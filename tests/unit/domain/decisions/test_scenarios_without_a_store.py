@@ -29,7 +29,7 @@ from permits_engine.domain.permit.view import view
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.policies.loading import compile_text, packaged
 from permits_engine.testing.scenario_files import Scenario, Step, load
-from permits_engine.testing.scenarios import _matches, plain
+from permits_engine.testing.scenarios import matches, plain
 
 POLICIES = {code: compile_text(packaged(code)) for code in ("MA", "FR", "ES")}
 FILES = sorted(Path(__file__).parents[3].joinpath("scenarios").rglob("*.yaml"))
@@ -169,7 +169,7 @@ class Pure:
             elif field == "deadlines":
                 came = (
                     value
-                    if all(any(_matches(v, d) for d in clocks) for v in value)
+                    if all(any(matches(v, d) for d in clocks) for v in value)
                     else [d["kind"] for d in clocks]
                 )
             elif field == "no_deadlines":

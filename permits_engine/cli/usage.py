@@ -1,40 +1,26 @@
-"""How to use a command: the examples below its help, and what is said of a line that cannot be understood."""
+"""The error for a command line that typer cannot read."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+from typer import TyperException
+
 from permits_engine.commands.validation import refusal, suggestion
 from permits_engine.domain.errors import InputError
 
-HELP = "NoArgsIsHelpError"
-"""What typer calls it when a group was named without a command; its classes have no public names."""
 
-
-def examples(*lines: str, last: str | None = None) -> str:
-    """The end of a help text: lines that can be typed as they stand."""
-    text = "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
-    return f"{text}\n\n{last}" if last else text
-
-
-def refusal_of(problem: Any) -> InputError:
-    """``input.invalid`` for a line that typer refuses, with the option meant and where to look."""
+def refusal_of(problem: TyperException) -> InputError:
+    """Return ``input.invalid`` for a line that typer refuses, with the option meant and where to look."""
     context = getattr(problem, "ctx", None)
     command = context.command_path if context is not None else "permits"
-    path, reason = _said(problem, command)
+    path, reason = _fault(problem, command)
     return refusal([{"path": path, "reason": f"{reason.rstrip('.')}; see: {command} --help"}])
 
 
-def _no_command(found: re.Match[str]) -> str:
-    return f"{found[1]!r} is not a command{f'; did you mean {found[2]}?' if found[2] else ''}"
-
-
-def _too_much(found: re.Match[str]) -> str:
-    return f"takes no more arguments, and {found[1] or found[2]!r} is one too many"
-
-
-def _said(problem: Any, command: str) -> tuple[str, str]:
+def _fault(problem: Any, command: str) -> tuple[str, str]:
+    """Return the option or argument meant, and what is wrong with it."""
     kind, param = type(problem).__name__, getattr(problem, "param", None)
     if kind == "NoSuchOption":
         name = str(problem.option_name)
@@ -51,14 +37,12 @@ def _said(problem: Any, command: str) -> tuple[str, str]:
     return _name(param), message
 
 
-def _name(param: Any) -> str:
-    if param.param_type_name == "option":
-        return str(max(param.opts, key=len))
-    return str(param.metavar or param.name).strip("[]")
+def _no_command(found: re.Match[str]) -> str:
+    return f"{found[1]!r} is not a command{f'; did you mean {found[2]}?' if found[2] else ''}"
 
 
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def _too_many(found: re.Match[str]) -> str:
+    return f"takes no more arguments, and {found[1] or found[2]!r} is one too many"
 
 
 _WORDS = (
@@ -68,7 +52,7 @@ _WORDS = (
     (r"Input should be greater than or equal to (\S+)", r"is less than \1"),
     (r"Input should be less than or equal to (\S+)", r"is more than \1"),
     (r"No such command '([^']*)'\.?(?: Did you mean '?([^']*)'?\?)?", _no_command),
-    (r"Got unexpected extra arguments? \((.*)\)|Got unexpected extra argument\(s\) \((.*)\)", _too_much),
+    (r"Got unexpected extra arguments? \((.*)\)|Got unexpected extra argument\(s\) \((.*)\)", _too_many),
 )
 
 
@@ -77,3 +61,13 @@ def _plain(message: str) -> str:
         if re.fullmatch(pattern, message):
             return re.sub(pattern, words, message)
     return _lower(message)
+
+
+def _name(param: Any) -> str:
+    if param.param_type_name == "option":
+        return str(max(param.opts, key=len))
+    return str(param.metavar or param.name).strip("[]")
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
