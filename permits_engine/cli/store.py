@@ -68,7 +68,7 @@ def init(
 @command("status", "permits status --json", show=views.status)
 def status(engine: Engine) -> dict[str, Any]:
     """Show the head, the last pass and what is parked."""
-    state = engine.queries.status()
+    state: dict[str, Any] = dict(engine.queries.status())
     for part, name in ((state["head"], "recorded_at"), (state["last_pass"] or {}, "finished_at")):
         if isinstance(part.get(name), int):
             part[name] = iso(part[name])
