@@ -20,11 +20,11 @@ TABLES: frozenset[str] = frozenset()
 
 # What is allowed today; each number only ever goes down.
 FILES_TOO_LONG = 1
-FUNCTIONS_TOO_LONG = 17
-IMPORTS_IN_FUNCTIONS = 173
-COUNTRIES_IN_CODE = 15
-MANNERED = 176
-UNTYPED_PARTS = 23
+FUNCTIONS_TOO_LONG = 14
+IMPORTS_IN_FUNCTIONS = 164
+COUNTRIES_IN_CODE = 6
+MANNERED = 93
+UNTYPED_PARTS = 14
 
 WORDS = re.compile(r"\b(whoever|nobody|somebody|hangs? on|of before|what became of)\b", re.IGNORECASE)
 COUNTRY = re.compile(r"^(MA|Africa/Casablanca)$")
@@ -51,6 +51,13 @@ def at_most(limit: int, found: list[Any]) -> None:
 def test_no_file_is_longer_than_four_hundred_lines() -> None:
     sizes = {path: len((PACKAGE / path).read_text(encoding="utf-8").splitlines()) for path in modules()}
     at_most(FILES_TOO_LONG, [(path, lines) for path, lines in sizes.items() if lines > LONGEST_FILE])
+
+
+def test_no_test_file_is_longer_than_four_hundred_lines() -> None:
+    sizes = {
+        path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "tests").rglob("*.py")
+    }
+    at_most(0, [(path.relative_to(ROOT), lines) for path, lines in sizes.items() if lines > LONGEST_FILE])
 
 
 def test_no_function_is_longer_than_forty_lines() -> None:
