@@ -1,7 +1,5 @@
 """Calendars: working days, public holidays, and how a period is counted over them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import date, timedelta
 

@@ -1,8 +1,9 @@
 """The errors of the engine: a code, a sentence with the remedy, and details for programs."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
+
+_KINDS: dict[str, type["PermitsError"]] = {}
+"""The codes of the contract, each with the class of its errors."""
 
 
 class PermitsError(Exception):
@@ -13,6 +14,10 @@ class PermitsError(Exception):
     """
 
     family: ClassVar[str] = ""
+
+    def __init_subclass__(cls, family: str = "", codes: tuple[str, ...] = ()) -> None:
+        cls.family = family or cls.family
+        _KINDS.update(dict.fromkeys(codes, cls))
 
     def __init__(self, code: str, message: str, /, **details: Any) -> None:
         super().__init__(message)
@@ -32,113 +37,82 @@ class PermitsError(Exception):
         return {"code": self.code, "message": self.message, "details": self.details}
 
 
-class InputError(PermitsError):
+class InputError(PermitsError, family="input", codes=("input.invalid", "position.beyond_head")):
     """The request is invalid; ``details["fields"]`` lists ``{path, reason}``."""
 
-    family = "input"
 
-
-class NotFoundError(PermitsError):
+class NotFoundError(
+    PermitsError, family="not_found", codes=("permit.not_found", "holder.not_found", "notice.not_found")
+):
     """There is no such permit, holder or notice."""
 
-    family = "not_found"
+
+_RULE_CODES = (
+    "holder.held",
+    "transition.not_allowed",
+    "window.not_open",
+    "window.closed",
+    "appeal.out_of_time",
+    "appeal.not_available",
+    "campaign.closed",
+    "criterion.unknown",
+    "opinion.missing",
+    "decision.reasons_missing",
+    "documents.second_request",
+    "documents.too_late",
+    "documents.not_listed",
+    "title.overlap",
+    "exclusion.reasons_missing",
+    "removal.protected",
+)
 
 
-class RuleError(PermitsError):
+class RuleError(PermitsError, family="rule", codes=_RULE_CODES):
     """A rule of law or of procedure refuses the command."""
 
-    family = "rule"
 
-
-class NotCompetentError(PermitsError):
+class NotCompetentError(
+    PermitsError, family="actor", codes=("actor.not_competent", "actor.wrong_prefecture")
+):
     """The actor may not do this."""
 
-    family = "actor"
 
-
-class ConflictError(PermitsError):
+class ConflictError(PermitsError, family="concurrency", codes=("concurrency.conflict", "command.id_reused")):
     """Another command changed the file first, or a command id was used for another command."""
 
-    family = "concurrency"
 
-
-class PolicyError(PermitsError):
+class PolicyError(PermitsError, family="policy", codes=("policy.none_in_force", "policy.invalid")):
     """No rule is in force on the date, or a policy text is invalid."""
 
-    family = "policy"
 
-
-class ErasedError(PermitsError):
+class ErasedError(PermitsError, family="holder", codes=("holder.erased",)):
     """The holder's personal data were erased; no event can be recorded about them."""
 
-    family = "holder"
 
-
-class StoreError(PermitsError):
+class StoreError(PermitsError, family="store", codes=("store.unavailable", "store.not_initialised")):
     """The store cannot be reached or has not been initialised."""
 
-    family = "store"
 
-
-class IntegrityError(PermitsError):
+class IntegrityError(PermitsError, family="integrity", codes=("integrity.broken",)):
     """The stored data are inconsistent."""
 
-    family = "integrity"
 
-
-class SchedulerError(PermitsError):
+class SchedulerError(
+    PermitsError, family="scheduler", codes=("scheduler.busy", "scheduler.lease_lost", "scheduler.braked")
+):
     """A scheduler pass must not run, or must stop."""
 
-    family = "scheduler"
 
-
-_FAMILIES: dict[str, type[PermitsError]] = {
-    "input.invalid": InputError,
-    "permit.not_found": NotFoundError,
-    "holder.not_found": NotFoundError,
-    "notice.not_found": NotFoundError,
-    "actor.not_competent": NotCompetentError,
-    "actor.wrong_prefecture": NotCompetentError,
-    "concurrency.conflict": ConflictError,
-    "command.id_reused": ConflictError,
-    "policy.none_in_force": PolicyError,
-    "policy.invalid": PolicyError,
-    "position.beyond_head": InputError,
-    "holder.erased": ErasedError,
-    "holder.held": RuleError,
-    "store.unavailable": StoreError,
-    "store.not_initialised": StoreError,
-    "integrity.broken": IntegrityError,
-    "transition.not_allowed": RuleError,
-    "window.not_open": RuleError,
-    "window.closed": RuleError,
-    "appeal.out_of_time": RuleError,
-    "appeal.not_available": RuleError,
-    "campaign.closed": RuleError,
-    "criterion.unknown": RuleError,
-    "opinion.missing": RuleError,
-    "decision.reasons_missing": RuleError,
-    "documents.second_request": RuleError,
-    "documents.too_late": RuleError,
-    "documents.not_listed": RuleError,
-    "title.overlap": RuleError,
-    "exclusion.reasons_missing": RuleError,
-    "removal.protected": RuleError,
-    "scheduler.busy": SchedulerError,
-    "scheduler.lease_lost": SchedulerError,
-    "scheduler.braked": SchedulerError,
-}
-
-CODES: frozenset[str] = frozenset(_FAMILIES)
+CODES = frozenset(_KINDS)
 
 
 def error(code: str, message: str, /, **details: Any) -> PermitsError:
-    """The error of the family that ``code`` belongs to; a code outside the contract is a ``KeyError``."""
-    return _FAMILIES[code](code, message, **details)
+    """Return the error of the class that ``code`` belongs to; raise ``KeyError`` for a code outside the contract."""
+    return _KINDS[code](code, message, **details)
 
 
 def invalid(path: str, reason: str) -> InputError:
-    """An ``input.invalid`` about one field."""
+    """Return an ``input.invalid`` about one field."""
     return InputError("input.invalid", f"{path}: {reason}", fields=[{"path": path, "reason": reason}])
 
 

@@ -1,7 +1,5 @@
 """Legal days and periods: adding, subtracting, and the last day of a term."""
 
-from __future__ import annotations
-
 import calendar as months
 import re
 from datetime import date, timedelta
@@ -21,7 +19,7 @@ class Period(msgspec.Struct, frozen=True):
     hours: int = 0
 
     @classmethod
-    def parse(cls, text: str) -> Period:
+    def parse(cls, text: str) -> "Period":
         """Read ``P3M``, ``P1Y``, ``P15D``, ``P2W`` or ``PT48H``; raise ``ValueError`` for anything else."""
         known = _CACHE.get(text)
         if known is not None:

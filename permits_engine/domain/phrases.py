@@ -4,13 +4,11 @@ The domain joins no words: it names a phrase and the days, periods, counts and n
 table below; other languages are data outside the domain, with a text for every id and the same values in each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import cache
 from string import Formatter
-from typing import Any
+from typing import Any, Self
 
 Write = Callable[[Any, str], str]
 """Writes a value in a language; the second argument is the format after the colon in the braces."""
@@ -24,7 +22,7 @@ class Phrase(str):
     id: str
     values: Mapping[str, Any]
 
-    def __new__(cls, id: str, /, **values: Any) -> Phrase:
+    def __new__(cls, id: str, /, **values: Any) -> Self:
         found = super().__new__(cls, filled(ENGLISH[id], values, _english))
         found.id, found.values = id, values
         return found

@@ -8,8 +8,18 @@ from pathlib import Path
 from permits_engine.application.register.csv_file import COLUMNS, NEEDED
 from permits_engine.application.register.rows import CODES
 from permits_engine.domain.decisions import diagram
-from permits_engine.domain.decisions.lifecycle import EFFECTIVE_FROM
 from tests.docs import reference
+
+EFFECTIVE_FROM: dict[str, str] = {
+    "permit.appeal_decided": "the decision that it annuls, where upheld",
+    "permit.reinstated": "the annulled revocation",
+    "permit.fact_recorded": "the day since which the fact holds",
+    "permit.corrected": "the fact that it corrects",
+    "permit.refused": "the title from the decision, the stay from its regular notification",
+    "permit.renewal_refused": "the title from the decision, the stay from its regular notification",
+    "permit.revoked": "the title from the decision, the stay from its regular notification",
+}
+"""The legal date from which an event takes effect where that is not its own ``effective_on``."""
 
 
 def _diagram() -> str:

@@ -1,11 +1,9 @@
 """Appeals against a decision; those against a removal are decided in ``removals``."""
 
-from __future__ import annotations
-
 from permits_engine.domain.decisions import relaxations, removals
-from permits_engine.domain.decisions.case import Case, Draft
+from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.errors import error
-from permits_engine.domain.events import AppealDecided, Appealed, Reinstated
+from permits_engine.domain.events import AppealDecided, Appealed, Reinstated, RemovalAnnulled
 from permits_engine.domain.permit import appeal_periods
 from permits_engine.domain.phrases import together
 
@@ -62,6 +60,7 @@ def appeal_pending(case: Case) -> None:
         raise case.not_allowed("no appeal is pending")
 
 
+@recording(Appealed)
 def lodge_appeal(case: Case) -> list[Draft]:
     """Record an appeal against the decision in force, or against the removal."""
     if case.command.against == "removal":
@@ -72,6 +71,7 @@ def lodge_appeal(case: Case) -> list[Draft]:
     return [case.draft(Appealed, decision_version=version, at=None)]
 
 
+@recording(AppealDecided, Reinstated, RemovalAnnulled)
 def decide_appeal(case: Case) -> list[Draft]:
     """Record a ruling; one that annuls a revocation restores the title in full."""
     if case.command.against == "removal":

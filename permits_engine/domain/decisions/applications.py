@@ -1,9 +1,7 @@
 """First applications: filing, opinion, grant, refusal and a new examination."""
 
-from __future__ import annotations
-
 from permits_engine.domain.decisions import relaxations, titles
-from permits_engine.domain.decisions.case import Case, Draft
+from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.decisions.documents import documents_listed, receipt
 from permits_engine.domain.decisions.terms import departure_from, granted_term, last_day
 from permits_engine.domain.errors import error, invalid
@@ -12,8 +10,8 @@ from permits_engine.domain.events import (
     ExaminationReopened,
     Issued,
     OpinionRecorded,
+    ReceiptIssued,
     Refused,
-    RenewalRefused,
 )
 from permits_engine.domain.periods import term_end
 
@@ -66,6 +64,7 @@ def lodge_application(case: Case) -> list[Draft]:
     return [case.draft(ApplicationLodged, title_kind=kind, **attributes), *given]
 
 
+@recording(OpinionRecorded)
 def record_opinion(case: Case) -> list[Draft]:
     """Record a commission's reasoned opinion, based on the criteria of the day."""
     case.find("campaign.shown")
@@ -93,6 +92,7 @@ def opinion_favourable(case: Case) -> None:
         )
 
 
+@recording(Issued)
 def issue_permit(case: Case) -> list[Draft]:
     """Grant a first term from the day of decision."""
     term = granted_term(case, "term.first", case.on, "term.first.maximum")
@@ -112,19 +112,14 @@ def issue_permit(case: Case) -> list[Draft]:
     return [issued]
 
 
-def refuse_request(case: Case) -> list[Draft]:
-    """Refuse the application or renewal under review."""
-    version = case.request.version
-    if case.request.kind != "application":
-        return [case.draft(RenewalRefused, request=version)]
+@recording(Refused)
+def refuse_application(case: Case) -> list[Draft]:
+    """Refuse the application, and record what the refusal departs from."""
     rule, relaxed, unknown = relaxations.covering(case)
     due, asks = titles.right_refused(case)
     departs = rule.id if rule is not None and relaxed else due
-    return [
-        case.draft(
-            Refused, request=version, relaxed=tuple(relaxed), asks=(*asks, *unknown), departs_from=departs
-        )
-    ]
+    basis = {"relaxed": tuple(relaxed), "asks": (*asks, *unknown), "departs_from": departs}
+    return [case.draft(Refused, request=case.request.version, **basis)]
 
 
 def after_refusal(case: Case) -> None:
@@ -148,6 +143,7 @@ def criterion_listed(case: Case) -> None:
         )
 
 
+@recording(ExaminationReopened, ReceiptIssued)
 def reopen_examination(case: Case) -> list[Draft]:
     """Reopen the examination with a receipt; the refusal stays on record without effect."""
     request, outcome = case.request, case.outcome

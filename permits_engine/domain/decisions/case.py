@@ -1,11 +1,10 @@
 """The input of a decision, and the drafts of the events that it leads to."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -69,46 +68,33 @@ Later = tuple[str, date]
 """A recorded event that excludes a command dated before it: its name and legal date."""
 
 
+@dataclass(slots=True)
 class Case:
     """One command on one file under the rules; ``rules`` remembers what the decision itself consulted.
 
     ``command`` is typed ``Any``: commands are above the domain, and each transition reads the fields of its own.
     """
 
-    __slots__ = ("_situation", "actor", "command", "holder", "name", "on", "rules", "target", "today")
-
-    def __init__(
-        self,
-        name: str,
-        command: Any,
-        situation: Situation | None,
-        holder: HolderFacts,
-        rules: Rules,
-        actor: Actor,
-        on: date,
-        today: date,
-        target: Event | None,
-    ) -> None:
-        self.name = name
-        self.command = command
-        self._situation = situation
-        self.holder = holder
-        self.rules = rules
-        self.actor = actor
-        self.on = on
-        self.today = today
-        self.target = target
+    name: str
+    command: Any
+    file: Situation | None
+    holder: HolderFacts
+    rules: Rules
+    actor: Actor
+    on: date
+    today: date
+    target: Event | None
 
     @property
     def situation(self) -> Situation:
         """The file on the day of the command."""
-        assert self._situation is not None
-        return self._situation
+        assert self.file is not None
+        return self.file
 
     @property
     def opens_file(self) -> bool:
         """Whether there is no file yet."""
-        return self._situation is None
+        return self.file is None
 
     @property
     def request(self) -> Request:
@@ -124,9 +110,9 @@ class Case:
 
     def scope(self, **more: str) -> dict[str, str]:
         """Return the circumstances that select among rules."""
-        if self._situation is None:
+        if self.file is None:
             return {"category": self.command.category, "stage": "application", **more}
-        return self._situation.scope(**more)
+        return self.file.scope(**more)
 
     def find(self, name: str, on: date | None = None) -> Value | None:
         """Return the value of a parameter in force on a day (default: that of the command), or none."""
@@ -161,6 +147,18 @@ class Case:
         return error("transition.not_allowed", f"{self.name} is not possible: {reason}", **details)
 
 
-def record(kind: type[Event]) -> Callable[[Case], list[Draft]]:
+class Effect(NamedTuple):
+    """What a command does: the drafts of its events, and the types that these can have."""
+
+    drafts: Callable[[Case], list[Draft]]
+    events: tuple[type[Event], ...]
+
+
+def recording(*events: type[Event]) -> Callable[[Callable[[Case], list[Draft]]], Effect]:
+    """Declare the events that an effect can record, the first of them always."""
+    return lambda drafts: Effect(drafts, events)
+
+
+def record(event: type[Event]) -> Effect:
     """Return the effect of a command that is recorded as one event with the command's own fields."""
-    return lambda case: [case.draft(kind)]
+    return Effect(lambda case: [case.draft(event)], (event,))

@@ -3,8 +3,6 @@
 ``decide`` is pure: it reads no clock, no store and no personal data beyond ``HolderFacts``.
 """
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 
@@ -70,7 +68,7 @@ def _carry_out(case: Case, transition: Transition) -> list[Draft]:
     _check_state(case, transition)
     for guard in transition.guards:
         guard(case)
-    return transition.effect(case)
+    return transition.effect.drafts(case)
 
 
 def _check_state(case: Case, transition: Transition) -> None:

@@ -1,7 +1,5 @@
 """Departures of a decision from the rules, in words: such a decision is recorded all the same, and marked."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

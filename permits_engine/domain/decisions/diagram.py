@@ -1,7 +1,5 @@
 """The state diagram, drawn from the lifecycle table itself (Mermaid)."""
 
-from __future__ import annotations
-
 from permits_engine.domain.decisions.lifecycle import TRANSITIONS, Transition
 
 TITLE = ("none", "active", "expired_in_window", "expired", "revoked", "lost_by_absence", "closed")
@@ -15,6 +13,27 @@ APPLICATION = (
     "returned",
     "implicitly_granted",
 )
+REACHED = {
+    "supply_documents": ("under_review",),
+    "request_documents": ("suspended",),
+    "extend_decision": ("under_review",),
+    "issue_permit": ("granted", "active"),
+    "refuse_application": ("refused",),
+    "reopen_examination": ("under_review",),
+    "request_renewal": ("under_review", "incomplete"),
+    "renew_permit": ("granted", "active"),
+    "refuse_renewal": ("refused",),
+    "revoke_permit": ("revoked",),
+    "decide_appeal": ("under_review", "active"),
+    "close_permit": ("closed",),
+}
+"""The states that a command reaches."""
+LEFT = {
+    ("decide_appeal", "title"): frozenset({"revoked"}),
+    ("decide_appeal", "application"): frozenset({"refused", "implicitly_refused"}),
+    ("request_documents", "application"): frozenset({"under_review"}),
+}
+"""The states that a command leaves, where its guards refuse others that the table allows."""
 BY_TIME = (
     ("active", "expired_in_window", "valid_until passes"),
     ("expired_in_window", "expired", "window closes"),
@@ -28,10 +47,7 @@ BY_TIME = (
 
 def table() -> str:
     """Return a Markdown table of the commands on an existing file: where possible, and what they record."""
-    lines = [
-        "| command | title | application | of | records |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    lines = ["| command | title | application | of | records |", "| --- | --- | --- | --- | --- |"]
     for transition in TRANSITIONS:
         title = _listed(transition.title, TITLE)
         application = _listed(transition.application, APPLICATION)
@@ -64,7 +80,7 @@ def _arrows(region: str, states: tuple[str, ...]) -> list[str]:
     else:
         arrows.append("[*] --> none")
     for each in TRANSITIONS:
-        for after in each.to:
+        for after in REACHED.get(each.command, ()):
             if after in states:
                 arrows += [f"{before} --> {after}: {each.command}" for before in _from(region, each, states)]
     arrows += [f"{a} --> {b}: {why} (time)" for a, b, why in BY_TIME if a in states and b in states]
@@ -72,9 +88,6 @@ def _arrows(region: str, states: tuple[str, ...]) -> list[str]:
 
 
 def _from(region: str, transition: Transition, states: tuple[str, ...]) -> list[str]:
-    allowed = transition.title if region == "title" else transition.leaves or transition.application
-    if transition.command == "decide_appeal":
-        allowed = (
-            frozenset({"revoked"}) if region == "title" else frozenset({"refused", "implicitly_refused"})
-        )
+    own = transition.title if region == "title" else transition.application
+    allowed = LEFT.get((transition.command, region), own)
     return [state for state in states if allowed is not None and state in allowed]

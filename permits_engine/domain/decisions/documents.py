@@ -1,11 +1,9 @@
 """Missing documents, their requests and supplies, extensions of the time to decide, and receipts."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from permits_engine.domain.calendars import Count, unrolled
-from permits_engine.domain.decisions.case import Case, Draft
+from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import DocumentsSupplied, ReceiptIssued
 from permits_engine.domain.periods import add
@@ -60,6 +58,7 @@ def documents_outstanding(case: Case) -> None:
         )
 
 
+@recording(DocumentsSupplied, ReceiptIssued)
 def supply_documents(case: Case) -> list[Draft]:
     """Record documents supplied; a file that they complete gets its receipt."""
     s, request = case.situation, case.request

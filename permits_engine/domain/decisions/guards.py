@@ -1,13 +1,11 @@
 """What must hold before several commands; each guard raises the error of the rule that it keeps."""
 
-from __future__ import annotations
-
 from permits_engine.domain.decisions.case import Case, Later
 from permits_engine.domain.errors import error
 from permits_engine.domain.permit.state import Term
 
 
-def reasons_in_fact_and_law_given(case: Case) -> None:
+def reasons_in_fact_and_law(case: Case) -> None:
     """Require reasons in fact and in law for a decision against the holder (law 03-01, articles 1 and 2)."""
     for field in ("reasons_in_fact", "reasons_in_law"):
         _require_text(case, field)

@@ -1,10 +1,8 @@
 """Notification of decisions."""
 
-from __future__ import annotations
-
 from datetime import date
 
-from permits_engine.domain.decisions.case import Case, Draft
+from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import DecisionNotified
 from permits_engine.domain.permit.state import Decision
@@ -18,6 +16,7 @@ def is_regular(case: Case, mode: str, proven: bool) -> bool:
     return proven and mode in forms
 
 
+@recording(DecisionNotified)
 def notify_decision(case: Case) -> list[Draft]:
     """Record a notification, regular or not."""
     c, decision = case.command, _decision_to_notify(case)

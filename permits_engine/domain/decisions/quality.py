@@ -4,8 +4,6 @@ They read what history holds, years later as on the day: who decided and in whic
 the documents requested, the notification. What history does not show is open, never passed.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 

@@ -4,8 +4,6 @@ The events of a decision hold everything that it was decided on, except encrypte
 matters is whether there were any, which shows without the key.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import cache
@@ -16,10 +14,10 @@ from zoneinfo import ZoneInfo
 
 from permits_engine.domain.decisions.case import own_fields
 from permits_engine.domain.decisions.lifecycle import TRANSITIONS
+from permits_engine.domain.decisions.time_effects import TIME_EFFECTS
 from permits_engine.domain.events import (
     AppealDecided,
     ApplicationLodged,
-    ApplicationReturned,
     Corrected,
     DecisionNotified,
     DependentLinked,
@@ -27,14 +25,9 @@ from permits_engine.domain.events import (
     Event,
     ExaminationReopened,
     FactNoted,
-    ImplicitlyGranted,
-    ImplicitlyRefused,
     Issued,
-    Lapsed,
-    LostByAbsence,
     PrincipalEnded,
     PrincipalRestored,
-    ReceiptExtended,
     ReceiptIssued,
     Reinstated,
     RemovalAnnulled,
@@ -45,14 +38,6 @@ from permits_engine.domain.events import (
 ENCRYPTED = "(encrypted)"
 """Replaces words that only the holder's key opens."""
 RUN_CLOCK = "run_clock"
-_TIME_EFFECTS = (
-    ReceiptExtended,
-    ApplicationReturned,
-    ImplicitlyRefused,
-    ImplicitlyGranted,
-    Lapsed,
-    LostByAbsence,
-)
 _PROPAGATED = (DependentLinked, PrincipalEnded, PrincipalRestored)
 _COMMANDS = {each.events[0]: each.command for each in TRANSITIONS} | {
     ApplicationLodged.NAME: "lodge_application"
@@ -139,7 +124,7 @@ def _belongs(first: Event, before: Event, event: Event) -> bool:
 
 def is_time_effect(event: Event) -> bool:
     """Return whether the event is an effect of time alone."""
-    return isinstance(event, _TIME_EFFECTS) or (isinstance(event, Renewed) and event.track == "automatic")
+    return isinstance(event, TIME_EFFECTS) or (isinstance(event, Renewed) and event.track == "automatic")
 
 
 def _moment(event_id: str, recorded_at: int) -> int:

@@ -1,12 +1,10 @@
 """Plain records on a file: absences, transfers and corrections."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 import msgspec
 
-from permits_engine.domain.decisions.case import Case, Draft
+from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.decisions.notifications import is_regular
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Corrected, DecisionNotified, Event
@@ -74,6 +72,7 @@ def correctable(case: Case) -> None:
         raise invalid("value", f"the term would end on {end}, before it begins on {start}")
 
 
+@recording(Corrected)
 def correct_record(case: Case) -> list[Draft]:
     """Append a correction of one field, and of what follows from it."""
     c, target = case.command, case.target

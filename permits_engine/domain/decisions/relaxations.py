@@ -4,8 +4,6 @@ They widen what a commission may accept; a card still needs its opinion. The ref
 covers is recorded as departing from it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any
 

@@ -1,10 +1,8 @@
 """Facts about the holder, removal from the territory with its appeal, and entry bans."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
-from permits_engine.domain.decisions.case import Case, Draft
+from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.events import (
     AppealDecided,
@@ -40,9 +38,6 @@ def known_fact(case: Case) -> None:
         )
     if c.of == case.situation.permit.permit_id:
         raise invalid("of", "is this file itself; name the file of the family member")
-
-
-# --- the order --------------------------------------------------------------------------------------------
 
 
 def _in_force(case: Case) -> Removal:
@@ -102,6 +97,7 @@ def _questions(case: Case) -> tuple[str, ...]:
     return tuple(removal.open_questions(case.situation, case.rules, case.holder.age))
 
 
+@recording(RemovalOrdered)
 def order_removal(case: Case) -> list[Draft]:
     """Order the removal, and record the protections not yet examined (law 02-03, articles 21 and 25)."""
     questions = _questions(case)
@@ -126,19 +122,18 @@ def may_be_carried_out(case: Case) -> None:
     _check_protections(case, order.ground)
 
 
+@recording(RemovalCarriedOut)
 def carry_out_removal(case: Case) -> list[Draft]:
     """Record that the order was carried out, with the protections still not examined."""
     questions, version = _questions(case), _in_force(case).version
     return [case.draft(RemovalCarriedOut, order_version=version, age=case.holder.age, asks=questions)]
 
 
+@recording(RemovalAnnulled)
 def annul_removal(case: Case) -> list[Draft]:
     """Annul the removal; a provisional stay begins (law 02-03, article 24)."""
     case.find("removal.annulment")
     return [case.draft(RemovalAnnulled, order_version=_in_force(case).version)]
-
-
-# --- the appeal against it --------------------------------------------------------------------------------
 
 
 def appeal_possible(case: Case) -> None:
@@ -185,9 +180,6 @@ def decide_appeal(case: Case) -> list[Draft]:
     return [ruled, case.draft(RemovalAnnulled, order_version=version, reasons=None)]
 
 
-# --- the entry ban ----------------------------------------------------------------------------------------
-
-
 def ban_possible(case: Case) -> None:
     """Require a removal in force, no other ban, a year at most, and that the person was heard (article 22)."""
     s, c = case.situation, case.command
@@ -210,6 +202,7 @@ def ban_possible(case: Case) -> None:
         )
 
 
+@recording(EntryBanned)
 def order_ban(case: Case) -> list[Draft]:
     """Order a ban on returning, separate from the removal (law 02-03, article 22)."""
     return [case.draft(EntryBanned, order_version=_in_force(case).version)]
@@ -221,6 +214,7 @@ def ban_in_force(case: Case) -> None:
         raise case.not_allowed("no ban is in force")
 
 
+@recording(EntryBanLifted)
 def lift_ban(case: Case) -> list[Draft]:
     """End the ban before its day."""
     ban = removal.ban_in_force(case.situation)

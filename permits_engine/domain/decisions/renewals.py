@@ -1,12 +1,10 @@
 """Renewals: the request and the grant of a further term."""
 
-from __future__ import annotations
-
-from permits_engine.domain.decisions.case import Case, Draft
+from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.decisions.documents import receipt
 from permits_engine.domain.decisions.terms import departure_from, granted_term, last_day
 from permits_engine.domain.errors import error, invalid
-from permits_engine.domain.events import RenewalRequested, Renewed
+from permits_engine.domain.events import ReceiptIssued, RenewalRefused, RenewalRequested, Renewed
 from permits_engine.domain.periods import Period, term_end
 
 
@@ -35,6 +33,7 @@ def renewal_window(case: Case) -> None:
         )
 
 
+@recording(RenewalRequested, ReceiptIssued)
 def request_renewal(case: Case) -> list[Draft]:
     """Record a request to renew and its receipt; complete, timely and undisputed campaign files are expedited."""
     s, complete = case.situation, not case.command.missing
@@ -46,6 +45,7 @@ def request_renewal(case: Case) -> list[Draft]:
     return [case.draft(RenewalRequested, track=track, timely=timely), *given]
 
 
+@recording(Renewed)
 def renew_permit(case: Case) -> list[Draft]:
     """Grant a further term from the end of the last one, or from the later day of decision if filed late."""
     request, last, exclusion = case.request, case.situation.term, case.command.exclusion
@@ -78,3 +78,9 @@ def renew_permit(case: Case) -> list[Draft]:
         exclusion=reasons,
     )
     return [renewed]
+
+
+@recording(RenewalRefused)
+def refuse_renewal(case: Case) -> list[Draft]:
+    """Refuse the renewal."""
+    return [case.draft(RenewalRefused, request=case.request.version)]

@@ -1,7 +1,5 @@
 """Revocation of a title."""
 
-from __future__ import annotations
-
 from permits_engine.domain.decisions.case import Case
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.permit.family import lost_tie

@@ -1,7 +1,5 @@
 """The term of a card: its length and its last day."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.domain.decisions.case import Case

@@ -4,8 +4,6 @@ They are effects of law and no decisions (law 09-08, article 11): each is dated 
 earlier day on which it fell due.
 """
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.domain.decisions.case import Draft
@@ -23,6 +21,16 @@ from permits_engine.domain.periods import ONE_DAY, Period, add, before, term_end
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Rules
+
+TIME_EFFECTS = (
+    ReceiptExtended,
+    ApplicationReturned,
+    ImplicitlyRefused,
+    ImplicitlyGranted,
+    Lapsed,
+    LostByAbsence,
+)
+"""Events that only time brings about; an automatic renewal is one too."""
 
 
 def next_effect(s: Situation) -> Draft | None:

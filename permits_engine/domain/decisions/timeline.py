@@ -1,15 +1,14 @@
 """A file's life through time: the days on which something falls due, and what time alone does on each."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date
 from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from permits_engine.domain.decisions.case import Draft
-from permits_engine.domain.decisions.time_effects import next_effect, next_effect_day
+from permits_engine.domain.decisions.case import Case, Draft, recording
+from permits_engine.domain.decisions.time_effects import TIME_EFFECTS, next_effect, next_effect_day
+from permits_engine.domain.events import PrincipalEnded, PrincipalRestored, Renewed
 from permits_engine.domain.permit.fold import apply
 from permits_engine.domain.permit.notices import Notice, outlook
 from permits_engine.domain.permit.situation import Situation
@@ -96,3 +95,9 @@ def fork(permit: Permit) -> Permit:
         losses=list(permit.losses),
         names=list(permit.names),
     )
+
+
+@recording(*TIME_EFFECTS, Renewed, PrincipalEnded, PrincipalRestored)
+def record_time_effects(case: Case) -> list[Draft]:
+    """Return the effects of time alone that are due and not recorded yet."""
+    return settle(fork(case.situation.permit), case.rules.policy, case.on, case.rules.known)[1]

@@ -1,7 +1,5 @@
 """The kinds of title: what each requires, which may follow which, and which facts are still to be established."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from permits_engine.domain.decisions.case import Case, OtherTitle

@@ -4,8 +4,6 @@ Fields named in ``ENCRYPTED`` are personal or free text. The store encrypts them
 ``sealed``; nothing in ``domain`` reads them back.
 """
 
-from __future__ import annotations
-
 from datetime import date
 from typing import ClassVar
 

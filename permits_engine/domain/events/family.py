@@ -1,7 +1,5 @@
 """Facts and family ties on a permit file."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.domain.events.base import Event
@@ -15,7 +13,6 @@ class FactNoted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.fact_recorded"
     CORRECTABLE = frozenset({"since", "until"})
-
     kind: str
     since: date
     until: date | None = None
@@ -26,7 +23,6 @@ class DependentLinked(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Another file's title depends on this one's by a family tie; ``kind`` is the fact that shows it."""
 
     NAME = "permit.dependent_linked"
-
     dependent: str
     kind: str
     since: date
@@ -37,7 +33,6 @@ class PrincipalEnded(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The title on which this one depends has ended, in the way ``how``, from the legal date."""
 
     NAME = "permit.principal_ended"
-
     principal: str
     how: str
 
@@ -46,5 +41,4 @@ class PrincipalRestored(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The end of the title on which this one depends was undone from its beginning."""
 
     NAME = "permit.principal_restored"
-
     principal: str

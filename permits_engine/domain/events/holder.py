@@ -1,7 +1,5 @@
 """Events of persons."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.domain.events.base import Event
@@ -25,7 +23,6 @@ class _PersonalData(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The fields of ``PERSONAL``."""
 
     ENCRYPTED = frozenset(PERSONAL)
-
     family_name: str | None = None
     given_names: str | None = None
     birth_date: str | None = None
@@ -48,7 +45,6 @@ class HolderUpdated(_PersonalData, frozen=True, kw_only=True, omit_defaults=True
     """Personal data changed; ``changed`` names the fields, so that one can also be emptied."""
 
     NAME = "holder.updated"
-
     changed: tuple[str, ...]
 
 
@@ -57,7 +53,6 @@ class HolderLinked(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "holder.linked"
     ENCRYPTED = frozenset({"reason"})
-
     other: str
     reason: str | None = None
 
@@ -67,7 +62,6 @@ class HolderUnlinked(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "holder.unlinked"
     ENCRYPTED = frozenset({"reason"})
-
     other: str
     reason: str | None = None
 
@@ -77,7 +71,6 @@ class FactRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "holder.fact_recorded"
     ENCRYPTED = frozenset({"evidence"})
-
     kind: str
     since: date
     until: date | None = None
@@ -90,7 +83,6 @@ class HolderAccessed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "holder.accessed"
     ENCRYPTED = frozenset({"purpose"})
-
     purpose: str | None = None
 
 
@@ -98,7 +90,6 @@ class HolderRequestRecorded(Event, frozen=True, kw_only=True, omit_defaults=True
     """The person exercised a right over their data; ``due_on`` is the last day to answer (law 09-08)."""
 
     NAME = "holder.request_recorded"
-
     right: str
     due_on: date
 
@@ -108,7 +99,6 @@ class HolderRequestAnswered(Event, frozen=True, kw_only=True, omit_defaults=True
 
     NAME = "holder.request_answered"
     ENCRYPTED = frozenset({"reason"})
-
     of_version: int
     outcome: str
     reason: str | None = None
@@ -119,7 +109,6 @@ class HolderHoldPlaced(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "holder.hold_placed"
     ENCRYPTED = frozenset({"reason"})
-
     norm: str
     until: date | None = None
     reason: str | None = None
@@ -130,7 +119,6 @@ class HolderHoldLifted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "holder.hold_lifted"
     ENCRYPTED = frozenset({"reason"})
-
     of_version: int
     reason: str | None = None
 
@@ -142,6 +130,5 @@ class HolderErased(Event, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     NAME = "holder.erased"
-
     reason: str
     archive_agreement: str | None = None

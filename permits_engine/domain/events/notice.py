@@ -1,7 +1,5 @@
 """Events of notices and digests."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.domain.events.base import Event
@@ -11,7 +9,6 @@ class NoticeDue(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A message became due; its id is derived from permit, kind, deadline, tier and anchor."""
 
     NAME = "notice.due"
-
     permit_id: str
     holder_id: str
     kind: str
@@ -29,7 +26,6 @@ class NoticeAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A message was about to go to a channel that cannot recognise a second copy; it is tried once."""
 
     NAME = "notice.attempted"
-
     channel: str
 
 
@@ -41,7 +37,6 @@ class NoticeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "notice.sent"
     ENCRYPTED = frozenset({"response"})
-
     channel: str
     message_id: str | None = None
     response: str | None = None
@@ -57,7 +52,6 @@ class NoticeFailed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "notice.failed"
     ENCRYPTED = frozenset({"response"})
-
     channel: str
     permanent: bool = False
     response: str | None = None
@@ -71,7 +65,6 @@ class NoticeBounced(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "notice.bounced"
     ENCRYPTED = frozenset({"response"})
-
     channel: str
     response: str | None = None
     code: str | None = None
@@ -81,7 +74,6 @@ class NoticeParked(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A message waits for a person to decide; ``reason`` is a code."""
 
     NAME = "notice.parked"
-
     reason: str
 
 
@@ -89,7 +81,6 @@ class NoticeSuppressed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A due message will not be sent; ``reason`` is a code."""
 
     NAME = "notice.suppressed"
-
     reason: str
 
 
@@ -97,7 +88,6 @@ class DigestSent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An office was sent its morning list of ``tasks`` lines; its stream id is derived from office and day."""
 
     NAME = "office.digest_sent"
-
     office: str
     tasks: int
     channel: str

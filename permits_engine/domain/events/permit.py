@@ -1,7 +1,5 @@
 """Events of a permit file: requests, decisions, terms, appeals and records."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from typing import Any
 
@@ -16,7 +14,6 @@ class ApplicationLodged(Event, frozen=True, kw_only=True, omit_defaults=True):
     CORRECTABLE = frozenset(
         {"effective_on", "criterion", "missing", "file_number", "nationality", "sex", "age"}
     )
-
     holder_id: str
     jurisdiction: str
     category: str
@@ -35,7 +32,6 @@ class ReceiptIssued(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.receipt_issued"
     CORRECTABLE = frozenset({"until"})
-
     until: date
 
 
@@ -43,7 +39,6 @@ class ReceiptExtended(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The receipt was extended from its end."""
 
     NAME = "permit.receipt_extended"
-
     until: date
 
 
@@ -53,7 +48,6 @@ class DocumentsRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
     NAME = "permit.documents_requested"
     ENCRYPTED = frozenset({"reason"})
     CORRECTABLE = frozenset({"effective_on", "documents"})
-
     documents: tuple[str, ...]
     reason: str | None = None
 
@@ -63,7 +57,6 @@ class DocumentsSupplied(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.documents_supplied"
     CORRECTABLE = frozenset({"effective_on", "documents"})
-
     documents: tuple[str, ...]
 
 
@@ -71,7 +64,6 @@ class ApplicationReturned(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The incomplete application was returned at the end of its time (law 55-19, article 10)."""
 
     NAME = "permit.application_returned"
-
     request: int
 
 
@@ -80,7 +72,6 @@ class DecisionExtended(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.decision_extended"
     CORRECTABLE = frozenset({"until"})
-
     reason: str
     until: date
 
@@ -91,7 +82,6 @@ class OpinionRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     NAME = "permit.opinion_recorded"
     ENCRYPTED = frozenset({"reasons"})
     CORRECTABLE = frozenset({"effective_on", "favourable", "reasons"})
-
     body: str
     favourable: bool
     reasons: str | None = None
@@ -108,7 +98,6 @@ class Issued(Event, frozen=True, kw_only=True, omit_defaults=True):
     NAME = "permit.issued"
     ENCRYPTED = frozenset({"card_number"})
     CORRECTABLE = frozenset({"card_number", "valid_from", "valid_until"})
-
     term_number: int
     valid_from: date
     valid_until: date
@@ -131,7 +120,6 @@ class Refused(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.refused"
     ENCRYPTED = frozenset({"reasons_in_fact", "reasons_in_law"})
-
     request: int
     relaxed: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
@@ -144,7 +132,6 @@ class ImplicitlyRefused(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Silence became a refusal (law 41-90, article 23)."""
 
     NAME = "permit.implicitly_refused"
-
     request: int
 
 
@@ -152,7 +139,6 @@ class ImplicitlyGranted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Silence became an acceptance, where the law says so."""
 
     NAME = "permit.implicitly_granted"
-
     request: int
     term_number: int
     valid_from: date
@@ -165,7 +151,6 @@ class ExaminationReopened(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A refused application is examined again because the rules widened; the refusal is not annulled."""
 
     NAME = "permit.examination_reopened"
-
     request: int
     decision_version: int
 
@@ -175,7 +160,6 @@ class RenewalRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.renewal_requested"
     CORRECTABLE = frozenset({"effective_on", "missing"})
-
     missing: tuple[str, ...] = ()
     track: str = "standard"
     timely: bool = True
@@ -190,7 +174,6 @@ class Renewed(Event, frozen=True, kw_only=True, omit_defaults=True):
     NAME = "permit.renewed"
     ENCRYPTED = frozenset({"card_number", "exclusion"})
     CORRECTABLE = frozenset({"card_number", "valid_from", "valid_until"})
-
     term_number: int
     valid_from: date
     valid_until: date
@@ -208,7 +191,6 @@ class RenewalRefused(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.renewal_refused"
     ENCRYPTED = frozenset({"reasons_in_fact", "reasons_in_law"})
-
     request: int
     reasons_in_fact: str | None = None
     reasons_in_law: str | None = None
@@ -219,7 +201,6 @@ class Revoked(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.revoked"
     ENCRYPTED = frozenset({"reasons_in_fact", "reasons_in_law"})
-
     ground: str
     reasons_in_fact: str | None = None
     reasons_in_law: str | None = None
@@ -229,7 +210,6 @@ class Reinstated(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A revoked title was restored in full; takes effect from the annulled revocation."""
 
     NAME = "permit.reinstated"
-
     decision_version: int
 
 
@@ -239,7 +219,6 @@ class DecisionNotified(Event, frozen=True, kw_only=True, omit_defaults=True):
     NAME = "permit.decision_notified"
     ENCRYPTED = frozenset({"proof"})
     CORRECTABLE = frozenset({"effective_on", "mode", "proof"})
-
     decision_version: int
     mode: str
     regular: bool
@@ -255,7 +234,6 @@ class Appealed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.appealed"
     CORRECTABLE = frozenset({"effective_on"})
-
     body: str
     decision_version: int
     against: str = "decision"
@@ -270,7 +248,6 @@ class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.appeal_decided"
     ENCRYPTED = frozenset({"reasons"})
-
     body: str
     outcome: str
     decision_version: int
@@ -285,7 +262,6 @@ class Lapsed(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The renewal window closed without a request."""
 
     NAME = "permit.lapsed"
-
     term_number: int
 
 
@@ -307,7 +283,6 @@ class LostByAbsence(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An absence longer than allowed ended the title (decree 2-09-607, article 19)."""
 
     NAME = "permit.lost_by_absence"
-
     exit_version: int
 
 
@@ -316,7 +291,6 @@ class Transferred(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.transferred"
     CORRECTABLE = frozenset({"effective_on"})
-
     prefecture: str
 
 
@@ -326,7 +300,6 @@ class CardReplaced(Event, frozen=True, kw_only=True, omit_defaults=True):
     NAME = "permit.card_replaced"
     ENCRYPTED = frozenset({"card_number"})
     CORRECTABLE = frozenset({"card_number"})
-
     reason: str
     card_number: str | None = None
 
@@ -336,7 +309,6 @@ class Closed(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.closed"
     CORRECTABLE = frozenset({"effective_on", "reason"})
-
     reason: str
 
 
@@ -348,7 +320,6 @@ class Corrected(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.corrected"
     ENCRYPTED = frozenset({"sealed_value", "reason"})
-
     of_version: int
     field: str
     value: Any = None

@@ -1,7 +1,5 @@
 """Events of policies."""
 
-from __future__ import annotations
-
 from permits_engine.domain.events.base import Event
 
 
@@ -9,7 +7,6 @@ class PolicyAdopted(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A policy text became part of the history; later decisions are taken under it."""
 
     NAME = "policy.adopted"
-
     jurisdiction: str
     digest: str
     text: str

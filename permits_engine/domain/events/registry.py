@@ -1,7 +1,5 @@
 """The closed registry of events: every stored name and its struct."""
 
-from __future__ import annotations
-
 from permits_engine.domain.events import family, holder, notice, permit, policy, removal
 from permits_engine.domain.events.base import Event, stored_name
 

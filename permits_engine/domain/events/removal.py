@@ -1,7 +1,5 @@
 """Events of removals from the territory and of entry bans."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 from permits_engine.domain.events.base import Event
@@ -16,7 +14,6 @@ class RemovalOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
     NAME = "permit.removal_ordered"
     ENCRYPTED = frozenset({"reasons"})
     CORRECTABLE = frozenset({"notified_at"})
-
     ground: str
     notified_at: datetime
     age: int | None = None
@@ -28,7 +25,6 @@ class RemovalCarriedOut(Event, frozen=True, kw_only=True, omit_defaults=True):
     """The person was brought to the border at an instant; ``asks`` names the protections not examined by then."""
 
     NAME = "permit.removal_carried_out"
-
     order_version: int
     at: datetime
     age: int | None = None
@@ -40,7 +36,6 @@ class RemovalAnnulled(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.removal_annulled"
     ENCRYPTED = frozenset({"reasons"})
-
     order_version: int
     reasons: str | None = None
 
@@ -50,7 +45,6 @@ class EntryBanned(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.entry_banned"
     ENCRYPTED = frozenset({"observations", "reasons_in_fact", "reasons_in_law"})
-
     order_version: int
     until: date
     observations: str | None = None
@@ -63,6 +57,5 @@ class EntryBanLifted(Event, frozen=True, kw_only=True, omit_defaults=True):
 
     NAME = "permit.entry_ban_lifted"
     ENCRYPTED = frozenset({"reasons"})
-
     ban_version: int
     reasons: str | None = None

@@ -1,7 +1,5 @@
 """Periods for appeals: to which bodies, from which day, until when."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.domain.permit.situation import Situation

@@ -1,7 +1,5 @@
 """The deadlines of one permit that run on a date, each with its rule."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 import msgspec
@@ -107,8 +105,7 @@ def opinion_due(s: Situation, words: list[str] | None = None) -> date | None:
     request = s.request
     if request is None or s.opinion is not None or not s.pending:
         return None
-    limit = s.rules.get("opinion.limit", request.filed_on, s.scope())
-    return None if limit is None else s.rules.due(request.filed_on, count_of(limit), words=words)
+    return s.last_day("opinion.limit", request.filed_on, words)
 
 
 def expedited_target(s: Situation, words: list[str] | None = None) -> date | None:
@@ -116,8 +113,7 @@ def expedited_target(s: Situation, words: list[str] | None = None) -> date | Non
     request = s.request
     if request is None or request.track != "expedited" or not s.pending:
         return None
-    limit = s.rules.get("expedited.target", request.filed_on, s.scope())
-    return None if limit is None else s.rules.due(request.filed_on, count_of(limit), words=words)
+    return s.last_day("expedited.target", request.filed_on, words)
 
 
 def _appeals(s: Situation, found: list[Deadline]) -> None:

@@ -1,7 +1,5 @@
 """The examination of a request on one date: completeness, suspension, the time to decide, silence."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.domain.cached import cached_property
@@ -40,8 +38,6 @@ class Examination:
         closed = self.permit.closed
         return closed if closed is not None and closed[0] <= self.day else None
 
-    # --- requests and decisions ---------------------------------------------------------------------------
-
     @cached_property
     def request(self) -> Request | None:
         """The latest request filed by the day."""
@@ -65,6 +61,13 @@ class Examination:
 
     def _scope_of(self, stage: str, more: dict[str, str] | None = None) -> dict[str, str]:
         return self.rules.policy.scope(self.permit.category, self.permit.title_kind, stage, more)
+
+    def last_day(
+        self, parameter: str, start: date, words: list[str] | None = None, of: Request | None = None
+    ) -> date | None:
+        """Return the last day of the period that a parameter sets from ``start``, where it sets one."""
+        limit = self.rules.get(parameter, start, self.scope(of))
+        return None if limit is None else self.rules.due(start, count_of(limit), words=words)
 
     @property
     def given_facts(self) -> tuple[Fact, ...] | None:
@@ -95,10 +98,7 @@ class Examination:
     @cached_property
     def outcome(self) -> Decision | None:
         """The last decision on the latest request, unless annulled."""
-        request = self.request
-        if request is None:
-            return None
-        decisions = self.valid_decisions(request)
+        decisions = self.valid_decisions(self.request) if self.request is not None else None
         return decisions[-1] if decisions else None
 
     @cached_property
@@ -127,8 +127,6 @@ class Examination:
         given = [o for o in self.request.opinions if o.on <= self.day and o.body == "local_commission"]
         return max(given, key=lambda o: (o.on, o.version)) if given else None
 
-    # --- completeness, suspension, the time to decide -----------------------------------------------------
-
     def outstanding(self, request: Request, day: date | None = None) -> frozenset[str]:
         """Return the documents named missing on filing that had not been supplied by the day."""
         day = day or self.day
@@ -143,8 +141,7 @@ class Examination:
 
     def completion_due(self, request: Request, words: list[str] | None = None) -> date | None:
         """Return the last day to complete an incomplete file (law 55-19, article 10), where there is one."""
-        limit = self.rules.get("documents.completion", request.filed_on, self.scope(request))
-        return None if limit is None else self.rules.due(request.filed_on, count_of(limit), words=words)
+        return self.last_day("documents.completion", request.filed_on, words, request)
 
     def returned_on(self, request: Request) -> date | None:
         """Return the day on which an incomplete file counts as returned."""
@@ -167,9 +164,7 @@ class Examination:
 
     def answer_due(self, request: Request, number: int, words: list[str] | None = None) -> date | None:
         """Return the last day to answer a request for documents, where there is one."""
-        ask = request.asks[number]
-        limit = self.rules.get("documents.answer", ask.on, self.scope(request))
-        return None if limit is None else self.rules.due(ask.on, count_of(limit), words=words)
+        return self.last_day("documents.answer", request.asks[number].on, words, request)
 
     @cached_property
     def suspended_by(self) -> int | None:

@@ -1,7 +1,5 @@
 """How each deadline was counted, as phrases."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NotRequired, TypedDict
 from zoneinfo import ZoneInfo

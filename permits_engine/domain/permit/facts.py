@@ -3,8 +3,6 @@
 A fact that was not recorded is neither true nor false: it is unknown, and the decider is asked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import date
 

@@ -5,8 +5,6 @@ file too, so that each file can be read alone. Law 02-03 ends no spouse's or chi
 decision with reasons (article 19; law 03-01), or the end of the term.
 """
 
-from __future__ import annotations
-
 from datetime import date
 
 import msgspec

@@ -4,8 +4,6 @@ Every fact keeps the legal date from which it takes effect, so one fold answers 
 it into what holds on one of them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -33,27 +31,9 @@ from permits_engine.domain.events import (
     Renewed,
     ReturnRecorded,
 )
+from permits_engine.domain.permit import state
 from permits_engine.domain.permit.facts import Fact
-from permits_engine.domain.permit.state import (
-    IMPLICIT_REFUSAL,
-    REFUSALS,
-    Absence,
-    Appeal,
-    Ask,
-    Decision,
-    Dependent,
-    EntryBan,
-    Notification,
-    Opinion,
-    Permit,
-    PrincipalEnd,
-    Receipt,
-    Removal,
-    RemovalAppeal,
-    Request,
-    Supply,
-    Term,
-)
+from permits_engine.domain.permit.state import IMPLICIT_REFUSAL, REFUSALS, Decision, Permit, Request
 
 Step = Callable[[Permit, int, Any], None]
 
@@ -80,13 +60,15 @@ def _supplied(p: Permit, version: int, x: DocumentsSupplied) -> None:
     request = p.requests[-1]
     if len(p.requests) > 1 and x.effective_on < request.filed_on:  # recorded late, for an earlier request
         request = next((r for r in reversed(p.requests) if r.filed_on <= x.effective_on), request)
-    request.supplies.append(Supply(x.effective_on, frozenset(x.documents)))
+    request.supplies.append(state.Supply(x.effective_on, frozenset(x.documents)))
 
 
 def _granted(p: Permit, version: int, x: Issued | Renewed | ImplicitlyGranted) -> None:
     track = getattr(x, "track", "standard")
     title = getattr(x, "title_kind", p.title_kind)
-    p.terms.append(Term(x.term_number, x.valid_from, x.valid_until, x.effective_on, version, track, title))
+    p.terms.append(
+        state.Term(x.term_number, x.valid_from, x.valid_until, x.effective_on, version, track, title)
+    )
     request = getattr(x, "request", p.requests[-1].version)
     kind = "automatic" if track == "automatic" else x.NAME.removeprefix("permit.")
     p.decisions.append(Decision(kind, version, x.effective_on, request))
@@ -98,11 +80,11 @@ def _refused(p: Permit, version: int, x: Refused | RenewalRefused | ImplicitlyRe
 
 def _appealed(p: Permit, version: int, x: Appealed) -> None:
     if x.against == "removal":
-        p.removals[-1].appeals.append(RemovalAppeal(version, x.effective_on, x.at))
+        p.removals[-1].appeals.append(state.RemovalAppeal(version, x.effective_on, x.at))
         return
     decision = p.decision(x.decision_version)
     request = decision.request if decision else p.requests[-1].version
-    p.appeals.append(Appeal(version, x.body, x.effective_on, x.decision_version, request))
+    p.appeals.append(state.Appeal(version, x.body, x.effective_on, x.decision_version, request))
 
 
 def _appeal_decided(p: Permit, version: int, x: AppealDecided) -> None:
@@ -137,7 +119,7 @@ def _return(p: Permit, version: int, x: ReturnRecorded) -> None:
 def _dependent(p: Permit, version: int, x: DependentLinked) -> None:
     known = (x.dependent, x.kind, x.since)
     p.dependents = [d for d in p.dependents if (d.permit_id, d.kind, d.since) != known]
-    p.dependents.append(Dependent(x.dependent, x.kind, x.since, x.until))
+    p.dependents.append(state.Dependent(x.dependent, x.kind, x.since, x.until))
 
 
 def _extended(p: Permit, version: int, x: DecisionExtended) -> None:
@@ -165,7 +147,7 @@ def _removal_annulled(p: Permit, version: int, x: RemovalAnnulled) -> None:
 def _notified(p: Permit, version: int, x: DecisionNotified) -> None:
     decision = p.decision(x.decision_version)
     if decision is not None:
-        decision.notifications.append(Notification(x.effective_on, x.regular, version))
+        decision.notifications.append(state.Notification(x.effective_on, x.regular, version))
 
 
 def _dated(items: str, key: str, field: str) -> Step:
@@ -185,19 +167,19 @@ STEPS: dict[str, Step] = {
         Request("renewal", v, x.effective_on, frozenset(x.missing), x.track)
     ),
     "permit.receipt_issued": lambda p, v, x: p.receipts.append(
-        Receipt(x.effective_on, x.until, p.requests[-1].version, v)
+        state.Receipt(x.effective_on, x.until, p.requests[-1].version, v)
     ),
     "permit.receipt_extended": lambda p, v, x: p.receipts.append(
-        Receipt(x.effective_on, x.until, p.requests[-1].version, v, extension=True)
+        state.Receipt(x.effective_on, x.until, p.requests[-1].version, v, extension=True)
     ),
     "permit.documents_requested": lambda p, v, x: p.requests[-1].asks.append(
-        Ask(x.effective_on, frozenset(x.documents), v)
+        state.Ask(x.effective_on, frozenset(x.documents), v)
     ),
     "permit.documents_supplied": _supplied,
     "permit.application_returned": _dated("requests", "request", "returned_on"),
     "permit.decision_extended": _extended,
     "permit.opinion_recorded": lambda p, v, x: p.requests[-1].opinions.append(
-        Opinion(x.effective_on, x.body, x.favourable, v)
+        state.Opinion(x.effective_on, x.body, x.favourable, v)
     ),
     "permit.issued": _granted,
     "permit.renewed": _granted,
@@ -210,25 +192,25 @@ STEPS: dict[str, Step] = {
     "permit.appealed": _appealed,
     "permit.appeal_decided": _appeal_decided,
     "permit.lapsed": lambda p, v, x: p.lapses.append((x.effective_on, x.term_number, v)),
-    "permit.exit_recorded": lambda p, v, x: p.absences.append(Absence(x.effective_on, v)),
+    "permit.exit_recorded": lambda p, v, x: p.absences.append(state.Absence(x.effective_on, v)),
     "permit.return_recorded": _return,
     "permit.lost_by_absence": lambda p, v, x: p.losses.append(x.effective_on),
     "permit.transferred": lambda p, v, x: p.offices.append((x.effective_on, x.prefecture)),
     "permit.closed": _closed,
     "permit.fact_recorded": lambda p, v, x: p.facts.append(Fact(x.kind, x.since, x.until, v, x.of)),
     "permit.removal_ordered": lambda p, v, x: p.removals.append(
-        Removal(v, x.effective_on, x.ground, x.notified_at)
+        state.Removal(v, x.effective_on, x.ground, x.notified_at)
     ),
     "permit.removal_annulled": _removal_annulled,
     "permit.removal_carried_out": _dated("removals", "order_version", "carried_out_on"),
     "permit.examination_reopened": _dated("requests", "request", "reexamined_on"),
     "permit.entry_banned": lambda p, v, x: p.bans.append(
-        EntryBan(v, x.effective_on, x.until, x.order_version)
+        state.EntryBan(v, x.effective_on, x.until, x.order_version)
     ),
     "permit.entry_ban_lifted": _dated("bans", "ban_version", "lifted_on"),
     "permit.dependent_linked": _dependent,
     "permit.principal_ended": lambda p, v, x: p.principals.append(
-        PrincipalEnd(x.principal, x.how, x.effective_on, v)
+        state.PrincipalEnd(x.principal, x.how, x.effective_on, v)
     ),
     "permit.principal_restored": _principal_restored,
     # Kept for the record; the fold needs nothing of them.

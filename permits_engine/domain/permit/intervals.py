@@ -1,7 +1,5 @@
 """Since and until when something holds, found by asking on the days on which anything can change."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from datetime import date
 

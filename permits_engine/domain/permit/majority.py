@@ -1,7 +1,5 @@
 """Coming of age: until when the holder is a minor, and the months to apply for a card of their own."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.domain.periods import ONE_DAY, Period, add, before

@@ -4,8 +4,6 @@ They follow from the file, the rules and the day, never from an earlier pass. Of
 latest that has begun is due; earlier ones are dropped.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import cache, lru_cache

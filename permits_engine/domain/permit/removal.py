@@ -1,7 +1,5 @@
 """Removal from the territory: the order, the hours to appeal, protections, and the stay after an annulment."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -13,7 +11,7 @@ from permits_engine.domain.permit.facts import fact_on, is_recorded
 from permits_engine.domain.permit.majority import is_adult
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import GRANTS, REFUSALS, EntryBan, Removal, RemovalAppeal
-from permits_engine.domain.rules.policy import Rules, Value, count_of
+from permits_engine.domain.rules.policy import Rules, Value
 
 BODY = "administrative_tribunal"
 
@@ -73,8 +71,7 @@ def appeal_closes(s: Situation, removal: Removal) -> tuple[datetime, Value] | No
 
 def ruling_due(s: Situation, appeal: RemovalAppeal, words: list[str] | None = None) -> date | None:
     """Return the last day for the tribunal to rule on the appeal."""
-    limit = s.rules.get("removal.ruling", appeal.on, s.scope())
-    return None if limit is None else s.rules.due(appeal.on, count_of(limit), words=words)
+    return s.last_day("removal.ruling", appeal.on, words)
 
 
 def local_day(s: Situation, at: datetime) -> date:

@@ -1,7 +1,5 @@
 """The rights that a permit opens on a date: open or not, by which rule, and through which document or fact."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import date
 from typing import TypedDict

@@ -3,8 +3,6 @@
 Nothing here depends on a scheduler having run: what time alone changes is computed from the dates.
 """
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.domain.cached import cached_property
@@ -20,13 +18,11 @@ from permits_engine.domain.permit.state import (
     Request,
     Term,
 )
-from permits_engine.domain.rules.policy import Silence, Value, count_of
+from permits_engine.domain.rules.policy import Silence, Value
 
 
 class Situation(Examination):
     """A permit on a date; each property is computed once, when first read."""
-
-    # --- the title ----------------------------------------------------------------------------------------
 
     @cached_property
     def _ends(self) -> dict[int, date]:
@@ -210,8 +206,6 @@ class Situation(Examination):
         """Whether the title still has an expiry and a window."""
         return self.title_status in {"active", "expired_in_window", "expired"}
 
-    # --- the receipt --------------------------------------------------------------------------------------
-
     @cached_property
     def receipt(self) -> Receipt | None:
         """The latest receipt of the latest request while no decision on it is in force."""
@@ -226,8 +220,6 @@ class Situation(Examination):
             return None
         given = [r for r in self.permit.receipts if r.request == request.version and r.on <= self.day]
         return given[-1] if given else None
-
-    # --- decisions against the holder ---------------------------------------------------------------------
 
     @cached_property
     def adverse(self) -> tuple[str, Decision | None, date] | None:
@@ -244,10 +236,7 @@ class Situation(Examination):
     def departure_due(self, decision: Decision, words: list[str] | None = None) -> date | None:
         """Return the last day to leave after a regularly notified refusal or revocation (law 02-03, article 11)."""
         notified = decision.notified_on(self.day)
-        if notified is None:
-            return None
-        limit = self.rules.get("departure.limit", notified, self.scope())
-        return None if limit is None else self.rules.due(notified, count_of(limit), words=words)
+        return None if notified is None else self.last_day("departure.limit", notified, words)
 
     @cached_property
     def proceedings(self) -> bool:

@@ -1,7 +1,5 @@
 """Whether the holder may lawfully stay on a date, and why, independent of the document they hold."""
 
-from __future__ import annotations
-
 import msgspec
 
 from permits_engine.domain.permit import majority, removal

@@ -1,7 +1,5 @@
 """The folded file and its parts: requests, decisions, terms, receipts, appeals, removals, absences."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 
 import msgspec

@@ -1,7 +1,5 @@
 """The permit view: what a file shows on a date."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -5,8 +5,6 @@ All of it is policy data. ``competence`` lists the roles that may give a command
 must hold a ``delegation``. Both are dated values with the reference of the act that gave them.
 """
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 
@@ -52,9 +50,8 @@ def competence_error(
         return _not_competent(rule, phrase, **said, roles=sorted(roles))
     if reach == "own" and office is not None and actor.prefecture != office:
         rule = rules.find("competence", on, {"office": office})
-        own = actor.prefecture
-        kind = "competence.office" if own else "competence.no_office"
-        phrase = Phrase(kind, office=office, **({"own": own} if own else {}))
+        kind = "competence.office" if actor.prefecture else "competence.no_office"
+        phrase = Phrase(kind, office=office, own=actor.prefecture)
         return _wrong_office(rule, phrase, office, actor)
     return _unmandated(rules, on, name, actor) or _undelegated(rules, on, name, actor)
 
@@ -90,12 +87,8 @@ def _unmandated(rules: Rules, on: date, name: str, actor: Actor) -> PermitsError
     wanted = _missing(rules, "mandate", on, name, actor)
     if wanted is None:
         return None
-    said: dict[str, Any] = {"role": actor.role, "on": on}
-    phrase = (
-        Phrase("mandate.missing", office=actor.prefecture, **said)
-        if actor.prefecture
-        else Phrase("mandate.missing.everywhere", **said)
-    )
+    kind = "mandate.missing" if actor.prefecture else "mandate.missing.everywhere"
+    phrase = Phrase(kind, role=actor.role, office=actor.prefecture, on=on)
     return _not_competent(wanted, phrase, role=actor.role, command=name, on=on.isoformat())
 
 
@@ -104,11 +97,8 @@ def _undelegated(rules: Rules, on: date, name: str, actor: Actor) -> PermitsErro
     if wanted is None:
         return None
     said: dict[str, Any] = {"role": actor.role, "command": name, "actor": actor.id}
-    phrase = (
-        Phrase("delegation.lacking", office=actor.prefecture, on=on, **said)
-        if actor.prefecture
-        else Phrase("delegation.lacking.no_office", on=on, **said)
-    )
+    kind = "delegation.lacking" if actor.prefecture else "delegation.lacking.no_office"
+    phrase = Phrase(kind, office=actor.prefecture, on=on, **said)
     return _not_competent(wanted, phrase, **said, on=on.isoformat())
 
 

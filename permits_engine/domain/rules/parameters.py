@@ -1,7 +1,5 @@
 """The parameters that a policy may hold: kinds and scopes."""
 
-from __future__ import annotations
-
 KINDS: dict[str, str] = {
     "categories": "codes",
     "title.kind": "code",

@@ -4,8 +4,6 @@ A value applies on legal dates, from the day on which it was known. Of the value
 the latest; practice never beats law.
 """
 
-from __future__ import annotations
-
 import enum
 import re
 from datetime import date
@@ -148,7 +146,7 @@ class Policy:
                 scope.selected[name] = found
         return found
 
-    def at(self, known: date) -> Rules:
+    def at(self, known: date) -> "Rules":
         """Return the rules as known on a day."""
         return Rules(self, known)
 

@@ -43,7 +43,7 @@ def test_every_decision_of_a_release_is_decided_again_as_it_was(path: Path) -> N
 
 def test_every_event_of_a_permit_is_the_input_or_the_outcome_of_a_command() -> None:
     """No event type is forgotten: each begins a decision, follows in one, or is brought about by time alone."""
-    others = {ReceiptIssued, Reinstated, *recorded._TIME_EFFECTS, *recorded._PROPAGATED}
+    others = {ReceiptIssued, Reinstated, *recorded.TIME_EFFECTS, *recorded._PROPAGATED}
     known = {*recorded._COMMANDS, *(kind.NAME for kind in others)}
     assert {kind.NAME for kind in EVENTS.values() if kind.NAME.startswith("permit.")} == known
 
