@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Annotated, Any
@@ -62,7 +62,7 @@ def audit(
     return _rows(engine.audit.acts_counted(**days), limit)
 
 
-def _rows(rows: Iterable[dict[str, Any]], limit: int) -> Answer:
+def _rows(rows: Iterable[Mapping[str, Any]], limit: int) -> Answer:
     found = list(islice(rows, limit + 1))
     return Answer(found[:limit], lambda: output.table(found[:limit]), hint=_hint(found, limit))
 
@@ -81,12 +81,12 @@ def _decisions(found: Controlled, limit: int) -> Answer:
                     f"by {row['actor']} ({row['role']}), {row['office']}"
                 )
             )
-            for check in row["failed"]:
-                output.out(output.safe(f"    failed  {check['gate']}: {check['because']}"))
+            for failed in row["failed"]:
+                output.out(output.safe(f"    failed  {failed['gate']}: {failed['because']}"))
 
     result = {"decisions": found.decisions, "failing": found.failing, "by_gate": found.by_gate, "rows": rows}
     return Answer(result, show, hint=_hint(found.rows, limit))
 
 
-def _hint(rows: list[dict[str, Any]], limit: int) -> str:
+def _hint(rows: Sequence[Mapping[str, Any]], limit: int) -> str:
     return f"{limit} shown; --limit shows more" if len(rows) > limit else ""

@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import make_url
 
+from permits_engine.application.queries.service import Status
 from permits_engine.cli import output
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.session import Session
@@ -71,7 +71,7 @@ def _findings(engine: Engine, settings: Settings) -> Iterator[Finding]:
     yield from _keys(settings)
 
 
-def _store(engine: Engine, state: dict[str, Any]) -> Iterator[Finding]:
+def _store(engine: Engine, state: Status) -> Iterator[Finding]:
     if state["head"]["simulated"]:
         yield "note", "this store is simulated (a demo or a scenario): nothing is sent from it by SMTP"
     else:
@@ -102,7 +102,7 @@ def _mail(settings: Settings) -> Iterator[Finding]:
         yield "warning", "letters travel unencrypted: set PERMITS_SMTP_SECURITY to starttls or tls"
 
 
-def _rules(state: dict[str, Any]) -> Iterator[Finding]:
+def _rules(state: Status) -> Iterator[Finding]:
     for each in state["policies"]:
         code = each["jurisdiction"]
         if code in packaged_codes() and each["digest"] != digest_of(packaged(code)):
@@ -150,7 +150,7 @@ def _clocks(engine: Engine) -> Iterator[Finding]:
         yield "error", f"this machine's clock is {by} {side} the database's: set the one that is wrong"
 
 
-def _passes(state: dict[str, Any], today: date) -> Iterator[Finding]:
+def _passes(state: Status, today: date) -> Iterator[Finding]:
     last, lease = state["last_pass"], state["lease"]
     if lease:
         yield "note", f"{lease['holder']} runs the passes since {lease['since']}"
@@ -158,13 +158,15 @@ def _passes(state: dict[str, Any], today: date) -> Iterator[Finding]:
         yield "warning", "no scheduler pass has run yet: permits daemon, or permits daemon --once"
     elif not state["head"]["simulated"] and date.fromisoformat(last["on"]) < today - STALE:
         yield "warning", f"the last pass was of {last['on']}: run permits daemon, or --once every hour"
-    for channel, reason in ((last or {}).get("summary") or {}).get("away", {}).items():
+    away = last["summary"].get("away", {}) if last is not None and last["summary"] else {}
+    for channel, reason in away.items():
         yield "error", f"nothing could leave by {channel} in the last pass: {reason}"
 
 
-def _notices(state: dict[str, Any], today: date) -> Iterator[Finding]:
+def _notices(state: Status, today: date) -> Iterator[Finding]:
     waiting = state["waiting"]
-    late = waiting["messages"] and date.fromisoformat(waiting["since"]) < today - STALE
+    since = waiting["since"]
+    late = since is not None and date.fromisoformat(since) < today - STALE
     if late and not state["head"]["simulated"]:
         yield (
             "warning",

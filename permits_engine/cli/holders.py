@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -122,7 +123,7 @@ def erase(
     f"permits holder holds {_ID}",
     show=output.table_of("kind", "because", "until", "norm", "permit_id"),
 )
-def holds(engine: Engine, holder_id: HolderId) -> list[dict[str, Any]]:
+def holds(engine: Engine, holder_id: HolderId) -> Sequence[Mapping[str, Any]]:
     """List what prevents an erasure today, by norm."""
     return engine.privacy.obstacles(holder_id)
 
@@ -183,7 +184,7 @@ def requests(
     ] = None,
     open_only: Annotated[bool, flag("--open", "Only those not answered yet.")] = False,
     on: Annotated[date | None, day("--on", "As they are on a day [today].")] = None,
-) -> list[dict[str, Any]]:
+) -> Sequence[Mapping[str, Any]]:
     """List what people asked about their data.
 
     The first due comes first.
@@ -196,7 +197,7 @@ def requests(
 def erased(
     engine: Engine,
     since: Annotated[date | None, day("--since", "Only those erased on that day or later.")] = None,
-) -> list[dict[str, Any]]:
+) -> Sequence[Mapping[str, Any]]:
     """List who was erased, by ids that identify no person.
 
     Keep the list beside backups: in a store that is restored from one they have to be erased again.
@@ -231,11 +232,11 @@ def release(
     return _recorded(done, "released")
 
 
-def _execute(engine: Engine, actor: Actor, name: str, holder_id: str, **fields: Any) -> dict[str, Any]:
+def _execute(engine: Engine, actor: Actor, name: str, holder_id: str, **fields: Any) -> Mapping[str, Any]:
     given = {field: value for field, value in fields.items() if value is not None}
     outcome = engine.execute(parse(name, {"holder_id": holder_id, **given}), actor=actor)
     return {"holder_id": holder_id, "version": outcome.version, "events": list(outcome.events)}
 
 
-def _recorded(result: dict[str, Any], word: str) -> Answer:
+def _recorded(result: Mapping[str, Any], word: str) -> Answer:
     return answer(result, f"{result['holder_id']}: {word}, version {result['version']}.")

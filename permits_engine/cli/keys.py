@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +22,7 @@ NewFile = Annotated[str, option("--out", "FILE", "The new file; a file that is t
 
 
 @command("keys list", "permits keys list", roles=ROLES)
-def list_(engine: Engine) -> list[dict[str, Any]]:
+def list_(engine: Engine) -> Sequence[Mapping[str, Any]]:
     """List the master keys by id, and how much each wraps."""
     return engine.keys.use()
 

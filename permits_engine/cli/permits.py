@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -40,7 +41,9 @@ _FOUND = (
     purpose=True,
     show=views.permit,
 )
-def show(reader: Reader, permit_id: PermitId, as_of: AsOf = None, known_at: KnownAt = None) -> dict[str, Any]:
+def show(
+    reader: Reader, permit_id: PermitId, as_of: AsOf = None, known_at: KnownAt = None
+) -> Mapping[str, Any]:
     """Show one permit on a date, with its deadlines."""
     return reader.permit(permit_id, as_of=as_of, known_at=known_at).as_dict()
 
@@ -51,7 +54,7 @@ def history(
     permit_id: PermitId,
     as_of: Annotated[date | None, day("--as-of", "Only events with a legal date until then.")] = None,
     known_at: Annotated[datetime | None, instant("--known-at", "Only events recorded by then.")] = None,
-) -> list[dict[str, Any]]:
+) -> Sequence[Mapping[str, Any]]:
     """Show every event of a permit, in order."""
     return reader.history(permit_id, as_of=as_of, known_at=known_at)
 
@@ -72,7 +75,7 @@ def explain(
     language: Annotated[
         str, one_of("--language", "L", "Of the reasons and calculations: fr, ar or en.", *LANGUAGES)
     ] = "en",
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     """Explain why an event was allowed.
 
     Who did it, by which rules as they were then, and how each deadline was calculated.
@@ -93,7 +96,7 @@ def diff(
         list[datetime], instant("--known-at", "Two moments of knowledge, the earlier first (one: and now).")
     ],
     as_of: AsOf = None,
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     """Show what differs between two states of knowledge.
 
     Field by field on one legal date, each with its cause: an event, an adopted policy or a published rule.
@@ -115,7 +118,7 @@ def list_(
     ] = None,
     limit: Limit = 100,
     after: After = None,
-) -> Page:
+) -> Page[Any]:
     """List permits, nearest expiry first."""
     return reader.find(
         status=status, prefecture=prefecture, expiring_before=expiring_before, limit=limit, after=after
@@ -145,7 +148,7 @@ def find(
     limit: Limit = 100,
     after: After = None,
     purpose: Purpose = None,
-) -> Page:
+) -> Page[Any]:
     """Find a person by name, or a file by its number.
 
     A name is given with the birth date. Each look at a person is recorded in their history, once a day. A name that
@@ -171,7 +174,7 @@ def find(
 @command("caseload", "permits caseload --on 2014-06-30")
 def caseload(
     engine: Engine, on: Annotated[date | None, day("--on", "The day counted [today].")] = None
-) -> list[dict[str, Any]]:
+) -> Sequence[Mapping[str, Any]]:
     """Count requests open, filed and decided, by office."""
     return engine.queries.caseload(on)
 
@@ -186,6 +189,6 @@ def results(
         ),
     ] = "outcome",
     category: Annotated[str | None, option("--category", "C", "Of one category only.")] = None,
-) -> list[dict[str, Any]]:
+) -> Sequence[Mapping[str, Any]]:
     """Count the first applications of a campaign."""
     return engine.queries.results(tuple(name.strip() for name in by.split(",") if name.strip()), category)

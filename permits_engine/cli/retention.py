@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from permits_engine.application.queries.retention import Plan, told
@@ -16,7 +17,7 @@ ROLES = ["administrator"]
 
 
 @command("retention rules", "permits retention rules")
-def rules(engine: Engine) -> list[dict[str, Any]]:
+def rules(engine: Engine) -> Sequence[Mapping[str, Any]]:
     """List how long each class of data is kept, by norm."""
     return engine.privacy.retention_rules()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +24,7 @@ def rights(
     permit_id: PermitId,
     on: Annotated[date | None, day("--on", "The day asked about [today].")] = None,
     known_at: KnownAt = None,
-) -> list[dict[str, Any]]:
+) -> Sequence[Mapping[str, Any]]:
     """Show what a permit opens on a day.
 
     Stay, work, school, health and the rest, each with its basis.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any
 
@@ -29,7 +30,7 @@ Office = Annotated[str | None, option("--prefecture", "P", "Messages of one offi
 def due(
     engine: Engine,
     on: Annotated[date | None, day("--on", "The day of the pass; it may lie ahead [today].")] = None,
-) -> list[dict[str, Any]]:
+) -> Sequence[Mapping[str, Any]]:
     """Show what the scheduler would do on a date.
 
     It does nothing.
@@ -116,7 +117,7 @@ def coverage(engine: Engine, first: First, last: Last) -> Answer:
 
 
 @command("plan", "permits plan --from 2018-01-01 --to 2018-03-31")
-def plan(engine: Engine, first: First, last: Last) -> list[dict[str, Any]]:
+def plan(engine: Engine, first: First, last: Last) -> Sequence[Mapping[str, Any]]:
     """List first reminders by day and prefecture.
 
     The scheduler spreads them over the days.
@@ -135,7 +136,7 @@ def digest(
     prefecture: Annotated[str | None, office("One office [every office].")] = None,
     on: Annotated[date | None, day("--on", "The morning [today].")] = None,
     ahead: Annotated[int, option("--ahead", "N", "Days that count as soon.", min=0, max=366)] = 7,
-) -> list[dict[str, Any]]:
+) -> Sequence[Mapping[str, Any]]:
     """List what waits for an office this morning, worst first."""
     return engine.notices.digest(prefecture, on=on, ahead=ahead)
 
@@ -145,7 +146,7 @@ def token_verify(
     engine: Engine,
     token: Annotated[str, argument("TOKEN", "The code from the letter.")],
     on: Annotated[date | None, day("--on", "The day on which it is to be used [today].")] = None,
-) -> dict[str, Any]:
+) -> Mapping[str, Any]:
     """Check whether a reminder's code may file its renewal.
 
     Shows the command that it is good for. Exit 2 for a code that is not this store's, 1 where it has been used or

@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from permits_engine.application.queries.disclosure import Disclosure
 from permits_engine.documents.dates import day_in_words
 from permits_engine.documents.language import choose_language, package_yaml
 
@@ -27,7 +28,7 @@ def languages() -> list[str]:
     return sorted(_words())
 
 
-def html(disclosure: dict[str, Any], language: str | None = None) -> str:
+def html(disclosure: Disclosure, language: str | None = None) -> str:
     """Return the page of a disclosure, in the holder's language unless another is asked for."""
     used = choose_language(language or disclosure["person"]["language"], _words())
     return _template(used).render(d=disclosure, w=_words()[used], language=used)
