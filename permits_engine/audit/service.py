@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from permits_engine.application.context import Context
 from permits_engine.audit.integrity import verification
 from permits_engine.audit.integrity.findings import Report, Restored
 from permits_engine.audit.replay import officer_acts
-from permits_engine.audit.replay.parallel import Hands
+from permits_engine.audit.replay.parallel import Run, Workers
 from permits_engine.audit.replay.sources import StoreSource
 from permits_engine.domain.events import HolderAccessed
 from permits_engine.store.database.backup import restores
@@ -25,18 +25,6 @@ if TYPE_CHECKING:
     from permits_engine.audit.report.tallies import AnnualReport
 
 Progress = Callable[[int, int], None]
-
-
-class LookedRow(TypedDict):
-    """A look at a person's data."""
-
-    reader: str
-    holder_id: str
-    on: str
-    recorded_at: str
-    role: str
-    prefecture: str | None
-    operator: str
 
 
 class Audit:
@@ -120,14 +108,15 @@ class Audit:
         first: date | None = None,
         last: date | None = None,
         recorded: bool = False,
-        jurisdiction: str = "MA",
+        jurisdiction: str | None = None,
     ) -> Iterator[officer_acts.ActRow]:
-        """Yield what an actor (none: every actor) did between two legal dates, in the store's order.
+        """Yield what an actor (None: every actor) did between two legal dates, in the store's order.
 
-        With ``recorded`` the days are those of the recording, in the jurisdiction's time zone.
+        With ``recorded`` the days are those of the recording, in the time zone of the jurisdiction (default: the
+        home country).
         """
-        period = officer_acts.Period(actor, first, last, recorded)
-        return map(officer_acts.told, officer_acts.acts(self._database, period, self._zone(jurisdiction)))
+        wanted = officer_acts.ActFilter(actor, first, last, recorded)
+        return (act.as_row() for act in self._acts(wanted, jurisdiction))
 
     def acts_counted(
         self,
@@ -136,11 +125,11 @@ class Audit:
         first: date | None = None,
         last: date | None = None,
         recorded: bool = False,
-        jurisdiction: str = "MA",
+        jurisdiction: str | None = None,
     ) -> list[officer_acts.ActCount]:
         """Return how often each actor did what, in which role and for which office."""
-        period = officer_acts.Period(actor, first, last, recorded)
-        return officer_acts.counted(officer_acts.acts(self._database, period, self._zone(jurisdiction)))
+        wanted = officer_acts.ActFilter(actor, first, last, recorded)
+        return officer_acts.counted(self._acts(wanted, jurisdiction))
 
     def looks(
         self,
@@ -149,23 +138,13 @@ class Audit:
         holder_id: str | None = None,
         first: date | None = None,
         last: date | None = None,
-        jurisdiction: str = "MA",
-    ) -> Iterator[LookedRow]:
+        jurisdiction: str | None = None,
+    ) -> Iterator[officer_acts.LookRow]:
         """Yield who looked at whose personal data, and when; the purpose is shown to the person (``accesses``)."""
-        period = officer_acts.Period(actor, first, last)
-        found = officer_acts.acts(self._database, period, self._zone(jurisdiction), HolderAccessed.NAME)
-        for act in found:
+        wanted = officer_acts.ActFilter(actor, first, last)
+        for act in self._acts(wanted, jurisdiction, HolderAccessed.NAME):
             if holder_id is None or act.record.stream == holder_id:
-                row = officer_acts.told(act)
-                yield LookedRow(
-                    reader=row["actor"],
-                    holder_id=row["stream"],
-                    on=row["on"],
-                    recorded_at=row["recorded_at"],
-                    role=row["role"],
-                    prefecture=row["prefecture"],
-                    operator=row["operator"],
-                )
+                yield act.as_look()
 
     def controlled(
         self,
@@ -180,21 +159,18 @@ class Audit:
         progress: Progress | None = None,
     ) -> officer_acts.Controlled:
         """Return decisions that fail a quality check; or a ``sample`` of all, the same for the same ``seed``."""
-        with self._database.read() as tx:
-            name = history.head(tx).store_id
-        return officer_acts.controlled(
-            StoreSource.of(self._database),
-            name,
-            officer_acts.Period(actor, first, last, recorded),
-            sample=sample,
-            seed=seed,
-            hands=Hands(workers),
-            progress=progress,
-        )
+        wanted = officer_acts.ActFilter(actor, first, last, recorded)
+        run = Run(Workers(workers), progress=progress)
+        source = StoreSource.of(self._database)
+        return officer_acts.controlled(source, wanted, run, sample=sample, seed=seed)
 
-    def _zone(self, jurisdiction: str) -> str:
+    def _acts(
+        self, wanted: officer_acts.ActFilter, jurisdiction: str | None, names: str = ""
+    ) -> Iterator[officer_acts.Act]:
+        policies = self._context.policies
         with self._database.read() as tx:
-            return self._context.policies.current(tx, jurisdiction).calendar.time_zone
+            zone = policies.current(tx, jurisdiction or policies.home(tx)).calendar.time_zone
+        return officer_acts.acts(self._database, wanted, zone, names)
 
     # --- the annual account ---
 

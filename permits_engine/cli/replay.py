@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 import msgspec
 
-from permits_engine.audit.replay import service
-from permits_engine.audit.replay.parallel import Hands
-from permits_engine.audit.replay.redecide import Again
+from permits_engine.audit.replay import parallel
+from permits_engine.audit.replay.parquet import ParquetSource
 from permits_engine.audit.replay.reexamination import Reexamined
+from permits_engine.audit.replay.replay import ReplayReport
 from permits_engine.audit.replay.replay import replay as replay_history
 from permits_engine.audit.replay.what_if import summary
+from permits_engine.audit.replay.what_if import what_if as compare
 from permits_engine.cli import output
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.options import Workers, day, flag, one_of, option
@@ -56,16 +57,15 @@ def replay(
     """
     with output.bar("deciding again") as progress:
         if parquet is not None:
-            source, name = service.exported(parquet)
-            hands = Hands(workers, dask)
-            report = replay_history(source, name, hands=hands, state=state, progress=progress)
+            run = parallel.Run(parallel.Workers(workers, dask), state, progress)
+            report = replay_history(ParquetSource.at(parquet), run)
         else:
             with session.open(*READERS) as engine:
                 report = engine.replays.replay(workers=workers, dask=dask, state=state, progress=progress)
     return answer(report, *_replayed(report), code=output.EXIT["integrity"] if report.disagree else 0)
 
 
-def _replayed(report: Again) -> Iterator[str]:
+def _replayed(report: ReplayReport) -> Iterator[str]:
     total = sum(report.decisions.values())
     yield f"{total} decisions of {report.streams} permits decided again ({report.events} events)"
     if report.imported:
@@ -117,11 +117,10 @@ def what_if(
     offices judged. An act for which the other policy has no occasion is left out; where it needs an act that was not
     done, the permit is undetermined from that day and counted apart.
     """
-    hands = Hands(workers, dask)
     with output.bar("deciding otherwise") as progress:
         if parquet is not None:
-            source, name = service.exported(parquet)
-            compared = service.what_if(source, name, policy, until, hands, state=state, progress=progress)
+            run = parallel.Run(parallel.Workers(workers, dask), state, progress)
+            compared = compare(ParquetSource.at(parquet), policy, until, run)
         else:
             with session.open(*READERS) as engine:
                 compared = engine.replays.what_if(

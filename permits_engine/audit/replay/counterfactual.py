@@ -1,18 +1,20 @@
-"""One file lived again under another policy, from its outside facts.
+"""One file as it would have gone under another policy, computed from its external facts.
 
-Between two facts time does what it does: the acts of the clock and the messages fall due on the days that the
-other policy gives. A fact that has no occasion there is spared. Where the other policy turns on an act that
-history does not hold, the file is undetermined from that day on; nothing is guessed.
+Between two facts, time effects and messages fall due on the days that the other policy gives. A fact without an
+occasion is spared. If the other policy needs an act that history does not hold, the file is undetermined from that
+day on; nothing is guessed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 import msgspec
 
-from permits_engine.audit.replay.external_facts import ABOUT_REQUEST, JUDGEMENTS, Fact, Held
-from permits_engine.audit.replay.redecide import FactsOf, PolicyOf, holder_of
+from permits_engine.audit.replay.external_facts import ABOUT_REQUEST, JUDGEMENTS, ExternalFact, TermEnds
+from permits_engine.audit.replay.replay import holder_facts
+from permits_engine.audit.replay.sources import Source
 from permits_engine.domain.decisions import decide, timeline
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.decisions.recorded import possible_commands
@@ -25,23 +27,17 @@ from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 
-_NO_OCCASION = frozenset({"transition.not_allowed"})
+_NO_OCCASION = "transition.not_allowed"
 _NOT_RECEIVED = frozenset({"campaign.closed", "criterion.unknown"})
 _REFUSED = frozenset(
     {
-        *(
-            "window.closed",
-            "appeal.out_of_time",
-            "appeal.not_available",
-            "removal.protected",
-            "title.overlap",
-        ),
-        *("documents.second_request", "documents.too_late", "documents.not_listed"),
+        *("window.closed", "appeal.out_of_time", "appeal.not_available", "removal.protected"),
+        *("title.overlap", "documents.second_request", "documents.too_late", "documents.not_listed"),
     }
 )
-"""What the other policy would have answered to the very same act; the rest asks for an act that nobody did."""
+"""Answers of the other policy to the same act; any other error needs an act that history does not hold."""
 _GROUNDS = ("opinion.required", "campaign.criteria", "title.requires")
-"""On what a refusal of an application may have turned."""
+"""The rules on which a refusal of an application may depend."""
 
 
 class Undetermined(Exception):
@@ -53,7 +49,7 @@ class Undetermined(Exception):
         self.reason = reason
 
 
-class Letter(msgspec.Struct, frozen=True):
+class MessageDue(msgspec.Struct, frozen=True):
     """A message to the holder that becomes due."""
 
     on: date
@@ -61,109 +57,110 @@ class Letter(msgspec.Struct, frozen=True):
     office: str
 
 
-class Life(msgspec.Struct):
-    """What became of a file: its events, its letters, the acts that were spared or would have been refused."""
+class Counterfactual(msgspec.Struct):
+    """The course of a file: events, messages, and the acts that were spared or would have been refused.
+
+    ``undetermined`` is the day from which it cannot be known, with the reason.
+    """
 
     events: list[Event] = msgspec.field(default_factory=list)
-    letters: list[Letter] = msgspec.field(default_factory=list)
+    messages: list[MessageDue] = msgspec.field(default_factory=list)
     spared: list[tuple[date, str]] = msgspec.field(default_factory=list)
     refused: list[tuple[date, str]] = msgspec.field(default_factory=list)
     undetermined: tuple[date, str] | None = None
 
 
-class Alternative:
-    """A file under another policy."""
+class CounterfactualFile:
+    """A file that goes through its external facts under another policy."""
 
-    def __init__(
-        self, permit_id: str, policy: Policy, policy_of: PolicyOf, facts_of: FactsOf, held: Held
-    ) -> None:
+    def __init__(self, permit_id: str, policy: Policy, source: Source, term_ends: TermEnds) -> None:
         self.permit_id = permit_id
         self.policy = policy
-        self.policy_of = policy_of
-        self.facts_of = facts_of
-        self.held = held
-        self.life = Life()
+        self.source = source
+        self.term_ends = term_ends
+        self.course = Counterfactual()
         self.permit: Permit | None = None
         self._versions: dict[int, int] = {}
-        self._told: set[str] = set()
+        """Versions of events here by those in history."""
+        self._notified: set[str] = set()
         self._day = date.min
         self._due: date | None = None
         self._known = date.min
 
-    def live(self, facts: list[Fact], until: date) -> Life:
-        """Everything until a day, or until nobody can say any more."""
+    def run(self, facts: Sequence[ExternalFact], until: date) -> Counterfactual:
+        """Return the course of the file until a day, or until it is undetermined."""
         try:
             for fact in facts:
-                if fact.on > until:
-                    continue
-                if fact.made.imported:
-                    self._take_over(fact)
-                elif fact.made.propagated:
-                    self._time(min(fact.on - ONE_DAY, until))
-                    self._hear(fact)
-                elif fact.passed:
-                    self._time(min(fact.on, until))
-                else:
-                    self._time(fact.on - ONE_DAY)
-                    self._know(fact)
-                    self._take(fact)
-                    self._day = self._due = max(self._day, fact.on)
-            self._time(until)
+                if fact.on <= until:
+                    self._take(fact, until)
+            self._advance(until)
         except Undetermined as end:
-            self.life.undetermined = end.on, end.reason
-        return self.life
+            self.course.undetermined = end.on, end.reason
+        return self.course
 
-    # --- facts --------------------------------------------------------------------------------------------
+    def _take(self, fact: ExternalFact, until: date) -> None:
+        if fact.made.imported:
+            # Imported events are facts as they are; time effects begin on the day of the import.
+            self._apply([event for _, event in fact.made.events])
+            self._versions |= {version: version for version, _ in fact.made.events}
+            self._look_at(self._learn(fact))
+        elif fact.made.propagated:
+            # What was decided on another file is a fact here, whatever the rules.
+            self._advance(min(fact.on - ONE_DAY, until))
+            for version, event in fact.made.events:
+                self._apply([event])
+                self._versions[version] = self.permit.version if self.permit is not None else 0
+            self._look_at(fact.on)
+        elif fact.is_pass:
+            self._advance(min(fact.on, until))
+        else:
+            self._advance(fact.on - ONE_DAY)
+            self._learn(fact)
+            self._decide(fact)
+            self._look_at(fact.on)
 
-    def _know(self, fact: Fact) -> date:
+    # --- facts ---
+
+    def _learn(self, fact: ExternalFact) -> date:
+        """Return the day on which a fact was recorded; the rules count as known on that day."""
         today = fact.made.day(self.policy.calendar.time_zone)
         self._known = max(self._known, today)
         return today
 
-    def _take_over(self, fact: Fact) -> None:
-        """What an old register tells is as it is; time goes on from the day of its import."""
-        self._apply([event for _, event in fact.made.events])
-        self._versions |= {version: version for version, _ in fact.made.events}
-        self._day = self._due = max(self._day, self._know(fact))
+    def _look_at(self, day: date) -> None:
+        self._day = self._due = max(self._day, day)
 
-    def _hear(self, fact: Fact) -> None:
-        """What happened on another file happened, whatever the rules are here."""
-        for version, event in fact.made.events:
-            self._apply([event])
-            self._versions[version] = self.permit.version if self.permit is not None else 0
-        self._day = self._due = max(self._day, fact.on)
-
-    def _take(self, fact: Fact) -> None:
+    def _decide(self, fact: ExternalFact) -> None:
         made, first = fact.made, fact.made.first
         if not self._has_occasion(fact):
-            self.life.spared.append((fact.on, made.name))
+            self.course.spared.append((fact.on, made.name))
             return
-        if made.name in JUDGEMENTS:
-            self._still_judged_so(fact)
+        if isinstance(first, Refused):
+            self._check_refusal(fact, first)
         try:
-            drafts = self._decided(fact)
+            drafts = self._drafts(fact)
         except PermitsError as problem:
-            self._cannot(fact, problem)
+            self._not_possible(fact, problem)
             return
         at = self.permit.version if self.permit is not None else 0
-        self._apply([_rightly(draft.unrecorded(first.actor), fact) for draft in drafts])
+        self._apply([_with_corrections(draft.unrecorded(first.actor), fact) for draft in drafts])
         for number, (version, _) in enumerate(made.events, at + 1):
             self._versions[version] = number
 
-    def _has_occasion(self, fact: Fact) -> bool:
-        name, permit = fact.made.name, self.permit
-        if permit is None:
+    def _has_occasion(self, fact: ExternalFact) -> bool:
+        name = fact.made.name
+        if self.permit is None:
             return name == "lodge_application"
         if fact.decision is not None and fact.decision not in self._versions:
             return False
         if name in ABOUT_REQUEST | JUDGEMENTS and fact.request not in self._versions:
             return False
-        return name != "request_renewal" or self._is_time(fact)
+        return name != "request_renewal" or self._is_renewal_time(fact)
 
-    def _is_time(self, fact: Fact) -> bool:
-        """Whether a renewal is asked for when the other policy's own term comes to its end.
+    def _is_renewal_time(self, fact: ExternalFact) -> bool:
+        """Whether a renewal would be requested then, near the end of the term under the other policy.
 
-        Some ask long before: what was early for its own term may be so for another that ends no later.
+        Some holders request long before: a request may be as early for another term that ends no later.
         """
         s = self._situation(fact.on)
         term = s.term
@@ -171,72 +168,69 @@ class Alternative:
             return True
         opens = s.window_opens
         if opens is None:
-            opens = self._first_reminder(s, term.valid_until)
+            tiers = s.rules.get("reminders.tiers", s.day, s.scope(kind="renewal_reminder")) or ()
+            reminders = [
+                before(term.valid_until, Period.parse(tier)) for tier in tiers if not tier.endswith("-after")
+            ]
+            opens = min(reminders, default=term.valid_until)
         return fact.on >= opens
 
-    @staticmethod
-    def _first_reminder(s: Situation, end: date) -> date:
-        tiers = s.rules.get("reminders.tiers", s.day, s.scope(kind="renewal_reminder")) or ()
-        days = [before(end, Period.parse(tier)) for tier in tiers if not tier.endswith("-after")]
-        return min(days, default=end)
-
-    def _still_judged_so(self, fact: Fact) -> None:
-        """A refusal stands as long as nothing that it may have turned on is otherwise."""
-        first, permit = fact.made.first, self.permit
-        if not isinstance(first, Refused) or permit is None or first.basis is None:
+    def _check_refusal(self, fact: ExternalFact, refused: Refused) -> None:
+        """Raise ``Undetermined`` if a rule on which the refusal may depend differs."""
+        permit = self.permit
+        if permit is None or refused.basis is None:
             return
-        own = self.policy_of(permit.jurisdiction, first.basis.policy)
+        own = self.source.policy(permit.jurisdiction, refused.basis.policy)
         filed = permit.requests[0].filed_on
         for name in _GROUNDS:
-            values = [
-                each.at(self._known).get(
-                    name, filed, each.scope(permit.category, permit.title_kind, "application")
+            here, there = (
+                policy.at(self._known).get(
+                    name, filed, policy.scope(permit.category, permit.title_kind, "application")
                 )
-                for each in (own, self.policy)
-            ]
-            if values[0] != values[1]:
+                for policy in (self.policy, own)
+            )
+            if here != there:
                 raise Undetermined(fact.on, f"refused under another {name}")
 
-    def _decided(self, fact: Fact) -> list[Draft]:
+    def _drafts(self, fact: ExternalFact) -> list[Draft]:
         made, first, permit = fact.made, fact.made.first, self.permit
         today = max(made.day(self.policy.calendar.time_zone), fact.on)
         [command, *_] = possible_commands(made)
         if isinstance(first, Issued | Renewed):
-            command.term = None if self._usual(fact, first.term) else first.term
+            command.term = None if self._is_policy_term(fact, first) else first.term
             if command.term is None and isinstance(first, Renewed):
                 command.exclusion = None
         if isinstance(first, DecisionNotified):
             command.decision_version = self._versions[first.decision_version]
-        holder = holder_of(made, permit, self.policy, self.facts_of)
+        holder = holder_facts(made, permit, self.policy, self.source)
         return decide.decide(
             made.name, command, permit, holder, self.policy, first.actor, today=today, known=self._known
         )
 
-    def _usual(self, fact: Fact, term: str) -> bool:
-        """Whether a term was the policy's own, and not one that somebody chose."""
-        first, permit = fact.made.first, self.permit
-        if permit is None or first.basis is None:
+    def _is_policy_term(self, fact: ExternalFact, granted: Issued | Renewed) -> bool:
+        """Whether a term was that of the policy in force, not one chosen by the office."""
+        permit = self.permit
+        if permit is None or granted.basis is None:
             return False
-        own = self.policy_of(permit.jurisdiction, first.basis.policy)
-        name, stage = (
-            ("term.first", "application") if isinstance(first, Issued) else ("term.renewal", "renewal")
-        )
-        scope = own.scope(permit.category, permit.title_kind, stage)
-        return str(own.at(self._known).get(name, fact.on, scope)) == term
+        own = self.source.policy(permit.jurisdiction, granted.basis.policy)
+        first = isinstance(granted, Issued)
+        scope = own.scope(permit.category, permit.title_kind, "application" if first else "renewal")
+        name = "term.first" if first else "term.renewal"
+        return str(own.at(self._known).get(name, fact.on, scope)) == granted.term
 
-    def _cannot(self, fact: Fact, problem: PermitsError) -> None:
+    def _not_possible(self, fact: ExternalFact, problem: PermitsError) -> None:
         name, code = fact.made.name, problem.code
-        if code in _NO_OCCASION:
-            self.life.spared.append((fact.on, name))
+        if code == _NO_OCCASION:
+            self.course.spared.append((fact.on, name))
         elif code in _REFUSED or (name == "lodge_application" and code in _NOT_RECEIVED):
-            self.life.refused.append((fact.on, f"{name}: {code}"))
+            self.course.refused.append((fact.on, f"{name}: {code}"))
         else:
             raise Undetermined(fact.on, f"{name}: {code}")
 
-    # --- time ---------------------------------------------------------------------------------------------
+    # --- time ---
 
-    def _time(self, until: date) -> None:
-        """A pass on each day until then on which something falls due."""
+    def _advance(self, until: date) -> None:
+        """Let time pass until a day: effects and messages on each day on which something falls due."""
         if self.permit is None or self._due is None:
             return
         for moment in timeline.advance(self.permit, self.policy, self._due, until, self._known):
@@ -244,38 +238,36 @@ class Alternative:
             self._day, self._due = s.day, moment.next_day
             for effect in moment.effects:
                 self._check_lapse(s, effect)
-                self.life.events.append(effect.unrecorded())
+                self.course.events.append(effect.unrecorded())
             for each in moment.notices:
                 key = each.key(self.permit_id)
-                if each.to == notices.HOLDER and key not in self._told:
-                    self._told.add(key)
-                    self.life.letters.append(Letter(s.day, each.kind, s.prefecture))
+                if each.to == notices.HOLDER and key not in self._notified:
+                    self._notified.add(key)
+                    self.course.messages.append(MessageDue(s.day, each.kind, s.prefecture))
 
     def _check_lapse(self, s: Situation, effect: Draft) -> None:
-        term = s.term
+        term, on = s.term, effect.effective_on
         if effect.kind is not Lapsed or term is None:
             return
-        if not self.held.settles(term.valid_until, effect.effective_on):
-            raise Undetermined(
-                effect.effective_on, "nobody was asked whether they renew a term that ends then"
-            )
+        if not self.term_ends.shows_no_renewal(term.valid_until, on):
+            raise Undetermined(on, "it is unknown whether the holder would renew a term ending then")
 
-    # --- the file -----------------------------------------------------------------------------------------
+    # --- the file ---
 
     def _situation(self, day: date) -> Situation:
         assert self.permit is not None
         return Situation(self.permit, day, self.policy.at(max(day, self._known)))
 
-    def _apply(self, events: list[Event]) -> None:
+    def _apply(self, events: Sequence[Event]) -> None:
         for event in events:
             if self.permit is None:
                 self.permit = fold(self.permit_id, [(1, event)])
             else:
                 apply(self.permit, self.permit.version + 1, event)
-            self.life.events.append(event)
+            self.course.events.append(event)
 
 
-def _rightly(event: Event, fact: Fact) -> Event:
-    """A date that was put right later is right here too, where it would have been recorded as it was."""
-    right = {name: after for name, before_, after in fact.corrected if getattr(event, name, None) == before_}
+def _with_corrections(event: Event, fact: ExternalFact) -> Event:
+    """Apply later date corrections to the event, unless the counterfactual already differs."""
+    right = {name: after for name, wrong, after in fact.corrected if getattr(event, name, None) == wrong}
     return msgspec.structs.replace(event, **right) if right else event

@@ -1,14 +1,14 @@
-"""The outside facts of one file: what people did, told from what the rules made of it.
+"""The external facts of one file: what people did, without what the rules made of it.
 
-Filings, opinions, requests, absences, and the offices' own judgements come from outside; receipts, terms, tracks,
-lapses and every act of the clock follow from rules and are left out.
+Filings, opinions, requests, absences and the offices' judgements are facts; receipts, terms, tracks, lapses and other
+time effects follow from the rules and are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from permits_engine.domain.decisions.recorded import (
     RUN_CLOCK,
@@ -35,12 +35,11 @@ ABOUT_REQUEST = frozenset({"supply_documents", "request_documents", "extend_deci
 JUDGEMENTS = frozenset({"issue_permit", "refuse_application", "renew_permit", "refuse_renewal"})
 
 
-class Fact(NamedTuple):
-    """One act of somebody, with what it was about in the history: the versions of a request or a decision.
+class ExternalFact(NamedTuple):
+    """One act, with the versions of the request or decision that it concerned in history.
 
-    ``term_end`` is the last day of the term then held; ``passed`` marks a pass of the scheduler, which says no
-    more than that somebody looked on that day. ``corrected`` are dates of the outcome that were recorded wrongly:
-    the field, what was recorded, what is right.
+    ``term_end`` is the last day of the term then held. ``is_pass`` marks a pass of the scheduler, which shows only that
+    the file was looked at on that day. ``corrected`` are dates of the result corrected later: field, recorded, right.
     """
 
     made: RecordedDecision
@@ -48,26 +47,26 @@ class Fact(NamedTuple):
     request: int | None
     decision: int | None
     term_end: date | None
-    passed: bool = False
+    is_pass: bool = False
     corrected: tuple[tuple[str, date, date], ...] = ()
 
 
-class Held(NamedTuple):
-    """What holders did about the end of their terms: requests and lapses, with the last day of the term."""
+class TermEnds(NamedTuple):
+    """The days of a file's renewal requests and lapses, each with the last day of its term."""
 
-    requests: tuple[tuple[date, date | None], ...]
-    lapses: tuple[tuple[date, date | None], ...]
+    days: list[tuple[date, date | None]]
 
-    def settles(self, term_end: date, day: date) -> bool:
-        """Whether history tells that nobody asked for a renewal of a term that ends so until before a day."""
-        return any(end == term_end and on >= day for on, end in (*self.requests, *self.lapses))
+    def shows_no_renewal(self, term_end: date, day: date) -> bool:
+        """Whether history shows that no renewal was requested before ``day`` for a term ending then."""
+        return any(end == term_end and on >= day for on, end in self.days)
 
 
-def facts_of(history: Sequence[Numbered], recorded: Sequence[int]) -> tuple[list[Fact], Held]:
-    """The facts of a file in the order in which they were recorded, as corrected since."""
-    found: list[Fact] = []
-    requests: list[tuple[date, date | None]] = []
-    lapses: list[tuple[date, date | None]] = []
+def external_facts(
+    history: Sequence[Numbered], recorded: Sequence[int]
+) -> tuple[list[ExternalFact], TermEnds]:
+    """Return the facts of a file in the order in which they were recorded, as corrected since."""
+    found: list[ExternalFact] = []
+    term_ends = TermEnds([])
     request: int | None = None
     ends: dict[int, date] = {}
     term_end: date | None = None
@@ -79,35 +78,22 @@ def facts_of(history: Sequence[Numbered], recorded: Sequence[int]) -> tuple[list
         if isinstance(first, ApplicationLodged | RenewalRequested):
             request = made.version
         if isinstance(first, RenewalRequested):
-            requests.append((first.effective_on, term_end))
-        last = max(event.effective_on for _, event in made.events)
-        on = last if made.name == RUN_CLOCK else first.effective_on
-        found.append(
-            Fact(
-                made,
-                on,
-                _request(first, request),
-                _decision(first, raw),
-                term_end,
-                made.name == RUN_CLOCK,
-                _corrected(made, raw),
-            )
-        )
+            term_ends.days.append((first.effective_on, term_end))
+        is_pass = made.name == RUN_CLOCK
+        on = max(event.effective_on for _, event in made.events) if is_pass else first.effective_on
+        about = getattr(first, "request", None) or request
+        decision = _decision(first, raw)
+        found.append(ExternalFact(made, on, about, decision, term_end, is_pass, _corrected(made, raw)))
         for _, event in made.events:
             if isinstance(event, Issued | Renewed | ImplicitlyGranted):
                 term_end = ends[event.term_number] = event.valid_until
             if isinstance(event, Lapsed):
-                lapses.append((event.effective_on, ends.get(event.term_number, term_end)))
-    return found, Held(tuple(requests), tuple(lapses))
-
-
-def _request(event: Any, latest: int | None) -> int | None:
-    """The request that an act was about."""
-    return getattr(event, "request", None) or latest
+                term_ends.days.append((event.effective_on, ends.get(event.term_number, term_end)))
+    return found, term_ends
 
 
 def _decision(event: Event, history: dict[int, Event]) -> int | None:
-    """The decision that an act was about, if it was about one that somebody took: silence is nobody's."""
+    """Return the version of the decision that an act concerned, unless that was implicit."""
     if not isinstance(event, DecisionNotified | Appealed | AppealDecided) or not event.decision_version:
         return None
     about = history.get(event.decision_version)

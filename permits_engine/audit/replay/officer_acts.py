@@ -1,11 +1,12 @@
-"""Control across permits: what an officer did, decisions that fail a gate, who looked at whom, a sample to look into.
+"""Control across permits: what officers did, decisions that fail a quality check, and samples of decisions.
 
-No key is needed: nothing here opens what is encrypted.
+No key is needed: nothing here is decrypted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from hashlib import sha256
@@ -13,7 +14,7 @@ from typing import NamedTuple, NotRequired, TypedDict
 
 import msgspec
 
-from permits_engine.audit.replay.parallel import Hands, Run
+from permits_engine.audit.replay.parallel import Run
 from permits_engine.audit.replay.sources import File, Part, Source
 from permits_engine.domain.decisions import quality
 from permits_engine.domain.decisions.recorded import day_of, recorded_decisions
@@ -24,16 +25,16 @@ from permits_engine.domain.permit.situation import Situation
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
 from permits_engine.store.events.history import StoredRecord
-from permits_engine.store.events.timestamps import moment
+from permits_engine.store.events.timestamps import iso
 
 PAGE = 5000
 MOST_ROWS = 1_000_000
 
 
-class Period(msgspec.Struct, frozen=True):
-    """Which acts are meant: of an actor (none: of all), between two days, both inclusive.
+class ActFilter(msgspec.Struct, frozen=True):
+    """A filter of acts: those of an actor (None: of all), between two days, both inclusive.
 
-    The days are legal dates, or where ``recorded`` the days on which the acts were recorded.
+    The days are legal dates, or with ``recorded`` the days on which the acts were recorded.
     """
 
     actor: str | None = None
@@ -45,8 +46,8 @@ class Period(msgspec.Struct, frozen=True):
         if self.first is not None and self.last is not None and self.last < self.first:
             raise invalid("to", f"{self.last} lies before {self.first}")
 
-    def holds(self, actor: str, effective_on: date, recorded_at: int, time_zone: str) -> bool:
-        """Whether an act is one of those meant."""
+    def matches(self, actor: str, effective_on: date, recorded_at: int, time_zone: str) -> bool:
+        """Whether an act passes the filter."""
         if self.actor is not None and actor != self.actor:
             return False
         day = day_of(recorded_at, time_zone) if self.recorded else effective_on
@@ -54,7 +55,7 @@ class Period(msgspec.Struct, frozen=True):
 
 
 class _Envelope(msgspec.Struct):
-    """What is read of every event to find those meant; the rest is not decoded."""
+    """The part of an event that is decoded."""
 
     effective_on: date
     actor: Actor
@@ -64,43 +65,29 @@ class _Envelope(msgspec.Struct):
 _envelope = msgspec.json.Decoder(_Envelope).decode
 
 
-class Act(NamedTuple):
-    """One event with its envelope."""
-
-    record: StoredRecord
-    envelope: _Envelope
-
-
-def acts(database: Database, period: Period, time_zone: str, names: str = "") -> Iterator[Act]:
-    """The acts meant in the store's one order; ``names`` is how the event's name begins."""
-    position = 0
-    while True:
-        with database.read() as tx:
-            records = history.after(tx, position, PAGE)
-        for record in records:
-            if not record.name.startswith(names):
-                continue
-            envelope = _envelope(record.payload)
-            if period.holds(envelope.actor.id, envelope.effective_on, record.recorded_at, time_zone):
-                yield Act(record, envelope)
-        if len(records) < PAGE:
-            return
-        position = records[-1].position
-
-
-class ActRow(TypedDict):
-    """An act as shown: what, on which stream, when, in which role, by which process."""
-
-    position: int
+class _Row(TypedDict):
     recorded_at: str
     on: str
+    role: str
+    prefecture: str | None
+    operator: str
+
+
+class ActRow(_Row):
+    """What was done on which stream, when, by whom and by which process."""
+
+    position: int
     event: str
     stream: str
     version: int
     actor: str
-    role: str
-    prefecture: str | None
-    operator: str
+
+
+class LookRow(_Row):
+    """A look at a person's data."""
+
+    reader: str
+    holder_id: str
 
 
 class ActCount(TypedDict):
@@ -113,37 +100,77 @@ class ActCount(TypedDict):
     count: int
 
 
-def told(act: Act) -> ActRow:
-    """An act as a row: what, on which stream, when, as what, by which process."""
-    record, envelope = act
-    return {
-        "position": record.position,
-        "recorded_at": _iso(record.recorded_at),
-        "on": envelope.effective_on.isoformat(),
-        "event": record.name.partition("@")[0],
-        "stream": record.stream,
-        "version": record.version,
-        "actor": envelope.actor.id,
-        "role": envelope.actor.role,
-        "prefecture": envelope.actor.prefecture,
-        "operator": envelope.operator,
-    }
+class Act(NamedTuple):
+    """One event with its envelope."""
+
+    record: StoredRecord
+    envelope: _Envelope
+
+    @property
+    def event(self) -> str:
+        """The event's name without its version."""
+        return self.record.name.partition("@")[0]
+
+    def as_row(self) -> ActRow:
+        """Return the act as a row."""
+        record, envelope = self.record, self.envelope
+        return {
+            "position": record.position,
+            "recorded_at": iso(record.recorded_at),
+            "on": envelope.effective_on.isoformat(),
+            "event": self.event,
+            "stream": record.stream,
+            "version": record.version,
+            "actor": envelope.actor.id,
+            "role": envelope.actor.role,
+            "prefecture": envelope.actor.prefecture,
+            "operator": envelope.operator,
+        }
+
+    def as_look(self) -> LookRow:
+        """Return a ``holder.accessed`` event as a row."""
+        row = self.as_row()
+        return {
+            "reader": row["actor"],
+            "holder_id": row["stream"],
+            "on": row["on"],
+            "recorded_at": row["recorded_at"],
+            "role": row["role"],
+            "prefecture": row["prefecture"],
+            "operator": row["operator"],
+        }
+
+
+def acts(database: Database, wanted: ActFilter, time_zone: str, names: str = "") -> Iterator[Act]:
+    """Yield the acts in the store's order; ``names`` is the beginning of the events' names."""
+    position = 0
+    while True:
+        with database.read() as tx:
+            records = history.after(tx, position, PAGE)
+        for record in records:
+            if not record.name.startswith(names):
+                continue
+            envelope = _envelope(record.payload)
+            if wanted.matches(envelope.actor.id, envelope.effective_on, record.recorded_at, time_zone):
+                yield Act(record, envelope)
+        if len(records) < PAGE:
+            return
+        position = records[-1].position
 
 
 def counted(found: Iterator[Act]) -> list[ActCount]:
-    """How often each actor did what, in which role."""
-    counts: dict[tuple[str, str, str, str], int] = {}
-    for record, envelope in found:
-        actor = envelope.actor
-        key = (actor.id, actor.role, actor.prefecture or "", record.name.partition("@")[0])
-        counts[key] = counts.get(key, 0) + 1
+    """Return how often each actor did what, in which role and for which office."""
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for act in found:
+        actor = act.envelope.actor
+        counts[actor.id, actor.role, actor.prefecture or "", act.event] += 1
     return [
         {"actor": actor, "role": role, "prefecture": office or None, "event": event, "count": count}
         for (actor, role, office, event), count in sorted(counts.items())
     ]
 
 
-# --- decisions --------------------------------------------------------------------------------------------
+# --- decisions ---
 
 
 class FailedCheck(TypedDict):
@@ -154,8 +181,9 @@ class FailedCheck(TypedDict):
 
 
 class ControlledRow(TypedDict):
-    """A decision of a person with the quality checks that it fails."""
+    """A decision of a person with the quality checks that it fails; ``lot`` in a sample only."""
 
+    lot: NotRequired[str]
     permit_id: str
     version: int
     event: str
@@ -165,97 +193,92 @@ class ControlledRow(TypedDict):
     role: str
     office: str
     failed: list[FailedCheck]
-    lot: NotRequired[str]
 
 
 class Controlled(msgspec.Struct):
-    """Decisions of persons that were looked at, how many fail a gate, and those that are told."""
+    """Decisions of persons: how many were checked and failed a quality check, and those listed."""
 
     decisions: int = 0
     failing: int = 0
     by_gate: dict[str, int] = msgspec.field(default_factory=dict)
     rows: list[ControlledRow] = msgspec.field(default_factory=list)
 
-    def add(self, more: Controlled, sample: int | None) -> None:
-        """Count another part; of a sample the lots drawn first stay."""
+    def add(self, more: Controlled) -> None:
+        """Add the counts of another part."""
         self.decisions += more.decisions
         self.failing += more.failing
         for gate, count in more.by_gate.items():
             self.by_gate[gate] = self.by_gate.get(gate, 0) + count
         self.rows += more.rows
+        del self.rows[MOST_ROWS:]
+
+    def draw(self, sample: int | None) -> None:
+        """Keep the sampled rows: those with the lowest lots."""
         if sample is not None:
             self.rows = sorted(self.rows, key=lambda row: str(row["lot"]))[:sample]
-        del self.rows[MOST_ROWS:]
 
 
 def controlled(
-    source: Source,
-    name: str,
-    period: Period,
-    *,
-    sample: int | None = None,
-    seed: int = 0,
-    hands: Hands | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    source: Source, wanted: ActFilter, run: Run, *, sample: int | None = None, seed: int = 0
 ) -> Controlled:
-    """Decisions that fail a gate; or a ``sample`` of all, drawn by lot from the ``seed`` and the decision alone."""
+    """Return decisions that fail a quality check, or a ``sample`` drawn by the ``seed`` and the decision alone."""
     if sample is not None and not 1 <= sample <= MOST_ROWS:
         raise invalid("sample", f"{sample} is not a number from 1 to {MOST_ROWS}")
-    run = Run(
-        "audit", name, source, Controlled(), lambda whole, more: whole.add(more, sample),
-        hands=hands, progress=progress,
-    )  # fmt: skip
-    return run.over(partial(part_controlled, period=period, sample=sample, seed=seed))
+
+    def add(whole: Controlled, more: Controlled) -> None:
+        whole.add(more)
+        whole.draw(sample)
+
+    task = partial(control_part, wanted=wanted, sample=sample, seed=seed)
+    return run.over(source, "audit", task, Controlled(), add)
 
 
-def part_controlled(
-    source: Source, part: Part, *, period: Period, sample: int | None, seed: int
+def control_part(
+    source: Source, part: Part, *, wanted: ActFilter, sample: int | None, seed: int
 ) -> Controlled:
-    """Look at the decisions of a part."""
+    """Check the decisions of a part."""
     found = Controlled()
     for file in source.files(part, notices=True):
-        for row in judged(file, source, period):
-            found.decisions += 1
-            failed = row["failed"]
-            found.failing += bool(failed)
-            for gate in failed:
-                found.by_gate[gate["gate"]] = found.by_gate.get(gate["gate"], 0) + 1
+        for row in _assessed(file, source, wanted):
+            gates = {each["gate"]: 1 for each in row["failed"]}
             if sample is not None:
                 lot = sha256(f"{seed}/{row['permit_id']}/{row['version']}".encode()).hexdigest()[:16]
-                found.rows.append({"lot": lot, **row})
-            elif failed:
-                found.rows.append(row)
-    if sample is not None:
-        found.rows = sorted(found.rows, key=lambda row: str(row["lot"]))[:sample]
+                row = {"lot": lot, **row}
+            listed = [row] if gates or sample is not None else []
+            found.add(Controlled(1, bool(gates), gates, listed))
+    found.draw(sample)
     return found
 
 
-def judged(file: File, source: Source, period: Period) -> Iterator[ControlledRow]:
-    """The decisions of persons on one file that are meant, each with the gates that it fails."""
+def _assessed(file: File, source: Source, wanted: ActFilter) -> Iterator[ControlledRow]:
+    """Yield the decisions of persons on a file, each with the quality checks that it fails."""
     after = fold(file.permit_id, file.history)
-    letters = [quality.MessageStatus(each.kind, each.anchor, each.language) for each in file.notices]
+    messages = [quality.MessageStatus(each.kind, each.anchor, each.language) for each in file.notices]
     if after is None:
         return
     for made in recorded_decisions(file.history, file.recorded):
         version, event = made.events[0]
-        if type(event) not in quality.DECISIONS or made.imported or event.basis is None or made.version == 1:
+        if type(event) not in quality.DECISIONS or made.imported or event.basis is None or version == 1:
             continue
-        if event.actor.role == "scheduler":
-            continue
-        policy = source.policy(after.jurisdiction, event.basis.policy)
+        policy, recorded_at = (
+            source.policy(after.jurisdiction, event.basis.policy),
+            file.recorded[version - 1],
+        )
         zone = policy.calendar.time_zone
-        if not period.holds(event.actor.id, event.effective_on, file.recorded[version - 1], zone):
+        if event.actor.role == "scheduler" or not wanted.matches(
+            event.actor.id, event.effective_on, recorded_at, zone
+        ):
             continue
         before = fold(file.permit_id, file.history[: version - 1])
         assert before is not None
         s = Situation(before, event.effective_on, policy.at(made.day(zone)))
-        verdicts = quality.assess(quality.AssessedDecision(event, version, s, after, letters))
+        verdicts = quality.assess(quality.AssessedDecision(event, version, s, after, messages))
         yield {
             "permit_id": file.permit_id,
             "version": version,
             "event": event.NAME,
             "on": event.effective_on.isoformat(),
-            "recorded_at": _iso(file.recorded[version - 1]),
+            "recorded_at": iso(recorded_at),
             "actor": event.actor.id,
             "role": event.actor.role,
             "office": s.prefecture,
@@ -263,7 +286,3 @@ def judged(file: File, source: Source, period: Period) -> Iterator[ControlledRow
                 {"gate": x.name, "because": str(x.because)} for x in verdicts if x.status == quality.FAILED
             ],
         }
-
-
-def _iso(value: int) -> str:
-    return moment(value).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,7 +1,6 @@
-"""Work done part by part: in this process, in several, or on a Dask cluster; the same answer from each.
+"""Work done part by part: in this process, in several, or on a Dask cluster, with the same result.
 
-Parts are folded in their one order, whoever was quicker, and only a few are under way at a time: memory holds
-no more than these. With a file of progress a run that was stopped goes on where it was.
+Results are added in the order of the parts, and only a few parts are in progress at a time, which bounds memory.
 """
 
 from __future__ import annotations
@@ -11,37 +10,49 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from permits_engine.audit.replay.parquet import ParquetSource
-from permits_engine.audit.replay.sources import Part, Place, Source, StoreSource
+from permits_engine.audit.replay.sources import Address, Part, Source, StoreSource
 from permits_engine.domain.errors import error, invalid
 from permits_engine.store.database.transactions import Database
 
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
 Result = TypeVar("Result")
 MOST_WORKERS = 256
-
 PATIENCE = 10
-"""Seconds in which the scheduler of a cluster has to answer."""
+"""Seconds in which a Dask scheduler has to answer."""
 
 
-class Work(Protocol[Result]):  # type: ignore[misc]
-    """What is done with one part; a function of a module, so that other processes find it."""
+class PartTask(Protocol[Result]):  # type: ignore[misc]
+    """The work on one part: a module's function (or a partial of one), which other processes can import."""
 
     def __call__(self, source: Source, part: Part, /) -> Result:
-        """The result of one part."""
+        """Return the result of one part."""
 
 
-class Progress(msgspec.Struct):
-    """Where a run stands: what it does on which history, the last part that is done, and the result so far."""
+class Workers(msgspec.Struct, frozen=True):
+    """Who does the work: processes of this machine, or the workers of a Dask scheduler at an address."""
+
+    processes: int = 1
+    dask: str | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.processes <= MOST_WORKERS:
+            raise invalid(
+                "workers", f"{self.processes} is not a number of processes from 1 to {MOST_WORKERS}"
+            )
+
+
+class _State(msgspec.Struct):
+    """The state file of a run: what it does on which history, the last part done, and the result so far."""
 
     what: str
     history: str
@@ -51,152 +62,132 @@ class Progress(msgspec.Struct):
     result: msgspec.Raw = msgspec.Raw(b"null")
 
 
-class Hands(msgspec.Struct, frozen=True):
-    """Who does the work: so many processes of this machine, or the workers of a Dask scheduler."""
+class Run(NamedTuple):
+    """How a run is done; with a ``state`` file a run that was stopped can be resumed."""
 
-    workers: int = 1
-    dask: str | None = None
+    workers: Workers = Workers()
+    state: str | Path | None = None
+    progress: Callable[[int, int], None] | None = None
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.workers <= MOST_WORKERS:
-            raise invalid("workers", f"{self.workers} is not a number of processes from 1 to {MOST_WORKERS}")
-
-
-class Run(Generic[Result]):
-    """One run over a source; ``result`` grows with every part, and is kept in the ``state`` file."""
-
-    def __init__(
+    def over(
         self,
-        what: str,
-        name: str,
         source: Source,
+        what: str,
+        task: PartTask[Result],
         result: Result,
         add: Callable[[Result, Result], None],
-        *,
-        hands: Hands | None = None,
-        state: str | Path | None = None,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> None:
-        self.source = source
-        self.result = result
-        self.add = add
-        self.hands = hands or Hands()
-        self.state = Path(state) if state is not None else None
-        self.told = progress
-        self.progress = Progress(what, name, source.place.until)
-
-    def over(self, work: Work[Result]) -> Result:
-        """Do the work with every part that is not done yet."""
-        total = self.source.total() if self.told is not None else 0
-        with self._done(work) as done:
-            for part, result in done:
-                self.add(self.result, result)
-                self.progress.after = part.last
-                self.progress.files += part.files
-                self._keep()
-                if self.told is not None:
-                    self.told(self.progress.files, total)
-        if self.state is not None:
-            self.state.unlink(missing_ok=True)
-        return self.result
-
-    # --- hands --------------------------------------------------------------------------------------------
+    ) -> Result:
+        """Do a task with every part that is not done yet, and add up the results."""
+        file = Path(self.state) if self.state is not None else None
+        state = _State(what, source.name, source.address.until)
+        if file is not None and file.exists():
+            state, result = _resumed(file, state, type(result))
+            # Events recorded since the run began are for the next run.
+            source.address = msgspec.structs.replace(source.address, until=state.until)
+        total = source.total() if self.progress is not None else 0
+        with self._results(source, state.after, task) as results:
+            for part, more in results:
+                add(result, more)
+                state.after = part.last
+                state.files += part.files
+                if file is not None:
+                    state.result = msgspec.Raw(msgspec.json.encode(result))
+                    _write(file, state)
+                if self.progress is not None:
+                    self.progress(state.files, total)
+        if file is not None:
+            file.unlink(missing_ok=True)
+        return result
 
     @contextmanager
-    def _done(self, work: Work[Result]) -> Iterator[Iterator[tuple[Part, Result]]]:
-        parts = self.source.parts(self.progress.after)
-        if self.hands.dask is not None:
-            with _cluster(self.hands.dask) as submit:
-                yield self._ordered(parts, work, submit, 64)
-        elif self.hands.workers > 1:
-            with _processes(self.hands.workers) as pool:
-                yield self._ordered(parts, work, pool.submit, 2 * self.hands.workers)
+    def _results(
+        self, source: Source, after: str, task: PartTask[Result]
+    ) -> Iterator[Iterator[tuple[Part, Result]]]:
+        parts, (processes, dask) = source.parts(after), (self.workers.processes, self.workers.dask)
+        if dask is not None:
+            with _cluster(dask) as submit:
+                yield _in_order(source.address, parts, task, submit, 64)
+        elif processes > 1:
+            with _processes(processes) as pool:
+                yield _in_order(source.address, parts, task, pool.submit, 2 * processes)
         else:
-            yield ((part, work(self.source, part)) for part in parts)
-
-    def _ordered(
-        self, parts: Iterator[Part], work: Work[Result], submit: Callable[..., Any], most: int
-    ) -> Iterator[tuple[Part, Result]]:
-        place = self.source.place
-        opened_by_others(place)
-        waiting: deque[tuple[Part, Any]] = deque()
-        for part in parts:
-            waiting.append((part, submit(there, place, part, work)))
-            if len(waiting) >= most:
-                first, future = waiting.popleft()
-                yield first, future.result()
-        for first, future in waiting:
-            yield first, future.result()
-
-    # --- going on -----------------------------------------------------------------------------------------
-
-    def resumed(self, kind: type[Result]) -> Run[Result]:
-        """Take up what the state file says, where there is one; raises ``input.invalid`` where it is another's."""
-        if self.state is None or not self.state.exists():
-            return self
-        try:
-            kept = msgspec.json.decode(self.state.read_bytes(), type=Progress)
-            result = msgspec.json.decode(kept.result, type=kind)
-        except (OSError, msgspec.MsgspecError) as problem:
-            raise invalid("state", f"{self.state} cannot be gone on with: {problem}") from None
-        mine = self.progress
-        if (kept.what, kept.history) != (mine.what, mine.history):
-            raise invalid("state", f"{self.state} is of another run ({kept.what}); name another file")
-        self.progress, self.result = kept, result
-        # The history as it was when the run began: what came since is for the next one.
-        self.source.place = msgspec.structs.replace(self.source.place, until=kept.until)
-        return self
-
-    def _keep(self) -> None:
-        if self.state is None:
-            return
-        self.progress.result = msgspec.Raw(msgspec.json.encode(self.result))
-        beside = self.state.with_name(f"{self.state.name}.new")
-        try:
-            beside.write_bytes(msgspec.json.encode(self.progress))
-            beside.replace(self.state)
-        except OSError as problem:
-            raise invalid("state", f"{self.state} cannot be written: {problem.strerror}") from None
+            yield ((part, task(source, part)) for part in parts)
 
 
-def there(place: Place, part: Part, work: Work[Result]) -> Result:
-    """One part in another process, which opens the source once."""
-    return work(opened(place), part)
+def _resumed(file: Path, mine: _State, kind: type[Result]) -> tuple[_State, Result]:
+    """Return the state in the file and its result; raises ``input.invalid`` if it is another run's."""
+    try:
+        kept = msgspec.json.decode(file.read_bytes(), type=_State)
+        result = msgspec.json.decode(kept.result, type=kind)
+    except (OSError, msgspec.MsgspecError) as problem:
+        raise invalid("state", f"{file} cannot be resumed: {problem}") from None
+    if (kept.what, kept.history) != (mine.what, mine.history):
+        raise invalid("state", f"{file} is of another run ({kept.what}); name another file")
+    return kept, result
 
 
-def opened_by_others(place: Place) -> None:
-    """Raise ``input.invalid`` for a store that no other process can open."""
-    if not place.address:
+def _write(file: Path, state: _State) -> None:
+    beside = file.with_name(f"{file.name}.new")
+    try:
+        beside.write_bytes(msgspec.json.encode(state))
+        beside.replace(file)
+    except OSError as problem:
+        raise invalid("state", f"{file} cannot be written: {problem.strerror}") from None
+
+
+# --- other processes ---
+
+
+def _in_order(
+    address: Address, parts: Iterator[Part], task: PartTask[Result], submit: Callable[..., Any], most: int
+) -> Iterator[tuple[Part, Result]]:
+    """Yield the results in the order of the parts, with at most ``most`` in progress."""
+    if not address.url:
         raise invalid(
             "workers", "needs a store that other processes can open; this one lives in this process"
         )
+    waiting: deque[tuple[Part, Any]] = deque()
+    for part in parts:
+        waiting.append((part, submit(in_worker, address, part, task)))
+        if len(waiting) >= most:
+            first, future = waiting.popleft()
+            yield first, future.result()
+    for first, future in waiting:
+        yield first, future.result()
+
+
+def in_worker(address: Address, part: Part, task: PartTask[Result]) -> Result:
+    """Do one part in another process."""
+    return task(_opened(address), part)
+
+
+@lru_cache(maxsize=2)
+def _opened(address: Address) -> Source:
+    """Return the source at an address, opened once in a process."""
+    if address.kind == "parquet":
+        return ParquetSource(address, address.url)
+    return StoreSource(Database.open(address.url), address)
 
 
 @contextmanager
-def _processes(workers: int) -> Iterator[Executor]:
-    # Here, because every command loads this module and few have workers.
-    from concurrent.futures import ProcessPoolExecutor
-    from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
-
-    # Not forked: a thread of the host's may hold a lock, and connections are not shared.
-    pool = ProcessPoolExecutor(workers, get_context("spawn"))
+def _processes(count: int) -> Iterator[ProcessPoolExecutor]:
+    # Not forked: a thread of the host may hold a lock, and connections cannot be shared.
+    pool = ProcessPoolExecutor(count, get_context("spawn"))
     with _without_ctrl_c():
-        for _ in range(workers):
+        for _ in range(count):
             pool.submit(os.getpid)
     try:
         yield pool
     except BrokenProcessPool:
-        raise error(
-            "store.unavailable", "a worker process ended before its work was done; run it again"
-        ) from None
+        message = "a worker process ended before its work was done; run it again"
+        raise error("store.unavailable", message) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
 def _without_ctrl_c() -> Iterator[None]:
-    """Processes begun here never hear of Ctrl-C, which a terminal sends to all: only the first one says so."""
+    """Let processes started here ignore Ctrl-C: a terminal sends it to all, and the first process handles it."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -217,25 +208,11 @@ def _cluster(address: str) -> Iterator[Callable[..., Any]]:
         connect: Any = Client  # it has no types
         client = connect(address, timeout=PATIENCE, set_as_default=False)
     except (OSError, TimeoutError, ValueError) as problem:
-        raise error(
-            "store.unavailable", f"the Dask scheduler at {address} cannot be reached: {problem}"
-        ) from None
+        message = f"the Dask scheduler at {address} cannot be reached: {problem}"
+        raise error("store.unavailable", message) from None
     try:
-        # Not pure: each part is done once, and nothing of it is kept by the cluster.
+        # Not pure: the cluster keeps no result.
         yield lambda *given: client.submit(*given, pure=False)
     finally:
-        with suppress(Exception):
+        with suppress(OSError, TimeoutError):
             client.close()
-
-
-def cores() -> int:
-    """How many processes this machine has room for."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@lru_cache(maxsize=2)
-def opened(place: Place) -> Source:
-    """The source of a place, opened once in a process."""
-    return (
-        ParquetSource(place) if place.kind == "parquet" else StoreSource(Database.open(place.address), place)
-    )

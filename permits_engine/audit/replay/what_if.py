@@ -1,21 +1,20 @@
-"""What another policy would have made of a history: figures by office and year, with the permits behind each."""
+"""``permits what-if``: what another policy would have made of a history, by office and year."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from permits_engine.audit.replay.counterfactual import Alternative, Letter, Life
-from permits_engine.audit.replay.external_facts import Fact, Held, facts_of
-from permits_engine.audit.replay.parallel import Hands, Run
+from permits_engine.audit.replay.counterfactual import Counterfactual, CounterfactualFile, MessageDue
+from permits_engine.audit.replay.external_facts import ExternalFact, TermEnds, external_facts
+from permits_engine.audit.replay.parallel import Run
 from permits_engine.audit.replay.sources import File, Part, Source
 from permits_engine.domain.decisions import time_effects, timeline
-from permits_engine.domain.decisions.recorded import Numbered, is_time_effect
+from permits_engine.domain.decisions.recorded import day_of, is_time_effect
 from permits_engine.domain.events import (
     Appealed,
     ApplicationLodged,
@@ -35,7 +34,7 @@ from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import corrected, fold
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.policies.loading import compile_text, digest_of
+from permits_engine.policies.loading import compile_text, completed, country_and_missing, digest_of
 
 FIGURES = (
     "permits",
@@ -47,8 +46,9 @@ FIGURES = (
     "office_visits",
     "letters",
 )
-"""What is compared: titles first granted; requests refused; renewals by an office, and by time alone; lapses; titles
-lost by absence; what a holder comes to the counter for; messages to the holder."""
+"""The figures compared: first titles; refused requests; renewals by an office, and by time alone; lapses; titles lost
+by absence; visits of holders to the counter; messages to the holder."""
+KINDS = ("figure", "spared", "refused", "undetermined")
 
 _FIGURE: dict[type[Event], str] = {
     Issued: "permits",
@@ -57,9 +57,11 @@ _FIGURE: dict[type[Event], str] = {
     RenewalRefused: "refusals",
     Lapsed: "lapses",
     LostByAbsence: "losses",
+    Renewed: "renewals",
 }
-_COUNTED: tuple[type[Event], ...] = (*_FIGURE, Renewed)
 _VISITS = (ApplicationLodged, RenewalRequested, DocumentsSupplied, Appealed)
+
+Offices = list[tuple[date, str]]
 
 
 class Cell(msgspec.Struct):
@@ -69,12 +71,18 @@ class Cell(msgspec.Struct):
     other: int = 0
     permits: list[str] = msgspec.field(default_factory=list)
 
+    def add(self, history: int, other: int, permits: Sequence[str]) -> None:
+        """Add counts; a permit that comes several times in a row is listed once."""
+        self.history += history
+        self.other += other
+        self.permits += [each for each in permits if self.permits[-1:] != [each]]
+
 
 class WhatIf(msgspec.Struct):
-    """A history beside what it would have been; ``cells`` by (kind, name, office, year), joined by ``|``.
+    """A history compared with another policy; ``cells`` by (kind, name, office, year), joined by ``|``.
 
-    Kinds are ``figure``, ``spared`` (acts without an occasion), ``refused`` (acts that would have been refused,
-    by their error) and ``undetermined`` (files that cannot be told further, by the reason).
+    Kinds are ``figure``, ``spared`` (acts without an occasion), ``refused`` (acts that would have been refused, by
+    error) and ``undetermined`` (files that cannot be followed further, by reason).
     """
 
     files: int = 0
@@ -83,83 +91,116 @@ class WhatIf(msgspec.Struct):
     cells: dict[str, Cell] = msgspec.field(default_factory=dict)
 
     def add(self, more: WhatIf) -> None:
-        """Count another part."""
+        """Add the counts of another part."""
         self.files += more.files
         self.elsewhere += more.elsewhere
         self.differ += more.differ
         for key, cell in more.cells.items():
-            mine = self.cells.setdefault(key, Cell())
-            mine.history += cell.history
-            mine.other += cell.other
-            mine.permits += cell.permits
+            self.cells.setdefault(key, Cell()).add(cell.history, cell.other, cell.permits)
 
-    def count(
-        self, kind: str, name: str, office: str, on: date, permit_id: str, history: int, other: int
-    ) -> None:
-        """Count something of one permit."""
-        cell = self.cells.setdefault(f"{kind}|{name}|{office}|{on.year}", Cell())
-        cell.history += history
-        cell.other += other
-        if history != other and (not cell.permits or cell.permits[-1] != permit_id):
-            cell.permits.append(permit_id)
+    def count(self, key: tuple[str, str, str, int], permit_id: str, history: int, other: int) -> None:
+        """Count one permit in a cell."""
+        permits = [permit_id] if history != other else []
+        self.cells.setdefault("|".join(map(str, key)), Cell()).add(history, other, permits)
 
 
-def compare(file: File, policy: Policy, own: Policy, source: Source, until: date, told: WhatIf) -> None:
-    """Count one file, as it was and as it would have been; ``own`` is the policy in use."""
-    told.files += 1
-    file = completed(file, source.policy, until)
-    facts, held = facts_of(file.history, file.recorded)
-    life = _otherwise(file, policy, source, facts, held, until)
-    before = life.undetermined[0] if life.undetermined is not None else None
-    lived = _recorded(file, own)
-    again = _otherwise(file, own, source, facts, held, until)
-    if again.undetermined is None and _outline(again, until) == _outline(lived, until):
-        # Like with like: what daily passes would have sent, under either policy.
-        lived.letters = again.letters
-    # Offices are where the file was, under either policy: a transfer is a fact.
-    offices = _offices(file.history)
-    counts: dict[tuple[str, str, int], list[int]] = {}
-    for side, each in ((0, lived), (1, life)):
-        for name, on, office in _counted(each, offices):
-            if on <= until and (before is None or on < before):
-                counts.setdefault((name, office, on.year), [0, 0])[side] += 1
-    for (name, office, year), (history, other) in sorted(counts.items()):
-        told.count("figure", name, office, date(year, 1, 1), file.permit_id, history, other)
-    told.differ += any(history != other for history, other in counts.values())
-    for kind, acts in (("spared", life.spared), ("refused", life.refused)):
-        for on, name in acts:
-            told.count(kind, name, _office(offices, on), on, file.permit_id, 1, 0)
-    if life.undetermined is not None:
-        on, reason = life.undetermined
-        told.count("undetermined", reason, _office(offices, on), on, file.permit_id, 1, 0)
+def what_if(source: Source, policy: str, until: date | None, run: Run) -> WhatIf:
+    """Compare a whole history with another policy text until a legal day (default: that of the last event)."""
+    text = complete_policy(source, policy)
+    day = until or day_of(source.end(), compile_text(text).calendar.time_zone)
+    task = partial(compare_part, text=text, until=day)
+    return run.over(source, f"what-if {compile_text(text).digest} {day}", task, WhatIf(), WhatIf.add)
 
 
-def completed(file: File, policy_of: Callable[[str, str], Policy], until: date) -> File:
-    """The file with the acts of the clock that were due on a day and that nobody had recorded yet."""
+def complete_policy(source: Source, text: str) -> str:
+    """Return a policy text with its missing parts taken from the one in use; raises ``policy.invalid``."""
+    code, missing = country_and_missing(text)
+    return completed(text, source.text(code)) if missing else text
+
+
+def compare_part(source: Source, part: Part, *, text: str, until: date) -> WhatIf:
+    """Compare every file of a part."""
+    policy, found = compile_text(text), WhatIf()
+    own = source.policy(policy.jurisdiction, digest_of(source.text(policy.jurisdiction)))
+    for file in source.files(part, notices=True):
+        first = file.history[0][1]
+        if isinstance(first, ApplicationLodged) and first.jurisdiction == policy.jurisdiction:
+            _compare(_with_time_effects(file, source, until), policy, own, source, until, found)
+        else:
+            found.elsewhere += 1
+    return found
+
+
+def _compare(file: File, policy: Policy, own: Policy, source: Source, until: date, found: WhatIf) -> None:
+    """Count one file, in history and as it would have been; ``own`` is the policy in use."""
+    found.files += 1
+    given = external_facts(file.history, file.recorded)
+    other = _counterfactual(file, policy, source, *given, until)
+    recorded = _recorded(file, own)
+    again = _counterfactual(file, own, source, *given, until)
+    if again.undetermined is None and _outline(again, until) == _outline(recorded, until):
+        # Compare the messages that daily passes would have sent under either policy.
+        recorded.messages = again.messages
+    # Offices are those of the history under either policy: a transfer is a fact.
+    offices: Offices = [
+        (x.effective_on, x.prefecture)
+        for _, x in file.history
+        if isinstance(x, ApplicationLodged | Transferred)
+    ]
+    end = other.undetermined[0] if other.undetermined is not None else date.max
+    counts: dict[tuple[str, str, str, int], list[int]] = {}
+    for side, course in enumerate((recorded, other)):
+        for name, on, office in _figures(course, offices):
+            if on <= until and on < end:
+                counts.setdefault(("figure", name, office, on.year), [0, 0])[side] += 1
+    found.differ += any(history != changed for history, changed in counts.values())
+    acts = [("spared", *each) for each in other.spared] + [("refused", *each) for each in other.refused]
+    if other.undetermined is not None:
+        acts.append(("undetermined", *other.undetermined))
+    for key, (history, changed) in sorted(counts.items()):
+        found.count(key, file.permit_id, history, changed)
+    for kind, on, name in acts:
+        found.count((kind, name, _office(offices, on), on.year), file.permit_id, 1, 0)
+
+
+def _with_time_effects(file: File, source: Source, until: date) -> File:
+    """Return the file with the time effects due on a day that no pass had recorded yet."""
     permit = fold(file.permit_id, file.history)
     digest = next((x.basis.policy for _, x in reversed(file.history) if x.basis is not None), None)
     if permit is None or digest is None:
         return file
-    policy = policy_of(permit.jurisdiction, digest)
-    history, recorded = list(file.history), list(file.recorded)
-    seen = permit.version
-    for version, effect in enumerate(timeline.settle(permit, policy, until)[1], seen + 1):
-        history.append((version, effect.unrecorded()))
-        recorded.append(recorded[-1])
-    return file._replace(history=history, recorded=recorded)
+    last = permit.version
+    _, effects = timeline.settle(permit, source.policy(permit.jurisdiction, digest), until)
+    events = [(version, effect.unrecorded()) for version, effect in enumerate(effects, last + 1)]
+    recorded = file.recorded + [file.recorded[-1]] * len(events)
+    return file._replace(history=file.history + events, recorded=recorded)
 
 
-def _outline(life: Life, until: date) -> list[tuple[str, date, date | None]]:
-    """What is counted, to be compared with what happened otherwise; no pass may have recorded a silence."""
-    return sorted(
-        (event.NAME, event.effective_on, getattr(event, "valid_until", None))
-        for event in life.events
-        if event.effective_on <= until and isinstance(event, _COUNTED)
+def _counterfactual(
+    file: File,
+    policy: Policy,
+    source: Source,
+    facts: Sequence[ExternalFact],
+    term_ends: TermEnds,
+    until: date,
+) -> Counterfactual:
+    other = CounterfactualFile(file.permit_id, policy, source, term_ends)
+    course = other.run(facts, until)
+    course.events = _valid(course.events, other.permit, policy)
+    return course
+
+
+def _recorded(file: File, own: Policy) -> Counterfactual:
+    """Return the file as it was."""
+    events = [event for _, event in corrected(file.history)]
+    return Counterfactual(
+        _valid(events, fold(file.permit_id, file.history), own),
+        [MessageDue(x.effective_on, x.kind, x.office) for x in file.notices if x.to == notices.HOLDER],
     )
 
 
-def _standing(events: list[Event], permit: Permit | None, policy: Policy) -> list[Event]:
-    """What happened, without lapses and losses that something recorded later has made void."""
+def _valid(events: list[Event], permit: Permit | None, policy: Policy) -> list[Event]:
+    """Return the events without lapses and losses that a later record has made void."""
     if permit is None or not (permit.lapses or permit.losses):
         return events
     rules = policy.at(date.max)
@@ -172,45 +213,31 @@ def _standing(events: list[Event], permit: Permit | None, policy: Policy) -> lis
     ]
 
 
-def _otherwise(
-    file: File, policy: Policy, source: Source, facts: list[Fact], held: Held, until: date
-) -> Life:
-    """The file as it would have been."""
-    other = Alternative(file.permit_id, policy, source.policy, source.known, held)
-    life = other.live(facts, until)
-    life.events = _standing(life.events, other.permit, policy)
-    return life
+def _outline(course: Counterfactual, until: date) -> list[tuple[str, date, date | None]]:
+    """Return the events that are counted; no pass may have recorded an implicit refusal."""
+    return sorted(
+        (event.NAME, event.effective_on, getattr(event, "valid_until", None))
+        for event in course.events
+        if event.effective_on <= until and type(event) in _FIGURE
+    )
 
 
-def _recorded(file: File, own: Policy) -> Life:
-    """The file as it was."""
-    events = [event for _, event in corrected(file.history)]
-    events = _standing(events, fold(file.permit_id, file.history), own)
-    letters = [Letter(x.effective_on, x.kind, x.office) for x in file.notices if x.to == notices.HOLDER]
-    return Life(events=events, letters=letters)
-
-
-def _counted(life: Life, offices: list[tuple[date, str]]) -> Iterable[tuple[str, date, str]]:
-    for event in life.events:
+def _figures(course: Counterfactual, offices: Offices) -> Iterator[tuple[str, date, str]]:
+    """Yield what is counted: the figure, the day and the office."""
+    for event in course.events:
         on = event.effective_on
         figure = _FIGURE.get(type(event))
-        if isinstance(event, Renewed):
-            figure = "automatic_renewals" if is_time_effect(event) else "renewals"
+        if figure == "renewals" and is_time_effect(event):
+            figure = "automatic_renewals"
         if figure is not None:
             yield figure, on, _office(offices, on)
         if isinstance(event, _VISITS):
             yield "office_visits", on, _office(offices, on)
-    for letter in life.letters:
-        yield "letters", letter.on, letter.office
+    for message in course.messages:
+        yield "letters", message.on, message.office
 
 
-def _offices(history: list[Numbered]) -> list[tuple[date, str]]:
-    return [
-        (x.effective_on, x.prefecture) for _, x in history if isinstance(x, ApplicationLodged | Transferred)
-    ]
-
-
-def _office(offices: list[tuple[date, str]], on: date) -> str:
+def _office(offices: Offices, on: date) -> str:
     current = offices[0][1]
     for since, office in offices:
         if since <= on:
@@ -218,79 +245,23 @@ def _office(offices: list[tuple[date, str]], on: date) -> str:
     return current
 
 
-# --- over a whole history ---------------------------------------------------------------------------------
-
-
-def part_compared(source: Source, part: Part, *, text: str, until: date) -> WhatIf:
-    """Compare every file of a part."""
-    policy, told = compiled(text), WhatIf()
-    own = source.policy(policy.jurisdiction, digest_of(source.text(policy.jurisdiction)))
-    for file in source.files(part, notices=True):
-        first = file.history[0][1]
-        if not isinstance(first, ApplicationLodged) or first.jurisdiction != policy.jurisdiction:
-            told.elsewhere += 1
-            continue
-        compare(file, policy, own, source, until, told)
-    return told
-
-
-_compiled: dict[str, Policy] = {}
-
-
-def compiled(text: str) -> Policy:
-    """A policy text, compiled once for all parts of a run."""
-    found = _compiled.get(text)
-    if found is None:
-        _compiled.clear()
-        found = _compiled[text] = compile_text(text)
-    return found
-
-
-def what_if(
-    source: Source,
-    name: str,
-    text: str,
-    until: date,
-    *,
-    hands: Hands | None = None,
-    state: str | Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
-) -> WhatIf:
-    """A whole history beside what it would have been under a policy text, until a legal day."""
-    run = Run(
-        f"what-if {compiled(text).digest} {until}", name, source, WhatIf(), WhatIf.add,
-        hands=hands, state=state, progress=progress,
-    )  # fmt: skip
-    return run.resumed(WhatIf).over(partial(part_compared, text=text, until=until))
-
-
-def summary(told: WhatIf) -> dict[str, Any]:
-    """The figures as plain values: each in total, by office and by year, with its cells and their permits."""
-    found: dict[str, dict[str, dict[str, Any]]] = {
-        "figure": {},
-        "spared": {},
-        "refused": {},
-        "undetermined": {},
-    }
-    for key in sorted(told.cells):
-        cell = told.cells[key]
+def summary(found: WhatIf) -> dict[str, Any]:
+    """Return the figures as plain values: each in total, by office and by year, with its cells and their permits."""
+    groups: dict[str, dict[str, dict[str, Any]]] = {kind: {} for kind in KINDS}
+    groups["figure"] = {name: _empty() for name in FIGURES}
+    for key, cell in sorted(found.cells.items()):
         kind, name, office, year = key.split("|")
-        each = found[kind].setdefault(
-            name, {"history": 0, "other": 0, "by_office": {}, "by_year": {}, "cells": []}
-        )
-        for group in (
-            each,
-            each["by_office"].setdefault(office, _zero()),
-            each["by_year"].setdefault(year, _zero()),
-        ):
+        figure = groups[kind].setdefault(name, _empty())
+        by_office, by_year = figure["by_office"], figure["by_year"]
+        for group in (figure, by_office.setdefault(office, _zero()), by_year.setdefault(year, _zero())):
             group["history"] += cell.history
             group["other"] += cell.other
-        each["cells"].append({"office": office, "year": int(year), **msgspec.to_builtins(cell)})
-    figures = {
-        name: found["figure"].get(name, {**_zero(), "by_office": {}, "by_year": {}, "cells": []})
-        for name in FIGURES
-    }
-    return {"figures": figures, **{kind: found[kind] for kind in ("spared", "refused", "undetermined")}}
+        figure["cells"].append({"office": office, "year": int(year), **msgspec.to_builtins(cell)})
+    return {"figures": groups.pop("figure"), **groups}
+
+
+def _empty() -> dict[str, Any]:
+    return {**_zero(), "by_office": {}, "by_year": {}, "cells": []}
 
 
 def _zero() -> dict[str, int]:

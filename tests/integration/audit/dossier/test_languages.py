@@ -65,7 +65,7 @@ def clocks(dossier: Dossier) -> list[dict[str, Any]]:
 def test_they_meet_every_kind_of_deadline_and_gate(dossiers: list[Dossier]) -> None:
     """So that what is proved of them is proved of all."""
     source = Path(deadlines.__file__).read_text(encoding="utf-8")
-    kinds = set(re.findall(r'\bDeadline\(\s*"(\w+)"', source))
+    kinds = set(re.findall(r'(?:\bDeadline\(|_add\(s, found,)\s*"(\w+)"', source))
     assert len(kinds) == 16
     assert {clock["kind"] for each in dossiers for clock in clocks(each)} == kinds
     gates = {gate["gate"] for each in dossiers for x in each.decisions for gate in x.get("quality", ())}

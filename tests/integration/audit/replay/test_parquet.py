@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from permits_engine import PermitsError
-from permits_engine.audit.replay.parallel import Hands
-from permits_engine.audit.replay.redecide import Again
-from permits_engine.audit.replay.replay import replay
-from permits_engine.audit.replay.service import exported
+from permits_engine.audit.replay.parallel import Run, Workers
+from permits_engine.audit.replay.parquet import ParquetSource
+from permits_engine.audit.replay.replay import ReplayReport, replay
 from permits_engine.policies.loading import packaged
 from permits_engine.testing import Office
 from tests.integration.audit.replay.conftest import lapsed, refused, renewed
@@ -33,17 +32,16 @@ def folder(office: Office, tmp_path: Path) -> Path:
     return tmp_path / "history"
 
 
-def _sums(report: Again) -> tuple[int, int, int, dict[str, int]]:
+def _sums(report: ReplayReport) -> tuple[int, int, int, dict[str, int]]:
     return report.streams, report.events, report.disagree, dict(sorted(report.decisions.items()))
 
 
 def test_an_export_is_replayed_as_the_store_is(office: Office, folder: Path) -> None:
     """The same decisions, each leading to the same events, in one process and in two, without store or key."""
     store = office.engine.replays.replay()
-    source, name = exported(folder)
     assert store.disagree == 0
-    assert _sums(replay(source, name)) == _sums(store)
-    assert _sums(replay(source, name, hands=Hands(workers=2))) == _sums(store)
+    assert _sums(replay(ParquetSource.at(folder), Run())) == _sums(store)
+    assert _sums(replay(ParquetSource.at(folder), Run(Workers(2)))) == _sums(store)
     assert _sums(office.engine.replays.replay(parquet=folder)) == _sums(store)
 
 
@@ -62,9 +60,9 @@ def test_an_export_says_what_another_policy_would_have_made(office: Office, fold
 def test_a_folder_without_an_export_is_refused(tmp_path: Path) -> None:
     """As is a file that is none."""
     with pytest.raises(PermitsError) as found:
-        exported(tmp_path)
+        ParquetSource.at(tmp_path)
     assert found.value.code == "input.invalid"
     (tmp_path / "x.parquet").write_bytes(b"nothing of the kind")
     with pytest.raises(PermitsError) as found:
-        replay(*exported(tmp_path))
+        replay(ParquetSource.at(tmp_path), Run())
     assert found.value.code == "input.invalid"

@@ -118,7 +118,7 @@ def test_a_lapse_that_is_spared_leaves_the_next_end_undetermined(office: Office)
     assert counted(early, "undetermined") == {}
     later = summary(office.engine.replays.what_if(THREE_YEARS, until=date(2021, 1, 1)))
     [(reason, found)] = later["undetermined"].items()
-    assert "nobody was asked" in reason
+    assert "unknown whether the holder would renew" in reason
     assert found["cells"][0]["permits"] == [permit_id]
     assert found["by_year"] == {"2020": {"history": 1, "other": 0}}
     assert (later["figures"]["lapses"]["history"], later["figures"]["lapses"]["other"]) == (1, 0)
