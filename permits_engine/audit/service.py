@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from permits_engine.application.context import Context
 from permits_engine.audit.integrity import verification
-from permits_engine.audit.integrity.findings import Report, Restored
+from permits_engine.audit.integrity.findings import Restored, VerificationReport
 from permits_engine.audit.replay import officer_acts
 from permits_engine.audit.replay.parallel import Run, Workers
 from permits_engine.audit.replay.sources import StoreSource
@@ -47,7 +47,7 @@ class Audit:
         outside: Sequence[tuple[str, bytes]] = (),
         keys: Sequence[Verifier] | None = None,
         progress: Progress | None = None,
-    ) -> Report:
+    ) -> VerificationReport:
         """Check the history against its seals and checkpoints, and those kept ``outside`` (name and bytes).
 
         ``keys`` are the public keys to believe (default: those of the signing key file). A break is a finding

@@ -1,4 +1,4 @@
-"""What a verification found, in words and in fields."""
+"""The findings of a verification, as text and as fields."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import Any
 import msgspec
 
 MOST = 100
-"""Findings that are told; the rest is counted."""
+"""Findings that are listed; the rest is counted."""
 
 
 class Finding(msgspec.Struct, omit_defaults=True):
-    """One break, or trace of one; positions ``first`` to ``last`` are both inclusive.
+    """A sign of tampering at the positions ``first`` to ``last``, both inclusive.
 
-    ``kind``: altered, inserted, missing, moved (``moved_from``: where the first of them stood when it was
-    sealed), range (something between the two), diverged (another history than a checkpoint from outside),
-    tile (sealed hashes), checkpoint, duplicate, unplaced, version, recorded_at, head. ``vouched_by`` is the
-    size of a checkpoint that proves what was sealed, ``unclear_to`` the last of the events behind a range of
-    which no checkpoint can say anything because of it.
+    ``kind``: altered, inserted, missing, moved (``moved_from``: the sealed position of the first), range (something
+    between the two), diverged (another history than that of an outside checkpoint), tile (sealed hashes), checkpoint,
+    duplicate, unplaced, version, recorded_at, head. ``vouched_by`` is the size of a checkpoint that proves what was
+    sealed; events after the range up to ``unclear_to`` cannot be verified because of it.
     """
 
     kind: str
@@ -32,28 +31,28 @@ class Finding(msgspec.Struct, omit_defaults=True):
     unclear_to: int | None = None
 
     def covers(self, position: int) -> bool:
-        """Whether this is about that position."""
+        """Whether the position lies in this range."""
         return self.first is not None and self.last is not None and self.first <= position <= self.last
 
-    def clouds(self, position: int) -> bool:
-        """Whether that position is one of these, or of those behind them of which nothing can be said."""
+    def affects(self, position: int) -> bool:
+        """Whether the position lies in this range or in the unverifiable part after it."""
         return self.covers(position) or (self.last or 0) < position <= (self.unclear_to or 0)
 
 
 class Restored(msgspec.Struct, frozen=True):
-    """A backup that the store was restored from: when it was made, and the last event in it."""
+    """A backup that the store was restored from, with its last event."""
 
     made_at: str
     position: int
     recorded_at: str
 
 
-class Report(msgspec.Struct):
-    """The outcome of a verification; counts are numbers of events unless they say otherwise.
+class VerificationReport(msgspec.Struct):
+    """The result of a verification; counts are numbers of events.
 
-    ``checkpoint`` is the size of the largest kept checkpoint that the history meets, ``outside`` the sizes of
-    those given from outside that were compared, ``signatures`` whether there was a key to check them with,
-    ``restored`` the backups that the store was restored from, as far as they were made by ``permits backup``.
+    ``checkpoint`` is the size of the largest kept checkpoint that matches, ``outside`` the sizes of the outside
+    checkpoints compared, ``signatures`` whether keys were there to check them, ``restored`` the backups of ``permits
+    backup`` that the store was restored from.
     """
 
     events: int
@@ -70,12 +69,12 @@ class Report(msgspec.Struct):
 
     @property
     def intact(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there is no finding."""
         return not self.findings
 
     @property
     def statement(self) -> str:
-        """What may be said of the history, and no more."""
+        """The conclusion in one sentence, and no more than was proved."""
         if self.restored:
             last = self.restored[-1]
             after = self.events - last.position
@@ -97,18 +96,23 @@ class Report(msgspec.Struct):
         return "consistent with itself"
 
     def add(self, finding: Finding) -> None:
-        """Keep a finding, or count it where there are many."""
+        """List a finding, or only count it after many."""
         if len(self.findings) < MOST:
             self.findings.append(finding)
         else:
             self.more += 1
 
     def as_dict(self) -> dict[str, Any]:
-        """Ready for JSON."""
-        told: dict[str, Any] = msgspec.to_builtins(self)
-        return {"intact": self.intact, "statement": self.statement, **told}
+        """Return plain values, ready for JSON."""
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return {"intact": self.intact, "statement": self.statement, **plain}
 
 
 def span(first: int, last: int) -> str:
-    """Positions as a person says them."""
+    """Return positions in words."""
     return f"event {first}" if first == last else f"events {first} to {last}"
+
+
+def text_of(data: object) -> str:
+    """Return text that was read as bytes, with unreadable bytes replaced."""
+    return data.decode("utf-8", errors="replace") if isinstance(data, bytes) else str(data)

@@ -1,11 +1,11 @@
-"""Whether the history is in order: positions without gaps, times that never go back, versions one by one."""
+"""Checks of order: positions without gaps, recorded times that never decrease, consecutive versions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from permits_engine.audit.integrity.findings import MOST, Finding, Report, span
+from permits_engine.audit.integrity.findings import MOST, Finding, VerificationReport, span, text_of
 from permits_engine.domain.errors import StoreError, error
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import history
@@ -14,7 +14,7 @@ from permits_engine.store.log.leaf import Row
 _ENDS = Statement("SELECT count(*), coalesce(max(position), 0) FROM events")
 _NEXT = Statement("SELECT min(position) FROM events WHERE position > :after")
 _LAST = Statement("SELECT recorded_at FROM events WHERE position = :position")
-# In the order of a unique index, so that nothing is sorted where that is still there. As bytes: see ``tiles``.
+# Ordered as a unique index, so that nothing is sorted. Read as bytes: see ``tiles``.
 _VERSIONS = Statement(
     {
         "sqlite": "SELECT CAST(stream AS BLOB), version, position FROM events ORDER BY stream, version",
@@ -24,8 +24,8 @@ _VERSIONS = Statement(
 )
 
 
-class Ends(NamedTuple):
-    """Where a history ends: as its head says, and as its rows say."""
+class HistoryEnds(NamedTuple):
+    """The end of a history according to its head, and according to its rows."""
 
     head: history.Head
     rows: int
@@ -33,8 +33,8 @@ class Ends(NamedTuple):
     recorded_at: Any
 
     @classmethod
-    def read(cls, tx: Transaction) -> Ends:
-        """The ends of one view of the store."""
+    def read(cls, tx: Transaction) -> HistoryEnds:
+        """Read both ends; raises ``integrity.broken`` without a head."""
         try:
             head = history.head(tx)
         except StoreError:
@@ -44,11 +44,11 @@ class Ends(NamedTuple):
         row = tx.one(_LAST, {"position": last})
         return cls(head, counted, last, row[0] if row else 0)
 
-    def check(self, report: Report, seen: int) -> None:
-        """That head and rows agree, ``seen`` being the rows that have a place in the order."""
+    def check(self, report: VerificationReport, seen: int) -> None:
+        """Report where head and rows disagree; ``seen`` is the number of rows with a position."""
         head = self.head
         if head.position != self.last:
-            message = f"the head stands at {head.position}, the last event at {self.last}"
+            message = f"the head is at {head.position}, the last event at {self.last}"
             report.add(Finding("head", message, self.last, self.last))
         elif head.recorded_at != self.recorded_at:
             message = f"the head's time is not that of the last event, {self.last}"
@@ -59,15 +59,15 @@ class Ends(NamedTuple):
 
 
 def following(tx: Transaction, after: int) -> int | None:
-    """The place of the first event after a position; none where there is none."""
+    """Return the position of the first event after another, None at the end."""
     row = tx.one(_NEXT, {"after": after})
     return None if row is None else row[0]
 
 
-class Order:
-    """Goes through the events in order; what a seal can tell better is left to it."""
+class OrderCheck:
+    """Checks positions and times of unsealed events; sealed ones are checked by their hashes."""
 
-    def __init__(self, report: Report, sealed: int) -> None:
+    def __init__(self, report: VerificationReport, sealed: int) -> None:
         self.seen = 0
         self.times: list[Finding] = []
         self._report = report
@@ -75,10 +75,7 @@ class Order:
         self._place = self._time = 0
 
     def rows(self, rows: Sequence[Row], after: int, until: int) -> bool:
-        """Whether positions are those after ``after`` and up to ``until``, each once.
-
-        What is left out between two calls counts as a gap.
-        """
+        """Whether the positions are those from ``after`` + 1 to ``until``, each once; gaps between calls count."""
         self.seen += len(rows)
         positions = [row[0] for row in rows]
         whole = positions == list(range(after + 1, until + 1))
@@ -119,24 +116,20 @@ class Order:
                 self.times.append(Finding("recorded_at", message, position, position))
 
 
-def versions(tx: Transaction, report: Report) -> None:
-    """That every stream's versions are 1, 2, 3 and so on, each later than the one before."""
+def versions(tx: Transaction, report: VerificationReport) -> None:
+    """Report streams whose versions are not 1, 2, 3 and so on, in the order of their positions."""
     current, before, place = b"", 0, 0
     for stream, version, position in tx.stream(_VERSIONS):
         if stream != current:
             current, before, place = stream, 0, 0
         if version != before + 1:
-            message = f"stream {_text(stream)} goes from version {before} to {version}, at event {position}"
+            message = f"stream {text_of(stream)} goes from version {before} to {version}, at event {position}"
         elif position <= place:
             message = (
-                f"version {version} of stream {_text(stream)}, event {position}, stands before event {place}"
+                f"version {version} of stream {text_of(stream)}, event {position}, comes before event {place}"
             )
         else:
             before, place = version, position
             continue
-        report.add(Finding("version", message, position, position, _text(stream), version))
+        report.add(Finding("version", message, position, position, text_of(stream), version))
         before, place = version if isinstance(version, int) else before, position
-
-
-def _text(stream: object) -> str:
-    return stream.decode("utf-8", errors="replace") if isinstance(stream, bytes) else str(stream)

@@ -1,40 +1,40 @@
-"""The sealed hashes held against themselves and against every checkpoint, tile by tile."""
+"""Check of the sealed hashes against one another and every checkpoint, tile by tile."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from permits_engine.audit.integrity.findings import Finding, Report, span
-from permits_engine.audit.integrity.trusted_roots import Mark, Marks
+from permits_engine.audit.integrity.findings import Finding, VerificationReport, span
+from permits_engine.audit.integrity.trusted_roots import TrustedRoot, TrustedRoots
 from permits_engine.store.log import merkle
 from permits_engine.store.log.tiles import HEIGHT, WIDTH, Tiles
 
 
 class _Variant(NamedTuple):
-    """Leaves that may be the right ones after those of ``base``, with the checkpoints that they do not meet."""
+    """Possible leaves after those of ``base``, with the roots that they do not lead to."""
 
     base: merkle.CompactRange
     leaves: list[bytes]
-    unmet: list[Mark]
+    unmet: list[TrustedRoot]
     root: bytes | None
 
 
-class Tree:
-    """Grows the tree as it was sealed.
+class SealedTree:
+    """The Merkle tree as it was sealed, grown tile by tile.
 
-    Where sealed hashes and events differ, a checkpoint says which are right; where only a tile's root in the
-    level above is left to say what was sealed, the tree goes on from that one.
+    Where sealed hashes and events differ, a checkpoint decides which are right; else the tree continues from the
+    tile's root in the level above.
     """
 
-    def __init__(self, marks: Marks, report: Report, sealed: int) -> None:
+    def __init__(self, roots: TrustedRoots, report: VerificationReport, sealed: int) -> None:
         self.report = report
         self.sealed = sealed
         self.met = 0
-        """The size of the last kept checkpoint that is met."""
-        self._marks = marks
+        """The size of the last kept checkpoint that matches."""
+        self._roots = roots
         self._range = merkle.CompactRange()
-        self._ahead = marks.by_size(report)
+        self._ahead = roots.by_size(report)
         self._next = next(self._ahead, None)
         self._met_outside = 0
         self._lost: Finding | None = None
@@ -42,43 +42,43 @@ class Tree:
         self._since = 0
         self._nodes: dict[int, bytes] = {}
         self._short: set[tuple[int, int]] = set()
-        for mark in self._until(0):
-            self._mark(mark, mark.root == merkle.EMPTY_ROOT)
+        for trusted in self._until(0):
+            self._check(trusted, trusted.root == merkle.EMPTY_ROOT)
 
     @property
     def size(self) -> int:
-        """The leaves so far."""
+        """The number of leaves so far."""
         return self._range.size
 
     def tile(self, tiles: Tiles, number: int, sealed: list[bytes], made: list[bytes | None]) -> bool:
-        """Go on by a tile: its sealed hashes, and those made of the events now (none where there is none).
+        """Add a tile: its sealed hashes, and those made of the present events.
 
-        Says whether the events are as a checkpoint has them, although the sealed hashes are not.
+        Return whether a checkpoint proves the events although the sealed hashes are altered.
         """
         start = number * WIDTH
         if self.size != start:
-            # The order broke before this tile: there is nothing to go on from.
+            # The order breaks before this tile.
             return False
         leaves, own = sealed + _unbroken(made[len(sealed) :]), _unbroken(made)
-        marks = list(self._until(start + len(leaves)))
+        roots = list(self._until(start + len(leaves)))
         entry = self._entry(tiles, 1, number) if len(leaves) == WIDTH else None
-        variants = self._variants(leaves, own, marks)
+        variants = self._variants(leaves, own, roots)
         chosen = min(variants, key=lambda each: (len(each.unmet), entry is not None and each.root != entry))
         first = start + 1
         if chosen.base is not self._range:
-            # The checkpoint is met by the events as they are, and not by way of their sealed hashes.
+            # The events lead to the checkpoint, their sealed hashes do not.
             self._range, self._now, first = chosen.base, None, self._since
         self._follow(leaves, own, chosen)
         if entry is not None and chosen.root != entry:
-            vouching = self._marks.vouching(tiles, HEIGHT, number, entry)
+            vouching = self._roots.vouching(tiles, HEIGHT, number, entry)
             if vouching is not None:
-                self._repair(start, chosen, marks, entry, vouching, tiles)
+                self._repair(start, chosen, roots, entry, vouching, tiles)
                 if chosen is not variants[0] and self.met > start:
                     self._damaged(start + 1, self.met)
                 return False
             self._disagrees(1, number, HEIGHT)
-        for mark in marks:
-            self._mark(mark, mark not in chosen.unmet)
+        for trusted in roots:
+            self._check(trusted, trusted not in chosen.unmet)
         damaged = chosen is not variants[0]
         if damaged:
             self._damaged(first, start + len(sealed))
@@ -86,11 +86,11 @@ class Tree:
         return damaged
 
     def finish(self, last: int) -> None:
-        """The checkpoints that are left state more events than there are; ``last`` is the last event's place."""
-        self._found_again()
+        """Report the checkpoints that state more events than the ``last`` position."""
+        self._end_lost()
         rest = list(self._rest())
         for outside in (False, True):
-            most = max((mark for mark in rest if mark.outside is outside), default=None)
+            most = max((trusted for trusted in rest if trusted.outside is outside), default=None)
             if most is None:
                 continue
             if last < most.size:
@@ -110,62 +110,64 @@ class Tree:
 
     # --- checkpoints ---
 
-    def _until(self, size: int) -> Iterator[Mark]:
+    def _until(self, size: int) -> Iterator[TrustedRoot]:
         while self._next is not None and self._next.size <= size:
             yield self._next
             self._next = next(self._ahead, None)
 
-    def _rest(self) -> Iterator[Mark]:
+    def _rest(self) -> Iterator[TrustedRoot]:
         while self._next is not None:
             yield self._next
             self._next = next(self._ahead, None)
 
-    def _mark(self, mark: Mark, good: bool) -> None:
-        if mark.outside:
-            self._mark_outside(mark, good)
+    def _check(self, trusted: TrustedRoot, good: bool) -> None:
+        if trusted.outside:
+            self._check_outside(trusted, good)
         elif good:
-            self.met = self.report.checkpoint = mark.size
-            self._found_again()
+            self.met = self.report.checkpoint = trusted.size
+            self._end_lost()
         elif self._lost is None:
-            first, last = self.met + 1, max(mark.size, 1)
+            first, last = self.met + 1, max(trusted.size, 1)
             since = f"that of {self.met} is the last that is met" if self.met else "none before it is met"
             message = f"the sealed hashes of {span(first, last)} were altered, and the events as they are"
-            reason = f"do not lead to the checkpoint of {mark.size} events either: {since}"
-            self._lost = Finding("range", f"{message} {reason}", first, last, vouched_by=mark.size)
+            reason = f"do not lead to the checkpoint of {trusted.size} events either: {since}"
+            self._lost = Finding("range", f"{message} {reason}", first, last, vouched_by=trusted.size)
             self.report.add(self._lost)
 
-    def _found_again(self) -> None:
+    def _end_lost(self) -> None:
         if self._lost is not None:
             _unclear(self._lost, self._range.size)
             self._lost = None
 
-    def _mark_outside(self, mark: Mark, good: bool) -> None:
-        self.report.outside.append(mark.size)
+    def _check_outside(self, trusted: TrustedRoot, good: bool) -> None:
+        self.report.outside.append(trusted.size)
         if good:
-            self._met_outside = mark.size
+            self._met_outside = trusted.size
             return
-        first, last = self._met_outside + 1, max(mark.size, 1)
-        message = f"the checkpoint from outside, of {mark.size} events, is of another history than this one"
+        first, last = self._met_outside + 1, max(trusted.size, 1)
+        message = (
+            f"the checkpoint from outside, of {trusted.size} events, is of another history than this one"
+        )
         reason = "events were changed and sealed anew, or a backup was restored and went on"
         found = Finding("diverged", f"{message}: among {span(first, last)} {reason}", first, last)
-        found.vouched_by = mark.size
+        found.vouched_by = trusted.size
         self.report.add(found)
 
     # --- tiles ---
 
-    def _variants(self, leaves: list[bytes], own: list[bytes], marks: list[Mark]) -> list[_Variant]:
-        """The sealed hashes, and where they differ the events' own: here only, or since they began to differ."""
-        found = [_variant(self._range, leaves, marks)]
+    def _variants(self, leaves: list[bytes], own: list[bytes], roots: list[TrustedRoot]) -> list[_Variant]:
+        """Return the sealed hashes, and if these differ the events' own: of this tile, or since they differ."""
+        found = [_variant(self._range, leaves, roots)]
         if len(own) < len(leaves):
             return found
         if own != leaves:
-            found.append(_variant(self._range, own, marks))
+            found.append(_variant(self._range, own, roots))
         if self._now is not None:
-            found.append(_variant(self._now, own, marks))
+            found.append(_variant(self._now, own, roots))
         return found
 
     def _follow(self, leaves: list[bytes], own: list[bytes], chosen: _Variant) -> None:
-        """Keep a tree of the events as they are beside that of their sealed hashes, once these differ."""
+        """Keep a second tree of the present events, once their hashes differ from the sealed ones."""
         if len(own) < len(leaves):
             self._now = None
             return
@@ -195,7 +197,7 @@ class Tree:
             entry = None if rest else self._entry(tiles, level, index)
             if entry is None or entry == node:
                 return node
-            vouching = self._marks.vouching(tiles, height, index, entry)
+            vouching = self._roots.vouching(tiles, height, index, entry)
             if vouching is None:
                 self._disagrees(level, index, height)
                 return node
@@ -205,7 +207,7 @@ class Tree:
                 self._now = None if self._since > start else self._now
             else:
                 self._narrowed(start, self._range.size, vouching, self._range.size)
-            self._found_again()
+            self._end_lost()
             return entry
 
         self._range.append_subtree(HEIGHT, root, amend)
@@ -214,16 +216,16 @@ class Tree:
         self,
         start: int,
         chosen: _Variant,
-        marks: list[Mark],
+        roots: list[TrustedRoot],
         entry: bytes,
-        vouching: Mark,
+        vouching: TrustedRoot,
         tiles: Tiles,
     ) -> None:
-        for mark in marks:
-            if mark in chosen.unmet:
+        for trusted in roots:
+            if trusted in chosen.unmet:
                 break
-            self._mark(mark, good=True)
-        end = min((mark.size for mark in chosen.unmet), default=start + WIDTH)
+            self._check(trusted, good=True)
+        end = min((trusted.size for trusted in chosen.unmet), default=start + WIDTH)
         self._narrowed(start, end, vouching, start + WIDTH)
         self._append(entry, tiles)
 
@@ -233,7 +235,7 @@ class Tree:
         )
         self.report.add(Finding("tile", message, first, last))
 
-    def _narrowed(self, start: int, end: int, vouching: Mark, unclear_to: int) -> None:
+    def _narrowed(self, start: int, end: int, vouching: TrustedRoot, unclear_to: int) -> None:
         first = max(start, self.met) + 1 if self.met < end else start + 1
         message = f"the sealed hashes of {span(first, end)} were altered, and the events as they are"
         reason = f"do not lead to what the checkpoint of {vouching.size} events proves either"
@@ -242,7 +244,7 @@ class Tree:
         self.report.add(found)
 
     def _entry(self, tiles: Tiles, level: int, index: int) -> bytes | None:
-        """A tile's root as it stands in the level above; a missing one is a finding where it ought to be."""
+        """Return a tile's root in the level above; report it if it is missing."""
         number, at = divmod(index, WIDTH)
         size = merkle.HASH_BYTES
         found = tiles.tile(level, number)[at * size : (at + 1) * size]
@@ -261,28 +263,28 @@ class Tree:
         self.report.add(Finding("tile", f"{message}: {reason}", first, last))
 
 
-def _variant(base: merkle.CompactRange, leaves: list[bytes], marks: list[Mark]) -> _Variant:
+def _variant(base: merkle.CompactRange, leaves: list[bytes], roots: list[TrustedRoot]) -> _Variant:
     unmet, done = [], 0
-    if marks:
+    if roots:
         grown = base.copy()
-        for mark in marks:
-            for leaf in leaves[done : mark.size - base.size]:
+        for trusted in roots:
+            for leaf in leaves[done : trusted.size - base.size]:
                 grown.append(leaf)
-            done = mark.size - base.size
-            if grown.root() != mark.root:
-                unmet.append(mark)
+            done = trusted.size - base.size
+            if grown.root() != trusted.root:
+                unmet.append(trusted)
     return _Variant(base, leaves, unmet, merkle.fold(leaves) if len(leaves) == WIDTH else None)
 
 
 def _unclear(found: Finding, to: int) -> None:
-    """Say up to where nothing can be said because of a break."""
+    """Mark the events up to ``to`` as unverifiable because of a finding."""
     if found.last is not None and to > found.last:
         found.unclear_to = to
         found.message += f"; of {span(found.last + 1, to)} nothing can be said by way of checkpoints"
 
 
 def _unbroken(made: list[bytes | None]) -> list[bytes]:
-    """The hashes up to the first that there is not."""
+    """Return the hashes up to the first that is missing."""
     found = []
     for each in made:
         if each is None:

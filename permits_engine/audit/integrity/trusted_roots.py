@@ -1,4 +1,4 @@
-"""Signed roots to hold a history against: the kept checkpoints, and those brought from outside."""
+"""Signed roots to check a history against: the kept checkpoints, and those kept elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from permits_engine.audit.integrity.findings import Finding, Report
+from permits_engine.audit.integrity.findings import Finding, VerificationReport
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.log import checkpoints, merkle
@@ -15,16 +15,16 @@ from permits_engine.store.log.signed_note import NoteError, Verifier
 from permits_engine.store.log.tiles import Tiles
 
 
-class Mark(NamedTuple):
-    """The root that a history of this size must have."""
+class TrustedRoot(NamedTuple):
+    """The Merkle root that a history of this size must have."""
 
     size: int
     outside: bool
     root: bytes
 
 
-class Marks:
-    """Every checkpoint that counts: of this origin, and signed by one of the keys where there are any."""
+class TrustedRoots:
+    """Every checkpoint of this origin, signed by one of the keys if there are any."""
 
     def __init__(
         self,
@@ -36,26 +36,26 @@ class Marks:
         self._database = database
         self._origin = origin
         self._keys = keys
-        self._outside = sorted(Mark(each.size, True, each.root) for each in outside)
+        self._outside = sorted(TrustedRoot(each.size, True, each.root) for each in outside)
 
-    def by_size(self, report: Report) -> Iterator[Mark]:
-        """All of them, smallest first; the kept ones that do not count become findings."""
+    def by_size(self, report: VerificationReport) -> Iterator[TrustedRoot]:
+        """Yield all roots, smallest first; kept checkpoints that do not count become findings."""
         return heapq.merge(self._kept(report), self._outside)
 
-    def vouching(self, tiles: Tiles, height: int, index: int, node: bytes) -> Mark | None:
-        """A checkpoint that proves a subtree's hash, by way of the tiles as they are."""
+    def vouching(self, tiles: Tiles, height: int, index: int, node: bytes) -> TrustedRoot | None:
+        """Return a root that proves a subtree's hash by an inclusion proof from the tiles."""
         end = (index + 1) << height
-        for mark in self._over(tiles.tx, end):
+        for trusted in self._over(tiles.tx, end):
             try:
-                proof = merkle.inclusion_proof(index, mark.size, tiles.node, height)
+                proof = merkle.inclusion_proof(index, trusted.size, tiles.node, height)
             except PermitsError:
                 continue
-            if merkle.root_of_inclusion(node, index, mark.size, proof, height) == mark.root:
-                return mark
+            if merkle.root_of_inclusion(node, index, trusted.size, proof, height) == trusted.root:
+                return trusted
         return None
 
-    def _over(self, tx: Transaction, least: int) -> Iterator[Mark]:
-        yield from (mark for mark in self._outside if mark.size >= least)
+    def _over(self, tx: Transaction, least: int) -> Iterator[TrustedRoot]:
+        yield from (trusted for trusted in self._outside if trusted.size >= least)
         seen = set()
         for row in checkpoints.newest(tx, least, limit=2) + checkpoints.nearest(tx, least, limit=2):
             if row not in seen:
@@ -65,18 +65,18 @@ class Marks:
                 except NoteError:
                     continue
 
-    def _kept(self, report: Report) -> Iterator[Mark]:
+    def _kept(self, report: VerificationReport) -> Iterator[TrustedRoot]:
         for row in checkpoints.stored(self._database):
             report.checkpoints += 1
             try:
-                mark = self._read(row)
+                trusted = self._read(row)
             except NoteError as problem:
                 message = f"the kept checkpoint of {row.size} events does not count: {problem}"
                 report.add(Finding("checkpoint", message))
                 continue
-            yield mark
+            yield trusted
 
-    def _read(self, row: Stored) -> Mark:
+    def _read(self, row: Stored) -> TrustedRoot:
         found = Checkpoint.parse(row.note)
         if found.size != row.size:
             raise NoteError(f"its note is of {found.size} events")
@@ -84,14 +84,13 @@ class Marks:
             raise NoteError(f"it is of {found.origin}")
         if self._keys:
             found.signed_by(self._keys)
-        return Mark(found.size, False, found.root)
+        return TrustedRoot(found.size, False, found.root)
 
 
 def from_outside(data: bytes, name: str, origin: str, keys: Sequence[Verifier]) -> Checkpoint:
-    """A checkpoint that was kept elsewhere; ``name`` says which.
+    """Parse the checkpoint ``name`` that was kept elsewhere; without keys its signature is not checked.
 
-    Raises ``input.invalid`` where it is none, or of another store; ``integrity.broken`` where its signature
-    is not that of one of the keys. Without keys it is taken as it is.
+    Raises ``input.invalid`` if it is not a checkpoint of this store, ``integrity.broken`` if no key signed it.
     """
     try:
         found = Checkpoint.parse(data)

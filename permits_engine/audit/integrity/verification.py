@@ -1,7 +1,7 @@
-"""Whether the history is what it was: order, sealed hashes, checkpoints; and if not, where it broke.
+"""``permits verify``: whether the history was changed, checked by order, sealed hashes and checkpoints, and where.
 
-Events are read in their order, some tiles at a time, each time in a short transaction of its own: memory does
-not grow with the history, and nobody waits. Every event is hashed once and every pair of hashes once.
+Events are read in order, some tiles at a time, each time in a short transaction: memory does not grow with the
+history, and no writer waits. Every event and every pair of hashes is hashed once.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from permits_engine.audit.integrity.diagnosis import Diagnosis
-from permits_engine.audit.integrity.findings import Finding, Report
-from permits_engine.audit.integrity.ordering import Ends, Order, following, versions
-from permits_engine.audit.integrity.sealed_tree import Tree
-from permits_engine.audit.integrity.trusted_roots import Marks, from_outside
+from permits_engine.audit.integrity.findings import Finding, VerificationReport
+from permits_engine.audit.integrity.ordering import HistoryEnds, OrderCheck, following, versions
+from permits_engine.audit.integrity.sealed_tree import SealedTree
+from permits_engine.audit.integrity.trusted_roots import TrustedRoots, from_outside
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.log import merkle
@@ -23,7 +23,7 @@ from permits_engine.store.log.tiles import ROWS, UNREADABLE, WIDTH, Tiles, seal
 
 CHUNK = 4 * WIDTH
 RANGES = 256
-"""Separate ranges of differences that are kept apart; more are looked into as one."""
+"""Most ranges of differences that are diagnosed separately; further ones are merged."""
 
 Progress = Callable[[int, int], None]
 
@@ -36,22 +36,26 @@ def verify(
     keys: Sequence[Verifier] | None = None,
     seal_after: bool = True,
     progress: Progress | None = None,
-) -> Report:
-    """Hold the history against its seals, its checkpoints, and those ``outside`` (a name and the bytes each).
+) -> VerificationReport:
+    """Check the history against its seals, its checkpoints, and those kept ``outside`` (name and bytes each).
 
-    ``keys`` are the public keys to believe (default: those of the signing key file). What is intact and not
-    sealed yet is sealed at the end, where the store may be written. A break is a finding in the report; what
-    is raised is ``input.invalid`` or ``integrity.broken`` for a checkpoint from outside.
+    ``keys`` are the public keys to trust (default: those of the signing key file). An intact history is sealed at the
+    end, if the store is writable. Tampering becomes a finding of the report; for an outside checkpoint that cannot be
+    used, raises ``input.invalid`` or ``integrity.broken``.
     """
     with database.read() as tx:
-        ends, tiles = Ends.read(tx), Tiles(tx)
+        ends, tiles = HistoryEnds.read(tx), Tiles(tx)
         sealed = min(tiles.size(), max(ends.last, tiles.most()))
     origin = origin_of(ends.head.store_id)
     trusted = signing.verifiers(origin) if keys is None else list(keys)
     given = [from_outside(data, name, origin, trusted) for name, data in outside]
-    report = Report(events=ends.last, sealed=min(sealed, ends.last), unsealed=max(0, ends.last - sealed))
+    report = VerificationReport(
+        events=ends.last, sealed=min(sealed, ends.last), unsealed=max(0, ends.last - sealed)
+    )
     report.signatures = bool(trusted)
-    _Verification(database, Marks(database, origin, trusted, given), report, ends, sealed).run(progress)
+    _Verification(database, TrustedRoots(database, origin, trusted, given), report, ends, sealed).run(
+        progress
+    )
     if seal_after and report.intact:
         report.sealed_now = _sealed_now(database, sealed)
     return report
@@ -63,19 +67,26 @@ def _sealed_now(database: Database, before: int) -> int:
     except PermitsError as problem:
         if problem.code != "store.unavailable":
             raise
-        # Whoever verifies need not be able to write.
+        # Verifying must work without the right to write.
         return 0
 
 
 class _Verification:
-    def __init__(self, database: Database, marks: Marks, report: Report, ends: Ends, sealed: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        roots: TrustedRoots,
+        report: VerificationReport,
+        ends: HistoryEnds,
+        sealed: int,
+    ) -> None:
         self._database = database
-        self._marks = marks
+        self._roots = roots
         self._report = report
         self._ends = ends
         self._sealed = sealed
-        self._order = Order(report, sealed)
-        self._tree = Tree(marks, report, sealed)
+        self._order = OrderCheck(report, sealed)
+        self._tree = SealedTree(roots, report, sealed)
         self._ranges: list[tuple[int, int]] = []
 
     def run(self, progress: Progress | None) -> None:
@@ -84,7 +95,7 @@ class _Verification:
             until = min(after + CHUNK, total)
             with self._database.read() as tx:
                 if not self._chunk(tx, after, until) and until >= self._sealed:
-                    # A gap may be as wide as an attacker likes.
+                    # Skip a gap at once: it may be arbitrarily wide.
                     until = max(until, ((following(tx, until) or total) - 1) // CHUNK * CHUNK)
             after = until
             if progress is not None:
@@ -95,7 +106,7 @@ class _Verification:
             versions(tx, self._report)
         self._diagnose()
         for each in self._order.times:
-            # An event that is named already takes its neighbours' times with it.
+            # An event reported already explains its neighbours' times.
             if not any(
                 f.covers(each.first or 0) or f.covers((each.first or 0) - 1) for f in self._report.findings
             ):
@@ -103,7 +114,7 @@ class _Verification:
         self._report.findings.sort(key=_rank)
 
     def _chunk(self, tx: Transaction, after: int, until: int) -> int:
-        """Go on by some tiles; gives how many events there were."""
+        """Check some tiles; return the number of events in them."""
         last = min(until, self._ends.last)
         rows = tx.all(ROWS, {"after": after, "until": last})
         whole = self._order.rows(rows, after, last)
@@ -131,7 +142,7 @@ class _Verification:
         if not self._ranges:
             return
         diagnosis = Diagnosis(
-            self._database, self._marks, self._report, sealed=self._sealed, met=self._tree.met
+            self._database, self._roots, self._report, sealed=self._sealed, met=self._tree.met
         )
         for first, last in self._ranges:
             diagnosis.between(first, last)
@@ -139,12 +150,12 @@ class _Verification:
 
 
 def _rank(found: Finding) -> tuple[bool, int, bool]:
-    """By place; what only follows from something else comes after it."""
+    """Order by position; findings that only follow from others come after these."""
     return found.first is None, found.first or 0, found.kind in {"version", "recorded_at"}
 
 
 def _made(rows: Sequence[Row], after: int, last: int, *, whole: bool) -> list[bytes | None]:
-    """The leaf's hash for each position: none where there is no event, or not one, or no leaf can be made."""
+    """Return the leaf hash of each position, None without exactly one readable event."""
     if whole:
         try:
             return list(leaf_hashes(rows))
@@ -167,7 +178,7 @@ def _hash_of(row: Row) -> bytes | None:
 
 
 def _sealed(now: list[bytes | None], tile: bytes) -> list[bytes]:
-    """The tile's hashes, as the same list where they are those of the events."""
+    """Return the tile's hashes, as the list ``now`` itself if they are the events' own."""
     if None not in now and b"".join(now) == tile:  # type: ignore[arg-type]
         return now  # type: ignore[return-value]
     size = merkle.HASH_BYTES

@@ -10,7 +10,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from permits_engine.audit.integrity import verification
-from permits_engine.audit.integrity.findings import Finding, Report
+from permits_engine.audit.integrity.findings import Finding, VerificationReport
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events.recorder import TransactionRecorder
@@ -52,7 +52,7 @@ class Store:
     def seal(self) -> None:
         seal(self.database)
 
-    def verify(self, *outside: Checkpoint, **options: Any) -> Report:
+    def verify(self, *outside: Checkpoint, **options: Any) -> VerificationReport:
         given = [(f"checkpoint {each.size}", each.note.encode()) for each in outside]
         return verification.verify(self.database, self.signing, outside=given, **options)
 
@@ -99,12 +99,12 @@ class Store:
             return uow(run)
 
 
-def kinds(report: Report) -> list[tuple[str, int | None, int | None]]:
+def kinds(report: VerificationReport) -> list[tuple[str, int | None, int | None]]:
     """What was found, and where."""
     return [(each.kind, each.first, each.last) for each in report.findings]
 
 
-def of_kind(report: Report, kind: str) -> Finding:
+def of_kind(report: VerificationReport, kind: str) -> Finding:
     """The only finding of a kind."""
     (found,) = [each for each in report.findings if each.kind == kind]
     return found

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from permits_engine.audit.integrity import diagnosis, sealed_tree, verification
-from permits_engine.audit.integrity.findings import Finding, Report
+from permits_engine.audit.integrity.findings import Finding, VerificationReport
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events.recorder import TransactionRecorder
@@ -195,7 +195,12 @@ def covers(found: Finding, position: int) -> bool:
 
 
 def check(
-    before: dict[int, Row], after: dict[int, Row], vouched: int, report: Report, *, damaged: bool = False
+    before: dict[int, Row],
+    after: dict[int, Row],
+    vouched: int,
+    report: VerificationReport,
+    *,
+    damaged: bool = False,
 ) -> None:
     """Everything under a checkpoint that changed is covered; what is said of single events is true."""
     changed = {position for position in before if before[position] != after.get(position)}
