@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from permits_engine.audit.integrity.findings import Report
+from permits_engine.audit.integrity.findings import VerificationReport
 from permits_engine.cli import output
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.files import write
@@ -48,7 +48,7 @@ def verify(
     return answer(None, *lines)._replace(problem=problem)
 
 
-def _in_words(report: Report) -> list[str]:
+def _in_words(report: VerificationReport) -> list[str]:
     if not report.intact:
         found = [output.safe(f"{each.kind}: {each.message}") for each in report.findings]
         return [*found, f"and {report.more} more"] if report.more else found
