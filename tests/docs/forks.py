@@ -53,7 +53,7 @@ def client(address: Path, program: Path) -> None:
 
 @contextmanager
 def forking() -> Iterator[Path]:
-    """A process that forks for whoever asks at the address given; it ends with this one, however this one ends."""
+    """A process that forks for each client at the address given; it ends with this one, however this one ends."""
     with tempfile.TemporaryDirectory(prefix="permits-") as home:  # the path of a Unix socket must be short
         address = Path(home) / "forks"
         command = [sys.executable, "-m", "tests.docs.forks", str(address)]
@@ -66,7 +66,7 @@ def forking() -> Iterator[Path]:
 
 
 def main(address: str) -> None:
-    """Fork for whoever asks, until the one that started this closes its standard input."""
+    """Fork for each client until the parent closes our standard input."""
     for name in LOADED:
         import_module(name)
     import_module("permits_engine.cli.registry").every_command()

@@ -103,7 +103,7 @@ def made_by_init_postgresql(
 
 
 def hears_ctrl_c() -> None:
-    """Whoever runs the tests in the background may have asked not to hear it; its children would not either."""
+    """Hear Ctrl-C also where the tests run in the background, whose children ignore it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -36,9 +36,9 @@ SHOWS = {
     *("show", "history", "explain", "diff", "find", "holder export", "receipt", "attestation"),
     *("notices show", "notices preview", "export", "dossier"),
 }
-"""What is there to show a person to whoever may see them; each leaves ``holder.accessed``."""
+"""Commands that show a person to operators with access; each leaves ``holder.accessed``."""
 CHECKS = {"verify-receipt"}
-"""Shows what stands on the holder's own paper, to whoever has the paper."""
+"""Commands that show what the holder's own paper says."""
 NOT_RUN = {"demo"}
 """Its people are invented."""
 
@@ -258,7 +258,7 @@ def _erased(world: World) -> None:
     [_without_purpose, _another_office, _another_key, _damaged, _erased],
     ids=lambda each: each.__name__,
 )
-def test_whoever_may_not_see_a_person_sees_no_word_of_them(
+def test_an_operator_without_access_sees_no_word_of_a_person(
     world: World, happens: Callable[[World], None]
 ) -> None:
     """No role for it, no key for it, data damaged or erased: no command says a word, in results or in errors."""

@@ -115,7 +115,7 @@ def test_an_auditor_says_what_the_look_is_for(cli: Cli) -> None:
     assert looks(cli, permit_id) == [("inspector", "auditor")]
 
 
-def test_whoever_reads_reasons_leaves_their_name(cli: Cli) -> None:
+def test_a_reader_of_reasons_is_recorded_by_name(cli: Cli) -> None:
     """Once a day, also where no roles are configured: as the operator, in the first role that may."""
     permit_id = cli.title()
     cli.monkeypatch.setenv("PERMITS_OPERATOR", "h.alami")

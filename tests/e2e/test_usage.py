@@ -73,7 +73,7 @@ def test_the_list_says_what_the_help_begins_with(name: str) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["policy"], ["scenario"]], ids=" ".join)
 def test_a_group_without_a_command_shows_its_help(bare: Cli, arguments: list[str]) -> None:
-    """Whoever types only ``permits`` is told what there is, on standard output."""
+    """``permits`` alone lists what there is, on standard output."""
     done = bare(*arguments)
     assert done.code == 2
     assert "Commands:" in done.out
@@ -276,7 +276,7 @@ def test_thousands_of_lines_stream_in_flat_memory(sqlite_cli: Cli, shell: Any, t
 
 
 def test_an_outcome_is_told_before_the_next_line_is_given(sqlite_cli: Cli, shell: Any) -> None:
-    """Whoever writes one command and waits for its outcome is not kept waiting."""
+    """A caller that writes one command and waits for its outcome gets it at once."""
     holder_id = sqlite_cli.holder()
     process = shell(
         *("--store", str(sqlite_cli.store), "execute"),

@@ -1,4 +1,4 @@
-"""Files made to do harm: what a policy, a scenario and a text of letters cannot do to whoever loads them."""
+"""Files made to do harm: what a policy, a scenario and a text of letters cannot do to a program that loads them."""
 
 from __future__ import annotations
 

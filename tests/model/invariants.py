@@ -114,7 +114,7 @@ def _answers(state: State, looks: Looks, clocks: Clocks) -> Found:
 
 
 def _gap(state: State, looks: Looks, clocks: Clocks) -> Found:
-    """Whoever filed in time has no day without lawful stay before a decision takes effect."""
+    """A person who filed in time has lawful stay on every day before a decision takes effect."""
     annulled = {d.version for d in state.permit.decisions if d.annulled_on is not None}
     requests = [(v, x) for v, x in state.history if isinstance(x, ApplicationLodged | RenewalRequested)]
     if not requests or state.permit.closed is not None:

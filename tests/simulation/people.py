@@ -83,7 +83,7 @@ class Society:
         return Actor(f"{role}-{number}", role, office)
 
     def do(self, file: File, name: str, role: str, **fields: Any) -> bool:
-        """One act on a file by whoever is to do it; whether it was carried out."""
+        """One act on a file by the actor whose turn it is; whether it was carried out."""
         office = None if role in {"national_commission", "court", "hierarchy"} else file.office
         given = {"permit_id": file.permit_id, "on": self.world.today, **fields}
         return self.world.act(name, given, self.actor(role, office)) is not None

@@ -1,4 +1,4 @@
-"""What the façade promises to whoever gives commands: conflicts, repetition, refusals without a trace."""
+"""What the façade promises to callers that give commands: conflicts, repetition, refusals without a trace."""
 
 from __future__ import annotations
 

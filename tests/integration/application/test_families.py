@@ -83,7 +83,7 @@ def test_the_pass_that_ends_a_title_tells_those_that_hang_on_it_once(office: Off
 
 
 def test_a_tie_to_a_title_that_has_ended_says_so_at_once(office: Office) -> None:
-    """Whoever records the tie late is told what has become of the title above."""
+    """A tie that is recorded late names the state of the title above."""
     his, _ = a_pair(office)
     office.do("revoke_permit", "2019-03-04", DECIDER, permit_id=his, ground="documents-not-furnished", **WHY)
     child = office.application(

@@ -201,7 +201,7 @@ def test_the_lesser_card_beside_the_greater_stands_out(office: Office) -> None:
 
 
 def test_departures_are_listed_by_office_and_period(office: Office) -> None:
-    """Whoever answers for an office sees each decision with its rule, and how many there are."""
+    """The head of an office sees each decision with its rule, and how many there are."""
     for on in ("2016-02-01", "2017-02-01"):
         office.at(on)
         permit_id = office.application(holder_id=office.holder(), category="refugee", criterion=None, on=on)

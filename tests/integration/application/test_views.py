@@ -1,4 +1,4 @@
-"""What the façade promises to whoever reads: two time axes, corrections, and why an act was allowed."""
+"""What the façade promises to readers: two time axes, corrections, and why an act was allowed."""
 
 from __future__ import annotations
 

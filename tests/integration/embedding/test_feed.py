@@ -38,7 +38,7 @@ def test_the_feed_is_the_history_in_its_order(office: Office) -> None:
 
 
 def test_the_feed_goes_on_after_any_position(office: Office) -> None:
-    """Whoever stopped after an event gets the next one, and nothing twice."""
+    """A reader that stopped after an event gets the next one, and nothing twice."""
     office.title()
     whole = [each["event_id"] for each in office.engine.subscribe(timeout=0)]
     for stop in range(len(whole) + 1):
@@ -68,7 +68,7 @@ def test_who_waits_gets_what_comes(office: Office) -> None:
     assert 0.3 <= time.monotonic() - started < 60
 
 
-def test_a_commit_wakes_whoever_waits(
+def test_a_commit_wakes_the_waiting_reader(
     office: Office, store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On PostgreSQL an event arrives at once although the next look would be a minute later; on SQLite at that look.

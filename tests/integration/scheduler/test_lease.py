@@ -94,7 +94,7 @@ def test_a_renewed_lease_goes_on(servers: tuple[Database, Database]) -> None:
         assert first.held
 
 
-def test_whoever_was_frozen_writes_nothing(servers: tuple[Database, Database]) -> None:
+def test_a_frozen_process_writes_nothing(servers: tuple[Database, Database]) -> None:
     """After somebody else has taken over, a transaction of the old holder is refused at its very beginning."""
     first, second = Lease(servers[0], "one", 1.5), Lease(servers[1], "two", 60.0)
     assert first.acquire()
@@ -133,7 +133,7 @@ def test_nobody_takes_over_in_the_middle_of_a_transaction(servers: tuple[Databas
         assert tx.one(_MARKED) == ("first",)
 
 
-def test_whoever_freezes_inside_a_transaction_is_put_out_of_it(servers: tuple[Database, Database]) -> None:
+def test_a_process_frozen_inside_a_transaction_loses_it(servers: tuple[Database, Database]) -> None:
     """The server ends what stands still for a lease's length; the next one takes over, nothing was written."""
     first, second = Lease(servers[0], "one", 1.5), Lease(servers[1], "two", 60.0)
     assert first.acquire()

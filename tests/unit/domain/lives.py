@@ -70,7 +70,7 @@ class File:
         return shown.title_status, shown.application_status, shown.lawful_stay
 
     def do(self, name: str, *, on: date | None = None, **fields: Any) -> list[Draft]:
-        """Decide a command by whoever may give it, and fold what follows."""
+        """Decide a command by an actor who may give it, and fold what follows."""
         if name == "lodge_application":
             fields |= {"holder_id": HOLDER, "jurisdiction": self.jurisdiction, "category": self.category}
             fields["prefecture"] = OFFICES[self.jurisdiction]

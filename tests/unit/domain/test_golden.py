@@ -23,7 +23,7 @@ OFFICES = {"MA": "MA-RAB", "ES": "ES-M"}
 
 
 class File:
-    """One permit in a store of its own; every act is done on its day by whoever may do it."""
+    """One permit in a store of its own; every act is done on its day by an actor who may."""
 
     def __init__(self, jurisdiction: str = "MA") -> None:
         self.jurisdiction = jurisdiction

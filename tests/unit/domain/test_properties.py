@@ -78,7 +78,7 @@ def _promised(file: File, day: date) -> str | None:
 
 
 @given(lives(steps=18))
-def test_whoever_filed_in_time_has_no_day_without_lawful_stay_before_a_notified_decision(file: File) -> None:
+def test_a_person_who_filed_in_time_has_lawful_stay_until_a_notified_decision(file: File) -> None:
     """From a timely filing to the grant, or to the regular notification of a refusal, every day is lawful."""
     for day in _days_of(file):
         why = _promised(file, day)

@@ -327,7 +327,7 @@ def test_a_register_imported_again_brings_nobody_back(office: Office, tmp_path: 
     assert holder_of(office, other)
 
 
-def test_whoever_still_reads_keeps_the_erasure_unfinished(
+def test_an_open_reader_keeps_the_erasure_unfinished(
     office: Office, store_url: str, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An old reader keeps the key's bytes in SQLite's log: that is said, and the next erasure finishes. On PostgreSQL

@@ -121,7 +121,7 @@ def test_a_rotation_that_was_stopped_goes_on(own: Office, monkeypatch: pytest.Mo
     assert {name_of(own, each) for each in people} == {"Diallo"}
 
 
-def test_whoever_is_at_work_goes_on_through_a_rotation(own: Office, store_url: str, keys: Path) -> None:
+def test_an_open_engine_continues_through_a_rotation(own: Office, store_url: str, keys: Path) -> None:
     """Another process has the old key in memory: it finds the new one in the file, and mints nothing under the old.
 
     One that cannot find it (its file is another) is refused instead of writing what nobody will open.

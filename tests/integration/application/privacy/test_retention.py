@@ -55,7 +55,7 @@ def test_a_title_that_only_ended_counts_from_its_last_day(office: Office) -> Non
     assert due(office) == [holder_id]
 
 
-def test_whoever_has_no_file_is_not_kept_for_ever(office: Office) -> None:
+def test_a_person_without_a_file_is_not_kept_for_ever(office: Office) -> None:
     """Registered and never heard of again: counted from the last that was said about them."""
     holder_id = office.holder()
     office.at("2021-12-01")

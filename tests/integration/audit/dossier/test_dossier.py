@@ -75,7 +75,7 @@ def test_messages_stand_with_the_evidence_of_their_delivery(signed: Past, tmp_pa
         assert notice["events"][1]["channel"]
 
 
-def test_each_event_is_proved_to_whoever_has_the_key(signed: Past) -> None:
+def test_each_event_is_proved_to_a_holder_of_the_key(signed: Past) -> None:
     """One proof to an event, under one checkpoint; the leaf holds what is stored."""
     dossier = signed.office.engine.as_(AUDITOR).audit.dossier(signed.refused)
     keys = signed.office.engine.context.signing.verifiers(signed.office.engine.audit.origin)

@@ -33,7 +33,7 @@ def test_an_export_that_is_stopped_leaves_nothing_behind(past: Past, tmp_path: P
 def test_what_is_recorded_meanwhile_is_not_half_in_it(
     past: Past, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The export ends with the event that was the last when it began, whoever writes while it reads."""
+    """The export ends with the event that was the last when it began, even while others write."""
     office = past.office
     end = office.position()
 

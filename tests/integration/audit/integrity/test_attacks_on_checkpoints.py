@@ -55,7 +55,7 @@ def test_everything_rewritten_under_another_key_shows(store: Store) -> None:
 
 
 def test_everything_rewritten_with_the_signing_key_shows_from_outside(store: Store) -> None:
-    """Whoever has the key can make a history consistent with itself, but not with what was given away before."""
+    """A holder of the key can make a history consistent with itself, but not with what was given away before."""
     kept = [store.checkpoint()]
     store.append(20)
     kept.append(store.checkpoint())
@@ -95,7 +95,7 @@ def test_a_checkpoint_from_outside_is_looked_at_before_it_is_used(store: Store) 
 
 
 def test_without_a_key_signatures_are_not_checked_and_that_is_said(store: Store) -> None:
-    """Whoever has no key still sees whether the history meets its checkpoints."""
+    """A reader without the key still sees whether the history meets its checkpoints."""
     report = store.verify(keys=[])
     assert (report.intact, report.signatures) == (True, False)
     store.attack("UPDATE events SET payload = :payload WHERE position = 290", payload=PAYLOAD)

@@ -1,4 +1,4 @@
-"""The annual account as a page: well-formed, fetching nothing, readable by whoever and whatever reads it."""
+"""The annual account as a page: well-formed, fetching nothing, readable by people and programs."""
 
 from __future__ import annotations
 

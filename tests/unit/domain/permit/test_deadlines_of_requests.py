@@ -200,7 +200,7 @@ def test_the_bodies_of_one_day_stand_in_the_order_of_their_names() -> None:
     assert bodies == ["administrative_tribunal", "gracious", "hierarchical"]
 
 
-def test_whoever_comes_of_age_is_shown_the_months_to_ask_with_the_day_of_majority() -> None:
+def test_a_person_coming_of_age_sees_the_months_to_ask_and_the_day_of_majority() -> None:
     """Decree 2-09-607 article 2."""
     minor = {"kind": "minor", "since": date(2019, 1, 1), "until": date(2020, 2, 29), "evidence": "birth"}
     state = a_life(("2019-02-04", "issue_permit", {}), ("2019-02-05", "record_fact", minor))

@@ -43,7 +43,7 @@ def test_a_minors_document_never_goes_beyond_minority(birth: date, wait: int) ->
 
 
 @given(BIRTHS)
-def test_whoever_comes_of_age_has_six_months_and_not_a_day_more(birth: date) -> None:
+def test_a_person_coming_of_age_has_exactly_six_months(birth: date) -> None:
     """Every day of them is lawful, the clock runs on each, and the day after neither is."""
     file = a_minors_file(birth)
     file.do("issue_permit")

@@ -232,7 +232,7 @@ MINOR = (
 )
 
 
-def test_the_months_after_coming_of_age_are_a_contested_ground_for_whoever_keeps_a_right_to_ask() -> None:
+def test_the_months_after_coming_of_age_are_a_contested_ground_with_a_right_to_ask() -> None:
     """Decree 2-09-607 article 2; not after a revocation, a loss by absence or a decision since."""
     free = a_life(GRANTED, MINOR)
     majority = Standing(True, "majority_period", ("majority.filing",), certain=False)

@@ -169,7 +169,7 @@ def test_an_office_may_have_its_own_competences() -> None:
 
 
 def test_what_is_allowed_depends_on_who_asks(office: Office) -> None:
-    """A portal shows the button to whoever holds the delegation, and to nobody else."""
+    """A portal shows the button only to holders of the delegation."""
     advised(office)
     day = date(2017, 1, 25)
     office.at(day)
