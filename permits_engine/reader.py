@@ -289,20 +289,17 @@ class ReaderDocuments:
 
         Nothing of it is kept: the same file gives the same proof on the same day.
         """
-        from permits_engine.documents import receipt as paper
-        from permits_engine.documents import receipt_proof
-        from permits_engine.documents.filing import filed
+        from permits_engine.documents.receipt import issue
 
+        origin = self._context.origin
         with self._context.database.read() as tx:
             file = self._access.file(tx, permit_id)
             holder_id = file.lodged.holder_id
             if not self._access.sees_person(file):
                 self._access.require_person(tx, holder_id)
-            found = filed(file)
-        origin = self._context.origin
-        signer = self._context.signing.signer(origin)
+            paper = issue(file, origin, self._context.signing.signer(origin).signature)
         self._access.note([holder_id])
-        return paper.Paper(found, receipt_proof.issue(found.filing, origin, signer.signature))
+        return paper
 
     def disclosure(self, holder_id: str) -> Disclosure:
         """Return all that is held about a person, who looked at it (this reader too), and how long it is kept."""

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 import msgspec
+from structlog.typing import FilteringBoundLogger
 
 from permits_engine.cli.settings import Service, Settings
 from permits_engine.domain.errors import invalid
@@ -93,7 +94,9 @@ def one_pass(engine: Engine, settings: Settings, on: date | None, *, release: bo
     return {name: value for name, value in plain.items() if value or name not in _SELDOM}
 
 
-def run(engine: Engine, read: Callable[[], Settings], log: daemon.Log, *, release: bool = False) -> None:
+def run(
+    engine: Engine, read: Callable[[], Settings], log: FilteringBoundLogger, *, release: bool = False
+) -> None:
     """Run passes until SIGTERM or SIGINT; SIGHUP reads the settings again."""
     listen = read().listen
     watched = metrics.Metrics(engine.context) if listen else None

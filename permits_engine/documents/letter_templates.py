@@ -27,38 +27,16 @@ LARGEST = 200_000
 """Characters in the file of one language."""
 KINDS = frozenset(
     {
-        "renewal_reminder",
-        "title_lapsed",
-        "receipt_extended",
-        "documents_reminder",
-        "decision_notified",
-        "appeal_reminder",
-        "majority_reminder",
-        "office_alert",
-        "office_digest",
+        *("renewal_reminder", "title_lapsed", "receipt_extended", "documents_reminder", "decision_notified"),
+        *("appeal_reminder", "majority_reminder", "office_alert", "office_digest"),
     }
 )
 _ABSENT: dict[str, object] = {
-    "holder_name": None,
-    "file_number": None,
-    "card_number": None,
-    "valid_until": None,
-    "window_closes": None,
-    "receipt_until": None,
-    "due_on": None,
-    "sent_on": None,
-    "days_left": None,
-    "tier": None,
-    "expedited": False,
-    "documents": (),
-    "decision": None,
-    "favourable": False,
-    "appeals": (),
-    "deadline": None,
-    "overdue": False,
-    "token": None,
-    "office": None,
-    "tasks": (),
+    **dict.fromkeys(("holder_name", "file_number", "card_number", "valid_until", "window_closes")),
+    **dict.fromkeys(("receipt_until", "due_on", "sent_on", "days_left", "tier", "decision", "deadline")),
+    **dict.fromkeys(("token", "office")),
+    **dict.fromkeys(("expedited", "favourable", "overdue"), False),
+    **dict.fromkeys(("documents", "appeals", "tasks"), ()),
     "total": 0,
 }
 _ALWAYS = frozenset({"permit_id", "office_name", "authority"})
@@ -111,7 +89,7 @@ class _File(_Model):
 
 
 @dataclass(frozen=True, slots=True)
-class _Language:
+class _Letters:
     language: str
     direction: str
     kinds: dict[str, Template]
@@ -128,7 +106,7 @@ class Templates:
 
     def __init__(self, jurisdiction: str, texts: Mapping[str, str] | None = None) -> None:
         self.jurisdiction = jurisdiction
-        read = _packaged(jurisdiction) if texts is None else _shelves(tuple(texts.items()))
+        read = _packaged(jurisdiction) if texts is None else _compile_all(tuple(texts.items()))
         self.default, self._languages = read
 
     @property
@@ -155,8 +133,8 @@ class Templates:
         ``body`` (a code) and ``due_on``, decision and deadline as codes.
         """
         used = self.language_for(language)
-        shelf = self._languages[used]
-        template = shelf.kinds.get(kind)
+        letters = self._languages[used]
+        template = letters.kinds.get(kind)
         if template is None:
             raise NoticesError(f"there is no letter of the kind {kind!r}")
         needed = _NEEDED.get(kind)
@@ -164,7 +142,7 @@ class Templates:
             raise NoticesError(f"a letter of the kind {kind} needs {needed}")
         ready = _ABSENT.copy()
         for name, value in values.items():
-            ready[name] = _ready(name, value, shelf)
+            ready[name] = _ready(name, value, letters)
         for name in _ALWAYS:
             # The digest of an office is about many permits.
             if not ready.get(name) and (name, kind) != ("permit_id", "office_digest"):
@@ -175,29 +153,29 @@ class Templates:
             subject, _, text = template.render(ready).partition(_APART)
         except TemplateError as problem:
             raise NoticesError(f"{kind} in {used}: {problem}") from problem
-        return Composed(" ".join(subject.split()), text, shelf.direction, used)
+        return Composed(" ".join(subject.split()), text, letters.direction, used)
 
 
-def _ready(name: str, value: object, shelf: _Language) -> object:
+def _ready(name: str, value: object, letters: _Letters) -> object:
     # The most frequent types come first: a batch composes tens of thousands of letters.
     if value is None or value is True or value is False:
         return value
     if name == "decision":
-        return _word(shelf.words.decisions, "decision", value)
+        return _word(letters.words.decisions, "decision", value)
     if name == "deadline":
-        return _word(shelf.words.deadlines, "deadline", value)
+        return _word(letters.words.deadlines, "deadline", value)
     if isinstance(value, str):
         return sanitised(value)
     if isinstance(value, date):
-        return day_in_words(value, shelf.language)
+        return day_in_words(value, letters.language)
     if isinstance(value, int):
         return value
     if name == "documents" and isinstance(value, list | tuple):
-        return [_document(shelf.words.documents, code) for code in value]
+        return [_document(letters.words.documents, code) for code in value]
     if name == "appeals" and isinstance(value, list | tuple):
-        return [_appeal(each, shelf) for each in value]
+        return [_appeal(each, letters) for each in value]
     if name == "tasks" and isinstance(value, list | tuple):
-        return [_task(each, shelf) for each in value]
+        return [_task(each, letters) for each in value]
     raise NoticesError(f"{name} cannot be a {type(value).__name__}")
 
 
@@ -213,40 +191,40 @@ def _document(words: dict[str, str], code: object) -> str:
     return words.get(str(code)) or sanitised(str(code).replace("-", " "))
 
 
-def _appeal(appeal: Mapping[str, Any], shelf: _Language) -> dict[str, str | None]:
+def _appeal(appeal: Mapping[str, Any], letters: _Letters) -> dict[str, str | None]:
     due_on = appeal["due_on"]
-    body = _word(shelf.words.bodies, "body", appeal["body"])
-    return {"body": body, "due_on": None if due_on is None else day_in_words(due_on, shelf.language)}
+    body = _word(letters.words.bodies, "body", appeal["body"])
+    return {"body": body, "due_on": None if due_on is None else day_in_words(due_on, letters.language)}
 
 
-def _task(task: Mapping[str, Any], shelf: _Language) -> dict[str, object]:
+def _task(task: Mapping[str, Any], letters: _Letters) -> dict[str, object]:
     """Return one line of an office's digest: the task in words, and its day."""
-    words = {**shelf.words.deadlines, **shelf.words.tasks}
+    words = {**letters.words.deadlines, **letters.words.tasks}
     due_on, detail = task["due_on"], task["detail"]
     return {
         "word": _word(words, "task", task["what"]),
         "permit_id": sanitised(task["permit_id"]),
-        "due_on": None if due_on is None else day_in_words(due_on, shelf.language),
+        "due_on": None if due_on is None else day_in_words(due_on, letters.language),
         "days": task["days"],
         "detail": None if detail is None else sanitised(detail),
     }
 
 
 @lru_cache(maxsize=16)
-def _packaged(jurisdiction: str) -> tuple[str, dict[str, _Language]]:
+def _packaged(jurisdiction: str) -> tuple[str, dict[str, _Letters]]:
     if not (len(jurisdiction) == 2 and jurisdiction.isascii() and jurisdiction.isalpha()):
         raise NoticesError(f"{jurisdiction!r} is not a jurisdiction")
     folder = resources.files("permits_engine") / "jurisdictions" / jurisdiction.lower() / "notices"
     if not folder.is_dir():
         raise NoticesError(f"{jurisdiction} has no letters")
     found = sorted((f for f in folder.iterdir() if f.name.endswith(".yaml")), key=lambda f: f.name)
-    return _shelves(tuple((f"{jurisdiction}/{f.name}", f.read_text(encoding="utf-8")) for f in found))
+    return _compile_all(tuple((f"{jurisdiction}/{f.name}", f.read_text(encoding="utf-8")) for f in found))
 
 
-def _shelves(texts: tuple[tuple[str, str], ...]) -> tuple[str, dict[str, _Language]]:
+def _compile_all(texts: tuple[tuple[str, str], ...]) -> tuple[str, dict[str, _Letters]]:
     # Letters are plain text; the HTML part of a message escapes the whole text.
     env = SandboxedEnvironment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=True)
-    languages: dict[str, _Language] = {}
+    languages: dict[str, _Letters] = {}
     defaults = []
     for name, text in texts:
         file = _read(name, text)
@@ -262,7 +240,7 @@ def _shelves(texts: tuple[tuple[str, str], ...]) -> tuple[str, dict[str, _Langua
     return defaults[0], languages
 
 
-def _compiled(env: SandboxedEnvironment, name: str, file: _File, text: str) -> _Language:
+def _compiled(env: SandboxedEnvironment, name: str, file: _File, text: str) -> _Letters:
     missing, unknown = KINDS - set(file.kinds), set(file.kinds) - KINDS
     if missing or unknown:
         raise NoticesError(f"{name}: kinds missing {sorted(missing)}, unknown {sorted(unknown)}")
@@ -284,7 +262,7 @@ def _compiled(env: SandboxedEnvironment, name: str, file: _File, text: str) -> _
                 f"{name}: {kind} speaks of {', '.join(sorted(unknown_names))}, which no letter has"
             )
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return _Language(file.language, file.direction, kinds, file.words, digest)
+    return _Letters(file.language, file.direction, kinds, file.words, digest)
 
 
 def _read(name: str, text: str) -> _File:
@@ -305,10 +283,10 @@ def _read(name: str, text: str) -> _File:
         raise NoticesError(f"{name}: {'; '.join(faults)}") from None
 
 
-def _same_words(languages: dict[str, _Language], default: _Language) -> None:
+def _same_words(languages: dict[str, _Letters], default: _Letters) -> None:
     expected = {kind: set(words) for kind, words in default.words.model_dump().items()}
-    for language, shelf in languages.items():
-        for kind, words in shelf.words.model_dump().items():
+    for language, letters in languages.items():
+        for kind, words in letters.words.model_dump().items():
             if set(words) != expected[kind]:
                 odd = sorted(set(words) ^ expected[kind])
                 raise NoticesError(f"{language}: words.{kind} differ from the default language: {odd}")

@@ -7,10 +7,8 @@ and an Ed25519 signature (the key's four bytes, then 64).
 
 from __future__ import annotations
 
-import binascii
 import re
 import uuid
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from datetime import date
 from hashlib import sha256
@@ -18,11 +16,10 @@ from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from permits_engine.store.log.signed_note import Verifier
+from permits_engine.store.log.signed_note import Verifier, packed, unpacked
 
 PREFIX = "permits-receipt:1:"
 MOST_CHARACTERS = 4096
-_SIGNATURE = 4 + 64
 _FOUND = re.compile(re.escape(PREFIX) + r"(?:[A-Za-z0-9_\-]|\r?\n(?!\s*\r?\n))+")
 
 Status = Literal["good", "expired", "superseded", "forged", "unknown_key"]
@@ -102,7 +99,7 @@ def mark_of(permit: bytes, serial: int) -> bytes:
 def issue(filing: Filing, origin: str, sign: Sign) -> str:
     """Return the text of a proof; ``origin`` names the store."""
     content = msgspec.msgpack.encode(filing)
-    return PREFIX + urlsafe_b64encode(content + sign(_text(content, origin))).decode().rstrip("=")
+    return PREFIX + packed(content, sign(_text(content, origin)))
 
 
 def found_in(text: str) -> str | None:
@@ -115,10 +112,10 @@ def check(
     text: str, keys: Sequence[Verifier], *, on: date, superseded: Callable[[str, Filing], bool] | None = None
 ) -> Verdict:
     """Return whether a proof is good on a day; ``superseded`` looks a receipt up in a status list of an origin."""
-    whole = _decoded(text)
-    if whole is None or len(whole) <= _SIGNATURE:
+    proof = text.startswith(PREFIX) and len(text) <= MOST_CHARACTERS and unpacked(text.removeprefix(PREFIX))
+    if not proof:
         return Verdict("forged", "it is not the proof of a receipt, or a part of it is missing")
-    content, signature = whole[:-_SIGNATURE], whole[-_SIGNATURE:]
+    content, signature = proof
     named = [key for key in keys if key.key_id == signature[:4]]
     if not named:
         return Verdict("unknown_key", f"no key that is known signed it (it names {signature[:4].hex()})")
@@ -137,19 +134,8 @@ def check(
     return Verdict("good", because, filing, signer.name)
 
 
-def _decoded(text: str) -> bytes | None:
-    if not text.startswith(PREFIX) or len(text) > MOST_CHARACTERS:
-        return None
-    coded = text.removeprefix(PREFIX)
-    try:
-        whole = urlsafe_b64decode((coded + "=" * (-len(coded) % 4)).encode("ascii"))
-    except (binascii.Error, ValueError):
-        return None
-    return whole if urlsafe_b64encode(whole).decode().rstrip("=") == coded else None
-
-
 def _text(content: bytes, origin: str) -> str:
-    # A checkpoint begins with the origin alone, a token otherwise: no signature can be taken for another's.
+    # The first line tells receipts from checkpoints and tokens: no signature is valid for another kind.
     return f"permits-engine receipt\n{origin}\n{content.hex()}\n"
 
 

@@ -79,7 +79,6 @@ def test_no_object_about_a_person_shows_them() -> None:
         return kind(**{field.name: MARK for field in msgspec.structs.fields(kind)} | more)
 
     from permits_engine.application.queries.views import PermitView
-    from permits_engine.documents.filing import Filed
     from permits_engine.documents.receipt import Paper
     from permits_engine.documents.receipt_proof import Filing
 
@@ -90,8 +89,7 @@ def test_no_object_about_a_person_shows_them() -> None:
         filled(Record),
         filled(Plan, permit_id="p1"),
         marked,
-        filled(Filed, filing=marked),
-        Paper(filled(Filed), MARK),
+        filled(Paper, filing=marked),
         Row(1, [MARK]),
         Bounce("n1", MARK, "failed", None, MARK),
         Entry(MARK.encode(), "h1"),

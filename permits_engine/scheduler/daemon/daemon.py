@@ -1,4 +1,4 @@
-"""The daemon: one process holds the lease and runs the duties, others stand by, any of them may be killed.
+"""The daemon: one process holds the lease and runs the duties, others wait for it, any of them may be killed.
 
 It decides nothing: a missed run, a dead process or a changed setting only moves the moment at which a duty finds
 what there is to do.
@@ -14,12 +14,12 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any, Protocol
+
+from structlog.typing import FilteringBoundLogger
 
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError
-from permits_engine.scheduler.daemon import checkpoint_post
-from permits_engine.scheduler.daemon.heartbeat import beat
+from permits_engine.scheduler.daemon import outside
 from permits_engine.scheduler.daemon.jobs import Duty, Jobs
 from permits_engine.scheduler.daemon.lease import Lease, taken, uptime
 from permits_engine.scheduler.daemon.metrics import Metrics
@@ -36,19 +36,6 @@ SOON = 30.0
 """Seconds after which open notices are tried again, at most."""
 LIMITED = ("pass", "delivery", "retry", "digest")
 """The duties under the brakes."""
-
-
-class Log(Protocol):
-    """The daemon's log: events with plain values, none of them personal."""
-
-    def info(self, event: str, **values: Any) -> Any:
-        """Log normal operation."""
-
-    def warning(self, event: str, **values: Any) -> Any:
-        """Log something to look at."""
-
-    def error(self, event: str, **values: Any) -> Any:
-        """Log something that needs action."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +56,7 @@ class Setup:
 
 
 class Daemon:
-    """Runs the duties while it holds the lease, and stands by while another process does.
+    """Runs the duties while it holds the lease, and waits while another process does.
 
     ``configure`` reads the settings, at the start and at each ``reload``.
     """
@@ -78,7 +65,7 @@ class Daemon:
         self,
         context: Context,
         configure: Callable[[], Setup],
-        log: Log,
+        log: FilteringBoundLogger,
         *,
         holder: str,
         release: bool = False,
@@ -102,7 +89,7 @@ class Daemon:
         self._progress = self._renewed = uptime()
         self._not_before = 0.0
         self._standing_by = False
-        self._unposted: checkpoint_post.Posted | None = None
+        self._unposted: outside.Posted | None = None
 
     def stop(self) -> None:
         """End after the letter that is being sent; safe to call from a signal handler."""
@@ -267,7 +254,7 @@ class Daemon:
 
     def _heartbeat(self) -> None:
         assert self.setup.heartbeat is not None
-        missed = beat(self.setup.heartbeat)
+        missed = outside.beat(self.setup.heartbeat)
         if missed is not None:
             self.log.warning("heartbeat.missed", reason=missed)
 
@@ -277,10 +264,9 @@ class Daemon:
         assert where is not None
         try:
             if self._unposted is not None:
-                size, note, _ = self._unposted
-                posted = checkpoint_post.Posted(size, note, checkpoint_post.post(where, size, note))
-            elif checkpoint_post.due(self.context, self.setup.checkpoint_every):
-                posted = checkpoint_post.take(self.context, where, self._may_continue)
+                posted = outside.post_checkpoint(where, self._unposted.size, self._unposted.note)
+            elif outside.checkpoint_due(self.context, self.setup.checkpoint_every):
+                posted = outside.take_checkpoint(self.context, where, self._may_continue)
             else:
                 return
         except PermitsError as problem:

@@ -31,7 +31,7 @@ def facts(tx: Transaction) -> SchedulerStatus:
     count, since = tx.one(_WAITING) or (0, None)
     held = lease.read(tx)
     # On SQLite the row shows the last holder that did not release; only the lock of the file shows more.
-    running = held.expires_at and (tx.dialect == "sqlite" or held.expires_at > held.now)
+    running = held.expires_at and (tx.dialect == "sqlite" or not held.expired)
     return {
         "waiting": {"messages": count, "since": since},
         "parked": dict(tx.all(_PARKED)),

@@ -28,12 +28,14 @@ _CLOCK = {
     "sqlite": "CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)",
     "postgresql": "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint)",
 }
-_LOOK = Statement(
-    {
-        name: f"SELECT epoch, holder, since, expires_at, {now}, jobs FROM scheduler_lease WHERE one = 1"
-        for name, now in _CLOCK.items()
-    }
-)
+
+
+def _timed(sql: str) -> Statement:
+    """Return a statement in which ``{now}`` is the database's clock, in microseconds."""
+    return Statement({dialect: sql.format(now=now) for dialect, now in _CLOCK.items()})
+
+
+_READ = _timed("SELECT epoch, holder, since, expires_at, {now}, jobs FROM scheduler_lease WHERE one = 1")
 # A renewal does not change the key, so it waits for no pass; a new holder waits for the last one's transaction.
 _LOCK = Statement(
     {
@@ -41,20 +43,11 @@ _LOCK = Statement(
         "postgresql": "SELECT one FROM scheduler_lease FOR UPDATE",
     }
 )
-_TAKE = Statement(
-    {
-        name: f"""UPDATE scheduler_lease
-        SET epoch = epoch + 1, holder = :holder, since = {now}, expires_at = {now} + :length,
-            jobs = NULL"""
-        for name, now in _CLOCK.items()
-    }
+_TAKE = _timed(
+    """UPDATE scheduler_lease SET epoch = epoch + 1, holder = :holder, since = {now},
+    expires_at = {now} + :length, jobs = NULL"""
 )
-_RENEW = Statement(
-    {
-        name: f"UPDATE scheduler_lease SET expires_at = {now} + :length, jobs = :jobs WHERE epoch = :epoch"
-        for name, now in _CLOCK.items()
-    }
-)
+_RENEW = _timed("UPDATE scheduler_lease SET expires_at = {now} + :length, jobs = :jobs WHERE epoch = :epoch")
 _RELEASE = Statement("UPDATE scheduler_lease SET expires_at = 0 WHERE epoch = :epoch")
 # The server ends a transaction that is idle for longer than the lease.
 _FENCE = Statement(
@@ -79,6 +72,11 @@ class LeaseState(NamedTuple):
     now: int
     jobs: str | None
 
+    @property
+    def expired(self) -> bool:
+        """Whether the lease was released, or not renewed in time."""
+        return self.expires_at <= self.now
+
 
 class Lease:
     """The lease as one process holds it; ``holder`` names that process for an operator."""
@@ -93,10 +91,8 @@ class Lease:
 
     def acquire(self) -> bool:
         """Become the holder; return false where another process is."""
-        if self.database.dialect == "postgresql":
-            seen = look(self.database)
-            if seen.expires_at > seen.now:
-                return False
+        if self.database.dialect == "postgresql" and not look(self.database).expired:
+            return False
         if self._lock is None and not self._file_locked():
             return False
         asked = uptime()
@@ -104,9 +100,9 @@ class Lease:
             with self.database.write() as tx:
                 tx.one(_LOCK)
                 seen = read(tx)
-                if tx.dialect == "postgresql" and seen.expires_at > seen.now:
+                if tx.dialect == "postgresql" and not seen.expired:
                     return False
-                tx.run(_TAKE, {"holder": self.holder, "length": self._length})
+                tx.run(_TAKE, {"holder": self.holder, "length": int(self.seconds * _MICROS)})
         except PermitsError:
             self._unlock()
             raise
@@ -116,9 +112,13 @@ class Lease:
     def renew(self, jobs: Sequence[Mapping[str, Any]] | None = None) -> bool:
         """Stay the holder, and publish the list of jobs; return false where another process took over."""
         asked = uptime()
-        listed = json.dumps(jobs) if jobs is not None else None
+        row = {
+            "epoch": self.epoch,
+            "length": int(self.seconds * _MICROS),
+            "jobs": json.dumps(jobs) if jobs is not None else None,
+        }
         with self.database.write() as tx:
-            kept = tx.run(_RENEW, {"epoch": self.epoch, "length": self._length, "jobs": listed}) == 1
+            kept = tx.run(_RENEW, row) == 1
         self._until = asked + self.seconds if kept else 0.0
         return kept
 
@@ -153,10 +153,6 @@ class Lease:
         with self.database.write() as tx:
             self.fence(tx)
             yield tx
-
-    @property
-    def _length(self) -> int:
-        return int(self.seconds * _MICROS)
 
     def _file_locked(self) -> bool:
         path = lock_file(self.database)
@@ -239,6 +235,6 @@ def uptime() -> float:
 
 def read(tx: Transaction) -> LeaseState:
     """Return the row of the lease as a transaction sees it."""
-    row = tx.one(_LOOK)
+    row = tx.one(_READ)
     assert row is not None
     return LeaseState(*row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from datetime import date
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -34,19 +35,19 @@ class Metrics:
         self._registry = prometheus.CollectorRegistry()
         self._text = prometheus.generate_latest
         self._gauge = GaugeMetricFamily
-        one: dict[str, Any] = {"registry": self._registry}
-        self.leader = prometheus.Gauge("permits_daemon_leader", "Whether this process runs the passes", **one)
-        self.passes = prometheus.Counter("permits_passes", "Passes by how they ended", ["result"], **one)
-        self.seconds = prometheus.Histogram("permits_pass_seconds", "How long passes took", **one)
-        self.finished = prometheus.Gauge(
-            "permits_last_pass_timestamp_seconds", "When the last pass that went well ended", **one
+        registry = self._registry
+        counter: Any = partial(prometheus.Counter, registry=registry)
+        gauge: Any = partial(prometheus.Gauge, registry=registry)
+        self.leader = gauge("permits_daemon_leader", "Whether this process runs the passes")
+        self.passes = counter("permits_passes", "Passes by how they ended", ["result"])
+        self.seconds = prometheus.Histogram("permits_pass_seconds", "How long passes took", registry=registry)
+        self.finished = gauge("permits_last_pass_timestamp_seconds", "When the last good pass ended")
+        self.acts = counter("permits_acts", "Effects of time by name", ["name"])
+        self.notices = counter("permits_notices", "Notices by outcome", ["outcome"])
+        self.unavailable = gauge(
+            "permits_channel_away", "Whether a channel was out of order in the last pass", ["channel"]
         )
-        self.acts = prometheus.Counter("permits_acts", "Acts of the clock by name", ["name"], **one)
-        self.notices = prometheus.Counter("permits_notices", "Messages by outcome", ["outcome"], **one)
-        self.unavailable = prometheus.Gauge(
-            "permits_channel_away", "Whether a channel was out of order in the last pass", ["channel"], **one
-        )
-        self._registry.register(_Store(self))
+        self._registry.register(self)
 
     def passed(self, report: Pass, seconds: float) -> None:
         """Count a pass that went well."""
@@ -73,35 +74,22 @@ class Metrics:
         """Return the metrics in Prometheus's text format."""
         return self._text(self._registry)
 
-    def stored(self) -> Iterable[Any]:
-        """Yield the figures of the store; none while it cannot be reached."""
+    def collect(self) -> Iterable[Any]:
+        """Yield the figures of the store, for the registry; none while it cannot be reached."""
         try:
             with self._context.database.read() as tx:
                 facts = health.facts(tx)
                 policy = self._context.policies.home_policy(tx)
         except PermitsError:
             return
-        yield self._gauge("permits_notices_waiting", "Messages to go out", facts["waiting"]["messages"])
+        yield self._gauge("permits_notices_waiting", "Notices to be sent", facts["waiting"]["messages"])
         since = facts["waiting"]["since"]
         late = (self._context.today(policy) - date.fromisoformat(since)).days if since else 0
         yield self._gauge("permits_notices_oldest_days", "Days since the oldest of them became due", late)
-        parked = self._gauge("permits_notices_parked", "Messages that wait for a human", labels=["reason"])
+        parked = self._gauge("permits_notices_parked", "Notices that wait for a human", labels=["reason"])
         for reason, count in facts["parked"].items():
             parked.add_metric([reason], count)
         yield parked
-
-
-class _Store:
-    """The collector of the store's figures."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
-
-    def collect(self) -> Iterable[Any]:
-        return self._metrics.stored()
-
-    def describe(self) -> Iterable[Any]:
-        return ()
 
 
 class MetricsServer:

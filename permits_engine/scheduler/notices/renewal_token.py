@@ -6,20 +6,20 @@ and store name. Its bearer can request that renewal and nothing else; the permit
 
 from __future__ import annotations
 
-import binascii
 import uuid
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from datetime import date
+from struct import Struct
 from typing import NamedTuple, TypedDict
 
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import InputError, error, invalid
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.store.log.signed_note import packed, unpacked
 
 VERSION = 1
-_SIZE = 1 + 16 + 2 + 4
-_SIGNATURE = 4 + 64
+_CONTENT = Struct(">B16sHI")
+"""Version, permit id, number of the term, ordinal of the last day."""
 Sign = Callable[[str], bytes]
 """Returns the signature of a text, after the key's four bytes."""
 Holds = Callable[[bytes, bytes], bool]
@@ -40,18 +40,14 @@ class Token(NamedTuple):
 
     def content(self) -> bytes:
         """Return the bytes that are signed and carried."""
-        return (
-            bytes([VERSION])
-            + uuid.UUID(self.permit_id).bytes
-            + self.term_number.to_bytes(2, "big")
-            + self.expires_on.toordinal().to_bytes(4, "big")
-        )
+        permit_id = uuid.UUID(self.permit_id).bytes
+        return _CONTENT.pack(VERSION, permit_id, self.term_number, self.expires_on.toordinal())
 
 
 def issue(token: Token, origin: str, sign: Sign) -> str:
     """Return the token's text; ``origin`` names the store."""
     content = token.content()
-    return urlsafe_b64encode(content + sign(_text(content, origin))).decode().rstrip("=")
+    return packed(content, sign(_text(content, origin)))
 
 
 def signer(context: Context) -> Callable[[Token], str] | None:
@@ -67,24 +63,18 @@ def signer(context: Context) -> Callable[[Token], str] | None:
 
 def read(text: str, origin: str, holds: Holds) -> Token:
     """Return the token of a text; raise ``input.invalid`` for one that is not this store's."""
-    try:
-        whole = urlsafe_b64decode((text + "=" * (-len(text) % 4)).encode("ascii"))
-    except (binascii.Error, ValueError):
-        raise _forged() from None
+    content, signature = unpacked(text) or (b"", b"")
     if (
-        len(whole) != _SIZE + _SIGNATURE
-        or whole[0] != VERSION
-        or urlsafe_b64encode(whole).decode().rstrip("=") != text
+        len(content) != _CONTENT.size
+        or content[0] != VERSION
+        or not holds(_text(content, origin).encode(), signature)
     ):
         raise _forged()
-    content, signature = whole[:_SIZE], whole[_SIZE:]
-    if not holds(_text(content, origin).encode(), signature):
-        raise _forged()
     try:
-        expires_on = date.fromordinal(int.from_bytes(content[19:23], "big"))
+        _, permit_id, number, expires_on = _CONTENT.unpack(content)
+        return Token(str(uuid.UUID(bytes=permit_id)), number, date.fromordinal(expires_on))
     except (ValueError, OverflowError):
         raise _forged() from None
-    return Token(str(uuid.UUID(bytes=content[1:17])), int.from_bytes(content[17:19], "big"), expires_on)
 
 
 def usable(token: Token, s: Situation) -> None:

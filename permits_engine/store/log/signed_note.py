@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 MOST_BYTES = 1 << 20
 """No note is longer: sixteen signatures of the largest kind take a tenth of this."""
 MOST_SIGNATURES = 100
+PACKED_SIGNATURE = 4 + 64
+"""Bytes of a packed signature: the key's id and Ed25519."""
 
 _ED25519 = b"\x01"
 _PRIVATE = "PRIVATE+KEY+"
@@ -201,3 +203,19 @@ def decoded(coded: str) -> bytes:
 
 def _coded(value: bytes) -> str:
     return base64.b64encode(value).decode()
+
+
+def packed(content: bytes, signature: bytes) -> str:
+    """Return content and signature as one short text in base64url, for receipts and tokens."""
+    return base64.urlsafe_b64encode(content + signature).decode().rstrip("=")
+
+
+def unpacked(text: str) -> tuple[bytes, bytes] | None:
+    """Return content and signature of a text, none unless it is exactly what ``packed`` returns."""
+    try:
+        whole = base64.urlsafe_b64decode((text + "=" * (-len(text) % 4)).encode("ascii"))
+    except (BinasciiError, ValueError):
+        return None
+    if len(whole) <= PACKED_SIGNATURE or packed(whole, b"") != text:
+        return None
+    return whole[:-PACKED_SIGNATURE], whole[-PACKED_SIGNATURE:]

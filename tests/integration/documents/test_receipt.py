@@ -79,7 +79,7 @@ def test_the_look_at_the_person_is_noted_and_rules_on_reading_hold(office: Offic
 def test_the_proof_names_the_event_in_the_signed_history(office: Office) -> None:
     """Its leaf hash is that of the event which the store proves against a checkpoint."""
     permit_id = office.application()
-    filing = given(office, permit_id).filed.filing
+    filing = given(office, permit_id).filing
     office.engine.audit.checkpoint()
     leaf = office.engine.audit.prove(permit_id, 1).check(keys(office))
     from permits_engine.store.log.leaf import leaf_bytes, leaf_hash
@@ -107,8 +107,8 @@ def test_every_paper_holds_the_whole_in_its_language(office: Office, language: s
     assert f'lang="{language}"' in page
     assert "src=" not in page
     assert receipt_proof.found_in(text) == receipt_proof.found_in(page) == made.proof
-    assert made.filed.filing.missing == ("means", "photos")
-    assert made.filed.documents_due is not None
+    assert made.filing.missing == ("means", "photos")
+    assert made.documents_due is not None
     HTMLParser().feed(page)
 
 
@@ -191,12 +191,12 @@ def test_another_key_is_unknown_and_another_store_is_no_proof(office: Office) ->
     """Signed by whoever makes their own key, under any name: unknown. The right key over another store: forged."""
     made = given(office, office.application())
     stranger = Signer.new(office.engine.audit.origin)
-    false = receipt_proof.issue(made.filed.filing, office.engine.audit.origin, stranger.signature)
+    false = receipt_proof.issue(made.filing, office.engine.audit.origin, stranger.signature)
     assert receipt_proof.check(false, keys(office), on=DAY).status == "unknown_key"
     assert receipt_proof.check(false, [stranger.verifier], on=DAY).status == "good"
     assert receipt_proof.check(made.proof, [], on=DAY).status == "unknown_key"
     signer = office.engine.context.signing.signer(office.engine.audit.origin)
-    elsewhere = receipt_proof.issue(made.filed.filing, "permits-engine/elsewhere", signer.signature)
+    elsewhere = receipt_proof.issue(made.filing, "permits-engine/elsewhere", signer.signature)
     assert receipt_proof.check(elsewhere, keys(office), on=DAY).status == "forged"
     token = receipt_proof.PREFIX + "AAAA"
     assert receipt_proof.check(token, keys(office), on=DAY).status == "forged"
@@ -221,7 +221,7 @@ def test_a_list_that_was_changed_is_not_believed(office: Office, spoil: str) -> 
     assert caught.value.code == "integrity.broken"
     found = receipt_status_list.StatusList("permits-engine/elsewhere", DAY, frozenset())
     with pytest.raises(PermitsError) as caught:
-        found.superseded(office.engine.audit.origin, given(office, office.application()).filed.filing)
+        found.superseded(office.engine.audit.origin, given(office, office.application()).filing)
     assert caught.value.code == "input.invalid"
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints of the history that are signed on a schedule and posted outside the store."""
+"""What the daemon sends outside: signed checkpoints of the history, and a sign of life for a dead man's switch."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from permits_engine.store.database.transactions import Statement
 from permits_engine.store.log import checkpoints as signed
 
 TIMEOUT = 10.0
+"""Seconds to wait for an answer."""
 _LAST = Statement(select(func.max(checkpoints.c.made_at)))
 
 
@@ -28,7 +29,7 @@ class Posted(NamedTuple):
     missed: str | None
 
 
-def due(context: Context, every: float) -> bool:
+def checkpoint_due(context: Context, every: float) -> bool:
     """Return whether the last checkpoint is older than so many seconds, or there is none."""
     with context.database.read() as tx:
         row = tx.one(_LAST)
@@ -36,7 +37,7 @@ def due(context: Context, every: float) -> bool:
     return made_at is None or context.now() - int(made_at) >= every * 1_000_000
 
 
-def take(context: Context, where: str, alive: Callable[[], object]) -> Posted:
+def take_checkpoint(context: Context, where: str, alive: Callable[[], object]) -> Posted:
     """Seal and sign the history and post the checkpoint; ``alive`` is called meanwhile.
 
     Raises the errors of ``checkpoints.take``.
@@ -46,33 +47,43 @@ def take(context: Context, where: str, alive: Callable[[], object]) -> Posted:
         alive()
 
     made = signed.take(context.database, context.signing, now=context.now(), progress=progress)
-    return Posted(made.size, made.note, post(where, made.size, made.note))
+    return post_checkpoint(where, made.size, made.note)
 
 
-def post(where: str, size: int, note: str) -> str | None:
-    """Post a checkpoint to an address, or write it to a file of its own in a folder; return the error, if any."""
+def post_checkpoint(where: str, size: int, note: str) -> Posted:
+    """Post a checkpoint to an address, or write it to a file of its own in a folder."""
+    target = Path(where) / f"checkpoint-{size:012d}.txt"
+    return Posted(size, note, _send(where, lambda: _write(target, note), note.encode()))
+
+
+def beat(where: str) -> str | None:
+    """Give a sign of life to an address or a file, whose time is set; return the error, if any."""
+    return _send(where, lambda: _touch(Path(where)), None)
+
+
+def _send(where: str, locally: Callable[[], None], body: bytes | None) -> str | None:
     try:
         if where.startswith(("http://", "https://")):
-            _call(where, note)
+            headers = {"User-Agent": "permits", "Content-Type": "text/plain; charset=utf-8"}
+            with urlopen(Request(where, body, headers), timeout=TIMEOUT) as answer:  # noqa: S310
+                answer.read(1)
         else:
-            _write(Path(where), f"checkpoint-{size:012d}.txt", note)
+            locally()
     except (OSError, URLError, ValueError) as problem:
         return f"{type(problem).__name__}: {getattr(problem, 'reason', None) or problem}"
     return None
 
 
-def _write(folder: Path, name: str, note: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    half = folder / f".{name}.{os.getpid()}"
+def _write(target: Path, note: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    half = target.with_name(f".{target.name}.{os.getpid()}")
     with half.open("w", encoding="utf-8") as file:
         file.write(note)
         file.flush()
         os.fsync(file.fileno())
-    half.replace(folder / name)
+    half.replace(target)
 
 
-def _call(address: str, note: str) -> None:
-    headers = {"User-Agent": "permits", "Content-Type": "text/plain; charset=utf-8"}
-    request = Request(address, data=note.encode(), headers=headers, method="POST")  # noqa: S310
-    with urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-        answer.read(1)
+def _touch(file: Path) -> None:
+    file.touch(mode=0o644)
+    os.utime(file)

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-from permits_engine.scheduler.daemon import checkpoint_post as checkpointing
+from permits_engine.scheduler.daemon.outside import checkpoint_due
 from tests.integration.scheduler.conftest import many_due
 from tests.integration.scheduler.processes import until
 from tests.integration.scheduler.test_daemon import smtp, start, store
@@ -30,8 +30,8 @@ def test_a_checkpoint_lies_outside_after_the_first_pass(
         note = kept.read_bytes()
         assert engine.audit.verify(outside=[(kept.name, note)]).intact
         assert kept.name == f"checkpoint-{int(note.splitlines()[1]):012d}.txt"
-        assert not checkpointing.due(engine.context, 3600)
-        assert checkpointing.due(engine.context, 0)
+        assert not checkpoint_due(engine.context, 3600)
+        assert checkpoint_due(engine.context, 0)
 
 
 def test_what_did_not_arrive_goes_out_later(store_url: str, tmp_path: Path, start: Any) -> None:
