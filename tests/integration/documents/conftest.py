@@ -1,11 +1,5 @@
-"""An office on each database, and the name of its store's log."""
+"""An office on each database, and the address of its own store."""
 
-from __future__ import annotations
+from tests.integration.application.conftest import store_url
 
-import pytest
-
-
-@pytest.fixture
-def store_url(made_url: str) -> str:
-    """The URL of the store that the office works on."""
-    return made_url
+__all__ = ["store_url"]

@@ -10,6 +10,9 @@ from sqlalchemy import create_engine, text
 
 from permits_engine import PermitsError
 from permits_engine.testing import Office
+from tests.integration.application.conftest import store_url
+
+__all__ = ["store_url"]
 
 
 class Host:
@@ -31,12 +34,6 @@ class Host:
 def host_url(url: str) -> str:
     """A store's address as SQLAlchemy writes it."""
     return url.replace("postgresql://", "postgresql+psycopg://")
-
-
-@pytest.fixture
-def store_url(made_url: str) -> str:
-    """The URL of the store that the office works on."""
-    return made_url
 
 
 @pytest.fixture

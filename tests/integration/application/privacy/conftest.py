@@ -28,12 +28,6 @@ SECRETS = (
 )
 
 
-@pytest.fixture
-def store_url(made_url: str) -> str:
-    """The URL of the store that the office works on."""
-    return made_url
-
-
 def ended(office: Office, holder_id: str | None = None, day: str = "2017-05-02") -> str:
     """A file with everything personal in it, revoked in words and closed; gives the ``permit_id``."""
     permit_id = office.application(holder_id or office.holder(**MARKED), file_number="F-MARK-77")

@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 
 from permits_engine.testing import Office
+from tests.integration.application.conftest import store_url
 
-
-@pytest.fixture
-def store_url(made_url: str) -> str:
-    """The URL of the store that the office works on."""
-    return made_url
+__all__ = ["store_url"]
 
 
 @pytest.fixture
