@@ -17,14 +17,12 @@ from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.context import Context
 from permits_engine.application.data_protection import Keys, Privacy
 from permits_engine.application.executor import Executor
-from permits_engine.application.maintenance import Store
 from permits_engine.application.outcome import Outcome
 from permits_engine.application.policies import Policies, checked_jurisdictions
 from permits_engine.application.queries.service import Queries
 from permits_engine.application.queries.views import PermitView
 from permits_engine.commands import Command, parse
 from permits_engine.documents.language import checked_language, phrase_translator
-from permits_engine.documents.service import Documents
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor
 from permits_engine.domain.permit.explanations import DeadlineRow
@@ -42,8 +40,10 @@ from permits_engine.store.keys.master_keys import KeyService, MasterKeys
 from permits_engine.store.log.signing_keys import SigningKeys
 
 if TYPE_CHECKING:
+    from permits_engine.application.maintenance import Store
     from permits_engine.audit.replay.service import Replays
     from permits_engine.audit.service import Audit
+    from permits_engine.documents.service import Documents
     from permits_engine.scheduler.passes.preview import PreviewRow
     from permits_engine.scheduler.service import Notices
 
@@ -87,8 +87,6 @@ class Engine:
         self.policies = Policies(self.context)
         self.privacy = Privacy(self.context, self.executor)
         self.keys = Keys(self.context)
-        self.documents = Documents(self.context)
-        self.store = Store(self.context)
 
     @cached_property
     def notices(self) -> Notices:
@@ -96,6 +94,20 @@ class Engine:
         from permits_engine.scheduler.service import Notices
 
         return Notices(self.context)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Papers that name no holder; loaded when they are first used."""
+        from permits_engine.documents.service import Documents
+
+        return Documents(self.context)
+
+    @cached_property
+    def store(self) -> Store:
+        """Read models rebuilt, backups, a register imported; loaded when it is first used."""
+        from permits_engine.application.maintenance import Store
+
+        return Store(self.context)
 
     @cached_property
     def audit(self) -> Audit:
@@ -255,7 +267,7 @@ class Engine:
     ) -> list[dict[str, Any]]:
         """Return every event of the permit, in order, with its envelope; personal data are shown through ``as_``.
 
-        Those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
+        Only those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
         """
         return self.queries.history(permit_id, as_of=as_of, known_at=known_at)
 
@@ -305,9 +317,9 @@ class Engine:
     ) -> Iterator[dict[str, Any]]:
         """Yield the events after a position in the store's one order, and those to come.
 
-        Each is what ``history`` shows of it, with its ``stream``; personal fields stay encrypted. The iteration
-        ends when nothing new came for ``timeout`` seconds (none: never); take it up again after the position of
-        the last event that was dealt with. ``names`` keeps the events of those names only.
+        Each is as ``history`` shows it, with its ``stream``; personal fields stay encrypted. The iteration ends
+        when no event came for ``timeout`` seconds (none: never); resume after the position of the last event
+        processed. ``names`` keeps the events of those names only.
         """
         return self.queries.subscribe(after=after, timeout=timeout, names=names)
 

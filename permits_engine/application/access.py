@@ -20,6 +20,7 @@ from permits_engine.domain.errors import ConflictError, PermitsError, StoreError
 from permits_engine.domain.events import Actor, HolderAccessed
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Rules
+from permits_engine.projections.holder import Person
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events.application import Placed, event_store
 
@@ -83,6 +84,15 @@ class Access:
         """Return whether the reader may see the personal data of a file."""
         s = file.situation()
         return self.refusal(file.tx, "person", s.prefecture, s.permit.jurisdiction) is None
+
+    def person(self, holder_id: str) -> Person:
+        """Return what is known about a person, and note the look; raise ``holder.not_found``."""
+        with self.context.database.read() as tx:
+            person = self.context.person(tx, holder_id)
+            self.require_person(tx, holder_id)
+        if person.family_name is not None:
+            self.note([holder_id])
+        return person
 
     def require_person(self, tx: Transaction, holder_id: str) -> None:
         """Raise unless the reader may see the person: through one of their files, or while they have none."""

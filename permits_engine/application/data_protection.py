@@ -1,4 +1,4 @@
-"""The façade's half for whoever answers for personal data: requests, holds, erasures."""
+"""The façade's parts for personal data and their keys: erasures, retention, requests, master keys."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import TypedDict
 
 import msgspec
 
+from permits_engine.application import mail_folder
 from permits_engine.application.context import Context
 from permits_engine.application.executor import Executor
-from permits_engine.application.queries import data_requests
+from permits_engine.application.queries import data_requests, retention, retention_obstacles
 from permits_engine.application.queries.disclosure import RetentionRule
-from permits_engine.application.queries.retention import Plan
 from permits_engine.application.queries.retention_obstacles import ObstacleRow
 from permits_engine.commands import EraseHolder
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor
+from permits_engine.store.keys import erasure, rotation
 
 
 class Erasure(TypedDict):
@@ -66,7 +67,7 @@ class KeyUse(TypedDict):
 
 
 class Privacy:
-    """What a data-protection officer asks of an open store."""
+    """The questions and tasks of a data-protection officer."""
 
     def __init__(self, context: Context, executor: Executor) -> None:
         self._context = context
@@ -82,10 +83,10 @@ class Privacy:
         archive_agreement: str | None = None,
         letters: str | Path | None = None,
     ) -> Erasure:
-        """Destroy a person's key, and see that it has left the database's files and the folder of ``letters``.
+        """Destroy a person's key, and remove its bytes from the database's files and the folder of ``letters``.
 
-        Safe to do again: of a person who was erased it finishes what was left. Raises ``holder.held`` with what
-        stands in the way, ``holder.not_found``, ``store.unavailable`` where the files cannot be cleaned now.
+        For a person who was erased before it finishes what was interrupted. Raises ``holder.held`` with the
+        obstacles, ``holder.not_found``, ``store.unavailable`` where the files cannot be cleaned now.
         """
         command = EraseHolder(holder_id=holder_id, reason=reason, on=on, archive_agreement=archive_agreement)
         outcome = self._executor.execute(command, actor=actor)
@@ -103,14 +104,10 @@ class Privacy:
         }
 
     def finish_erasures(self, also: Sequence[str] = (), *, letters: str | Path | None = None) -> int:
-        """Take what erasures left out of the database's files and the folder of letters; how many letters.
+        """Remove what erasures left in the database's files and the folder of letters; return how many letters.
 
-        Does nothing to the database where no erasure is unfinished.
+        Leaves the database alone where no erasure is unfinished.
         """
-        from permits_engine.application import mail_folder
-        from permits_engine.application.queries import retention_obstacles
-        from permits_engine.store.keys import erasure
-
         with self._context.database.read() as tx:
             waiting = erasure.pending(tx)
             of = dict.fromkeys([*waiting, *also])
@@ -124,29 +121,23 @@ class Privacy:
             with self._context.database.write() as tx:
                 erasure.done(tx, waiting, self._context.now())
         if letters is not None and waiting:
-            # A pass that was under way meanwhile may have written one more.
+            # A pass that ran meanwhile may have written one more.
             removed += mail_folder.remove(Path(letters), messages)
         return removed
 
     def unfinished_erasures(self) -> list[str]:
-        """Holders who were erased while the database's files still wait to be cleaned."""
-        from permits_engine.store.keys import erasure
-
+        """Return the erased holders for whom the database's files are not cleaned yet."""
         with self._context.database.read() as tx:
             return erasure.pending(tx)
 
     # --- how long ---
 
     def retention_rules(self) -> list[RetentionRule]:
-        """The classes of data with the archives' floor and the privacy law's ceiling, country by country."""
-        from permits_engine.application.queries import retention
-
+        """Return how long each class of data is kept, country by country."""
         return retention.rules_of(self._context, self._context.database)
 
-    def retention_due(self, *, letters: str | Path | None = None) -> Plan:
-        """The people and letters whose time is over today, with what stands in the way; changes nothing."""
-        from permits_engine.application.queries import retention
-
+    def retention_due(self, *, letters: str | Path | None = None) -> retention.Plan:
+        """Return the people and letters whose retention has ended today, with the obstacles; change nothing."""
         return retention.plan(
             self._context, self._context.database, None if letters is None else Path(letters)
         )
@@ -154,13 +145,11 @@ class Privacy:
     def apply_retention(
         self, plan: str, *, actor: Actor, letters: str | Path | None = None
     ) -> AppliedRetention:
-        """Erase the people and delete the letters of a plan that was looked at: what ``retention_due`` gave.
+        """Erase the people and delete the letters of a plan that ``retention_due`` gave.
 
-        Raises ``concurrency.conflict`` where that is not what is due any more; then look again. Stopped and done
-        again from a new plan, it goes on.
+        Raises ``concurrency.conflict`` where something else is due by now. After an interruption, continue with
+        a new plan.
         """
-        from permits_engine.application import mail_folder
-
         found = self.retention_due(letters=letters)
         if plan != found.plan:
             raise error(
@@ -179,7 +168,7 @@ class Privacy:
         return {"plan": plan, "erased": len(erased), "letters_removed": removed}
 
     def erased(self, *, since: date | None = None) -> list[data_requests.ErasedRow]:
-        """Who was erased since a day: to be kept beside backups, and erased again in a store restored from one."""
+        """Return the holders erased since a day: to keep beside backups, and to erase again after a restore."""
         with self._context.database.read() as tx:
             found = data_requests.erased(tx)
         return [each for each in found if since is None or each["on"] >= since.isoformat()]
@@ -187,16 +176,14 @@ class Privacy:
     def data_requests(
         self, holder_id: str | None = None, *, on: date | None = None
     ) -> list[data_requests.RequestRow]:
-        """What people asked about their data: state on a day (default: today), the first due first."""
+        """Return the requests about personal data with their state on a day (default: today), the first due first."""
         with self._context.database.read() as tx:
             day = on or self._context.home_today(tx)
             found = data_requests.all_requests(tx)
         return [data_requests.as_row(each, day) for each in found if holder_id in (None, each.holder_id)]
 
     def obstacles(self, holder_id: str) -> list[ObstacleRow]:
-        """What stands in the way of erasing a person today, each with its norm."""
-        from permits_engine.application.queries import retention_obstacles
-
+        """Return what prevents erasing a person today, each with its norm."""
         with self._context.database.read() as tx:
             uow = self._context.begin(tx)
             uow.person(holder_id)
@@ -212,13 +199,11 @@ class Keys:
         self._context = context
 
     def rotate(self, *, progress: Callable[[int, int], None] | None = None) -> RotatedKeys:
-        """Wrap every holder's key under a new master key; no event changes. Taken up where it was stopped.
+        """Wrap every holder's key under a new master key, or continue an interrupted rotation; no event changes.
 
-        The old master key stays in the file, so that backups of before still open, until ``drop``.
-        Raises ``store.unavailable`` where the master key lies in no file.
+        The old master key stays in the file until ``drop``, so that earlier backups can be read. Raises
+        ``store.unavailable`` where the master key is in no file.
         """
-        from permits_engine.store.keys import rotation
-
         with self._context.database.read() as tx:
             counts = rotation.counts(tx)
         masters = self._context.keyring.master_keys()
@@ -231,12 +216,10 @@ class Keys:
         return {"active": masters.active, "rewrapped": done, "kept": masters.ids[1:]}
 
     def drop(self, key_id: str) -> DroppedKey:
-        """Take a master key that wraps nothing any more out of its file: backups of its time no longer open.
+        """Remove an unused master key from its file: backups of its time can no longer be read.
 
-        Raises ``input.invalid`` where it is not in the file, or still needed.
+        Raises ``input.invalid`` where it is not in the file, or still used.
         """
-        from permits_engine.store.keys import rotation
-
         masters = self._context.keyring.master_keys()
         if key_id not in masters.ids:
             raise invalid("KEY", f"{key_id} is not in the key file: {', '.join(masters.ids)}")
@@ -250,9 +233,7 @@ class Keys:
         return {"active": left.active, "dropped": key_id, "kept": left.ids[1:]}
 
     def use(self) -> list[KeyUse]:
-        """The master keys by their ids, and how many holders' keys each wraps."""
-        from permits_engine.store.keys import rotation
-
+        """Return the master keys by their ids, and how many holders' keys each wraps."""
         masters = self._context.keyring.master_keys()
         with self._context.database.read() as tx:
             counts = rotation.counts(tx)

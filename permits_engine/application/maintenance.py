@@ -1,23 +1,20 @@
-"""Maintenance of an open store: read models rebuilt, backups, a register imported."""
+"""The façade's part for maintenance: read models rebuilt, backups, a register imported."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from permits_engine.application import rebuild
 from permits_engine.application.context import Context
+from permits_engine.application.register.importer import Report, import_register
 from permits_engine.store.database.backup import Backup, backup
-
-if TYPE_CHECKING:
-    from permits_engine.application.register.importer import Report
 
 Progress = Callable[[int, int], None]
 
 
 class Store:
-    """The part of the façade for those who run the store."""
+    """Tasks of an operator of the store."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -45,8 +42,6 @@ class Store:
         progress: Progress | None = None,
     ) -> Report:
         """Import a legacy register (CSV); an interrupted import that is run again ends the same."""
-        from permits_engine.application.register.importer import import_register
-
         return import_register(
             self._context.database,
             self._context,

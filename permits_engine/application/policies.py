@@ -1,4 +1,4 @@
-"""The adopted policies of an open store: looked up, and adopted."""
+"""The façade's part for policies: looked up, and adopted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INSTALLER = Actor("installer", "administrator")
 
 
 class Policies:
-    """The part of the façade for policies."""
+    """The adopted policies of an open store."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

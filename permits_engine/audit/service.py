@@ -1,18 +1,24 @@
-"""Looking back over the whole history: tamper evidence, exports, who did what, and the annual account."""
+"""The façade's part for audits: tamper evidence, exports, acts of officers, dossiers, the annual account."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from permits_engine.application.access import Access
 from permits_engine.application.context import Context
+from permits_engine.audit.dossier.gather import Dossier, gather
+from permits_engine.audit.exports import export as exports
+from permits_engine.audit.exports import output_files
 from permits_engine.audit.integrity import verification
 from permits_engine.audit.integrity.findings import Restored, VerificationReport
 from permits_engine.audit.replay import officer_acts
 from permits_engine.audit.replay.parallel import Run, Workers
 from permits_engine.audit.replay.sources import StoreSource
+from permits_engine.audit.report.count import annual_report
+from permits_engine.audit.report.tallies import AnnualReport
+from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import HolderAccessed
 from permits_engine.store.database.backup import restores
 from permits_engine.store.events import history
@@ -20,15 +26,11 @@ from permits_engine.store.events.timestamps import iso
 from permits_engine.store.log import checkpoints, proofs
 from permits_engine.store.log.signed_note import Verifier
 
-if TYPE_CHECKING:
-    from permits_engine.audit.exports.export import Export
-    from permits_engine.audit.report.tallies import AnnualReport
-
 Progress = Callable[[int, int], None]
 
 
 class Audit:
-    """The part of the façade that answers to outsiders."""
+    """The whole history: proved, exported, searched by actor, counted."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -88,15 +90,13 @@ class Audit:
         *,
         force: bool = False,
         progress: Progress | None = None,
-    ) -> Export:
+    ) -> exports.Export:
         """Write the whole history for other tools: ``cloudevents``, ``csv``, ``parquet``, ``xes``, into a folder.
 
         Encrypted fields stay encrypted: personal data are exported through ``as_``. One format that is one file
         goes into ``out`` itself where it bears the format's ending. Raises ``input.invalid`` where ``out``
         exists and ``force`` is not given.
         """
-        from permits_engine.audit.exports import export as exports
-
         return exports.export(self._database, out, formats, force=force, progress=progress)
 
     # --- who did what ---
@@ -179,8 +179,6 @@ class Audit:
 
         Sums only, without names. In a simulated store today is the day of the last event.
         """
-        from permits_engine.audit.report.count import annual_report
-
         return annual_report(self._context, year=year, progress=progress)
 
     def report(
@@ -196,7 +194,6 @@ class Audit:
 
         Raises ``input.invalid`` for an unknown language, or where ``out`` exists and ``force`` is not given.
         """
-        from permits_engine.audit.exports import output_files
         from permits_engine.audit.report.page import html
         from permits_engine.audit.report.wording import Wording
 
@@ -211,3 +208,69 @@ class Audit:
         with output_files.whole_file(target, force=force) as part:
             part.write_text(html(found, wording, names, simulated=simulated), encoding="utf-8")
         return found
+
+
+class ReaderAudit:
+    """Exports and dossiers for a reader, with personal data where they may see them."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._context = access.context
+
+    def export(
+        self,
+        out: str | Path,
+        formats: str | Sequence[str] = "parquet",
+        *,
+        with_personal_data: bool = False,
+        force: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> exports.Export:
+        """Write the whole history for other tools, for a reader who may see the files of every office.
+
+        With personal data every holder gets ``holder.accessed`` with the purpose, before their data are
+        decrypted, once for each export. Raises ``actor.not_competent``, ``actor.wrong_prefecture``,
+        ``input.invalid``, also for an export with personal data and without a purpose.
+        """
+        wanted = exports.formats_of(formats)
+        with self._context.database.read() as tx:
+            self._access.require_everything(tx, person=with_personal_data)
+            until = history.head(tx).position
+        keyring = None
+        if with_personal_data:
+            purpose = self._purpose("exported")
+            exports.check_place(out, wanted, force=force)
+            self._access.note_everybody(f"export ({', '.join(wanted)}): {purpose}")
+            keyring = self._context.keyring
+        return exports.export(
+            self._context.database, out, wanted, keyring=keyring, until=until, force=force, progress=progress
+        )
+
+    def dossier(self, permit_id: str, *, with_personal_data: bool = False) -> Dossier:
+        """Return everything about one permit for a court, with the proof of each event.
+
+        With personal data the holder gets ``holder.accessed`` with the purpose first, each time. Raises
+        ``actor.not_competent``, ``actor.wrong_prefecture``, ``input.invalid`` without a purpose, ``holder.erased``.
+        """
+        access = self._access
+        with self._context.database.read() as tx:
+            file = access.file(tx, permit_id, person=with_personal_data)
+            holder_id, key = file.lodged.holder_id, file.cipher() if with_personal_data else None
+        if with_personal_data:
+            purpose = self._purpose("needed")
+            if key is None:
+                raise error(
+                    "holder.erased",
+                    "the holder's personal data were erased; ask for the dossier without them",
+                    holder_id=holder_id,
+                )
+            access.note_again([holder_id], f"dossier: {purpose}")
+        who = f"{access.actor.id} ({access.actor.role})"
+        return gather(
+            self._context, permit_id, decrypt=with_personal_data, reader=who, purpose=access.purpose
+        )
+
+    def _purpose(self, done: str) -> str:
+        if self._access.purpose is None:
+            raise invalid("--purpose", f"is missing: say in a line what the personal data are {done} for")
+        return self._access.purpose

@@ -1,4 +1,4 @@
-"""Notices to holders and offices: listed, followed, handled by an operator."""
+"""The façade's part for notices: listed, followed, handled by an operator."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
+from permits_engine.application.access import Access
 from permits_engine.application.context import Context
 from permits_engine.application.queries import notices
 from permits_engine.application.queries.permit_file import PermitFile
+from permits_engine.application.queries.views import shows_encrypted
 from permits_engine.domain.errors import invalid
 from permits_engine.projections import listing
 from permits_engine.projections.notice_rows import NoticeState
@@ -28,7 +30,7 @@ PreviewRows = list[PreviewRow]
 
 
 class Notices:
-    """The part of the façade for notices."""
+    """Notices to holders and offices."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -136,3 +138,37 @@ class Notices:
             s = PermitFile(self._context, tx, token.permit_id).situation(on)
         renewal_token.usable(token, s)
         return renewal_token.to_dict(token)
+
+
+class ReaderNotices:
+    """Notices about permits that a reader may see."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._context = access.context
+
+    def list(self, permit_id: str, *, state: str | None = None, limit: int | None = 100) -> NoticeRows:
+        """Return the notices about one permit."""
+        with self._context.database.read() as tx:
+            self._access.file(tx, permit_id)
+            return listing.messages(tx, state=state, permit_id=permit_id, limit=limit)
+
+    def history(self, notice_id: str) -> Events:
+        """Return every event of a notice, with the channels' answers for a reader who may see them."""
+        return self._access.answer(
+            self._permit_of(notice_id),
+            lambda file, decrypt: notices.history_of(self._context, file.tx, notice_id, decrypt=decrypt),
+            lambda events: any(map(shows_encrypted, events)),
+        )
+
+    def letter(self, notice_id: str) -> Letter:
+        """Return a notice's letter as composed today; without names for a reader who may not see them."""
+        return self._access.answer(
+            self._permit_of(notice_id),
+            lambda file, decrypt: operations.letter(self._context, file.tx, notice_id, decrypt=decrypt),
+            lambda letter: bool(letter.to_address),
+        )
+
+    def _permit_of(self, notice_id: str) -> str:
+        with self._context.database.read() as tx:
+            return notices.permit_of(tx, notice_id)

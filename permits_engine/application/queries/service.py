@@ -1,4 +1,4 @@
-"""What may be asked of an open store; nothing here changes it."""
+"""The façade's part for queries; nothing here changes the store."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Status(listing.StoreStatus, SchedulerStatus):
 
 
 class Queries:
-    """The reading part of the façade."""
+    """Queries about permits, counts of them, and the state of the store."""
 
     def __init__(self, context: Context, scheduler: Callable[[Transaction], SchedulerStatus]) -> None:
         """``scheduler`` gives what ``status`` says about the scheduler."""
@@ -82,7 +82,7 @@ class Queries:
     def permit(
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
     ) -> views.PermitView:
-        """The permit on a legal date (default: today), as known at a moment (default: now)."""
+        """Return the permit on a legal date (default: today), as known at a moment (default: now)."""
         with self._database.read() as tx:
             return views.permit(PermitFile(self._context, tx, permit_id), as_of=as_of, known_at=known_at)
 
@@ -94,9 +94,9 @@ class Queries:
         *,
         as_of: date | None = None,
     ) -> difference.Difference:
-        """What differs on a legal date (default: today) between two moments of knowledge, and what did it.
+        """Return what differs on a legal date (default: today) between two moments of knowledge, with the causes.
 
-        ``second`` none is now. Raises ``permit.not_found``, ``position.beyond_head``.
+        Without ``second`` the later moment is now. Raises ``permit.not_found``, ``position.beyond_head``.
         """
         with self._database.read() as tx:
             return difference.diff(PermitFile(self._context, tx, permit_id), first, second, as_of=as_of)
@@ -104,23 +104,23 @@ class Queries:
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[DeadlineRow]:
-        """Every legal clock of the permit that runs on a day, with its working in words."""
+        """Return the deadlines of the permit that run on a day, with their working in words."""
         with self._database.read() as tx:
             return views.deadlines_of(PermitFile(self._context, tx, permit_id), on, known_at)
 
     def rights(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[RightRow]:
-        """What the permit opens on a day: each right, open or not, by which rule and because of what."""
+        """Return the rights on a day: each one, open or not, with its rule and cause."""
         with self._database.read() as tx:
             return views.rights_of(PermitFile(self._context, tx, permit_id), on, known_at)
 
     def history(
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
     ) -> list[dict[str, Any]]:
-        """Every event of the permit, in order, with its envelope; what is personal is shown through ``as_``.
+        """Return every event of the permit, in order, with its envelope; personal data are shown through ``as_``.
 
-        Those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
+        Only those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
         """
         with self._database.read() as tx:
             return views.history_of(PermitFile(self._context, tx, permit_id), as_of=as_of, known_at=known_at)
@@ -144,7 +144,7 @@ class Queries:
         after: str | None = None,
         **personal: Any,
     ) -> listing.Page[listing.PermitRow]:
-        """Permits by status, prefecture, holder and expiry, nearest expiry first, from the read model.
+        """Return permits by status, prefecture, holder and expiry, nearest expiry first, from the read model.
 
         ``limit`` rows at most; the page's ``next`` is the ``after`` of the following one. People are found by name
         and numbers through ``as_``: anything of that here is ``input.invalid``.
@@ -163,21 +163,21 @@ class Queries:
             return listing.listing(tx, self.today(), wanted)
 
     def caseload(self, on: date | None = None) -> list[listing.CaseloadRow]:
-        """By office: requests open at the end of a day (default: today), and filed and decided on it."""
+        """Return, by office, the requests open at the end of a day (default: today), and filed and decided on it."""
         with self._database.read() as tx:
             return listing.caseload(tx, on or self.today())
 
     def results(
         self, by: tuple[str, ...] = ("outcome",), category: str | None = None
     ) -> list[dict[str, Any]]:
-        """The account of a campaign: first applications counted by some of the coarse attributes."""
+        """Return first applications counted by attributes: the result of a campaign (``category``)."""
         with self._database.read() as tx:
             return listing.results(tx, by, category)
 
     def departures(
         self, *, first: date | None = None, last: date | None = None, prefecture: str | None = None
     ) -> list[departures.Departure]:
-        """Decisions of a period that depart from a rule of law, each with the rule: nobody was stopped, all is kept.
+        """Return the decisions of a period that depart from a rule of law, each with the rule.
 
         ``prefecture`` is the office that decided.
         """
@@ -189,16 +189,16 @@ class Queries:
     def subscribe(
         self, *, after: int = 0, timeout: float | None = 1.0, names: tuple[str, ...] | None = None
     ) -> Iterator[dict[str, Any]]:
-        """The events after a position in the store's one order, and those to come.
+        """Yield the events after a position in the store's one order, and those to come.
 
-        Each is what ``history`` shows of it, with its ``stream``; personal fields stay encrypted. The iteration
-        ends when nothing new came for ``timeout`` seconds (none: never); take it up again after the position of
-        the last event that was dealt with. ``names`` keeps the events of those names only.
+        Each is as ``history`` shows it, with its ``stream``; personal fields stay encrypted. The iteration ends
+        when no event came for ``timeout`` seconds (none: never); resume after the position of the last event
+        processed. ``names`` keeps the events of those names only.
         """
         return feed.events(self._context.application, after, timeout=timeout, names=names)
 
     def status(self) -> Status:
-        """Head position, read models, last pass of the scheduler, parked notices and streams."""
+        """Return head position, read models, last pass of the scheduler, parked notices and streams."""
         with self._database.read() as tx:
             state = listing.status(tx, self._context.policies.all(tx), history.head(tx))
             return {**state, **self._scheduler(tx)}
@@ -211,13 +211,13 @@ class Queries:
             return self._context.today(self._context.policies.current(tx, jurisdiction))
 
     def roles(self, jurisdiction: str, name: str, on: date, body: str | None = None) -> dict[str, str]:
-        """The roles that may give a command on a day, each with its reach (own office, or any)."""
+        """Return the roles that may give a command on a day, each with its reach (own office, or any)."""
         with self._database.read() as tx:
             policy = self._context.policies.current(tx, jurisdiction)
         return roles_for(policy.at(self._context.today(policy)), on, name, body)
 
     def pending_body(self, permit_id: str, on: date) -> str | None:
-        """The body before which an appeal is pending on a day."""
+        """Return the body before which an appeal is pending on a day."""
         with self._database.read() as tx:
             s = PermitFile(self._context, tx, permit_id).situation(on)
         return s.pending_appeal.body if s.pending_appeal else None

@@ -10,7 +10,7 @@ import msgspec
 
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import error, invalid
-from permits_engine.domain.events import Corrected
+from permits_engine.domain.events import EVENTS, Corrected
 from permits_engine.domain.permit import explanations, rights
 from permits_engine.domain.permit.explanations import DeadlineRow
 from permits_engine.domain.permit.rights import RightRow
@@ -156,6 +156,11 @@ def shown(record: Placed, holder_id: str = "", cipher: Cipher | None = None) -> 
         "recorded_at": iso(record.recorded_at),
         **plain,
     }
+
+
+def shows_encrypted(event: dict[str, Any]) -> bool:
+    """Return whether a shown event shows anything that is stored encrypted."""
+    return any(event.get(field) is not None for field in EVENTS[event["type"]].ENCRYPTED)
 
 
 class RuleRow(TypedDict):

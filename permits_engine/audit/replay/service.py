@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 
 
 class Replays:
-    """The part of the façade that decides whole histories again."""
+    """Replays of the whole history, and re-examination of refused files."""
 
     def __init__(self, context: Context, executor: Executor) -> None:
         self._context = context
