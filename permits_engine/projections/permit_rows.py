@@ -61,7 +61,7 @@ def evaluated(s: Situation) -> tuple[dict[str, Any], list[notices.Notice]]:
         "application_status": s.application_status,
         "application_turns_on": _iso(turns_on),
         "application_turns_to": turns_to,
-        "appeal_status": _appeal(s),
+        "appeal_status": s.appeal_status,
         "track": s.track,
         "term_number": term.number if term else None,
         "valid_from": _iso(term.valid_from) if term else None,
@@ -103,12 +103,6 @@ def _turn(s: Situation) -> tuple[date | None, str | None]:
 
 def _outcome(kind: str) -> str:
     return "granted" if kind in GRANTS else "refused" if kind in REFUSALS else kind
-
-
-def _appeal(s: Situation) -> str:
-    if s.appeal is None:
-        return "none"
-    return "pending" if s.pending_appeal is not None else s.appeal.outcome or "pending"
 
 
 @lru_cache(maxsize=8192)

@@ -223,15 +223,9 @@ class Planner:
             None,
             permit_id=permit_id,
             holder_id=own["holder_id"],
-            kind=due.kind,
-            to=due.to,
-            anchor=due.anchor,
             office=record.prefecture,
             language=record.language or "",
-            tier=due.tier,
-            due_on=due.due_on,
-            deadline=due.deadline,
-            expedited=due.expedited,
+            **msgspec.structs.asdict(due),
         )
         assert isinstance(fell_due, NoticeDue)
         dropped = self._stamp(NoticeSuppressed, self.today, SCHEDULER, None, reason=BEFORE)

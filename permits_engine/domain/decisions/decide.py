@@ -89,12 +89,8 @@ def _check_state(case: Case, transition: Transition) -> None:
 
 def state_of(s: Situation) -> dict[str, str]:
     """Return the state by region, for messages."""
-    pending = s.pending_appeal is not None
-    return {
-        "title_status": s.title_status,
-        "application_status": s.application_status,
-        "appeal_status": "pending" if pending else (s.appeal.outcome or "none") if s.appeal else "none",
-    }
+    names = ("title_status", "application_status", "appeal_status")
+    return {name: getattr(s, name) for name in names}
 
 
 def last_decision(permit: Permit) -> tuple[date, str] | None:

@@ -19,7 +19,7 @@ from permits_engine.domain.events import (
 )
 from permits_engine.domain.periods import ONE_DAY, Period, add, before, term_end
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.permit.state import Permit
+from permits_engine.domain.permit.state import Permit, Request, Term
 from permits_engine.domain.rules.policy import Rules
 
 TIME_EFFECTS = (
@@ -37,7 +37,8 @@ def next_effect(s: Situation) -> Draft | None:
     """Return the time effect due on the day that fell due first, if any."""
     if s.request is None or s.closure is not None:
         return None
-    found = [effect for find in (_returned, _silence, _receipt, _title) if (effect := find(s)) is not None]
+    effects = (_returned(s, s.request), _silence(s, s.request), _receipt(s), _title(s))
+    found = [effect for effect in effects if effect is not None]
     return min(found, key=lambda effect: effect.effective_on) if found else None
 
 
@@ -55,9 +56,7 @@ def _term(start: date, number: int, length: Period) -> dict[str, object]:
     return {"term_number": number, "valid_from": start, "valid_until": last, "term": str(length)}
 
 
-def _returned(s: Situation) -> Draft | None:
-    request = s.request
-    assert request is not None
+def _returned(s: Situation, request: Request) -> Draft | None:
     on = s.returned_on(request)
     if on is None or request.returned_on is not None or s.outcome is not None:
         return None
@@ -66,9 +65,7 @@ def _returned(s: Situation) -> Draft | None:
     return _draft(rules, ApplicationReturned, on, request=request.version)
 
 
-def _silence(s: Situation) -> Draft | None:
-    request = s.request
-    assert request is not None
+def _silence(s: Situation, request: Request) -> Draft | None:
     if s.outcome is not None or s.suspended_by is not None or s.returned_on(request) is not None:
         return None
     effect = s.rules.get("decision.silence", request.filed_on, s.scope())
@@ -80,16 +77,15 @@ def _silence(s: Situation) -> Draft | None:
     rules.find("decision.silence", request.filed_on, s.scope())
     if effect == "refusal":
         return _draft(rules, ImplicitlyRefused, last + ONE_DAY, request=request.version)
-    return _acceptance(s, rules, last + ONE_DAY)
+    return _acceptance(s, request, rules, last + ONE_DAY)
 
 
-def _acceptance(s: Situation, rules: Rules, on: date) -> Draft | None:
+def _acceptance(s: Situation, request: Request, rules: Rules, on: date) -> Draft | None:
     """Grant by silence what the office could have granted, so no renewal of a title that was taken.
 
     Once the title is restored, the next pass makes up for it, as for an automatic renewal.
     """
-    request, term = s.request, s.term
-    assert request is not None
+    term = s.term
     if request.kind == "application" or term is None:
         granted = _term(on, 1, rules.need("term.first", on, s.scope()))
     elif s.running:
@@ -118,9 +114,9 @@ def _title(s: Situation) -> Draft | None:
     if term is None:
         return None
     if s.lost_on is not None and s.title_status == "lost_by_absence":
-        return _lost(s)
+        return _lost(s, s.lost_on)
     if s.automatic:
-        return _automatic(s)
+        return _automatic(s, term)
     closes = s.window_closes
     if closes is None or not _has_lapsed(s):
         return None
@@ -136,20 +132,17 @@ def _has_lapsed(s: Situation) -> bool:
     return s.title_status == "expired" and s.renewal_request is None and not s.proceedings
 
 
-def _lost(s: Situation) -> Draft | None:
-    assert s.lost_on is not None
-    if s.lost_on in s.permit.losses:
+def _lost(s: Situation, on: date) -> Draft | None:
+    if on in s.permit.losses:
         return None
-    absence = next(a for a in s.permit.absences if (s.absence_limit(a) or date.max) + ONE_DAY == s.lost_on)
+    absence = next(a for a in s.permit.absences if (s.absence_limit(a) or date.max) + ONE_DAY == on)
     rules = _fresh(s)
     rules.find("absence.limit", absence.out, s.scope())
-    return _draft(rules, LostByAbsence, s.lost_on, exit_version=absence.version)
+    return _draft(rules, LostByAbsence, on, exit_version=absence.version)
 
 
-def _automatic(s: Situation) -> Draft | None:
-    term, request = s.term, s.renewal_request
-    assert term is not None
-    on = term.valid_until
+def _automatic(s: Situation, term: Term) -> Draft | None:
+    request, on = s.renewal_request, term.valid_until
     if s.day < on:
         return None
     rules = _fresh(s)

@@ -5,7 +5,7 @@ from typing import Any
 from permits_engine.domain.decisions.case import Case, OtherTitle
 from permits_engine.domain.errors import error
 from permits_engine.domain.periods import Period, add
-from permits_engine.domain.permit.facts import fact_on, is_recorded
+from permits_engine.domain.permit.facts import any_on, fact_on, is_recorded
 from permits_engine.domain.permit.family import lost_tie
 from permits_engine.domain.permit.majority import is_minor
 from permits_engine.domain.permit.state import Permit
@@ -126,8 +126,8 @@ def _misplaced(case: Case) -> str | None:
     """Return the rule by which the holder should have another kind of title."""
     least = case.find("title.from_age")
     if least is not None and is_minor(case.situation, case.holder.age) is True:
-        exempt = case.get("title.from_age.unless") or ()
-        if not any(fact_on(case.situation.facts, kind, case.on) for kind in exempt):
+        exempt = any_on(case.situation.facts, case.get("title.from_age.unless") or (), case.on)
+        if not exempt:
             return least.id
     follows = case.find("title.follows")
     if follows is not None and any(other.title_kind not in follows.value for other in _beside(case)):
@@ -146,10 +146,8 @@ def right_refused(case: Case) -> tuple[str | None, list[str]]:
         return None, [] if rule is None else _unasked(case, rule.value)
     if not rule.value[held].get("as_of_right"):
         return None, []
-    for kind in case.get("title.right_lost") or ():
-        if fact_on(case.situation.facts, kind, case.on) is not None:
-            return None, []
-    return rule.id, []
+    lost = any_on(case.situation.facts, case.get("title.right_lost") or (), case.on)
+    return None if lost else rule.id, []
 
 
 def _unasked(case: Case, kinds: dict[str, Any]) -> list[str]:

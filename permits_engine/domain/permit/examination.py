@@ -119,6 +119,13 @@ class Examination:
             return None
         return appeal
 
+    @property
+    def appeal_status(self) -> str:
+        """The status of the latest appeal: none, pending or its outcome."""
+        if self.appeal is None:
+            return "none"
+        return "pending" if self.pending_appeal is not None else self.appeal.outcome or "pending"
+
     @cached_property
     def opinion(self) -> Opinion | None:
         """The latest opinion of the local commission on the latest request."""

@@ -40,6 +40,11 @@ def fact_on(facts: Iterable[Fact], kind: str, day: date) -> Fact | None:
     return next((fact for fact in facts if fact.kind == kind and fact.holds(day)), None)
 
 
+def any_on(facts: Iterable[Fact], kinds: Iterable[str], day: date) -> bool:
+    """Return whether a fact of one of those kinds is valid on the day."""
+    return any(fact.kind in kinds and fact.holds(day) for fact in facts)
+
+
 def is_recorded(facts: Iterable[Fact], kind: str) -> bool:
     """Return whether any fact of that kind was ever recorded, so that the question has been examined."""
     return any(fact.kind == kind for fact in facts)

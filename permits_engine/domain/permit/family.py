@@ -10,7 +10,7 @@ from datetime import date
 import msgspec
 
 from permits_engine.domain.periods import ONE_DAY
-from permits_engine.domain.permit.facts import Fact, fact_on, latest
+from permits_engine.domain.permit.facts import Fact, any_on, latest
 from permits_engine.domain.permit.situation import Situation
 
 KEEP, RENEWAL, MOVED = "keep", "renewal", "moves"
@@ -70,10 +70,8 @@ def lost_tie(s: Situation) -> Tie | None:
     found = ties(s)
     if not found or found[-1].effect != RENEWAL or any(tie.effect in {None, KEEP} for tie in found):
         return None
-    for kind in s.rules.get("family.grounds", s.day, s.scope()) or ():
-        if fact_on(s.facts, kind, s.day) is not None:
-            return None
-    return found[-1]
+    own = any_on(s.facts, s.rules.get("family.grounds", s.day, s.scope()) or (), s.day)
+    return None if own else found[-1]
 
 
 def latest_tie(s: Situation) -> dict[str, str | None] | None:

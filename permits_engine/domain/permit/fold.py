@@ -80,7 +80,7 @@ def _refused(p: Permit, version: int, x: Refused | RenewalRefused | ImplicitlyRe
 
 def _appealed(p: Permit, version: int, x: Appealed) -> None:
     if x.against == "removal":
-        p.removals[-1].appeals.append(state.RemovalAppeal(version, x.effective_on, x.at))
+        p.removals[-1].appeals.append(state.Appeal(version, x.body, x.effective_on, x.decision_version))
         return
     decision = p.decision(x.decision_version)
     request = decision.request if decision else p.requests[-1].version

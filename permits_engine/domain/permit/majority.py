@@ -3,7 +3,7 @@
 from datetime import date
 
 from permits_engine.domain.periods import ONE_DAY, Period, add, before
-from permits_engine.domain.permit.facts import Fact, fact_on, is_of_age
+from permits_engine.domain.permit.facts import Fact, any_on, is_of_age
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Term
 from permits_engine.domain.rules.policy import Value
@@ -30,7 +30,7 @@ def recorded_minority(s: Situation) -> Fact | None:
 
 def is_minor(s: Situation, age: int | None) -> bool | None:
     """Return whether the holder is a minor on the day, by fact or by age; none where not established."""
-    if any(fact_on(s.facts, kind, s.day) is not None for kind in MINORITY):
+    if any_on(s.facts, MINORITY, s.day):
         return True
     found = recorded_minority(s)
     if found is not None and found.until is not None and found.until < s.day:

@@ -7,10 +7,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from permits_engine.domain.periods import Period, add
-from permits_engine.domain.permit.facts import fact_on, is_recorded
+from permits_engine.domain.permit.facts import any_on, fact_on, is_recorded
 from permits_engine.domain.permit.majority import is_adult
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.permit.state import GRANTS, REFUSALS, EntryBan, Removal, RemovalAppeal
+from permits_engine.domain.permit.state import GRANTS, REFUSALS, Appeal, EntryBan, Removal
 from permits_engine.domain.rules.policy import Rules, Value
 
 BODY = "administrative_tribunal"
@@ -41,7 +41,7 @@ def removal_in_force(s: Situation) -> Removal | None:
     return found
 
 
-def pending_appeal(s: Situation) -> RemovalAppeal | None:
+def pending_appeal(s: Situation) -> Appeal | None:
     """Return the appeal against the removal in force that is pending on the day."""
     removal = removal_in_force(s)
     for appeal in reversed(removal.appeals if removal else ()):
@@ -69,7 +69,7 @@ def appeal_closes(s: Situation, removal: Removal) -> tuple[datetime, Value] | No
     return (removal.notified_at.astimezone(UTC) + hours), rule
 
 
-def ruling_due(s: Situation, appeal: RemovalAppeal, words: list[str] | None = None) -> date | None:
+def ruling_due(s: Situation, appeal: Appeal, words: list[str] | None = None) -> date | None:
     """Return the last day for the tribunal to rule on the appeal."""
     return s.last_day("removal.ruling", appeal.on, words)
 
@@ -90,7 +90,7 @@ def protections(s: Situation, rules: Rules, age: int | None, ground: str | None)
     for kind, entry in listed.items():
         if ground in entry.get("lifted_by", ()):
             continue
-        if any(fact_on(s.facts, other, s.day) is not None for other in entry.get("unless", ())):
+        if any_on(s.facts, entry.get("unless", ()), s.day):
             continue
         fact = fact_on(s.facts, kind, s.day)
         if fact is not None:
@@ -127,7 +127,7 @@ def may_be_minor(s: Situation, age: int | None) -> bool:
 def title_lifted(s: Situation, ground: str) -> bool:
     """Return whether a title no longer protects: on that ground, or after that sentence (articles 26 and 27)."""
     lifts = s.rules.get("removal.title_lifted", s.day, s.scope()) or ()
-    return ground in lifts or any(fact_on(s.facts, kind, s.day) is not None for kind in lifts)
+    return ground in lifts or any_on(s.facts, lifts, s.day)
 
 
 def appeal_period(s: Situation) -> tuple[date, date, Value] | None:

@@ -1,6 +1,5 @@
 """The rights that a permit opens on a date: open or not, by which rule, and through which document or fact."""
 
-from collections.abc import Iterable
 from datetime import date
 from typing import TypedDict
 
@@ -118,21 +117,11 @@ def _right(s: Situation, name: str) -> Right:
     for because in rule.value:
         if all(holds(s, part) for part in because.split("+")):
             return Right(name, True, str(rule.source), because, rule=rule.id)
-    return Right(
-        name,
-        False,
-        str(rule.source),
-        "none",
-        rule=rule.id,
-        would_open=tuple(rule.value),
-        asks=tuple(_unasked(s, rule.value)),
-    )
-
-
-def _unasked(s: Situation, grounds: Iterable[str]) -> Iterable[str]:
-    """Return the facts among the grounds that were never examined: unknown is neither satisfied nor refuted."""
-    kinds = dict.fromkeys(part for each in grounds for part in each.split("+") if part not in PAPERS)
-    return [kind for kind in kinds if not is_recorded(s.facts, kind)]
+    grounds = dict.fromkeys(part for each in rule.value for part in each.split("+") if part not in PAPERS)
+    asks = tuple(
+        kind for kind in grounds if not is_recorded(s.facts, kind)
+    )  # unknown: not satisfied, not refuted
+    return Right(name, False, str(rule.source), "none", rule=rule.id, would_open=tuple(rule.value), asks=asks)
 
 
 def _removal(s: Situation) -> Right:
@@ -141,11 +130,8 @@ def _removal(s: Situation) -> Right:
         return Right(name, True, held.article, held.kind, asks=questions)
     now = standing(s)
     if now.lawful:
-        basis = (
-            s.rules.policy.by_id[now.basis[0]]
-            if now.basis
-            else s.rules.find("removal.lawful", s.day, s.scope())
-        )
+        basis = s.rules.policy.by_id[now.basis[0]] if now.basis else None
+        basis = basis or s.rules.find("removal.lawful", s.day, s.scope())
         source, rule = (str(basis.source), basis.id) if basis else (None, None)
         return Right(name, True, source, now.because, rule=rule, asks=questions)
     waiting = removal.appeal_period(s)
@@ -162,7 +148,7 @@ def holds(s: Situation, name: str) -> bool:
         case "everyone":
             return True
         case "title":
-            return s.term is not None and s.title_status == "active"
+            return s.title_status == "active"
         case "receipt":
             return s.receipt is not None and s.day <= s.receipt.until
         case "provisional_stay":
@@ -170,5 +156,5 @@ def holds(s: Situation, name: str) -> bool:
         case "lawful_stay":
             return standing(s).lawful
     if name in CARDS:
-        return s.permit.title_kind == name and s.term is not None and s.title_status == "active"
+        return s.permit.title_kind == name and s.title_status == "active"
     return fact_on(s.facts, name, s.day) is not None

@@ -101,23 +101,13 @@ class Receipt(msgspec.Struct):
 
 
 class Appeal(msgspec.Struct):
-    """An appeal; ``against`` is the version of the decision, 0 for an implicit refusal not yet recorded."""
+    """An appeal; ``against`` is the version of the decision or removal, 0 for an implicit refusal not recorded."""
 
     version: int
     body: str
     on: date
     against: int
     request: int | None = None
-    decided_on: date | None = None
-    outcome: str | None = None
-
-
-class RemovalAppeal(msgspec.Struct):
-    """An appeal against a removal, from its filing until its ruling."""
-
-    version: int
-    on: date
-    at: datetime | None
     decided_on: date | None = None
     outcome: str | None = None
 
@@ -129,7 +119,7 @@ class Removal(msgspec.Struct):
     on: date
     ground: str
     notified_at: datetime
-    appeals: list[RemovalAppeal] = msgspec.field(default_factory=list)
+    appeals: list[Appeal] = msgspec.field(default_factory=list)
     annulled_on: date | None = None
     carried_out_on: date | None = None
 

@@ -40,10 +40,7 @@ class View(msgspec.Struct, frozen=True):
 def view(s: Situation) -> View:
     """Return what holds for the permit on the day."""
     term, receipt, now = s.term, s.receipt, standing(s)
-    appeal, ban = s.appeal, removal.ban_in_force(s)
-    status = "none"
-    if appeal is not None:
-        status = "pending" if s.pending_appeal is not None else appeal.outcome or "pending"
+    ban = removal.ban_in_force(s)
     return View(
         permit_id=s.permit.permit_id,
         holder_id=s.permit.holder_id,
@@ -54,7 +51,7 @@ def view(s: Situation) -> View:
         title_kind=_title_kind(s),
         title_status=s.title_status,
         application_status=s.application_status,
-        appeal_status=status,
+        appeal_status=s.appeal_status,
         removal_status=removal.status(s),
         term_number=term.number if term else None,
         valid_from=term.valid_from if term else None,

@@ -6,6 +6,7 @@ the latest; practice never beats law.
 
 import enum
 import re
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -107,25 +108,19 @@ class Scope(dict[str, str]):
         self.selected: dict[str, tuple[Value, ...]] = {}
 
 
+@dataclass(eq=False)
 class Policy:
     """A compiled policy text: parameters by name (weakest value first), the calendar, the offices."""
 
-    def __init__(
-        self,
-        jurisdiction: str,
-        title: str,
-        digest: str,
-        parameters: dict[str, tuple[Value, ...]],
-        calendar: Calendar,
-        offices: dict[str, Office],
-    ) -> None:
-        self.jurisdiction = jurisdiction
-        self.title = title
-        self.digest = digest
-        self.parameters = parameters
-        self.calendar = calendar
-        self.offices = offices
-        self.by_id: dict[str, Value] = {v.id: v for values in parameters.values() for v in values}
+    jurisdiction: str
+    title: str
+    digest: str
+    parameters: dict[str, tuple[Value, ...]]
+    calendar: Calendar
+    offices: dict[str, Office]
+
+    def __post_init__(self) -> None:
+        self.by_id = {v.id: v for values in self.parameters.values() for v in values}
         self._scopes: dict[tuple[object, ...], Scope] = {}
 
     def scope(self, category: str, title_kind: str, stage: str, more: dict[str, str] | None = None) -> Scope:

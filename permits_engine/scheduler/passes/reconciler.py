@@ -284,15 +284,9 @@ class Reconciler:
             NoticeDue,
             permit_id=permit.permit_id,
             holder_id=permit.holder_id,
-            kind=due.kind,
-            to=due.to,
-            anchor=due.anchor,
             office=s.prefecture,
             language=person.language or "",
-            tier=due.tier,
-            due_on=due.due_on,
-            deadline=due.deadline,
-            expedited=due.expedited,
+            **msgspec.structs.asdict(due),
         )
         assert isinstance(event, NoticeDue)
         row = notice_rows.first_row(notice_id, event, self.context.now())
