@@ -102,12 +102,12 @@ def attest(
     context, s = file.context, file.situation(on)
     today = context.today(s.rules.policy)
     if s.day > today:
-        raise invalid("on", f"{s.day} lies after today ({today}); what is to come cannot be attested")
+        raise invalid("on", f"{s.day} lies after today ({today}); a day in the future cannot be attested")
     person = context.person(file.tx, s.permit.holder_id)
     if person.birth_date is None:
         raise error(
             "holder.erased",
-            "the holder's personal data were erased: there is nobody left to name in an attestation",
+            "the holder's personal data were erased: an attestation could not name them",
             holder_id=person.holder_id,
         )
     words = _words(s.permit.jurisdiction, language, person.language)

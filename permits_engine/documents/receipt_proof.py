@@ -114,23 +114,23 @@ def check(
     """Return whether a proof is good on a day; ``superseded`` looks a receipt up in a status list of an origin."""
     proof = text.startswith(PREFIX) and len(text) <= MOST_CHARACTERS and unpacked(text.removeprefix(PREFIX))
     if not proof:
-        return Verdict("forged", "it is not the proof of a receipt, or a part of it is missing")
+        return Verdict("forged", "it is not the proof of a receipt, or part of it is missing")
     content, signature = proof
     named = [key for key in keys if key.key_id == signature[:4]]
     if not named:
         return Verdict("unknown_key", f"no key that is known signed it (it names {signature[:4].hex()})")
     signer = next((key for key in named if key.signed(_text(content, key.name).encode(), signature)), None)
     if signer is None:
-        return Verdict("forged", "the signature does not hold: what it says was changed")
+        return Verdict("forged", "the signature is not valid: the content was changed")
     try:
         filing = msgspec.msgpack.decode(content, type=Filing)
     except (msgspec.MsgspecError, ValueError):
-        return Verdict("forged", "what is signed is not a receipt of this version")
+        return Verdict("forged", "the signed content is not a receipt of this version")
     if superseded is not None and filing.serial and superseded(signer.name, filing):
         return Verdict("superseded", "a later act has taken its place", filing, signer.name)
     if filing.until is not None and on > date.fromordinal(filing.until):
         return Verdict("expired", f"it was valid until {_day(filing.until)}", filing, signer.name)
-    because = "it stands" if filing.until is not None else "it proves the filing, and stands for no title"
+    because = "it is valid" if filing.until is not None else "it proves the filing, and replaces no title"
     return Verdict("good", because, filing, signer.name)
 
 

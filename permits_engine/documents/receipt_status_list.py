@@ -65,7 +65,7 @@ def read(data: bytes, keys: list[Verifier]) -> StatusList:
             raise NoteError("it is not a list of receipts")
         return StatusList(origin, date.fromisoformat(day), marks)
     except ValueError as problem:
-        raise error("integrity.broken", f"the status list is not to be believed: {problem}") from None
+        raise error("integrity.broken", f"the status list cannot be trusted: {problem}") from None
 
 
 def _superseded(database: Database, context: Context, today: date) -> Iterator[bytes]:

@@ -1,1 +1,1 @@
-"""The scheduler: a pass over what is due, the messages that go out, and their channels."""
+"""The scheduler: passes over due deadlines, notices to holders and offices, their channels, and the daemon."""

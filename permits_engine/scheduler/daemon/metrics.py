@@ -140,7 +140,7 @@ class MetricsServer:
             return 200, self._metrics.text(), "version=0.0.4; "
         if path == "/healthz":
             alive = uptime() - self._turned < DEAD
-            return (200, b"ok\n", "") if alive else (503, b"the main thread stands still\n", "")
+            return (200, b"ok\n", "") if alive else (503, b"the main thread does not respond\n", "")
         if path == "/readyz":
             trouble = self._trouble()
             return 503 if trouble else 200, f"{trouble or 'ok'}\n".encode(), ""

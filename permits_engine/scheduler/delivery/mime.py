@@ -28,7 +28,7 @@ _LINE = 76
 
 
 def message_bytes(letter: Letter, *, sender: str) -> bytes:
-    """The message of a letter, text and HTML, with its deadline if it has one; CRLF lines, 7-bit throughout.
+    """Return the message of a letter, text and HTML, with its deadline if it has one; CRLF lines, 7-bit throughout.
 
     ``sender`` is an address, or a name and an address. Raises ``DeliveryError`` (permanent) for a receiver's
     address that no mail can go to, ``ValueError`` for a notice id or sender that cannot stand in a message.
@@ -60,35 +60,35 @@ def message_bytes(letter: Letter, *, sender: str) -> bytes:
 
 
 def page(letter: Letter) -> str:
-    """The letter as a page of its own, as its HTML part shows it."""
+    """Return the letter as an HTML page, as its HTML part shows it."""
     text = letter.text.replace("\r\n", "\n").replace("\n", "\r\n")
     return _page(letter.subject, text, letter.language, letter.direction == "rtl").replace("\r\n", "\n")
 
 
 def message_id(notice_id: str, domain: str) -> str:
-    """The Message-ID of a notice, the same at every attempt; raises ``ValueError``."""
+    """Return the Message-ID of a notice, the same at every attempt; raise ``ValueError``."""
     return f"<{checked_id(notice_id)}@{domain}>"
 
 
 def checked_id(notice_id: str) -> str:
-    """A notice id that is safe in a header and in a file name; raises ``ValueError`` for any other."""
+    """Return a notice id that is safe in a header and in a file name; raise ``ValueError`` for any other."""
     if not _ID.fullmatch(notice_id) or ".." in notice_id:
         raise ValueError(f"{notice_id!r} is no notice id")
     return notice_id
 
 
 def sender_domain(sender: str) -> str:
-    """The domain of a sender; raises ``ValueError``."""
+    """Return the domain of a sender; raise ``ValueError``."""
     return _sender(sender)[1]
 
 
 def sender_address(sender: str) -> str:
-    """The bare address of a sender; raises ``ValueError``."""
+    """Return the bare address of a sender; raise ``ValueError``."""
     return _plain_sender(sender)[1]
 
 
 def mailbox(address: str | None) -> str:
-    """An address that mail can go to, its domain in ASCII; raises ``DeliveryError`` (permanent)."""
+    """Return a deliverable address, its domain in ASCII; raise ``DeliveryError`` (permanent)."""
     if not address:
         raise DeliveryError("the holder has no e-mail address", permanent=True)
     local, at, domain = address.rpartition("@")
@@ -144,7 +144,7 @@ def _address(name: str, address: str, used: int) -> bytes:
 
 
 def _words(text: str, used: int) -> bytes:
-    """An unstructured header's text, ``used`` octets of whose line are taken."""
+    """Return the text of an unstructured header, of whose line ``used`` octets are taken."""
     short = used + len(text) <= _LINE and text.isascii() and text.isprintable()
     if short and "=?" not in text and text == text.strip():
         return text.encode()
@@ -152,7 +152,7 @@ def _words(text: str, used: int) -> bytes:
 
 
 def _encoded(text: str, used: int) -> bytes:
-    """Encoded words (RFC 2047), each at most 75 octets, whole characters in each, one to a line."""
+    """Return encoded words (RFC 2047), one to a line, each of whole characters and at most 75 octets."""
     data = text.replace("\r", " ").replace("\n", " ").encode("utf-8", "replace")
     words = []
     start, room = 0, (_LINE - used - 12) // 4 * 3
@@ -167,7 +167,7 @@ def _encoded(text: str, used: int) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _date(moment: datetime, offset: timedelta | None) -> bytes:
-    # The offset belongs to the key: one instant in two zones is equal and yet written in two ways.
+    # The offset is part of the cache key: one instant is written differently in two zones.
     if offset is None:
         raise ValueError("a letter leaves at an aware instant")
     return format_datetime(moment).encode()
@@ -177,7 +177,7 @@ def _date(moment: datetime, offset: timedelta | None) -> bytes:
 
 
 def _texts(letter: Letter) -> bytes:
-    """The letter as plain text and as HTML: what a reader's program likes better."""
+    """Return the letter as plain text and as HTML, as alternatives."""
     text = letter.text.replace("\r\n", "\n").replace("\n", "\r\n")
     shown = _page(letter.subject, text, letter.language, letter.direction == "rtl")
     return b"".join(
@@ -198,7 +198,7 @@ def _texts(letter: Letter) -> bytes:
 
 
 def _with_calendar(letter: Letter, uid: str) -> bytes:
-    """The same with the deadline as a file for the reader's calendar."""
+    """Return both texts with the deadline as a calendar file."""
     assert letter.deadline is not None
     event = calendar_file.event(uid=uid, stamp=letter.sent_at, day=letter.deadline, summary=letter.subject)
     return b"".join(
@@ -237,7 +237,7 @@ def _base64(data: bytes) -> bytes:
 
 
 def _page(subject: str, text: str, language: str, right: bool) -> str:
-    # Escaped text holds no tags, so that the marks of paragraphs can be found again after the lines.
+    # Escaped text contains no tags, so the paragraph marks can be found again after the line marks.
     marked = html.escape(text.strip()).replace("\r\n\r\n", "</p><p>").replace("\r\n", "<br>\r\n")
     body = marked.replace("</p><p>", "</p>\r\n<p>")
     direction = "rtl" if right else "ltr"

@@ -86,7 +86,7 @@ class DueNotice(NamedTuple):
 
 
 class CoverageReport(msgspec.Struct):
-    """The account of a period: how many notices were due, told, explained and not explained.
+    """The account of a period: how many notices were due, sent (``told``), explained and not explained.
 
     ``rows`` are those that did not leave, each with the reason; ``late`` counts those that left more days after their
     own than holidays and nights explain.

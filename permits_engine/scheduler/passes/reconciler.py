@@ -8,7 +8,7 @@ first, and its outcome is an event.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, NamedTuple
@@ -120,7 +120,7 @@ class Reconciler:
         self._queue: deque[str] = deque()
         self._page: frozenset[str] = frozenset()
 
-    def run(self, progress: Callable[[Pass], None] | None = None, *, unproven: bool = False) -> Pass:
+    def run(self, *, unproven: bool = False) -> Pass:
         """Do everything that is due, nearest expiry first, in batches that always make progress.
 
         Each transaction records the outcomes of the last letters and claims the next notices; letters are sent
@@ -132,8 +132,6 @@ class Reconciler:
         self._queue, self._page = deque(), frozenset()
         while True:
             pending, size, recorded = self._step(results, report, started)
-            if size and progress is not None:
-                progress(report)
             if recorded:
                 return report
             if report.stopped or (not size and not self._queue):

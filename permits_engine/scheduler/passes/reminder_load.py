@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date
 from typing import TypedDict
 
@@ -38,9 +38,7 @@ class LoadRow(TypedDict):
     capacity: int | None
 
 
-def plan(
-    context: Context, first: date, last: date, progress: Callable[[int], None] | None = None
-) -> list[LoadRow]:
+def plan(context: Context, first: date, last: date) -> list[LoadRow]:
     """Return the load by day and prefecture in a period (both days inclusive), if nothing else happens.
 
     Each row: ``day``, ``prefecture``, ``before`` and ``after`` spreading, and the office's ``capacity`` where it
@@ -49,15 +47,11 @@ def plan(
     if last < first:
         raise invalid("to", f"{last} lies before {first}")
     load = _Load(context, first, last)
-    done = 0
     for rows in context.database.pages(_ENDING, {"first": first.isoformat()}, size=BATCH):
         ids = [row[0] for row in rows]
         with context.database.read() as tx:
             for permit_id, records in event_store(tx).several(ids).items():
                 load.add(tx, permit_id, records)
-        done += len(ids)
-        if progress is not None:
-            progress(done)
     return [
         {
             "day": day.isoformat(),

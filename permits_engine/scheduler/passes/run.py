@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
@@ -36,7 +36,6 @@ def run_pass(
     routes: Routes,
     *,
     on: date | None = None,
-    progress: Callable[[Pass], None] | None = None,
     limits: Limits | None = None,
     digests: bool = True,
 ) -> Pass:
@@ -45,7 +44,7 @@ def run_pass(
     Raises ``input.invalid`` for a day after the store's today: the pass would record what has not happened.
     """
     with _prepared(context, routes, on, limits) as (outbox, is_today, unproven):
-        report = Reconciler(context, outbox).run(progress, unproven=unproven)
+        report = Reconciler(context, outbox).run(unproven=unproven)
         # With an unproven clock nothing is sent and nothing recorded.
         if digests and routes.digests and is_today and not unproven:
             result = send(outbox)
@@ -57,7 +56,7 @@ def send_open(context: Context, routes: Routes, states: Sequence[str], limits: L
     """Send the notices in some states that earlier passes left open; does nothing where there are none."""
     with context.database.read() as tx:
         if not open_counts(tx, context.now(), states):
-            return Pass(_today(context))
+            return Pass(context.home_today(tx))
     with _prepared(context, routes, None, limits) as (outbox, _, unproven):
         report = Pass(outbox.on, unproven=unproven)
         if not unproven:
@@ -78,15 +77,16 @@ def _prepared(context: Context, routes: Routes, on: date | None, limits: Limits 
 
     Raises ``scheduler.braked``.
     """
-    today, now = _today(context), context.clock()
+    now = context.clock()
+    with context.database.read() as tx:
+        today = context.home_today(tx)
+        zone = ZoneInfo(context.policies.home_policy(tx).calendar.time_zone)
+        simulated = tx.simulated
     day = on or today
     if day > today:
         raise invalid(
             "on", f"{day} lies after today ({today}); permits due --on shows what a later pass would do"
         )
-    with context.database.read() as tx:
-        zone = ZoneInfo(context.policies.home_policy(tx).calendar.time_zone)
-        simulated = tx.simulated
     if on is not None:
         now = datetime.combine(on, MORNING, zone).astimezone(UTC)
     if limits is not None and simulated:
@@ -100,8 +100,3 @@ def _prepared(context: Context, routes: Routes, on: date | None, limits: Limits 
         routes.close()
     if outbox.braked:
         raise brake.too_many(outbox.sent, outbox.sent)
-
-
-def _today(context: Context) -> date:
-    with context.database.read() as tx:
-        return context.today(context.policies.home_policy(tx))

@@ -161,7 +161,7 @@ def test_good_expired_and_superseded_are_told_apart(office: Office) -> None:
     third = given(office, permit_id)
     assert third.to_dict()["valid_until"] is None
     verdict = receipt_proof.check(third.proof, keys(office), on=date(2030, 1, 1), superseded=listed(office))
-    assert (verdict.status, verdict.because) == ("good", "it proves the filing, and stands for no title")
+    assert (verdict.status, verdict.because) == ("good", "it proves the filing, and replaces no title")
 
 
 def test_an_expired_receipt_leaves_the_list(office: Office) -> None:
