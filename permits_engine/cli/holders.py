@@ -138,7 +138,7 @@ def request(
 ) -> Answer:
     """Record that a person asks for a right over their data.
 
-    The policy says how long the answer may take (Morocco: ten full days).
+    The policy says how long the answer may take.
     """
     done = _execute(engine, actor, "record_data_request", holder_id, right=right, on=on)
     [row] = [each for each in engine.privacy.data_requests(holder_id) if each["version"] == done["version"]]
@@ -159,17 +159,8 @@ def answer_request(
     on: On = None,
 ) -> Answer:
     """Record how a person's request was answered."""
-    done = _execute(
-        engine,
-        actor,
-        "answer_data_request",
-        holder_id,
-        of_version=version,
-        outcome=outcome,
-        reason=reason,
-        on=on,
-    )
-    return _recorded(done, "answered")
+    given = {"of_version": version, "outcome": outcome, "reason": reason, "on": on}
+    return _recorded(_execute(engine, actor, "answer_data_request", holder_id, **given), "answered")
 
 
 @command(

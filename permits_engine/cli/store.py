@@ -36,33 +36,23 @@ def init(
     keys = None if settings.master_keys is not None else settings.key_file
     had_keys = keys is None or keys.exists()
     with session.initialise(jurisdiction) as engine:
-        state = engine.queries.status()
-        name = engine.database.name
-        signing, (verifier, *_) = (
-            engine.context.signing.path,
-            engine.context.signing.verifiers(engine.audit.origin),
-        )
-    result: dict[str, Any] = {
-        "store": name,
-        "keys": "PERMITS_MASTER_KEYS" if keys is None else str(keys),
-        "keys_created": not had_keys,
-        "signing_key": str(signing),
-        "verifier_key": str(verifier),
-        "policies": [each["jurisdiction"] for each in state["policies"]],
-    }
-
-    def show() -> None:
-        output.out(f"The store {name} is ready; policies: {', '.join(result['policies'])}.")
-        if not had_keys:
-            output.out(
-                f"The master key is in {keys}: without it every name in the store is lost; keep a copy apart."
-            )
-            output.out(
-                f"The key that signs checkpoints is in {signing}; "
-                "give its public half away: permits checkpoint --key"
-            )
-
-    return Answer(result, show)
+        signing = engine.context.signing
+        result: dict[str, Any] = {
+            "store": engine.database.name,
+            "keys": "PERMITS_MASTER_KEYS" if keys is None else str(keys),
+            "keys_created": not had_keys,
+            "signing_key": str(signing.path),
+            "verifier_key": str(signing.verifiers(engine.audit.origin)[0]),
+            "policies": [each["jurisdiction"] for each in engine.queries.status()["policies"]],
+        }
+    lines = [f"The store {result['store']} is ready; policies: {', '.join(result['policies'])}."]
+    if not had_keys:
+        lines += [
+            f"The master key is in {keys}: without it every name in the store is lost; keep a copy apart.",
+            f"The key that signs checkpoints is in {signing.path}; "
+            "give its public half away: permits checkpoint --key",
+        ]
+    return answer(result, *lines)
 
 
 @command("status", "permits status --json", show=views.status)
