@@ -20,11 +20,11 @@ TABLES: frozenset[str] = frozenset()
 
 # What is allowed today; each number only ever goes down.
 FILES_TOO_LONG = 1
-FUNCTIONS_TOO_LONG = 14
-IMPORTS_IN_FUNCTIONS = 164
-COUNTRIES_IN_CODE = 6
-MANNERED = 93
-UNTYPED_PARTS = 14
+FUNCTIONS_TOO_LONG = 6
+IMPORTS_IN_FUNCTIONS = 60
+COUNTRIES_IN_CODE = 1
+MANNERED = 46
+UNTYPED_PARTS = 0
 
 WORDS = re.compile(r"\b(whoever|nobody|somebody|hangs? on|of before|what became of)\b", re.IGNORECASE)
 COUNTRY = re.compile(r"^(MA|Africa/Casablanca)$")
