@@ -22,7 +22,8 @@ from permits_engine.application.policies import Policies, checked_jurisdictions
 from permits_engine.application.queries.service import Queries
 from permits_engine.application.queries.views import PermitView
 from permits_engine.commands import Command, parse
-from permits_engine.documents.language import checked_language, phrase_translator
+from permits_engine.documents.language import checked_language
+from permits_engine.documents.wording import phrase_translator
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor
 from permits_engine.domain.permit.explanations import DeadlineRow

@@ -20,7 +20,8 @@ from permits_engine.application.outcome import Outcome
 from permits_engine.application.queries import difference, explanation, search, views
 from permits_engine.application.queries.disclosure import LookRow, look_row
 from permits_engine.commands import Command
-from permits_engine.documents.language import checked_language, phrase_translator
+from permits_engine.documents.language import checked_language
+from permits_engine.documents.wording import phrase_translator
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.domain.permit.explanations import DeadlineRow

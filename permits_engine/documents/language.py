@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Container
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from permits_engine.domain.errors import invalid
-
-if TYPE_CHECKING:
-    from permits_engine.documents.translator import Translator
 
 LANGUAGES = ("fr", "ar", "en")
 DEFAULT = "fr"
@@ -49,36 +46,6 @@ def package_yaml(*path: str) -> dict[str, Any]:
 def catalogue(language: str) -> dict[str, Any]:
     """Return the translations into a language other than English."""
     return package_yaml("documents", "phrases", f"{language}.yaml")
-
-
-def untranslated(text: str) -> str:
-    """Return a phrase as it is, to be translated later."""
-    return text
-
-
-def phrase_translator(language: str, jurisdiction: str) -> Callable[[str], str]:
-    """Return a function that translates phrases and keeps other text; raise ``input.invalid``.
-
-    The names of documents and facts are those of the jurisdiction's own letters and attestation.
-    """
-    return str if checked_language(language) == "en" else _translator(language, jurisdiction).phrase
-
-
-def code_translator(language: str, jurisdiction: str) -> Callable[[str], str]:
-    """Return a function that puts codes and periods of rules into words, as far as the language names them."""
-    return str if checked_language(language) == "en" else _translator(language, jurisdiction).code
-
-
-def title_translator(language: str, jurisdiction: str) -> Callable[[str], str]:
-    """Return a function that translates titles of legal texts, as far as the language's file knows them."""
-    return str if checked_language(language) == "en" else _translator(language, jurisdiction).title
-
-
-@cache
-def _translator(language: str, jurisdiction: str) -> Translator:
-    from permits_engine.documents.translator import Translator  # Babel costs a tenth of a second to load
-
-    return Translator(language, jurisdiction)
 
 
 def without_isolates(text: str) -> str:

@@ -12,7 +12,7 @@ from permits_engine.application.queries import views
 from permits_engine.application.queries.explanation import explain
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.audit.exports.columns import DISCREET
-from permits_engine.documents.language import untranslated
+from permits_engine.documents.wording import untranslated
 from permits_engine.domain.errors import IntegrityError, PermitsError
 from permits_engine.domain.events import (
     PERSONAL,

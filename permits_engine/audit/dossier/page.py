@@ -13,16 +13,8 @@ from markupsafe import Markup
 
 from permits_engine.audit.dossier.gather import Dossier
 from permits_engine.documents.dates import day_in_words, moment_in_words
-from permits_engine.documents.language import (
-    FIRST_STRONG,
-    LEFT_TO_RIGHT,
-    POP,
-    checked_language,
-    code_translator,
-    package_yaml,
-    phrase_translator,
-    title_translator,
-)
+from permits_engine.documents.language import FIRST_STRONG, LEFT_TO_RIGHT, POP, checked_language, package_yaml
+from permits_engine.documents.wording import code_translator, phrase_translator, title_translator
 from permits_engine.domain.phrases import Phrase
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

@@ -14,11 +14,8 @@ import pytest
 
 import permits_engine
 from permits_engine.audit.dossier.page import _words
-from permits_engine.documents.language import (
-    FIRST_STRONG,
-    LEFT_TO_RIGHT,
-    POP,
-    catalogue,
+from permits_engine.documents.language import FIRST_STRONG, LEFT_TO_RIGHT, POP, catalogue
+from permits_engine.documents.wording import (
     code_translator,
     phrase_translator,
     title_translator,
