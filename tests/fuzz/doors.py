@@ -32,7 +32,7 @@ from permits_engine.domain.errors import CODES, PermitsError, invalid
 from permits_engine.policies.loading import packaged, read_file
 from permits_engine.scheduler.notices import bounce, renewal_token
 from permits_engine.store.log import proofs
-from permits_engine.store.log.signed_note import Signer
+from permits_engine.store.log.signed_note import Signer, packed
 from permits_engine.testing.builders import a_title
 from permits_engine.testing.clock import FakeClock
 from permits_engine.testing.scenario_files import load as load_scenario
@@ -170,12 +170,10 @@ def _proof(keys: Any, content: bytes) -> None:
 
 
 def _signed_token(engine: Engine, content: bytes) -> None:
-    """A token of this store's own whatever it says: behind the signature stands a reader too."""
+    """Read a token with any content that the store's own key has signed."""
     signer = engine.context.signing.signer(engine.audit.origin)
-    text = renewal_token.urlsafe_b64encode(
-        content + signer.signature(renewal_token._text(content, engine.audit.origin))
-    )
-    engine.notices.verify_token(text.decode().rstrip("="))
+    signature = signer.signature(renewal_token._text(content, engine.audit.origin))
+    engine.notices.verify_token(packed(content, signature))
 
 
 def _receipt(content: bytes) -> None:
