@@ -1,10 +1,12 @@
 """The tables of a store, the same on both databases.
 
-Dates are ISO texts of ten letters, moments are microseconds since the epoch in UTC. What the migrations build
-is held against this description by a test; the triggers stand in the migrations only.
+Days are ISO texts, moments microseconds since the epoch in UTC. Migration 0001 makes what is described here, and the
+triggers.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -16,7 +18,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    PrimaryKeyConstraint,
     Table,
     Text,
     text,
@@ -27,54 +28,53 @@ metadata = MetaData()
 # Ids and dates compare byte by byte: a language's own order is slower and differs between servers.
 _ID = Text().with_variant(Text(collation="C"), "postgresql")
 _SERIAL = BigInteger().with_variant(Integer, "sqlite")
+_TYPES: dict[str, Any] = {
+    "id": _ID,
+    "day": _ID,
+    "text": Text,
+    "int": Integer,
+    "long": BigInteger,
+    "moment": BigInteger,
+    "serial": _SERIAL,
+    "bool": Boolean,
+    "bytes": LargeBinary,
+}
 
 
-def _id(name: str, *, key: bool = False, null: bool = False) -> Column[str]:
-    return Column(name, _ID, primary_key=key, nullable=null)
-
-
-def _text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, Text, nullable=null)
-
-
-def _number(name: str, *, null: bool = False) -> Column[int]:
-    return Column(name, Integer, nullable=null)
-
-
-def _moment(name: str, *, null: bool = False) -> Column[int]:
-    return Column(name, BigInteger, nullable=null)
-
-
-def _day(name: str, *, null: bool = True) -> Column[str]:
-    return Column(name, _ID, nullable=null)
-
-
-def _bytes(name: str) -> Column[bytes]:
-    return Column(name, LargeBinary, nullable=False)
+def _table(name: str, columns: str, *constraints: Any, key: str, **options: Any) -> Table:
+    """Return a table of columns written as ``name type``; ``type?`` may be null, ``key`` names the primary key."""
+    made: list[Any] = []
+    for column, kind in (each.split() for each in columns.split(",")):
+        own = Identity() if kind == "serial" and column in key.split() else None
+        made.append(
+            Column(
+                column,
+                _TYPES[kind.rstrip("?")],
+                *([own] if own else []),
+                primary_key=column in key.split(),
+                nullable=kind.endswith("?"),
+                autoincrement=own is not None,
+            )
+        )
+    return Table(name, metadata, *made, *constraints, **options)
 
 
 # On PostgreSQL position and recorded time are given at commit, in the order of ``seq`` within a transaction;
 # on SQLite, which has one writer, at once: there position is the row's own key and ``seq`` does not exist.
-events = Table(
+events = _table(
     "events",
-    metadata,
-    Column("position", _SERIAL),
-    _id("stream"),
-    _number("version"),
-    _id("name"),
-    Column("recorded_at", BigInteger),
-    _bytes("payload"),
-    PrimaryKeyConstraint("stream", "version"),
+    "position serial?, stream id, version int, name id, recorded_at moment?, payload bytes",
+    key="stream version",
 )
 Index(
     "events_position", events.c.position, unique=True, postgresql_where=events.c.position.is_not(None)
 ).ddl_if(dialect="postgresql")
 
-# Where a file begins: what walks through all files needs no other event to find them.
+# The first event of each permit: what walks through all permits needs no other event to find them.
 FILES = "version = 1 AND name >= 'permit.' AND name < 'permit/'"
 Index("events_files", events.c.stream, sqlite_where=text(FILES), postgresql_where=text(FILES))
 
-# What people asked about their own data: few, and looked for across the whole history.
+# What people asked about their own data: few events, and looked for in the whole history.
 PEOPLE_ASKED = (
     "name IN ('holder.request_recorded@1', 'holder.request_answered@1',"
     " 'holder.hold_placed@1', 'holder.hold_lifted@1', 'holder.erased@1')"
@@ -87,204 +87,104 @@ Index(
     postgresql_where=text(PEOPLE_ASKED),
 )
 
-head = Table(
+# The end of the history: one row.
+head = _table(
     "head",
-    metadata,
-    Column("one", Integer, CheckConstraint("one = 1"), primary_key=True, autoincrement=False),
-    _moment("position"),
-    _moment("recorded_at"),
-    Column("simulated", Boolean, nullable=False),
-    _moment("created_at"),
-    _id("store_id"),
+    "one int, position long, recorded_at moment, simulated bool, created_at moment, store_id id",
+    CheckConstraint("one = 1"),
+    key="one",
 )
 
-commands = Table(
+# Which command ids were carried out, and what by.
+commands = _table(
     "commands",
-    metadata,
-    _id("command_id", key=True),
-    _bytes("digest"),
-    _id("holder_id", null=True),
-    _id("permit_id", null=True),
-    _id("stream"),
-    _number("first_version"),
-    _number("last_version"),
+    "command_id id, digest bytes, holder_id id?, permit_id id?, stream id, first_version int, last_version int",
+    key="command_id",
 )
 
-holder_keys = Table("holder_keys", metadata, _id("holder_id", key=True), _bytes("wrapped"), _id("key_id"))
+holder_keys = _table("holder_keys", "holder_id id, wrapped bytes, key_id id", key="holder_id")
 
-holders = Table("holders", metadata, _id("holder_id", key=True), _number("version"), _number("gate"))
+# ``version`` is that of the stream, ``gate`` a second row version: of decisions that depend on all the person's files.
+holders = _table("holders", "holder_id id, version int, gate int", key="holder_id")
 
-policies = Table(
+policies = _table(
     "policies",
-    metadata,
-    _id("jurisdiction", key=True),
-    _id("stream"),
-    _number("version"),
-    _id("digest"),
-    _moment("adopted_at"),
+    "jurisdiction id, stream id, version int, digest id, adopted_at moment",
+    key="jurisdiction",
 )
 
-permits = Table(
+# The read model of a permit, whose version makes a conflict of two commands.
+permits = _table(
     "permits",
-    metadata,
-    _id("permit_id", key=True),
-    _number("version"),
-    _id("holder_id"),
-    _id("jurisdiction"),
-    _id("prefecture"),
-    _id("category"),
-    _id("criterion", null=True),
-    _id("title_kind"),
-    _id("nationality", null=True),
-    _id("sex", null=True),
-    _number("age", null=True),
-    _day("filed_on", null=False),
-    _day("first_decided_on"),
-    _text("outcome", null=True),
-    _text("request_kind", null=True),
-    _day("request_filed_on"),
-    _day("request_decided_on"),
-    _text("application_status", null=True),
-    _day("application_turns_on"),
-    _text("application_turns_to", null=True),
-    _text("appeal_status", null=True),
-    _text("track", null=True),
-    _number("term_number", null=True),
-    _day("valid_from"),
-    _day("valid_until"),
-    _day("window_closes"),
-    _day("receipt_until"),
-    _day("revoked_on"),
-    _day("lost_on"),
-    _day("closed_on"),
-    _day("lapsed_on"),
-    _day("next_due"),
-    _day("evaluated_on", null=False),
-    _text("deadlines"),
-    _text("parked", null=True),
+    "permit_id id, version int, holder_id id, jurisdiction id, prefecture id, category id, criterion id?,"
+    "title_kind id, nationality id?, sex id?, age int?, filed_on day, first_decided_on day?, outcome text?,"
+    "request_kind text?, request_filed_on day?, request_decided_on day?, application_status text?,"
+    "application_turns_on day?, application_turns_to text?, appeal_status text?, track text?, term_number int?,"
+    "valid_from day?, valid_until day?, window_closes day?, receipt_until day?, revoked_on day?, lost_on day?,"
+    "closed_on day?, lapsed_on day?, next_due day?, evaluated_on day, deadlines text, parked text?",
+    key="permit_id",
 )
 Index("permits_due", permits.c.next_due, permits.c.valid_until)
 Index("permits_holder", permits.c.holder_id)
 Index("permits_office", permits.c.prefecture, permits.c.request_filed_on)
 Index("permits_ending", permits.c.valid_until)
 
-notices = Table(
+notices = _table(
     "notices",
-    metadata,
-    _id("notice_id", key=True),
-    _number("version"),
-    _id("permit_id"),
-    _id("holder_id"),
-    _text("kind"),
-    _text("tier", null=True),
-    _text("recipient"),
-    _id("office"),
-    _text("language"),
-    _text("state"),
-    _day("due_on"),
-    Column("expedited", Boolean, nullable=False),
-    _number("attempts"),
-    _text("reason", null=True),
-    _moment("updated_at"),
-    _day("claimed_on"),
-    _text("channel", null=True),
-    _text("refused_by", null=True),
-    _moment("next_attempt_at", null=True),
+    "notice_id id, version int, permit_id id, holder_id id, kind text, tier text?, recipient text, office id,"
+    "language text, state text, due_on day?, expedited bool, attempts int, reason text?, updated_at moment,"
+    "claimed_on day?, channel text?, refused_by text?, next_attempt_at moment?",
+    key="notice_id",
 )
 Index("notices_state", notices.c.state)
 Index("notices_permit", notices.c.permit_id)
 
-parked = Table(
-    "parked",
-    metadata,
-    _id("stream", key=True),
-    _id("permit_id", null=True),
-    _text("reason"),
-    _moment("since"),
-)
+# Streams that a pass could not read.
+parked = _table("parked", "stream id, permit_id id?, reason text, since moment", key="stream")
 
-scheduler_passes = Table(
+scheduler_passes = _table(
     "scheduler_passes",
-    metadata,
-    Column("id", _SERIAL, Identity(), primary_key=True),
-    _day("on_day", null=False),
-    _moment("started_at"),
-    _moment("finished_at", null=True),
-    _text("summary", null=True),
+    "id serial, on_day day, started_at moment, finished_at moment?, summary text?",
+    key="id",
 )
 
-search = Table(
+# The blind index by which people and permits are found.
+search = _table(
     "search",
-    metadata,
-    Column("token", LargeBinary, primary_key=True),
-    _id("holder_id", key=True),
-    _id("permit_id", key=True),
+    "token bytes, holder_id id, permit_id id",
+    key="token holder_id permit_id",
     sqlite_with_rowid=False,
 )
 Index("search_holder", search.c.holder_id)
 
-# One row: the process that runs the passes, and its jobs. The epoch grows with each holder; writes of passes check it.
-scheduler_lease = Table(
+# One row: which process runs the passes. The epoch grows with each holder; a write of a pass checks it.
+scheduler_lease = _table(
     "scheduler_lease",
-    metadata,
-    Column("one", Integer, CheckConstraint("one = 1"), primary_key=True, autoincrement=False),
-    _moment("epoch"),
-    _text("holder"),
-    _moment("since"),
-    _moment("expires_at"),
-    _text("jobs", null=True),
+    "one int, epoch long, holder text, since moment, expires_at moment, jobs text?",
+    CheckConstraint("one = 1"),
+    key="one",
 )
 
-# When nothing went out, for all offices (none) or one; kept after it has ended, because it explains.
-scheduler_pauses = Table(
+# When nothing was sent, for all offices (null) or one; kept after its end, because it explains.
+scheduler_pauses = _table(
     "scheduler_pauses",
-    metadata,
-    Column("id", _SERIAL, Identity(), primary_key=True),
-    _id("office", null=True),
-    _moment("since"),
-    _text("by"),
-    _text("reason"),
-    _moment("until", null=True),
-    _text("ended_by", null=True),
+    "id serial, office id?, since moment, by text, reason text, until moment?, ended_by text?",
+    key="id",
 )
 
-# Keys that were destroyed; until ``scrubbed_at`` their bytes may still lie in the database's files.
-erasures = Table(
-    "erasures",
-    metadata,
-    _id("holder_id", key=True),
-    _moment("erased_at"),
-    _moment("scrubbed_at", null=True),
-)
+# Keys that were destroyed; until ``scrubbed_at`` their bytes may still be in the database's files.
+erasures = _table("erasures", "holder_id id, erased_at moment, scrubbed_at moment?", key="holder_id")
 
-retired_keys = Table("retired_keys", metadata, _id("key_id", key=True), _moment("retired_at"))
+# Master keys that wrap nothing any more, whatever an older key file says.
+retired_keys = _table("retired_keys", "key_id id, retired_at moment", key="key_id")
 
-restores = Table(
-    "restores",
-    metadata,
-    Column("made_at", BigInteger, primary_key=True, autoincrement=False),
-    _moment("position"),
-    _moment("recorded_at"),
-)
+# The backups that this store was restored from.
+restores = _table("restores", "made_at moment, position long, recorded_at moment", key="made_at")
 
-tracking = Table("tracking", metadata, _id("application_name", key=True), _moment("position"))
+# How far other applications have processed their notifications.
+tracking = _table("tracking", "application_name id, position long", key="application_name")
 
-# Hashes of the Merkle log, 32 bytes each, up to 256 to a row: level 0 holds those of events.
-tiles = Table(
-    "tiles",
-    metadata,
-    Column("level", Integer, nullable=False),
-    Column("number", BigInteger, nullable=False),
-    _bytes("hashes"),
-    PrimaryKeyConstraint("level", "number"),
-)
+# Hashes of the Merkle log, 32 bytes each, up to 256 to a row: level 0 has those of events.
+tiles = _table("tiles", "level int, number long, hashes bytes", key="level number")
 
-checkpoints = Table(
-    "checkpoints",
-    metadata,
-    _moment("size"),
-    _id("key_id"),
-    _text("note"),
-    _moment("made_at"),
-    PrimaryKeyConstraint("size", "key_id"),
-)
+checkpoints = _table("checkpoints", "size long, key_id id, note text, made_at moment", key="size key_id")
