@@ -41,7 +41,7 @@ def grown(engine: Engine, events: int) -> int:
     for outcome in engine.execute_many(list(acts(real))):
         assert not isinstance(outcome, PermitsError), outcome
     with engine.database.read() as tx:
-        files = history.streams(tx, [permit_id(n) for n in range(real)])
+        files = TransactionRecorder(tx).select_streams([permit_id(n) for n in range(real)])
         rows = _rows(tx)
         position = history.head(tx).position
     each = sum(len(records) for records in files.values())

@@ -9,7 +9,8 @@ import msgspec
 from permits_engine import Engine
 from permits_engine.domain.events import ApplicationLodged
 from permits_engine.store.database.transactions import Statement
-from permits_engine.store.events import codec, history
+from permits_engine.store.events import codec
+from permits_engine.store.events.recorder import TransactionRecorder
 
 _ENVELOPE = ("event_id", "operator", "correlation_id", "holder_id", "permit_id", "sealed")
 _STREAMS = Statement("SELECT permit_id, holder_id FROM permits")
@@ -26,7 +27,7 @@ def canonical(engine: Engine) -> dict[str, Any]:
             (permit_id, stream, holder) for permit_id, holder in permits for stream in (holder, permit_id)
         ]
         wanted += [(permit_id, notice_id, holder) for notice_id, permit_id, holder in notices]
-        records = history.streams(tx, [stream for _, stream, _ in wanted])
+        records = TransactionRecorder(tx).select_streams([stream for _, stream, _ in wanted])
     files: dict[str, list[Any]] = {}
     numbers: dict[str, str] = {}
     for permit_id, stream, holder_id in wanted:

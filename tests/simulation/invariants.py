@@ -16,7 +16,8 @@ from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.standing import standing
 from permits_engine.domain.permit.state import Permit
 from permits_engine.scheduler.delivery.channel import Letter
-from permits_engine.store.events import codec, history
+from permits_engine.store.events import codec
+from permits_engine.store.events.recorder import TransactionRecorder
 from tests.simulation.people import File
 from tests.simulation.post import Server
 
@@ -156,7 +157,7 @@ class Invariants:
         """Who filed in time has no day without standing; a person's titles do not overlap."""
         engine, today = self.world.portal.engine, self.world.today
         with engine.database.read() as tx:
-            records = history.stream(tx, permit_id)
+            records = TransactionRecorder(tx).select_events(permit_id)
             past = [(r.version, codec.decode(r.name, r.payload)) for r in records]
             permit = fold(permit_id, past)
             require(permit is not None, f"{permit_id} cannot be folded")

@@ -1,7 +1,7 @@
-"""Backups: a copy of the whole database while it is in use, marked as what it is.
+"""Backups: a copy of the whole database while it is in use, marked as a copy.
 
-The copy bears a row in ``restores`` that the store itself does not: whoever restores it has a store that says so, and
-from when. Key files are not in it. A copy made in another way is as good, and does not say that it is one.
+The copy has a row in ``restores`` that the store does not have, so that a restored store says from when it is. Key
+files are not in it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Backup(msgspec.Struct, frozen=True):
 def backup(database: Database, target: Path, *, now: int, pg_dump: str = "pg_dump") -> Backup:
     """Copy the store into a new file: an SQLite database, or a dump for ``psql`` made by ``pg_dump``.
 
-    Nobody waits for it. Raises ``input.invalid`` where the file is there already, ``store.unavailable``.
+    It blocks no user of the store. Raises ``input.invalid`` if the file exists, ``store.unavailable``.
     """
     if target.exists():
         raise invalid("FILE", f"{target} is there already; a backup replaces nothing")
@@ -63,14 +63,14 @@ def backup(database: Database, target: Path, *, now: int, pg_dump: str = "pg_dum
 
 
 def restores(tx: Transaction) -> list[Backup]:
-    """The backups that the store was restored from, oldest first; none where it never was."""
+    """Return the backups that the store was restored from, oldest first."""
     return [Backup(row[0], row[1], row[2]) for row in tx.all(_RESTORES)]
 
 
 def _sqlite(database: Database, part: Path, now: int, _: str) -> Backup:
     with closing(_source(database)) as source, closing(sqlite3.connect(part, isolation_level=None)) as copy:
         try:
-            # In one step: the copy is of one moment, and a writer cannot make it begin anew for ever.
+            # In one step: the copy is of one moment, and writers cannot make it begin anew again and again.
             source.backup(copy)
             copy.execute(_MARK.format(now=now))
             row = copy.execute("SELECT position, recorded_at FROM head").fetchone()
@@ -98,7 +98,7 @@ def _postgresql(database: Database, part: Path, now: int, pg_dump: str) -> Backu
     address, environment = _address(database)
     with closing(_source(database)) as source:
         source.execute(_BEGIN)
-        # The dump is of the very state whose head is read here.
+        # The dump has the state whose head is read here.
         [snapshot] = source.execute("SELECT pg_export_snapshot()").fetchone()
         position, recorded_at = source.execute("SELECT position, recorded_at FROM head").fetchone()
         [schema] = source.execute("SELECT quote_ident(current_schema())").fetchone()
@@ -119,7 +119,7 @@ def _postgresql(database: Database, part: Path, now: int, pg_dump: str) -> Backu
 
 
 def _address(database: Database) -> tuple[str, dict[str, str]]:
-    """The address without its password, which goes by the environment: arguments are seen by everybody."""
+    """Return the address, and the password for the environment: other users can see a process's arguments."""
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
     source = database.source

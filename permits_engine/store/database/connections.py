@@ -1,4 +1,4 @@
-"""Connections of the engine's own: how they are opened and set up, and what their address means."""
+"""Connections of the engine's own: how they are opened and set up, and what an address means."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ WAIT_SECONDS = 10
 IDLE_SECONDS = 60
 """After how long PostgreSQL ends a write transaction in which nothing happens."""
 
-_PLAIN = {"postgresql", "postgres", "postgresql+psycopg"}
+_SQLITE_SCHEMES = {"sqlite", "sqlite+pysqlite"}
+_POSTGRESQL_SCHEMES = {"postgresql", "postgres", "postgresql+psycopg"}
 
 
 class SqliteFile:
-    """An SQLite file, or memory (``path`` none) that all threads share."""
+    """An SQLite file, or a database in memory (``path`` none) that all threads share."""
 
     dialect: Dialect = "sqlite"
 
@@ -36,8 +37,9 @@ class SqliteFile:
         self.name = f"sqlite:///{path}" if path else "sqlite://"
 
     def connect(self, *, writing: bool) -> Any:
-        """A connection in which transactions begin and end by statements only."""
+        """Return a connection in which transactions begin and end by statements only."""
         target = ":memory:" if self.path is None else self._address(self.path)
+        connection = None
         try:
             connection = sqlite3.connect(
                 target,
@@ -47,18 +49,16 @@ class SqliteFile:
                 uri=self.path is not None,
                 cached_statements=256,
             )
-        except sqlite3.Error as problem:
-            raise translate(problem, self.name) from None
-        try:
             # WAL lets readers and the writer work side by side; only a writer may change it.
             if writing and self.path is not None:
                 connection.execute("PRAGMA journal_mode=WAL")
-                # What is deleted is overwritten, not only forgotten.
+                # Overwrite what is deleted.
                 connection.execute("PRAGMA secure_delete=ON")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
         except sqlite3.Error as problem:
-            connection.close()
+            if connection is not None:
+                connection.close()
             raise translate(problem, self.name) from None
         return connection
 
@@ -84,7 +84,7 @@ class PostgresqlServer:
         self.name = name
 
     def connect(self, *, writing: bool) -> Any:
-        """A connection in autocommit; statements are prepared on their second use."""
+        """Return a connection in autocommit; it prepares a statement on its second use."""
         import psycopg
 
         try:
@@ -103,7 +103,7 @@ class PostgresqlServer:
 
 
 class HostEngine:
-    """The engine of a host: its own pool opens the connections, so that its settings hold."""
+    """The engine of a host: its own pool opens the connections, so that its settings apply."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -112,7 +112,7 @@ class HostEngine:
         self.shared = isinstance(engine.pool, StaticPool | SingletonThreadPool)
 
     def connect(self, *, writing: bool) -> Any:
-        """A connection taken out of the pool for good (or shared with the host, where there is only one)."""
+        """Return a connection taken out of the pool for good; the host's own, where there is only one."""
         try:
             fairy = self.engine.raw_connection()
         except SQLAlchemyError as problem:
@@ -137,21 +137,21 @@ Source = SqliteFile | PostgresqlServer | HostEngine
 
 
 def source_of(target: str | Engine, *, create_ok: bool) -> Source:
-    """What an address or a host's engine names; raises ``input.invalid``."""
+    """Return what an address or a host's engine names; raise ``input.invalid``."""
     if isinstance(target, Engine):
         return HostEngine(target)
     if not isinstance(target, str):
         raise invalid("store", "is neither an address nor a SQLAlchemy engine (async ones are not taken)")
     scheme, separator, rest = target.partition("://")
-    if separator and scheme in _PLAIN:
+    if separator and scheme in _POSTGRESQL_SCHEMES:
         return _postgresql(f"postgresql://{rest}")
-    if separator and scheme in {"sqlite", "sqlite+pysqlite"}:
+    if separator and scheme in _SQLITE_SCHEMES:
         return _sqlite(target, create_ok)
     raise invalid("store", "the address must begin with sqlite:/// or postgresql://")
 
 
 def dialect_of(engine: Engine) -> Dialect:
-    """The dialect of a host's engine; raises ``input.invalid`` for drivers that are not supported."""
+    """Return the dialect of a host's engine; raise ``input.invalid`` for a driver that is not supported."""
     match engine.dialect.name, engine.dialect.driver:
         case "sqlite", "pysqlite":
             return "sqlite"
@@ -185,7 +185,7 @@ def _postgresql(address: str) -> PostgresqlServer:
         parts = conninfo_to_dict(address)
     except Error:
         raise wrong from None
-    # A password with unquoted signs in it is read as a port: better no detail than half a password.
+    # A password with unquoted signs in it is read as a port: no detail is better than half a password.
     if not re.fullmatch(r"[\d,]*", str(parts.get("port", ""))):
         raise wrong
     user, host, port = (str(parts.get(key, "")) for key in ("user", "host", "port"))

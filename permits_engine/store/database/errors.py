@@ -1,4 +1,4 @@
-"""What the drivers' errors mean to whoever asked: a code of the contract and a sentence with the remedy."""
+"""The drivers' errors as errors of the contract: a code, and a sentence with the remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from permits_engine.domain.errors import PermitsError, error
 
 APPEND_ONLY = "append-only"
-"""How the triggers' refusals begin."""
+"""The beginning of the triggers' messages."""
 
 INIT = "run: permits init (with the same --store or PERMITS_STORE)"
 
@@ -31,22 +31,22 @@ _POSTGRESQL = {
     "42501": "refuses this user the rights needed: GRANT them",
     "25006": "is read-only: name the primary server",
     "55P03": "is locked by another transaction: wait for it or end it, then try again",
-    "25P03": "ended a transaction that stood idle: try again",
+    "25P03": "ended an idle transaction: try again",
     "57": "ended the connection or the statement: wait until the server is up, then try again",
     "53": "is out of resources (connections, disk or memory): make room and try again",
     "54": "is out of resources: make room and try again",
     "58": "cannot read or write its disk: check the server",
     "08": "cannot be reached: check the address and that the server is up",
 }
-_AGAIN = "somebody else changed the same data first; read it again and decide anew"
+_AGAIN = "another transaction changed the same data first; read it again and decide anew"
 _HOST_AGAIN = "another transaction was first; roll the session back, and do its work again"
 
 
 def translate(problem: Exception, store: str, *, host: bool = False) -> PermitsError:
-    """The error of the contract that a driver's error stands for; any other error is raised as it is.
+    """Return the error of the contract for a driver's error; raise any other error as it is.
 
-    ``store`` is the address without its password. In a host's transaction a lock that was not given is a
-    conflict, because only the host can begin again.
+    ``store`` is the address without its password. In a host's transaction a lock that was not granted is a conflict,
+    because only the host can begin again.
     """
     found = None
     if isinstance(problem, sqlite3.Error):
@@ -59,12 +59,12 @@ def translate(problem: Exception, store: str, *, host: bool = False) -> PermitsE
 
 
 def unavailable(store: str, reason: str) -> PermitsError:
-    """``store.unavailable``: the store, what is wrong, and what to do."""
+    """Return ``store.unavailable`` with what is wrong and what to do."""
     return error("store.unavailable", f"the store {store} {reason}", store=store)
 
 
 def not_initialised(store: str, reason: str) -> PermitsError:
-    """``store.not_initialised``, with the command to run."""
+    """Return ``store.not_initialised`` with the command to run."""
     return error("store.not_initialised", f"{reason}; {INIT}", store=store)
 
 

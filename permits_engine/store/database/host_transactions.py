@@ -17,20 +17,19 @@ HostSession = Session | scoped_session[Any] | Connection
 
 
 def prepare(engine: Engine) -> None:
-    """Let a host's SQLite engine begin its transactions before their first savepoint.
+    """Make a host's SQLite engine begin its transactions before their first savepoint.
 
-    Python's sqlite3 sends no BEGIN before SAVEPOINT: the savepoint would be the transaction, its release the
-    commit, and the host's rollback would come too late.
+    Python's sqlite3 sends no BEGIN before SAVEPOINT: the release of the savepoint would commit, and the host's
+    rollback would come too late.
     """
     if engine.dialect.name == "sqlite" and not event.contains(engine, "savepoint", _begin_first):
         event.listen(engine, "savepoint", _begin_first)
 
 
 def joined(session: HostSession, dialect: Dialect, store: str) -> Any:
-    """The driver's connection inside the host's transaction, which is begun where it was not yet.
+    """Return the driver's connection inside the host's transaction, which is begun if it was not yet.
 
-    Raises ``input.invalid`` where there is no transaction to join, ``concurrency.conflict`` where another
-    writer was first.
+    Raises ``input.invalid`` if there is no transaction to join, ``concurrency.conflict`` if another writer was first.
     """
     connection = _connection_of(session, store)
     if dialect_of(connection.engine) != dialect:
@@ -77,7 +76,7 @@ def _begin(driver: Any, store: str) -> None:
 
 
 def _real(connection: Connection, driver: Any) -> bool:
-    """Whether the transaction around a savepoint is known to have begun before it."""
+    """Return whether the transaction around a savepoint is known to have begun before it."""
     listening = event.contains(connection.engine, "savepoint", _begin_first)
     return listening or driver.isolation_level is None or getattr(driver, "autocommit", -1) is False
 

@@ -172,7 +172,7 @@ class Transaction:
             raise self._translated(problem) from problem
 
     def each(self, statement: Statement, params: Sequence[Params]) -> int:
-        """``run`` for one, ``many`` for several; a batch of one costs no more than a single change."""
+        """Carry out one change or several; a batch of one costs no more than a single change."""
         return self.run(statement, params[0]) if len(params) == 1 else self.many(statement, params)
 
     def stream(self, statement: Statement, params: Params | None = None, size: int = 1000) -> Iterator[Row]:

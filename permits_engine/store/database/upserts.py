@@ -1,4 +1,4 @@
-"""Inserts that cannot fail inside a host's transaction: a row that is there already is a row count."""
+"""Inserts that cannot fail inside a host's transaction: an existing row shows in the row count."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from permits_engine.store.database.transactions import Statement
 
 
 def insert_new(table: Table) -> Statement:
-    """Add a row, or nothing where its key is there already."""
+    """Return a statement that adds a row, or nothing if its key exists."""
     values: dict[str, Any] = {name: bindparam(name) for name in table.columns.keys()}  # noqa: SIM118
     return Statement(
         {
@@ -22,7 +22,7 @@ def insert_new(table: Table) -> Statement:
 
 
 def replace(table: Table) -> Statement:
-    """Put a row in place whatever was there under its primary key; one that is the same already is not touched."""
+    """Return a statement that replaces the row of a primary key; an equal one is not touched."""
     values: dict[str, Any] = {name: bindparam(name) for name in table.columns.keys()}  # noqa: SIM118
     key = [column.name for column in table.primary_key]
     rest = [column for column in table.columns if column.name not in key]

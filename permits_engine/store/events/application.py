@@ -1,7 +1,7 @@
-"""The ``eventsourcing`` library's application over a store: everything that is recorded passes here.
+"""The ``eventsourcing`` library's application over a store: every event is appended and read through it.
 
-Its recorder, mapper, event store and repository are what the engine's units of work write and read by; a host
-has the same ones for the library's logs, subscriptions and projections.
+Units of work use its event store, mapper and recorder in their own transaction. A host uses the same ones for the
+library's logs, subscriptions and projections.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import msgspec
 from eventsourcing import persistence as library
-from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.application import Application
 from eventsourcing.domain import DomainEventProtocol
 from eventsourcing.utils import Environment
 
@@ -27,7 +27,7 @@ from permits_engine.store.events.recorder import EncryptedRecord, Recorder, Tran
 from permits_engine.store.keys.keyring import Cipher
 
 STORE = "PERMITS_STORE"
-"""The setting of the address of a store, for what the library opens by settings alone (projection runners)."""
+"""The setting with a store's address, for what the library opens by settings alone (projection runners)."""
 
 
 class Placed(msgspec.Struct, frozen=True, gc=False):
@@ -146,7 +146,7 @@ class Events(library.EventStore[str]):
 
 
 class Factory(library.InfrastructureFactory[library.TrackingRecorder]):
-    """Recorders over an open database, which stays the business of whoever opened it."""
+    """Recorders over an open database, or over one that is opened by settings and closed here."""
 
     def __init__(
         self, env: Environment, database: Database | None = None, now: Callable[[], int] | None = None
@@ -157,15 +157,15 @@ class Factory(library.InfrastructureFactory[library.TrackingRecorder]):
         self.recorder = Recorder(self.database, now=now)
 
     def mapper(self, transcoder: Any = None, mapper_class: Any = None) -> library.Mapper[Any]:
-        """The store's own mapper, whatever is asked for."""
+        """Return the store's own mapper, whatever the settings say."""
         return EventMapper()
 
     def event_store(self, mapper: Any = None, recorder: Any = None) -> Any:
-        """The store's own event store."""
+        """Return the store's own event store."""
         return Events(mapper or EventMapper(), recorder or self.recorder)
 
     def aggregate_recorder(self, purpose: str = "events") -> library.AggregateRecorder:
-        """The recorder of events; there are no snapshots, which would keep erased data."""
+        """Return the recorder of events; refuse snapshots, which would keep erased data."""
         if purpose != "events":
             raise library.NotSupportedError(
                 "there are no snapshots: streams are short, and data can be erased"
@@ -173,19 +173,17 @@ class Factory(library.InfrastructureFactory[library.TrackingRecorder]):
         return self.recorder
 
     def application_recorder(self) -> Recorder:
-        """The recorder of events."""
+        """Return the recorder of events."""
         return self.recorder
 
     def tracking_recorder(self, tracking_recorder_class: Any = None) -> Any:
-        """The recorder of how far each downstream application has come; one of a host's own class where given."""
+        """Return the recorder of positions of downstream applications, of a host's own class if given."""
         return self.recorder if tracking_recorder_class is None else tracking_recorder_class(self.database)
 
-    def process_recorder(self) -> Recorder:
-        """The recorder of both."""
-        return self.recorder
+    process_recorder = application_recorder
 
     def close(self) -> None:
-        """Close the database, where it was opened here."""
+        """Close the database if it was opened here."""
         if self._own is not None:
             self._own.close()
 
@@ -193,8 +191,8 @@ class Factory(library.InfrastructureFactory[library.TrackingRecorder]):
 class PermitsApplication(Application[str]):
     """The library's application over a store; the engine holds one as ``application``.
 
-    ``save(Placed(…), session=…)`` appends, in a host's transaction where one is given. ``now`` gives the moment
-    in microseconds since the epoch. The process's environment is not looked at.
+    ``save(Placed(…), session=…)`` appends, in a host's transaction if given. ``now`` returns microseconds since the
+    epoch. The process's environment is not read.
     """
 
     name = "permits"
@@ -213,11 +211,11 @@ class PermitsApplication(Application[str]):
         self.database: Database = self.recorder.database
 
     def construct_env(self, name: str, env: Mapping[str, str] | None = None) -> Environment:
-        """Only what the caller gave: a host's variables are about the host's own applications."""
+        """Return only what the caller gave: a host's variables configure the host's own applications."""
         return Environment(name, env)
 
     def construct_factory(self, env: Environment) -> Factory:
-        """The factory over this store."""
+        """Return the factory over this store."""
         return Factory(env, *self._given)
 
     def within(self, tx: Transaction) -> Events:
@@ -225,20 +223,13 @@ class PermitsApplication(Application[str]):
         return event_store(tx)
 
     def permit(self, permit_id: str, version: int | None = None) -> Permit:
-        """A permit as its stream tells, up to a version.
-
-        Raises ``permit.not_found``, and ``position.beyond_head`` for a version that is not there yet.
-        """
-        try:
-            found = cast(
-                Permit, self.repository.get(permit_id, version=version, projector_func=projector(permit_id))
-            )
-        except AggregateNotFoundError:
-            raise error("permit.not_found", f"there is no permit {permit_id}", permit_id=permit_id) from None
+        """Return a permit at a version (default: the latest); raise ``permit.not_found``, ``position.beyond_head``."""
+        found = fold(permit_id, numbered(self.events.get(permit_id, lte=version)))
+        if found is None:
+            raise error("permit.not_found", f"there is no permit {permit_id}", permit_id=permit_id)
         if version is not None and found.version < version:
-            raise error(
-                "position.beyond_head", f"permit {permit_id} has {found.version} events: ask for one of them"
-            )
+            message = f"permit {permit_id} has {found.version} events: ask for one of them"
+            raise error("position.beyond_head", message)
         return found
 
 
@@ -250,15 +241,6 @@ def event_store(tx: Transaction) -> Events:
 def numbered(placed: Iterable[Placed]) -> list[tuple[int, Event]]:
     """Return versions and events, as a fold takes them."""
     return [(each.version, each.event) for each in placed]
-
-
-def projector(permit_id: str) -> Any:
-    """Return the fold as the library's projector; of a whole stream, because a correction acts on earlier events."""
-
-    def project(_: Permit | None, placed: Iterable[Any]) -> Permit | None:
-        return fold(permit_id, numbered(placed))
-
-    return project
 
 
 _MAPPER = EventMapper()

@@ -1,6 +1,6 @@
-"""Events to stored bytes and back, personal fields encrypted under the holder's key.
+"""Events to stored bytes (JSON) and back, personal fields encrypted under the holder's key.
 
-What is stored is JSON. Nothing that is read names a class: the closed registry ``EVENTS`` does.
+The closed registry ``EVENTS`` selects the class of a stored event; a stored name is never imported.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ ENCRYPTION_TAG = b"permits-engine/sealed/v1"
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPCASTERS: dict[str, Upcaster] = {}
-"""Old stored name to the function that makes the next version's clear fields of its own."""
+"""The function that turns the clear fields of an old version into those of the next, by stored name."""
 
 _encode = msgspec.json.Encoder().encode
 
 
 class _Readers(dict[str, Callable[[bytes], Event]]):
-    """Stored type to what reads it, made when it is first met; a ``KeyError`` for one that is unknown."""
+    """Decoders by stored type, made on first use; a ``KeyError`` for an unknown one."""
 
     def __missing__(self, name: str) -> Callable[[bytes], Event]:
         if name in EVENTS:
@@ -77,8 +77,8 @@ def decrypt(
 ) -> Event:
     """Return the event with its personal fields decrypted; without a cipher it stays as it is.
 
-    ``name`` is the type under which it is stored. Raises ``integrity.broken`` where key or place are not
-    those it was encrypted for.
+    ``name`` is the type under which it is stored. Raises ``integrity.broken`` if it was encrypted under another key
+    or for another place.
     """
     if cipher is None or event.sealed is None:
         return event
@@ -91,7 +91,7 @@ def decrypt(
 
 
 def check_chain(events: Mapping[str, type[Event]], upcasters: Mapping[str, Upcaster]) -> None:
-    """See that every older version of every event can be read; a gap is a ``RuntimeError`` that names it."""
+    """Check that every older version of every event can be read; raise a ``RuntimeError`` that names the gap."""
     needed = {f"{kind.NAME}@{older}" for kind in events.values() for older in range(1, kind.SCHEMA)}
     if missing := sorted(needed - upcasters.keys()):
         raise RuntimeError(f"no upcaster reads {', '.join(missing)}")

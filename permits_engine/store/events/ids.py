@@ -1,4 +1,4 @@
-"""Identities: time-ordered ones that are minted, and ones that follow from a name."""
+"""Identities: time-ordered ones, and ones derived from a name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _last = (-1, 0)
 
 
 def uuid7(now_us: int, random: Callable[[int], bytes] = os.urandom) -> str:
-    """A UUID of version 7 (RFC 9562, section 6.2, method 2) for a moment in microseconds since the epoch.
+    """Return a UUID of version 7 (RFC 9562, section 6.2, method 2) for a moment in microseconds since the epoch.
 
     Within a process, those of one millisecond ascend. ``random`` gives that many random bytes.
     """
@@ -38,7 +38,7 @@ def uuid7(now_us: int, random: Callable[[int], bytes] = os.urandom) -> str:
 
 
 def derived(name: str) -> str:
-    """The UUID (version 5) that always belongs to a name, such as ``policy/MA``."""
+    """Return the UUID (version 5) of a name, such as ``policy/MA``."""
     named = _NAMED.copy()
     named.update(name.encode())
     digits = named.hexdigest()

@@ -18,9 +18,10 @@ from eventsourcing import persistence as library
 
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.store.database.host_transactions import HostSession
+from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import history
-from permits_engine.store.events.history import StoredRecord
+from permits_engine.store.events.history import COLUMNS, StoredRecord, stored
 from permits_engine.store.events.notification import ChangeListener
 from permits_engine.store.keys.keyring import require_keys
 
@@ -45,6 +46,16 @@ _APPEND = Statement(
             VALUES (:stream, :version, :name, :payload) ON CONFLICT (stream, version) DO NOTHING""",
     }
 )
+_OF_STREAM = f"SELECT {COLUMNS} FROM events WHERE stream = :stream AND version > :after AND version <= :until"
+_STREAM = Statement(f"{_OF_STREAM} ORDER BY version LIMIT :limit")
+_LAST_FIRST = Statement(f"{_OF_STREAM} ORDER BY version DESC LIMIT :limit")
+_STREAMS = Statement(
+    {
+        name: f"{query} ORDER BY stream, version"
+        for name, query in among(f"SELECT {COLUMNS} FROM events WHERE stream").items()
+    }
+)
+_ALL = 2**31 - 1
 _NOW = Statement("SELECT set_config('permits.now', :now, true)")
 _PLACE_NOW = Statement("SET CONSTRAINTS events_placed IMMEDIATE")
 _TRACK = Statement(
@@ -56,16 +67,13 @@ _TRACKED = Statement("SELECT position FROM tracking WHERE application_name = :na
 
 
 class EncryptedRecord(StoredRecord):
-    """An event on its way into the store, encrypted under a holder's key: that is looked at again as it is written."""
+    """An event to be stored, encrypted under a holder's key: a transaction of the recorder's own checks that key."""
 
     holder_id: str
 
 
 class TransactionRecorder(library.AggregateRecorder):
-    """The recorder in one open transaction: what the library's event store writes, and its repository reads, there.
-
-    It raises the engine's errors.
-    """
+    """The recorder in one open transaction; it raises the engine's errors."""
 
     def __init__(self, tx: Transaction) -> None:
         self.tx = tx
@@ -77,19 +85,16 @@ class TransactionRecorder(library.AggregateRecorder):
         now: int = 0,
         tracking: library.Tracking | None = None,
         rows: Callable[[Transaction], None] | None = None,
-        **kwargs: Any,
+        **unknown: Any,
     ) -> Sequence[int] | None:
         """Append events, after all that belongs with them; their positions are given at the commit.
 
         ``now`` is in microseconds since the epoch; recorded time never goes back, and on PostgreSQL it is the
-        server's own at commit unless the store is simulated. ``rows`` writes the read models, ``tracking`` is
-        the notification of another application that was dealt with. Raises ``concurrency.conflict`` where a
-        version is taken.
+        server's own at commit unless the store is simulated. ``rows`` writes the read models, ``tracking`` is the
+        notification of another application that was processed. Raises ``concurrency.conflict``.
         """
-        if kwargs:
-            raise TypeError(
-                f"unknown: {', '.join(kwargs)}"
-            )  # the library hands on whatever is given to save()
+        if unknown:  # the library passes on whatever save() was given
+            raise TypeError(f"unknown: {', '.join(unknown)}")
         tx = self.tx
         if tracking is not None:
             _track(tx, tracking)
@@ -100,24 +105,11 @@ class TransactionRecorder(library.AggregateRecorder):
         if tx.simulated and tx.dialect == "postgresql" and tx.simulated_now != now:
             tx.one(_NOW, {"now": str(now)})
             tx.simulated_now = now
-        given = [
-            {
-                "stream": each.originator_id,
-                "version": each.originator_version,
-                "name": each.topic,
-                "payload": each.state,
-                "now": now,
-            }
-            for each in stored_events
-        ]
+        given = [_values(each, now) for each in stored_events]
         if tx.each(_APPEND, given) != len(given):
-            first = stored_events[0]
-            raise error(
-                "concurrency.conflict",
-                f"stream {first.originator_id} has changed meanwhile; read it again and decide anew",
-                stream=first.originator_id,
-                version=first.originator_version,
-            )
+            stream, version = stored_events[0].originator_id, stored_events[0].originator_version
+            message = f"stream {stream} has changed meanwhile; read it again and decide anew"
+            raise error("concurrency.conflict", message, stream=stream, version=version)
         return None
 
     def select_events(
@@ -128,16 +120,24 @@ class TransactionRecorder(library.AggregateRecorder):
         lte: int | None = None,
         desc: bool = False,
         limit: int | None = None,
-    ) -> Sequence[StoredRecord]:
-        """The events of a stream between two versions, as the transaction sees them."""
-        after = -1 if gt is None else gt
-        return history.stream(
-            self.tx, str(originator_id), after=after, until=lte, limit=limit, last_first=desc
-        )
+    ) -> list[StoredRecord]:
+        """Return the events of a stream between two versions; ``limit`` of them, the first or the last."""
+        bounds = {
+            "stream": str(originator_id),
+            "after": -1 if gt is None else gt,
+            "until": _ALL if lte is None else lte,
+            "limit": _ALL if limit is None else limit,
+        }
+        return [stored(row) for row in self.tx.all(_LAST_FIRST if desc else _STREAM, bounds)]
 
     def select_streams(self, ids: Sequence[str]) -> dict[str, list[StoredRecord]]:
-        """The events of several streams, in a statement for hundreds of them."""
-        return history.streams(self.tx, ids)
+        """Return the events of several streams, in the order asked for; leave out streams without events."""
+        found: dict[str, list[StoredRecord]] = {each: [] for each in ids}
+        wanted = list(found)
+        for start in range(0, len(wanted), BATCH):
+            for row in self.tx.all(_STREAMS, {"ids": wanted[start : start + BATCH]}):
+                found[row[1]].append(stored(row))
+        return {each: records for each, records in found.items() if records}
 
 
 class Recorder(library.ProcessRecorder):
@@ -160,14 +160,14 @@ class Recorder(library.ProcessRecorder):
         session: HostSession | None = None,
         **kwargs: Any,
     ) -> Sequence[int] | None:
-        """Append events (see ``TransactionRecorder``); their positions, where the transaction ends here.
+        """Append events (see ``TransactionRecorder``); return their positions.
 
-        In an open ``tx`` or a host's ``session`` positions are given at its commit: none are returned.
+        In an open ``tx`` or a host's ``session`` positions are given at its commit: none is returned.
         """
         if tx is not None:
             return TransactionRecorder(tx).insert_events(stored_events, **kwargs)
         with _translated(), self.database.write(session) as own:
-            # Whoever brings an open transaction has read the keys in it.
+            # The caller that brings an open transaction has read the keys in it.
             require_keys(own, sorted({s.holder_id for s in stored_events if isinstance(s, EncryptedRecord)}))
             TransactionRecorder(own).insert_events(stored_events, **{"now": self.now(), **kwargs})
             if session is not None or not stored_events:
@@ -178,7 +178,7 @@ class Recorder(library.ProcessRecorder):
         return list(range(last - len(stored_events) + 1, last + 1))
 
     def select_events(self, originator_id: UUID | str, **kwargs: Any) -> Sequence[StoredRecord]:
-        """The events of a stream between two versions."""
+        """Return the events of a stream between two versions."""
         with _translated(), self.database.read() as tx:
             return TransactionRecorder(tx).select_events(originator_id, **kwargs)
 
@@ -191,20 +191,20 @@ class Recorder(library.ProcessRecorder):
         *,
         inclusive_of_start: bool = True,
     ) -> Sequence[StoredRecord]:
-        """The events of all streams between two positions, in order."""
+        """Return the events of all streams between two positions, in order."""
         after = (start or 0) - (1 if inclusive_of_start else 0)
         with _translated(), self.database.read() as tx:
             return history.after(tx, after, limit, until=stop, names=topics)
 
     def max_notification_id(self) -> int | None:
-        """The position of the head; none where nothing was recorded."""
+        """Return the position of the head; none where nothing was recorded."""
         with _translated(), self.database.read() as tx:
             return history.head(tx).position or None
 
     def subscribe(
         self, gt: int | None = None, topics: Sequence[str] = (), *, timeout: float | None = None
     ) -> Following:
-        """The events after a position, and those to come; ends when stopped, or after idle ``timeout`` seconds."""
+        """Follow the events after a position; end when stopped, or after ``timeout`` seconds without an event."""
         return Following(self, gt, topics, timeout=timeout)
 
     # --- tracking ---
@@ -215,14 +215,14 @@ class Recorder(library.ProcessRecorder):
             _track(tx, tracking)
 
     def max_tracking_id(self, application_name: str) -> int | None:
-        """The last position recorded for an application."""
+        """Return the last position recorded for an application."""
         with _translated(), self.database.read() as tx:
             row = tx.one(_TRACKED, {"name": application_name})
         return None if row is None else int(row[0])
 
 
 class Following(library.Subscription[Recorder]):
-    """The events as they are recorded; woken by PostgreSQL, and looking again after a while in any case.
+    """The events as they are recorded: PostgreSQL notifies, and a short poll does not depend on it.
 
     No transaction is open, and no thread runs, while the caller works on an event.
     """
@@ -258,14 +258,14 @@ class Following(library.Subscription[Recorder]):
         raise StopIteration
 
     def close(self) -> None:
-        """End the iteration, and give back what wakes it; by whoever iterates."""
+        """End the iteration and close the listener, in the thread that iterates."""
         self.stop()
         listener, self._listener = self._listener, None
         if listener is not None:
             listener.close()
 
     def _look(self) -> bool:
-        """Read on, or wait; whether to go on."""
+        """Read the next events, or wait for some; return whether to continue."""
         with self._recorder.database.read() as tx:
             found = history.after(tx, self._last_notification_id or 0, BATCH, names=self._topics)
         self._waiting = iter(found)
@@ -281,6 +281,16 @@ class Following(library.Subscription[Recorder]):
             self._listener = ChangeListener(self._recorder.database)
         self._listener.wait(left)
         return True
+
+
+def _values(each: library.StoredEvent, now: int) -> dict[str, Any]:
+    return {
+        "stream": each.originator_id,
+        "version": each.originator_version,
+        "name": each.topic,
+        "payload": each.state,
+        "now": now,
+    }
 
 
 def _track(tx: Transaction, tracking: library.Tracking) -> None:

@@ -1,9 +1,9 @@
-"""Finding what is encrypted: a blind index of names with birth dates, and of file and card numbers.
+"""The blind index: finds encrypted names with birth dates, and file and card numbers.
 
 Each entry is a keyed digest (HMAC-SHA-256, 16 bytes) of one normalised word of a name with the birth date, or of one
-normalised number. The key belongs to the store and lies wrapped among the holders' keys, under an id of its own.
-Whoever has the tables and not the master key can see which persons share an entry, and nothing of what it says.
-Entries are never corrected, only added: whoever finds something compares what it says before showing it.
+normalised number. The key belongs to the store and is wrapped among the holders' keys, under an id of its own. Someone
+with the tables and without the master key can see which persons share an entry, and nothing of its content. Entries
+are only added, never corrected: compare what was found with the data before showing it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from permits_engine.store.keys.encoding import framed
 from permits_engine.store.keys.keyring import NEW_KEY, Cipher, Keyring
 
 KEY_ID = "search"
-"""Under which the store's own key lies among the holders' keys."""
+"""The id of the store's own key among the holders' keys."""
 LONGEST = 24
 """Words of a name beyond these are not indexed."""
 _TOKEN_BYTES = 16
@@ -45,12 +45,12 @@ _INSERT = Statement(
 )
 _FIND = Statement("SELECT holder_id, permit_id FROM search WHERE token = :token")
 FORGET = Statement("DELETE FROM search WHERE holder_id = :holder_id")
-"""Takes a person and all their files out of the index."""
+"""Removes a person and all their files from the index."""
 _OF_HOLDER = Statement("SELECT token, permit_id FROM search WHERE holder_id = :holder_id")
 
 
 class Entry(NamedTuple):
-    """Something to be found by: of a person (no ``permit_id``), or of one of their files."""
+    """Something that finds a person (no ``permit_id``) or one of their files."""
 
     said: bytes
     holder_id: str
@@ -61,7 +61,7 @@ class Entry(NamedTuple):
 
 
 def words(name: str) -> frozenset[str]:
-    """The words of a name without accents, case, apostrophes and order; digits in one script."""
+    """Return the words of a name without accents, case, apostrophes and order; digits in one script."""
     bare = _APOSTROPHES.sub("", name.casefold())
     plain = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c))
     spaced = "".join(_plain(c) for c in plain.translate(_LETTERS))
@@ -69,7 +69,7 @@ def words(name: str) -> frozenset[str]:
 
 
 def number(value: str) -> str:
-    """A number as it is compared: letters and digits only, without case."""
+    """Return a number as it is compared: letters and digits only, without case."""
     plain = unicodedata.normalize("NFKC", value).casefold()
     return "".join(_plain(c) for c in plain).replace(" ", "")
 
@@ -81,7 +81,7 @@ def _plain(char: str) -> str:
 
 
 def of_person(holder_id: str, names: Iterable[str | None], birth_date: date | str | None) -> list[Entry]:
-    """What a person is found by: each word of their names, with the birth date."""
+    """Return a person's entries: each word of their names, with the birth date."""
     if birth_date is None:
         return []
     said = words(" ".join(name for name in names if name))
@@ -89,7 +89,7 @@ def of_person(holder_id: str, names: Iterable[str | None], birth_date: date | st
 
 
 def of_file(holder_id: str, permit_id: str, kind: str, value: str) -> Entry:
-    """What a file is found by: a ``file_number`` or ``card_number``."""
+    """Return the entry of a file's ``file_number`` or ``card_number``."""
     return Entry(framed(_NUMBER_TAG, kind, number(value)), holder_id, permit_id)
 
 
@@ -98,7 +98,7 @@ def _word(word: str, birth_date: date | str) -> bytes:
 
 
 def write(tx: Transaction, keyring: Keyring, entries: Sequence[Entry]) -> None:
-    """Add entries; those that are there already stay."""
+    """Add entries; existing ones stay."""
     if not entries:
         return
     key = keyring.load(tx, KEY_ID) or _mint(tx, keyring)
@@ -106,7 +106,7 @@ def write(tx: Transaction, keyring: Keyring, entries: Sequence[Entry]) -> None:
 
 
 def rows(key: Cipher, entries: Iterable[Entry]) -> list[dict[str, Any]]:
-    """Entries as rows of the table."""
+    """Return entries as rows of the table."""
     return [
         {"token": _token(key, each.said), "holder_id": each.holder_id, "permit_id": each.permit_id}
         for each in dict.fromkeys(entries)
@@ -117,7 +117,7 @@ def _mint(tx: Transaction, keyring: Keyring) -> Cipher:
     made, row = keyring.make(KEY_ID)
     if tx.run(NEW_KEY, row) == 1:
         return made
-    found = keyring.load(tx, KEY_ID)  # somebody else made it meanwhile
+    found = keyring.load(tx, KEY_ID)  # another transaction made it meanwhile
     assert found is not None
     return found
 
@@ -127,14 +127,14 @@ def _token(key: Cipher, said: bytes) -> bytes:
 
 
 def persons(tx: Transaction, keyring: Keyring, name: str, birth_date: date) -> list[str]:
-    """The holders in whose name every word stands, born on that day; to be compared with what they say."""
+    """Return the holders born on that day whose names have every word; compare with their data."""
     asked = [_word(each, birth_date) for each in sorted(words(name))]
     found = [{holder for holder, _ in _ask(tx, keyring, said)} for said in asked]
     return sorted(set.intersection(*found)) if found else []
 
 
 def files(tx: Transaction, keyring: Keyring, kind: str, value: str) -> list[tuple[str, str]]:
-    """Holder and permit of every file that bears or bore a number; to be compared with what they say."""
+    """Return holder and permit of every file that has or had a number; compare with their data."""
     return sorted(_ask(tx, keyring, framed(_NUMBER_TAG, kind, number(value))))
 
 
@@ -147,10 +147,10 @@ def _ask(tx: Transaction, keyring: Keyring, said: bytes) -> Iterator[tuple[str, 
 
 
 def forget(tx: Transaction, holder_id: str) -> int:
-    """Take a person and all their files out of the index, as an erasure does; the number of entries."""
+    """Remove a person and all their files from the index; return the number of entries."""
     return tx.run(FORGET, {"holder_id": holder_id})
 
 
 def entries_of(tx: Transaction, holder_id: str) -> set[tuple[bytes, str]]:
-    """Token and permit of every entry about a person."""
+    """Return token and permit of every entry about a person."""
     return {(bytes(row[0]), row[1]) for row in tx.all(_OF_HOLDER, {"holder_id": holder_id})}

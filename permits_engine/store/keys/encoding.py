@@ -1,10 +1,10 @@
-"""Fields put one after another so that no two lists of fields give the same bytes."""
+"""Fields joined so that no two lists of fields give the same bytes."""
 
 from __future__ import annotations
 
 
 def framed(tag: bytes, *fields: bytes | str | int) -> bytes:
-    """The tag, then each field with its length before it.
+    """Return the tag, then each field with its length before it.
 
     Lengths and whole numbers are eight bytes, big-endian, unsigned; texts are UTF-8. A negative number is an
     ``OverflowError``.

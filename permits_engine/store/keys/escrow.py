@@ -1,7 +1,7 @@
-"""Master keys on two sheets: either alone is chance, both together are the key file.
+"""Master keys on two sheets: one alone is random, both together are the key file.
 
-One half is as many random bytes as the key file has, the other is the key file exclusive-or those. Each is written in
-base32, which a person can type, with a checksum of its own and one of the whole.
+One half is random bytes, the other the key file exclusive-or those. Each is written in base32, which a person can
+type, with a checksum of its own and one of the whole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _WIDTH = 8
 
 
 def halves(content: str, *, made_on: str) -> tuple[str, str]:
-    """Two texts to be kept apart from each other and from the store."""
+    """Return two texts, to be kept apart from each other and from the store."""
     whole = content.encode()
     pad = os.urandom(len(whole))
     other = bytes(a ^ b for a, b in zip(whole, pad, strict=True))
@@ -27,7 +27,7 @@ def halves(content: str, *, made_on: str) -> tuple[str, str]:
 
 
 def joined(first: str, second: str) -> str:
-    """The key file's content from both halves, in either order; raises ``input.invalid``."""
+    """Return the key file's content from both halves, in either order; raise ``input.invalid``."""
     (one, mark), (two, also) = sorted((_read(first, "HALF1"), _read(second, "HALF2")))
     numbers = (one[0], two[0])
     if numbers != (1, 2):

@@ -1,7 +1,7 @@
-"""A key service over HTTP: the working example of the interface for keys that never leave their machine.
+"""A key service over HTTP, as an example of the interface for keys that never leave their machine.
 
-It asks for two things, each a POST of JSON with base64: ``/wrap`` {"plain", "label"} gives {"wrapped"}, ``/unwrap``
-{"wrapped", "label"} gives {"plain"}. Only https is spoken, but for a service on this very machine.
+Each call is a POST of JSON with base64: ``/wrap`` {"plain", "label"} gives {"wrapped"}, ``/unwrap`` {"wrapped",
+"label"} gives {"plain"}. Only https is used, except for a service on this machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class HttpKeyService:
-    """Wraps and unwraps by asking a service; ``token`` is sent as a bearer's."""
+    """Wraps and unwraps by a service; ``token`` is sent as a bearer token."""
 
     __slots__ = ("_token", "_url", "name")
 
@@ -42,11 +42,11 @@ class HttpKeyService:
         return f"<HttpKeyService {self.name}>"
 
     def wrap(self, plain: bytes, label: str) -> bytes:
-        """The secret in a form that only the service opens; raises ``store.unavailable``."""
+        """Return the secret in a form that only the service opens; raise ``store.unavailable``."""
         return self._ask("wrap", "plain", plain, "wrapped", label)
 
     def unwrap(self, wrapped: bytes, label: str) -> bytes:
-        """The secret again; raises ``store.unavailable``."""
+        """Return the secret; raise ``store.unavailable``."""
         return self._ask("unwrap", "wrapped", wrapped, "plain", label)
 
     def _ask(self, act: str, given: str, value: bytes, wanted: str, label: str) -> bytes:

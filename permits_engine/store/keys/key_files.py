@@ -1,4 +1,4 @@
-"""Where a store's master key lies: named, in memory, or beside a SQLite store."""
+"""Where a store's master keys are: named, in memory, or in a file beside a SQLite store."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from permits_engine.store.keys.master_keys import KeyService, MasterKeys
 
 
 def in_memory(target: str | SqlEngine) -> bool:
-    """Whether an address is that of a store that ends with the process."""
+    """Return whether an address is that of a store that ends with the process."""
     if not isinstance(target, str):
         return False
     url = make_url(target)
@@ -20,12 +20,12 @@ def in_memory(target: str | SqlEngine) -> bool:
 
 
 def master_keys(keys: MasterKeys | str | Path) -> MasterKeys:
-    """The master keys themselves, or those of a file."""
+    """Return the master keys themselves, or those of a file."""
     return keys if isinstance(keys, MasterKeys) else MasterKeys.load(Path(keys))
 
 
 def made_keys(keys: MasterKeys | str | Path, service: KeyService | None, *, make: bool) -> MasterKeys:
-    """The same, from a file that is made where there is none and ``make`` says so; wrapped by a key service."""
+    """Return the master keys, unwrapped by a key service if given; with ``make`` a missing file is made."""
     if isinstance(keys, MasterKeys):
         return keys
     if make and not Path(keys).exists():
@@ -34,7 +34,7 @@ def made_keys(keys: MasterKeys | str | Path, service: KeyService | None, *, make
 
 
 def default_key_file(target: str | SqlEngine) -> Path:
-    """The key file beside a SQLite store; any other store has to name one."""
+    """Return the key file beside a SQLite store; any other store has to name one."""
     url = make_url(target) if isinstance(target, str) else target.url
     if url.get_backend_name() != "sqlite" or not url.database:
         raise invalid("keys", "name the file of the master key (PERMITS_KEYS, or keys=…) for this store")

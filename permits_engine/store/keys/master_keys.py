@@ -1,7 +1,7 @@
-"""Master keys: what wraps the holders' keys. In a file of their own, in the environment, or wrapped by a key service.
+"""Master keys, which wrap the holders' keys: in a file of their own, in the environment, or wrapped by a key service.
 
-A key service (an HSM, a cloud's key management) never gives its own key away: it wraps the master keys, which then lie
-wrapped in their file, and unwraps them when the store is opened. So nothing waits for a network inside a transaction.
+A key service (an HSM, a cloud's key management) never gives its own key away: it wraps the master keys in their file,
+and unwraps them when the store is opened. So no transaction waits for a network.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from binascii import Error as BinasciiError
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import NoReturn, Protocol, Self
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -27,9 +27,9 @@ _LABEL = "permits-engine/master-key/v1"
 
 
 class KeyService(Protocol):
-    """A service outside that wraps and unwraps small secrets under a key which it keeps to itself.
+    """A service outside that wraps and unwraps small secrets under a key that it never gives away.
 
-    ``label`` says what the secret is; the same one is given for both. Raises ``store.unavailable``.
+    ``label`` says what the secret is; both calls get the same. Raises ``store.unavailable``.
     """
 
     @property
@@ -37,10 +37,10 @@ class KeyService(Protocol):
         """What it is called in messages, without any secret."""
 
     def wrap(self, plain: bytes, label: str) -> bytes:
-        """The secret in a form that only this service opens."""
+        """Return the secret in a form that only this service opens."""
 
     def unwrap(self, wrapped: bytes, label: str) -> bytes:
-        """The secret again."""
+        """Return the secret."""
 
 
 class _KeyFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
@@ -48,7 +48,7 @@ class _KeyFile(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     active: str
     keys: dict[str, str]
     wrapped: bool = msgspec.field(default=False, name="sealed")
-    """Whether a key service has to open the keys."""
+    """Whether a key service has to unwrap the keys."""
 
 
 class MasterKeys:
@@ -80,7 +80,7 @@ class MasterKeys:
     def __repr__(self) -> str:
         return f"<MasterKeys active={self.active!r} of {len(self._keys)}>"
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("keys are not to be copied into a pickle")
 
     @property
@@ -89,50 +89,49 @@ class MasterKeys:
         return [self.active, *sorted(each for each in self._keys if each != self.active)]
 
     def key(self, key_id: str) -> bytes | None:
-        """The key of that id."""
+        """Return the key of an id."""
         return self._keys.get(key_id)
 
     # --- holders' keys ---
 
     def wrap(self, key: bytes, holder_id: str) -> tuple[str, bytes]:
-        """A holder's key under the active key: that key's id, and the wrapped bytes, bound to both ids."""
+        """Return the active key's id, and a holder's key wrapped by it, bound to both ids."""
         nonce = os.urandom(NONCE_BYTES)
         wrapped = AESGCM(self._keys[self.active]).encrypt(nonce, key, _bound(self.active, holder_id))
         return self.active, nonce + wrapped
 
     def unwrap(self, wrapped: bytes, key_id: str, holder_id: str) -> bytes:
-        """A holder's key again; raises ``store.unavailable`` without its master key, ``integrity.broken``."""
-        master = self._keys.get(key_id)
-        if master is None:
-            raise error(
-                "store.unavailable",
-                f"the master key {key_id} is not in the key file: name the file that belongs to this store",
-                key_id=key_id,
+        """Return a holder's key; raise ``store.unavailable`` without its master key, ``integrity.broken``."""
+        master_key = self._keys.get(key_id)
+        if master_key is None:
+            message = (
+                f"the master key {key_id} is not in the key file: name the file that belongs to this store"
             )
-        nonce, encrypted = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
+            raise error("store.unavailable", message, key_id=key_id)
         try:
-            return AESGCM(master).decrypt(nonce, encrypted, _bound(key_id, holder_id))
+            return AESGCM(master_key).decrypt(
+                wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _bound(key_id, holder_id)
+            )
         except (InvalidTag, ValueError) as problem:
-            raise error(
-                "integrity.broken", f"the key of holder {holder_id} does not open", holder_id=holder_id
-            ) from problem
+            message = f"the key of holder {holder_id} does not open"
+            raise error("integrity.broken", message, holder_id=holder_id) from problem
 
     # --- made, and changed ---
 
     @classmethod
     def in_memory(cls) -> Self:
-        """New keys that end with the process."""
+        """Return new keys that end with the process."""
         key_id = os.urandom(8).hex()
         return cls(key_id, {key_id: os.urandom(KEY_BYTES)})
 
     def with_new(self) -> MasterKeys:
-        """The same keys and a new one, which is active."""
+        """Return the same keys and a new one, which is active."""
         key_id = os.urandom(8).hex()
         keys = {**self._keys, key_id: os.urandom(KEY_BYTES)}
         return MasterKeys(key_id, keys, path=self.path, service=self.service)
 
     def without(self, ids: Iterable[str]) -> MasterKeys:
-        """The same keys but for some, of which the active one is none."""
+        """Return the same keys but for some; the active one stays."""
         gone = set(ids) - {self.active}
         keys = {each: key for each, key in self._keys.items() if each not in gone}
         return MasterKeys(self.active, keys, path=self.path, service=self.service)
@@ -143,25 +142,25 @@ class MasterKeys:
     def parse(
         cls, content: bytes | str, service: KeyService | None = None, *, path: Path | None = None
     ) -> Self:
-        """Keys from the content of a key file; a ``ValueError`` where it is none.
+        """Return the keys of a key file's content; a ``ValueError`` if it is none.
 
-        Raises ``store.unavailable`` where they are wrapped and no service opens them.
+        Raises ``store.unavailable`` if they are wrapped and no service unwraps them.
         """
         read = msgspec.json.decode(content, type=_KeyFile)
         if read.version != 1:
             raise ValueError("unknown version")
         keys = {each: base64.b64decode(key, validate=True) for each, key in read.keys.items()}
-        if read.wrapped and service is None:
+        if not read.wrapped:
+            return cls(read.active, keys, path=path)
+        if service is None:
             where = f"the key file {path}" if path is not None else "the master key"
-            raise error(
-                "store.unavailable", f"{where} is wrapped by a key service: name it (PERMITS_KEY_SERVICE)"
-            )
-        if read.wrapped and service is not None:
-            keys = {each: service.unwrap(key, f"{_LABEL}/{each}") for each, key in keys.items()}
-        return cls(read.active, keys, path=path, service=service if read.wrapped else None)
+            message = f"{where} is wrapped by a key service: name it (PERMITS_KEY_SERVICE)"
+            raise error("store.unavailable", message)
+        keys = {each: service.unwrap(key, f"{_LABEL}/{each}") for each, key in keys.items()}
+        return cls(read.active, keys, path=path, service=service)
 
     def text(self, *, plain: bool = False) -> str:
-        """The content of their file; wrapped where they belong to a key service, unless ``plain``."""
+        """Return the content of their file; wrapped if they belong to a key service, unless ``plain``."""
         keys, service = self._keys, None if plain else self.service
         if service is not None:
             keys = {each: service.wrap(key, f"{_LABEL}/{each}") for each, key in keys.items()}
@@ -171,14 +170,14 @@ class MasterKeys:
 
     @classmethod
     def create(cls, path: str | os.PathLike[str], service: KeyService | None = None) -> Self:
-        """Make a key file that only its owner can read; where there is one, ``store.unavailable``."""
+        """Make a key file that only its owner can read; raise ``store.unavailable`` if there is one."""
         made = cls.in_memory()
         made.service = service
         made.write_new(path)
         return cls(made.active, made._keys, path=Path(path), service=service)
 
     def write_new(self, path: str | os.PathLike[str]) -> None:
-        """Write a key file where there is none; raises ``store.unavailable``."""
+        """Write a new key file; raise ``store.unavailable`` if there is one."""
         try:
             _write(Path(path), self.text().encode())
         except FileExistsError:
@@ -187,7 +186,7 @@ class MasterKeys:
             raise _unusable(path, f"cannot be made ({problem.strerror}): check its folder") from problem
 
     def save(self) -> None:
-        """Put these keys into their file in place of what is there, whole or not at all."""
+        """Replace the content of their file by these keys, whole or not at all."""
         if self.path is None:
             raise error("store.unavailable", "the master key is in no file, which alone can be changed here")
         fresh = self.path.with_name(f".{self.path.name}.{os.urandom(4).hex()}")
@@ -207,7 +206,7 @@ class MasterKeys:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], service: KeyService | None = None) -> Self:
-        """Read a key file; ``store.unavailable`` where it is missing, open to others or no key file."""
+        """Read a key file; raise ``store.unavailable`` if it is missing, open to others or no key file."""
         try:
             with Path(path).open("rb") as file:
                 found = os.fstat(file.fileno())
@@ -220,21 +219,21 @@ class MasterKeys:
             raise _unusable(path, f"cannot be read ({problem.strerror}): check its rights") from problem
         try:
             read = cls.parse(content, service, path=Path(path))
-            read._seen = (found.st_mtime_ns, found.st_ino)
-            return read
         except (msgspec.MsgspecError, BinasciiError, ValueError) as problem:
             raise _unusable(path, "is not a key file of this program: put the right one there") from problem
+        read._seen = (found.st_mtime_ns, found.st_ino)
+        return read
 
     def fresh(self) -> MasterKeys:
-        """These keys, or those that have taken their place in the file since."""
+        """Return these keys, or those that have replaced them in the file since."""
         now = _state(self.path)
         if self.path is None or now is None or now == self._seen:
-            return self  # a file that was taken away after the start changes nothing
+            return self  # a file that was removed after the start changes nothing
         return MasterKeys.load(self.path, self.service)
 
 
 def _state(path: Path | None) -> tuple[int, int] | None:
-    """What shows that a file is another one; none where it is not there."""
+    """Return what changes when a file is replaced; none without a file."""
     try:
         found = path.stat() if path is not None else None
     except OSError:

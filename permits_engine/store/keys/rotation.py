@@ -1,8 +1,8 @@
-"""Another master key: every holder's key is wrapped again under it, and no event is touched.
+"""Rotation of the master key: every holder's key is wrapped again under a new one, and no event changes.
 
-A new key is first put into the key file, where every process finds it; then rows are wrapped again, in batches that
-each commit, so that a rotation which was stopped goes on. Last of all the old key is retired: from then on no row can
-be added under it, also by a process that has not read the new file yet.
+The new key is first put into the key file, where every process finds it. Then rows are wrapped again, in batches that
+each commit, so that an interrupted rotation continues. Last the old key is retired: from then on no row can be added
+under it, even by a process that has not read the new file yet.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _WRAP = Statement(
 _RETIRE = Statement(
     "INSERT INTO retired_keys (key_id, retired_at) VALUES (:key_id, :now) ON CONFLICT (key_id) DO NOTHING"
 )
-_ALONE = Statement("LOCK TABLE holder_keys IN SHARE ROW EXCLUSIVE MODE")
+_NO_WRITERS = Statement("LOCK TABLE holder_keys IN SHARE ROW EXCLUSIVE MODE")
 
 
 def counts(tx: Transaction) -> dict[str, int]:
-    """How many holders' keys are wrapped by each master key."""
+    """Return how many holders' keys each master key wraps."""
     return {row[0]: int(row[1]) for row in tx.all(_COUNTS)}
 
 
 def rewrap(
     database: Database, keys: MasterKeys, *, now: int, progress: Callable[[int, int], None] | None
 ) -> int:
-    """Wrap every row under the active key, and retire the others; how many rows were wrapped."""
+    """Wrap every row under the active key, retire the others, and return how many rows were wrapped."""
     with database.read() as tx:
         total = sum(number for key_id, number in counts(tx).items() if key_id != keys.active)
     done, after = 0, ""
@@ -54,7 +54,7 @@ def rewrap(
             progress(min(done, total), total)
     with database.write() as tx:
         if tx.dialect == "postgresql":
-            tx.run(_ALONE)  # whoever is adding a row has added it when this is given
+            tx.run(_NO_WRITERS)  # rows that are being added are there once it is granted
         tx.many(_RETIRE, [{"key_id": each, "now": now} for each in keys.ids if each != keys.active])
         rest = tx.all(_OTHERS, {"active": keys.active, "after": "", "size": 2**31 - 1})
         done += _wrapped(tx, keys, rest)

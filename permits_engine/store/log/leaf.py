@@ -1,4 +1,4 @@
-"""What is hashed of a stored event: the leaf of the Merkle log (RFC 9162, section 2.1)."""
+"""The bytes that are hashed of a stored event: the leaf of the Merkle log (RFC 9162, section 2.1)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Leaf(NamedTuple):
 def leaf_bytes(
     position: int, stream: str, version: int, name: str, recorded_at: int, payload: bytes
 ) -> bytes:
-    """The bytes of a leaf: the tag, then every stored field with its length, whole numbers in eight bytes.
+    """Return the bytes of a leaf: the tag, then every stored field with its length, whole numbers in eight bytes.
 
     ``recorded_at`` is in microseconds since the epoch.
     """
@@ -40,14 +40,14 @@ def leaf_bytes(
 
 
 def leaf_hash(leaf: bytes) -> bytes:
-    """SHA-256 of a zero byte and the leaf's bytes (RFC 9162: zero marks a leaf, one a node)."""
+    """Return SHA-256 of a zero byte and the leaf's bytes (RFC 9162: zero marks a leaf, one a node)."""
     return sha256(b"\x00" + leaf).digest()
 
 
 def leaf_hashes(rows: Sequence[Row]) -> list[bytes]:
-    """The hashes of many leaves, in a tenth of the time that one after another takes.
+    """Return the hashes of many leaves, ten times as fast as one by one.
 
-    A row that no leaf can be made of is an ``OverflowError``, ``TypeError`` or ``struct.error``.
+    A row that cannot be a leaf is an ``OverflowError``, ``TypeError`` or ``struct.error``.
     """
     found = []
     for position, stream, version, name, recorded_at, payload in rows:
@@ -61,7 +61,7 @@ def leaf_hashes(rows: Sequence[Row]) -> list[bytes]:
 
 
 def leaf_fields(leaf: bytes) -> Leaf:
-    """The fields of a leaf's bytes; bytes that are no leaf are a ``ValueError``."""
+    """Return the fields of a leaf's bytes; other bytes are a ``ValueError``."""
     if not leaf.startswith(TAG):
         raise ValueError("the leaf does not begin as one")
     fields, at = [], len(TAG)

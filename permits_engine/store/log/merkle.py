@@ -1,6 +1,6 @@
 """The Merkle tree of RFC 9162, section 2.1: roots, and proofs of inclusion and consistency.
 
-Nothing here reads anything: whoever asks for a proof gives a function that knows the tree's perfect subtrees.
+The caller gives a function that returns the hashes of the tree's perfect subtrees.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ Node = Callable[[int, int], bytes]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
-    """SHA-256 of a one byte and both children (zero marks a leaf)."""
+    """Return SHA-256 of a one byte and both children (zero marks a leaf)."""
     return sha256(b"\x01" + left + right).digest()
 
 
 def fold(hashes: Sequence[bytes]) -> bytes:
-    """The root over subtrees of the same height, whose number is a power of two."""
+    """Return the root over subtrees of the same height, whose number is a power of two."""
     while len(hashes) > 1:
         each = iter(hashes)
         hashes = [sha256(b"\x01" + left + right).digest() for left, right in zip(each, each, strict=True)]
@@ -29,7 +29,7 @@ def fold(hashes: Sequence[bytes]) -> bytes:
 
 
 class CompactRange:
-    """The right edge of a growing tree: all that is needed to go on and to know its root."""
+    """The right edge of a growing tree: enough to append and to compute its root."""
 
     __slots__ = ("_peaks", "size")
 
@@ -38,22 +38,21 @@ class CompactRange:
         self._peaks: list[tuple[int, bytes]] = []
 
     def copy(self) -> CompactRange:
-        """Another one at the same place."""
+        """Return a copy."""
         made = CompactRange()
         made.size, made._peaks = self.size, self._peaks.copy()
         return made
 
     def append(self, leaf: bytes) -> None:
-        """Go on by one leaf's hash."""
+        """Append one leaf's hash."""
         self.append_subtree(0, leaf)
 
     def append_subtree(
         self, height: int, node: bytes, amend: Callable[[int, bytes], bytes] | None = None
     ) -> None:
-        """Go on by a perfect subtree; one that does not begin where it may is a ``ValueError``.
+        """Append a perfect subtree; one that cannot begin here is a ``ValueError``.
 
-        ``amend`` sees each larger subtree that becomes whole, by its height, and may put another hash in its
-        place.
+        ``amend`` gets each larger subtree that becomes whole, by its height, and may return another hash for it.
         """
         if self.size % (1 << height):
             raise ValueError(f"no subtree of height {height} begins at {self.size}")
@@ -66,7 +65,7 @@ class CompactRange:
         self._peaks.append((height, node))
 
     def root(self) -> bytes:
-        """The Merkle Tree Hash of everything so far."""
+        """Return the Merkle Tree Hash of everything so far."""
         if not self._peaks:
             return EMPTY_ROOT
         root = self._peaks[-1][1]
@@ -76,14 +75,14 @@ class CompactRange:
 
 
 def root(size: int, node: Node) -> bytes:
-    """The Merkle Tree Hash of the first ``size`` leaves."""
+    """Return the Merkle Tree Hash of the first ``size`` leaves."""
     return range_hash(0, size, node) if size else EMPTY_ROOT
 
 
 def range_hash(start: int, end: int, node: Node) -> bytes:
-    """The Merkle Tree Hash of the leaves from ``start`` up to, not including, ``end``.
+    """Return the Merkle Tree Hash of the leaves from ``start`` up to, not including, ``end``.
 
-    The range is one that occurs in a tree: it begins at a multiple of the power of two that reaches over it.
+    The range must occur in a tree: it begins at a multiple of the power of two that covers it.
     """
     size = end - start
     if size & (size - 1) == 0:
@@ -94,7 +93,7 @@ def range_hash(start: int, end: int, node: Node) -> bytes:
 
 
 def inclusion_proof(index: int, size: int, node: Node, height: int = 0) -> list[bytes]:
-    """The hashes that lead from a leaf to the root (section 2.1.3.1), its sibling first.
+    """Return the hashes that lead from a leaf to the root (section 2.1.3.1), its sibling first.
 
     With a ``height``, from the subtree of that height and index. An index outside is a ``ValueError``.
     """
@@ -117,7 +116,7 @@ def inclusion_proof(index: int, size: int, node: Node, height: int = 0) -> list[
 def root_of_inclusion(
     leaf: bytes, index: int, size: int, proof: Iterable[bytes], height: int = 0
 ) -> bytes | None:
-    """The root to which a proof of inclusion leads (section 2.1.3.2); none where its length is wrong."""
+    """Return the root that a proof of inclusion leads to (section 2.1.3.2); none if its length is wrong."""
     size = -(-size >> height)
     if not 0 <= index < size:
         return None
@@ -136,7 +135,7 @@ def root_of_inclusion(
 
 
 def consistency_proof(old: int, new: int, node: Node) -> list[bytes]:
-    """The hashes that show that the first ``old`` of ``new`` leaves are the old tree (section 2.1.4.1).
+    """Return the hashes that prove that the first ``old`` of ``new`` leaves are the old tree (section 2.1.4.1).
 
     Sizes in the wrong order are a ``ValueError``.
     """
@@ -159,7 +158,7 @@ def consistency_proof(old: int, new: int, node: Node) -> list[bytes]:
 
 
 def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: Sequence[bytes]) -> bool:
-    """Whether a proof shows that the tree with the new root begins with that of the old (section 2.1.4.2)."""
+    """Return whether a proof shows that the new tree begins with the old one (section 2.1.4.2)."""
     if not 0 <= old <= new:
         return False
     if old == new:
@@ -187,5 +186,5 @@ def is_consistent(old: int, new: int, old_root: bytes, new_root: bytes, proof: S
 
 
 def _split(size: int) -> int:
-    """The largest power of two smaller than a size of two or more."""
+    """Return the largest power of two smaller than a size of two or more."""
     return 1 << (size - 1).bit_length() - 1

@@ -17,6 +17,7 @@ import msgspec
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.events import history
+from permits_engine.store.events.recorder import TransactionRecorder
 from permits_engine.store.events.timestamps import moment
 from permits_engine.store.log import checkpoints, merkle
 from permits_engine.store.log.checkpoints import Checkpoint
@@ -127,14 +128,14 @@ def prove(
 def _record(tx: Transaction, stream: str, version: int) -> history.StoredRecord:
     if version < 1:
         raise invalid("version", "is less than 1")
-    records = history.stream(tx, stream, after=version - 1, until=version)
-    if records:
-        return records[0]
-    last = history.stream(tx, stream)
+    recorder = TransactionRecorder(tx)
+    for record in recorder.select_events(stream, gt=version - 1, lte=version):
+        return record
+    last = recorder.select_events(stream, desc=True, limit=1)
     if not last:
         raise error("permit.not_found", f"there is no permit, holder or notice {stream}", permit_id=stream)
-    message = f"{stream} has no version {version}: its last is {last[-1].version}"
-    raise error("position.beyond_head", message, version=last[-1].version)
+    message = f"{stream} has no version {version}: its last is {last[0].version}"
+    raise error("position.beyond_head", message, version=last[0].version)
 
 
 def _latest(tx: Transaction, position: int, keys: Sequence[Verifier]) -> Checkpoint | None:

@@ -10,7 +10,7 @@ import base64
 from binascii import Error as BinasciiError
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, NoReturn, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -31,7 +31,7 @@ class NoteError(ValueError):
 
 
 class Signature(NamedTuple):
-    """One signature line: whose, the key's id (four bytes), and the bytes."""
+    """One signature line: the key's name, its id (four bytes), and the bytes."""
 
     name: str
     key_id: bytes
@@ -46,7 +46,7 @@ class Verifier(NamedTuple):
 
     @property
     def key_id(self) -> bytes:
-        """The four bytes that a signature names the key by."""
+        """The four bytes by which a signature names the key."""
         return sha256(self.name.encode() + b"\n" + _ED25519 + self.public).digest()[:4]
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class Verifier(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """A public key from its text."""
+        """Return a public key from its text."""
         name, separator, rest = text.partition("+")
         stated, _, coded = rest.partition("+")
         if not separator or not is_name(name):
@@ -65,11 +65,11 @@ class Verifier(NamedTuple):
         return found
 
     def signed(self, text: bytes, signature: bytes) -> bool:
-        """Whether a signature that names its key (four bytes before it) is this key's."""
+        """Return whether a signature that names its key (four bytes before it) is this key's."""
         return signature[:4] == self.key_id and self.holds(text, signature[4:])
 
     def holds(self, text: bytes, signature: bytes) -> bool:
-        """Whether a signature over the text is this key's."""
+        """Return whether a signature over the text is this key's."""
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text)
         except (InvalidSignature, ValueError):
@@ -89,17 +89,17 @@ class Signer:
     def __repr__(self) -> str:
         return f"<Signer {self.verifier}>"
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> NoReturn:
         raise TypeError("keys are not to be copied into a pickle")
 
     @classmethod
     def new(cls, name: str) -> Self:
-        """A new key."""
+        """Return a new key."""
         return cls(name, Ed25519PrivateKey.generate().private_bytes_raw())
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """A private key from its text."""
+        """Return a private key from its text."""
         if not text.startswith(_PRIVATE):
             raise NoteError(f"a signing key begins with {_PRIVATE}")
         name, _, rest = text.removeprefix(_PRIVATE).partition("+")
@@ -112,29 +112,29 @@ class Signer:
         return found
 
     def secret(self) -> str:
-        """The private key's text: for its file and nothing else."""
+        """Return the private key's text, for its file and nothing else."""
         coded = _coded(_ED25519 + self._private.private_bytes_raw())
         return f"{_PRIVATE}{self.verifier.name}+{self.verifier.key_id.hex()}+{coded}"
 
     def signature(self, text: str) -> bytes:
-        """A signature over a text, after the four bytes that name the key."""
+        """Return a signature over a text, after the four bytes that name the key."""
         return self.verifier.key_id + self._private.sign(text.encode())
 
     def sign(self, text: str) -> str:
-        """The note: text (which ends a line), an empty line, and this key's signature."""
+        """Return the note: text (which ends a line), an empty line, and this key's signature."""
         value = _coded(self.signature(text))
         return f"{text}\n{_DASH}{self.verifier.name} {value}\n"
 
 
 class Note(NamedTuple):
-    """A text that is not to be believed before ``opened`` says so, and its signatures."""
+    """A text and its signatures; ``opened`` verifies them."""
 
     text: str
     signatures: tuple[Signature, ...]
 
     @classmethod
     def parse(cls, data: bytes) -> Self:
-        """A note from its bytes."""
+        """Return a note from its bytes."""
         if len(data) > MOST_BYTES:
             raise NoteError(f"it is longer than {MOST_BYTES} bytes")
         try:
@@ -152,7 +152,7 @@ class Note(NamedTuple):
         return cls(text + "\n", tuple(_signature_of(line) for line in signed))
 
     def opened(self, keys: Sequence[Verifier]) -> Verifier:
-        """The first of the keys that signed this; one that did not, though it is named, spoils the note."""
+        """Return the first of the keys that signed this; a wrong signature of any of them spoils the note."""
         by_id = {(key.name, key.key_id): key for key in keys}
         found = None
         for name, key_id, value in self.signatures:
@@ -169,7 +169,7 @@ class Note(NamedTuple):
 
 
 def is_name(text: str) -> bool:
-    """Whether a text may name a key: not empty, no spaces, no plus sign, one line."""
+    """Return whether a text may name a key: not empty, no spaces, no plus sign, one line."""
     return bool(text) and "+" not in text and text.isprintable() and not any(map(str.isspace, text))
 
 
@@ -191,7 +191,7 @@ def _key_of(coded: str) -> bytes:
 
 
 def decoded(coded: str) -> bytes:
-    """The bytes of base64 in its one right spelling."""
+    """Return the bytes of base64 in its canonical spelling; raise ``NoteError``."""
     try:
         value = base64.b64decode(coded, validate=True)
     except (BinasciiError, ValueError):

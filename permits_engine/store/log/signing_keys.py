@@ -1,8 +1,7 @@
-"""The keys under which a store's checkpoints are signed, in a file of their own.
+"""The keys that sign a store's checkpoints, in a file of their own.
 
-The file holds one key to a line, private ones (which sign) and verifier keys (of retired ones, which verify
-only); lines that begin with ``#`` are skipped. Keys of several stores may stand in it: each is named after
-its store.
+Each line of the file has a private key (which signs) or a verifier key (of a retired one, which verifies only); lines
+that begin with ``#`` are skipped. Each key is named after its store, so that several stores can share a file.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ _PRIVATE = "PRIVATE+KEY+"
 
 
 def origin_of(store_id: str) -> str:
-    """The name of a store's log, and of the keys that sign it."""
+    """Return the name of a store's log, and of the keys that sign it."""
     return f"permits-engine/{store_id}"
 
 
@@ -34,16 +33,15 @@ class SigningKeys:
 
     @classmethod
     def beside(cls, key_file: str | Path | None, named: str | Path | None) -> Self:
-        """Those of the file that is named; else those beside the file of the master key."""
+        """Return the keys of the named file; else of the file beside the master key's."""
         if named is None and key_file is not None:
             named = Path(key_file).with_suffix(".signing")
         return cls(None if named is None else Path(named))
 
     def ensure(self, origin: str) -> bool:
-        """See that there is a key to sign for this origin; says whether it was made now.
+        """Make a key that signs for this origin, unless there is one; return whether it was made.
 
-        The file is made with mode 0600, or a line is added to it. Raises ``store.unavailable``,
-        ``input.invalid`` where no file is named.
+        The file is made with mode 0600, or a line is added to it. Raises ``store.unavailable``, ``input.invalid``.
         """
         if self._made is not None:
             self._made.setdefault(origin, Signer.new(origin))
@@ -56,7 +54,7 @@ class SigningKeys:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 os.fchmod(file.fileno(), 0o600)
-                # What is there may end without a line feed.
+                # The file may end without a line feed.
                 file.write(("\n" if os.fstat(descriptor).st_size else "").encode() + content.encode())
                 file.flush()
                 os.fsync(file.fileno())
@@ -65,7 +63,7 @@ class SigningKeys:
         return True
 
     def signer(self, origin: str) -> Signer:
-        """The key that signs for this origin; raises ``store.unavailable``, ``input.invalid``."""
+        """Return the key that signs for this origin; raise ``store.unavailable``, ``input.invalid``."""
         if self._made is not None:
             self.ensure(origin)
             return self._made[origin]
@@ -75,7 +73,7 @@ class SigningKeys:
         raise _unusable(self._named(), f"has no key for {origin}; run: permits init")
 
     def verifiers(self, origin: str | None = None) -> list[Verifier]:
-        """The public keys of this origin (default: of every one); none where the file may not be read."""
+        """Return the public keys of this origin (default: all); none if the file may not be read."""
         if self._made is not None:
             if origin is not None:
                 self.ensure(origin)
@@ -105,7 +103,7 @@ class SigningKeys:
 
 
 def verifiers_of(given: str, name: str = "--key") -> list[Verifier]:
-    """Public keys from their text or from a file of them; raises ``input.invalid``."""
+    """Return public keys from their text or from a file; raise ``input.invalid``."""
     if "+" in given and not os.path.lexists(given):
         try:
             return [Verifier.parse(given)]
@@ -124,7 +122,7 @@ def verifiers_of(given: str, name: str = "--key") -> list[Verifier]:
 
 
 def read_limited(path: Path, most: int) -> bytes:
-    """A file's bytes; a longer one than ``most`` is a ``NoteError``."""
+    """Return a file's bytes; one longer than ``most`` is a ``NoteError``."""
     with path.open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:

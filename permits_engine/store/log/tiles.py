@@ -1,7 +1,7 @@
 """The sealed history: the hashes of its leaves, kept apart from the events in tiles of 256.
 
-The layout is that of C2SP ``tlog-tiles``: level 0 holds leaves, each level above the roots of the whole tiles
-below it; the last tile of a level may be partial. Sealing follows the history after its commits.
+The layout is that of C2SP ``tlog-tiles``: level 0 has the leaves, each level above the roots of the whole tiles below
+it; the last tile of a level may be partial. Events are sealed after their commit.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ WIDTH = 1 << HEIGHT
 BATCH = 32 * WIDTH
 """Events sealed in one transaction."""
 UNREADABLE = (OverflowError, TypeError, struct.error)
-"""What making a leaf raises where a row holds what no event can."""
+"""What making a leaf raises for a row that no event can be."""
 
 _KEPT = 64
 
 ROWS = Statement(
     {
-        # As bytes, so that no text, however damaged, stops the reading; and a leaf needs bytes.
+        # As bytes, so that a damaged text does not stop the reading; and a leaf needs bytes.
         "sqlite": """SELECT position, CAST(stream AS BLOB), version, CAST(name AS BLOB), recorded_at,
                 CAST(payload AS BLOB)
             FROM events WHERE position > :after AND position <= :until ORDER BY position""",
@@ -50,24 +50,24 @@ _GROW = Statement(
 
 
 class Tiles:
-    """The tiles of one transaction's view, read when asked for; the last few stay in memory."""
+    """The tiles as one transaction sees them, read on demand; the last few stay in memory."""
 
     def __init__(self, tx: Transaction) -> None:
         self.tx = tx
         self._tiles: dict[tuple[int, int], bytes] = {}
 
     def size(self) -> int:
-        """How many leaves are sealed."""
+        """Return how many leaves are sealed."""
         row = self.tx.one(_LAST)
         return 0 if row is None else row[0] * WIDTH + row[1] // merkle.HASH_BYTES
 
     def most(self) -> int:
-        """How many leaves the tiles have room for: fewer than ``size`` says where one stands far out."""
+        """Return how many leaves the tiles have room for: fewer than ``size`` if a tile number is too large."""
         row = self.tx.one(_COUNT)
         return row[0] * WIDTH if row else 0
 
     def tile(self, level: int, number: int) -> bytes:
-        """The hashes of a tile one after another; empty where there is no such tile."""
+        """Return the hashes of a tile one after another; empty if there is no such tile."""
         found = self._tiles.get((level, number))
         if found is None:
             row = self.tx.one(_TILE, {"level": level, "number": number})
@@ -78,7 +78,7 @@ class Tiles:
         return found
 
     def node(self, height: int, index: int) -> bytes:
-        """A perfect subtree's hash; raises ``integrity.broken`` where its tile does not hold it."""
+        """Return a perfect subtree's hash; raise ``integrity.broken`` if its tile does not have it."""
         level, rest = divmod(height, HEIGHT)
         number, start = divmod(index << rest, WIDTH)
         tile = self.tile(level, number)
@@ -90,7 +90,7 @@ class Tiles:
         return merkle.fold(hashes)
 
     def root(self, size: int) -> bytes:
-        """The Merkle root of the first ``size`` events."""
+        """Return the Merkle root of the first ``size`` events."""
         return merkle.root(size, self.node)
 
 
@@ -102,10 +102,10 @@ class _Growth(NamedTuple):
 
 
 def seal(database: Database, *, progress: Callable[[int, int], None] | None = None) -> int:
-    """Add the leaves of all events that are not sealed yet; gives how many events are sealed then.
+    """Add the leaves of all events that are not sealed yet; return how many events are sealed then.
 
-    Several at once do no harm: of those that add to the same tile, the row counts one. Raises
-    ``integrity.broken`` where the history has a gap or is shorter than what was sealed.
+    Several processes may seal at once. Raises ``integrity.broken`` if the history has a gap or is shorter than what
+    was sealed.
     """
     with database.read() as tx:
         target, size = history.head(tx).position, Tiles(tx).size()
@@ -145,7 +145,7 @@ def _leaves(rows: Sequence[Row], after: int, until: int) -> list[bytes]:
 
 
 def _growths(tiles: Tiles, size: int, added: list[bytes]) -> Iterator[_Growth]:
-    """The tiles that change when hashes come after ``size`` of level 0: the first of them is the gate."""
+    """Yield the tiles that change when hashes are added after ``size``; the first of them shows a conflict."""
     level = 0
     while added:
         number, width = divmod(size, WIDTH)
@@ -163,7 +163,7 @@ def _growths(tiles: Tiles, size: int, added: list[bytes]) -> Iterator[_Growth]:
 
 
 def _stored(database: Database, size: int, growths: list[_Growth]) -> bool:
-    """Write the tiles, unless somebody else sealed the same events meanwhile."""
+    """Write the tiles, unless another process sealed the same events meanwhile."""
     with database.write() as tx:
         if Tiles(tx).size() != size:
             return False

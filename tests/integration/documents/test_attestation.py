@@ -11,6 +11,7 @@ import pytest
 from permits_engine import Actor, PermitsError
 from permits_engine.documents.attestation import languages
 from permits_engine.domain.permit.rights import RIGHTS
+from permits_engine.store.events.recorder import TransactionRecorder
 from tests.integration.application.conftest import COUNTER, Office
 
 ON = date(2017, 1, 15)
@@ -93,9 +94,7 @@ def test_the_look_is_noted_and_only_the_files_office_has_it(office: Office) -> N
     assert caught.value.code == "actor.wrong_prefecture"
     office.engine.as_(COUNTER).documents.attestation(permit_id)
     with office.engine.database.read() as tx:
-        from permits_engine.store.events import history
-
-        names = [record.name for record in history.stream(tx, holder_id)]
+        names = [record.name for record in TransactionRecorder(tx).select_events(holder_id)]
     assert names[-1] == "holder.accessed@1"
 
 

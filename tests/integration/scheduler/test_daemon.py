@@ -19,7 +19,7 @@ import pytest
 from permits_engine import Engine
 from permits_engine.policies.loading import packaged
 from permits_engine.scheduler.notices.outbox import RECORDED
-from permits_engine.store.events import history
+from permits_engine.store.events.recorder import TransactionRecorder
 from tests.integration.scheduler.conftest import Mailbox, many_due
 from tests.integration.scheduler.processes import PATIENCE, Process, environment, until
 
@@ -71,7 +71,9 @@ def outcomes(engine: Engine) -> list[list[str]]:
         if row["state"] == "suppressed":
             continue
         with engine.database.read() as tx:
-            names = [r.name.partition("@")[0] for r in history.stream(tx, row["notice_id"])]
+            names = [
+                r.name.partition("@")[0] for r in TransactionRecorder(tx).select_events(row["notice_id"])
+            ]
         found.append(names)
     return found
 

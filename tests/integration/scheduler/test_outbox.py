@@ -11,7 +11,7 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.scheduler.delivery.channel import Contact, DeliveryError, Letter
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices.outbox import RECORDED
-from permits_engine.store.events import history
+from permits_engine.store.events.recorder import TransactionRecorder
 from tests.integration.application.conftest import COMMISSION, DECIDER, Office
 from tests.integration.scheduler.conftest import Post, many_due, run
 
@@ -27,7 +27,7 @@ class Phone(Post):
 def events(office: Office, notice_id: str) -> list[str]:
     """What happened to a message."""
     with office.engine.database.read() as tx:
-        return [record.name.partition("@")[0] for record in history.stream(tx, notice_id)]
+        return [record.name.partition("@")[0] for record in TransactionRecorder(tx).select_events(notice_id)]
 
 
 def only_notice(office: Office) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from permits_engine import Engine
 from permits_engine.scheduler.daemon.lease import look
 from permits_engine.scheduler.notices.outbox import RECORDED
-from permits_engine.store.events import history
+from permits_engine.store.events.recorder import TransactionRecorder
 from tests.integration.scheduler.conftest import Mailbox, many_due
 from tests.integration.scheduler.processes import PATIENCE, Process
 
@@ -109,7 +109,7 @@ def _judge(engine: Engine, mailbox: Mailbox, notices: int, crashes: int) -> None
     assert mailbox.repeats <= crashes * RECORDED
     names: dict[tuple[str, ...], int] = {}
     with engine.database.read() as tx:
-        for stream in history.streams(tx, sorted(ids)).values():
+        for stream in TransactionRecorder(tx).select_streams(sorted(ids)).values():
             told = tuple(record.name.partition("@")[0] for record in stream)
             names[told] = names.get(told, 0) + 1
     assert all(told[0] == "notice.due" and told[-1] == "notice.sent" for told in names), names

@@ -189,7 +189,7 @@ def test_a_value_that_the_database_cannot_store_is_the_callers(postgresql_url: s
     database = Database.open(postgresql_url)
     upgrade.initialise(database, now=0)
     with pytest.raises(PermitsError, match=r"input\.invalid.*control characters"), database.read() as tx:
-        history.stream(tx, "a\x00b")
+        TransactionRecorder(tx).select_events("a\x00b")
     database.close()
 
 
@@ -209,7 +209,7 @@ def test_a_write_within_a_write_is_a_mistake(database: Database) -> None:
         with pytest.raises(RuntimeError, match="open on this thread"), database.write():
             pass
         with database.read() as inner:
-            assert len(history.stream(inner, "a")) == 1
+            assert len(TransactionRecorder(inner).select_events("a")) == 1
     assert length(database) == 1
 
 

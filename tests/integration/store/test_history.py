@@ -64,15 +64,15 @@ def test_what_is_appended_is_read_back(database: Database) -> None:
     payload = bytes(range(256))
     append(database, record("b", 1, payload), record("b", 2), record("a", 1))
     with database.read() as tx:
-        assert [r[:4] for r in history.stream(tx, "b")] == [
+        assert [r[:4] for r in TransactionRecorder(tx).select_events("b")] == [
             (1, "b", 1, "permit.closed@1"),
             (2, "b", 2, "permit.closed@1"),
         ]
-        assert history.stream(tx, "b")[0].payload == payload
-        assert [r.version for r in history.stream(tx, "b", after=1)] == [2]
-        assert [r.version for r in history.stream(tx, "b", until=1)] == [1]
-        assert history.stream(tx, "c") == []
-        found = history.streams(tx, ["a", "c", "b"])
+        assert TransactionRecorder(tx).select_events("b")[0].payload == payload
+        assert [r.version for r in TransactionRecorder(tx).select_events("b", gt=1)] == [2]
+        assert [r.version for r in TransactionRecorder(tx).select_events("b", lte=1)] == [1]
+        assert TransactionRecorder(tx).select_events("c") == []
+        found = TransactionRecorder(tx).select_streams(["a", "c", "b"])
         assert {stream: len(records) for stream, records in found.items()} == {"a": 1, "b": 2}
         assert list(found) == ["a", "b"]
         assert [r.position for r in history.after(tx, 1, 1)] == [2]
@@ -84,7 +84,7 @@ def test_many_streams_are_read_at_once(database: Database) -> None:
     names = [f"s{number:04}" for number in range(1203)]
     append(database, *[record(name) for name in names])
     with database.read() as tx:
-        assert list(history.streams(tx, names)) == names
+        assert list(TransactionRecorder(tx).select_streams(names)) == names
 
 
 def test_positions_have_no_gaps_and_follow_the_commits(database: Database) -> None:

@@ -105,7 +105,7 @@ def test_what_was_appended_is_read_in_the_same_transaction(database: Database, h
     with Session(host) as session, session.begin():
         append(database, session)
         with database.write(session) as tx:
-            assert [r.version for r in history.stream(tx, "s")] == [1]
+            assert [r.version for r in TransactionRecorder(tx).select_events("s")] == [1]
             TransactionRecorder(tx).insert_events([record("s", 2)], now=NOW)
     assert count(database, host) == (2, 0)
 

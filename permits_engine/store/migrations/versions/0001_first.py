@@ -48,11 +48,37 @@ _EVENTS = {
     )""",
 }
 
-# The statistics of columns would keep samples of wrapped keys, search tokens and digests after an erasure.
+# Statistics of these columns would keep samples of wrapped keys, search tokens and digests after an erasure.
 _SECRETS = (("holder_keys", "wrapped"), ("search", "token"), ("commands", "digest"))
 
+_REFUSED_ON_SQLITE = (
+    ("events_kept", "UPDATE ON events", "an event is never changed"),
+    ("events_stay", "DELETE ON events", "an event is never deleted"),
+    (
+        "head_ahead",
+        "UPDATE ON head WHEN NEW.position < OLD.position OR NEW.recorded_at < OLD.recorded_at",
+        "the head never goes back",
+    ),
+    ("head_stays", "DELETE ON head", "the head is never deleted"),
+    (
+        "tiles_new",
+        "INSERT ON tiles WHEN EXISTS (SELECT 1 FROM tiles WHERE level = NEW.level AND number = NEW.number)",
+        "a tile is never replaced",
+    ),
+    (
+        "tiles_grow",
+        "UPDATE ON tiles WHEN NEW.level <> OLD.level OR NEW.number <> OLD.number"
+        " OR length(NEW.hashes) <= length(OLD.hashes)"
+        " OR substr(NEW.hashes, 1, length(OLD.hashes)) <> OLD.hashes",
+        "a sealed hash is never changed",
+    ),
+    ("tiles_stay", "DELETE ON tiles", "a tile is never deleted"),
+    ("checkpoints_kept", "UPDATE ON checkpoints", "a checkpoint is never changed"),
+    ("checkpoints_stay", "DELETE ON checkpoints", "a checkpoint is never deleted"),
+)
+
 _SQLITE = (
-    # INSERT OR REPLACE passes the triggers on UPDATE and DELETE: whatever is there already is refused here.
+    # INSERT OR REPLACE passes the triggers on UPDATE and DELETE: an existing row is refused here.
     """CREATE TRIGGER events_next BEFORE INSERT ON events BEGIN
         SELECT RAISE(ABORT, 'the version is taken') WHERE EXISTS (
             SELECT 1 FROM events WHERE stream = NEW.stream AND version = NEW.version);
@@ -62,48 +88,35 @@ _SQLITE = (
     """CREATE TRIGGER events_placed AFTER INSERT ON events BEGIN
         UPDATE head SET position = NEW.position, recorded_at = NEW.recorded_at;
     END""",
-    """CREATE TRIGGER events_kept BEFORE UPDATE ON events BEGIN
-        SELECT RAISE(ABORT, 'append-only: an event is never changed');
-    END""",
-    """CREATE TRIGGER events_stay BEFORE DELETE ON events BEGIN
-        SELECT RAISE(ABORT, 'append-only: an event is never deleted');
-    END""",
-    """CREATE TRIGGER head_ahead BEFORE UPDATE ON head
-    WHEN NEW.position < OLD.position OR NEW.recorded_at < OLD.recorded_at BEGIN
-        SELECT RAISE(ABORT, 'append-only: the head never goes back');
-    END""",
-    """CREATE TRIGGER head_stays BEFORE DELETE ON head BEGIN
-        SELECT RAISE(ABORT, 'append-only: the head is never deleted');
-    END""",
-    """CREATE TRIGGER tiles_new BEFORE INSERT ON tiles
-    WHEN EXISTS (SELECT 1 FROM tiles WHERE level = NEW.level AND number = NEW.number) BEGIN
-        SELECT RAISE(ABORT, 'append-only: a tile is never replaced');
-    END""",
-    """CREATE TRIGGER tiles_grow BEFORE UPDATE ON tiles
-    WHEN NEW.level <> OLD.level OR NEW.number <> OLD.number OR length(NEW.hashes) <= length(OLD.hashes)
-        OR substr(NEW.hashes, 1, length(OLD.hashes)) <> OLD.hashes BEGIN
-        SELECT RAISE(ABORT, 'append-only: a sealed hash is never changed');
-    END""",
-    """CREATE TRIGGER tiles_stay BEFORE DELETE ON tiles BEGIN
-        SELECT RAISE(ABORT, 'append-only: a tile is never deleted');
-    END""",
-    # INSERT OR REPLACE passes the trigger on DELETE; an honest second one is left out anyway.
+    # The same against INSERT OR REPLACE; a second equal checkpoint is left out anyway.
     """CREATE TRIGGER checkpoints_new BEFORE INSERT ON checkpoints
     WHEN EXISTS (SELECT 1 FROM checkpoints WHERE size = NEW.size AND key_id = NEW.key_id) BEGIN
         SELECT RAISE(IGNORE);
     END""",
-    """CREATE TRIGGER checkpoints_kept BEFORE UPDATE ON checkpoints BEGIN
-        SELECT RAISE(ABORT, 'append-only: a checkpoint is never changed');
-    END""",
-    """CREATE TRIGGER checkpoints_stay BEFORE DELETE ON checkpoints BEGIN
-        SELECT RAISE(ABORT, 'append-only: a checkpoint is never deleted');
-    END""",
+    *(
+        f"CREATE TRIGGER {name} BEFORE {what} BEGIN SELECT RAISE(ABORT, 'append-only: {why}'); END"
+        for name, what, why in _REFUSED_ON_SQLITE
+    ),
+)
+
+_REFUSED_ON_POSTGRESQL = (
+    ("events_kept", "UPDATE OR DELETE ON events FOR EACH ROW"),
+    ("events_stay", "TRUNCATE ON events FOR EACH STATEMENT"),
+    (
+        "head_ahead",
+        "UPDATE ON head FOR EACH ROW WHEN (NEW.position < OLD.position OR NEW.recorded_at < OLD.recorded_at)",
+    ),
+    ("head_stays", "DELETE OR TRUNCATE ON head FOR EACH STATEMENT"),
+    ("tiles_grow", "UPDATE OR DELETE ON tiles FOR EACH ROW"),
+    ("tiles_stay", "TRUNCATE ON tiles FOR EACH STATEMENT"),
+    ("checkpoints_kept", "UPDATE OR DELETE ON checkpoints FOR EACH ROW"),
+    ("checkpoints_stay", "TRUNCATE ON checkpoints FOR EACH STATEMENT"),
 )
 
 _POSTGRESQL = (
     "CREATE UNIQUE INDEX events_seq ON events (seq)",
-    # The rows without a place that a transaction sees are its own: everybody else's got theirs at commit.
-    # The first firing, for the transaction's first row, gives all of them their places.
+    # The rows without a position that a transaction sees are its own: those of others got theirs at commit.
+    # The first firing, for the transaction's first row, gives all of them their positions.
     """CREATE FUNCTION permits_place() RETURNS trigger LANGUAGE plpgsql AS $$
     DECLARE
         waiting BIGINT;
@@ -140,31 +153,16 @@ _POSTGRESQL = (
     END $$""",
     """CREATE CONSTRAINT TRIGGER events_placed AFTER INSERT ON events
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION permits_place()""",
-    # Only the trigger above may give a place; it runs one level deeper than anybody's own statement.
+    # Only the trigger above may give a position: it runs one level deeper than any other statement. A tile may grow.
     """CREATE FUNCTION permits_kept() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF TG_OP = 'UPDATE' AND pg_trigger_depth() > 1 THEN
+        IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'events' AND pg_trigger_depth() > 1 THEN
             IF OLD.position IS NULL AND NEW.position IS NOT NULL
                 AND (NEW.stream, NEW.version, NEW.name, NEW.payload, NEW.seq)
                     = (OLD.stream, OLD.version, OLD.name, OLD.payload, OLD.seq) THEN
                 RETURN NEW;
             END IF;
-        END IF;
-        RAISE EXCEPTION USING MESSAGE = 'append-only: ' || TG_OP || ' of ' || TG_TABLE_NAME;
-    END $$""",
-    """CREATE TRIGGER events_kept BEFORE UPDATE OR DELETE ON events
-    FOR EACH ROW EXECUTE FUNCTION permits_kept()""",
-    """CREATE TRIGGER events_stay BEFORE TRUNCATE ON events
-    FOR EACH STATEMENT EXECUTE FUNCTION permits_kept()""",
-    """CREATE TRIGGER head_ahead BEFORE UPDATE ON head FOR EACH ROW
-    WHEN (NEW.position < OLD.position OR NEW.recorded_at < OLD.recorded_at)
-    EXECUTE FUNCTION permits_kept()""",
-    """CREATE TRIGGER head_stays BEFORE DELETE OR TRUNCATE ON head
-    FOR EACH STATEMENT EXECUTE FUNCTION permits_kept()""",
-    "ALTER TABLE head SET (fillfactor = 10)",
-    """CREATE FUNCTION permits_sealed() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        IF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'tiles' THEN
+        ELSIF TG_OP = 'UPDATE' AND TG_TABLE_NAME = 'tiles' THEN
             IF NEW.level = OLD.level AND NEW.number = OLD.number
                 AND length(NEW.hashes) > length(OLD.hashes)
                 AND substr(NEW.hashes, 1, length(OLD.hashes)) = OLD.hashes THEN
@@ -173,16 +171,13 @@ _POSTGRESQL = (
         END IF;
         RAISE EXCEPTION USING MESSAGE = 'append-only: ' || TG_OP || ' of ' || TG_TABLE_NAME;
     END $$""",
-    """CREATE TRIGGER tiles_grow BEFORE UPDATE OR DELETE ON tiles
-    FOR EACH ROW EXECUTE FUNCTION permits_sealed()""",
-    """CREATE TRIGGER tiles_stay BEFORE TRUNCATE ON tiles
-    FOR EACH STATEMENT EXECUTE FUNCTION permits_sealed()""",
-    """CREATE TRIGGER checkpoints_kept BEFORE UPDATE OR DELETE ON checkpoints
-    FOR EACH ROW EXECUTE FUNCTION permits_sealed()""",
-    """CREATE TRIGGER checkpoints_stay BEFORE TRUNCATE ON checkpoints
-    FOR EACH STATEMENT EXECUTE FUNCTION permits_sealed()""",
-    # A commit pays for one try of the lock where nothing listens; NOTIFY itself would make every commit wait for a
-    # lock that all databases of the server share. A listener holds the lock, shared.
+    *(
+        f"CREATE TRIGGER {name} BEFORE {what} EXECUTE FUNCTION permits_kept()"
+        for name, what in _REFUSED_ON_POSTGRESQL
+    ),
+    "ALTER TABLE head SET (fillfactor = 10)",
+    # Without a listener a commit pays for one try of the lock; NOTIFY itself would make every commit wait for a lock
+    # that all databases of the server share. Listeners share the lock.
     """CREATE FUNCTION permits_wake() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         IF NOT pg_try_advisory_xact_lock(7310584211) THEN

@@ -11,7 +11,7 @@ import pytest
 
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database.transactions import Database
-from permits_engine.store.events import history
+from permits_engine.store.events.recorder import TransactionRecorder
 from tests.integration.audit.integrity.forging import PAYLOAD, renumber
 
 from .conftest import Store, kinds, of_kind
@@ -272,7 +272,7 @@ def test_damaged_text_stops_nothing(sqlite_url: str) -> None:
         ("checkpoint", None),
     ]
     with pytest.raises(PermitsError, match=r"integrity\.broken.*damaged text"), database.read() as tx:
-        history.stream(tx, "s2")
+        TransactionRecorder(tx).select_events("s2")
     database.close()
 
 
