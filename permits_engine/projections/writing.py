@@ -1,4 +1,4 @@
-"""Rows written in the append's own transaction; the stream's version is the gate."""
+"""Rows written in the append's own transaction; a row's version shows a conflict."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SOUGHT = sorted({column.name for index in permits.indexes for column in index.c
 
 
 def _moved(names: list[str]) -> ClauseElement:
-    """The row at the version ``seen``, which is the file's gate, is given other values."""
+    """Return a statement that changes the row of a permit at the version ``seen``."""
     return (
         update(permits)
         .where(permits.c.permit_id == bindparam("of"), permits.c.version == bindparam("seen"))
@@ -36,7 +36,7 @@ def _moved(names: list[str]) -> ClauseElement:
 
 
 def _changed(names: list[str]) -> Statement:
-    """Values that are others than before, in a row that has passed its gate."""
+    """Return a statement that changes further values of a row whose version was checked."""
     columns = [permits.c[name] for name in names]
     new: list[Any] = [bindparam(name) for name in names]
     return Statement(
