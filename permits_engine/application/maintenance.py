@@ -7,7 +7,7 @@ from pathlib import Path
 
 from permits_engine.application import rebuild
 from permits_engine.application.context import Context
-from permits_engine.application.register.importer import Report, import_register
+from permits_engine.application.register.importer import ImportReport, import_register
 from permits_engine.store.database.backup import Backup, backup
 
 Progress = Callable[[int, int], None]
@@ -40,7 +40,7 @@ class Store:
         rejects: str | Path | None = None,
         jurisdiction: str | None = None,
         progress: Progress | None = None,
-    ) -> Report:
+    ) -> ImportReport:
         """Import a legacy register (CSV); an interrupted import that is run again ends the same."""
         return import_register(
             self._context.database,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated
 
-from permits_engine.application.register.importer import Report
+from permits_engine.application.register.importer import ImportReport
 from permits_engine.cli import output
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.options import argument, option
@@ -42,7 +42,7 @@ def import_(
     return answer(report, *_in_words(report))
 
 
-def _in_words(report: Report) -> Iterator[str]:
+def _in_words(report: ImportReport) -> Iterator[str]:
     yield (
         f"{output.count(report.read, 'row')} read: {report.imported} imported, {report.unchanged} unchanged, "
         f"{report.rejected} rejected."

@@ -1,4 +1,4 @@
-"""What may be asked: one vocabulary for Python, JSON Lines and scenario files.
+"""The commands: one vocabulary for Python, JSON Lines and scenario files.
 
 The class is ``LodgeApplication``, the name ``lodge_application``. ``on`` is the legal date (default: today).
 """
@@ -48,48 +48,3 @@ from permits_engine.commands.removals import (
     OrderRemoval,
     RecordFact,
 )
-
-__all__ = [
-    "COMMANDS",
-    "PUBLIC",
-    "AnnulRemoval",
-    "AnswerDataRequest",
-    "CarryOutRemoval",
-    "ClosePermit",
-    "Command",
-    "CorrectRecord",
-    "DecideAppeal",
-    "EraseHolder",
-    "Exclusion",
-    "ExtendDecision",
-    "IssuePermit",
-    "LiftEntryBan",
-    "LiftHold",
-    "LinkHolders",
-    "LodgeAppeal",
-    "LodgeApplication",
-    "NotifyDecision",
-    "OrderEntryBan",
-    "OrderRemoval",
-    "PlaceHold",
-    "RecordDataRequest",
-    "RecordExit",
-    "RecordFact",
-    "RecordOpinion",
-    "RecordReturn",
-    "RefuseApplication",
-    "RefuseRenewal",
-    "RegisterHolder",
-    "RenewPermit",
-    "ReopenExamination",
-    "ReplaceCard",
-    "RequestDocuments",
-    "RequestRenewal",
-    "RevokePermit",
-    "RunClock",
-    "SupplyDocuments",
-    "TransferFile",
-    "UnlinkHolders",
-    "UpdateHolder",
-    "parse",
-]

@@ -69,7 +69,7 @@ def test_no_event_shows_what_is_encrypted(name: str) -> None:
 def test_no_object_about_a_person_shows_them() -> None:
     """People, letters, files with their numbers, rows of a register, receipts, keys."""
     from permits_engine.application.register.csv_file import Row
-    from permits_engine.application.register.planning import Plan
+    from permits_engine.application.register.planning import ImportedFile
     from permits_engine.application.register.rows import Record
     from permits_engine.commands import Exclusion
     from permits_engine.scheduler.notices.bounce import Bounce
@@ -87,7 +87,7 @@ def test_no_object_about_a_person_shows_them() -> None:
         Person("h1", family_name=MARK, email=MARK),
         filled(PermitView, permit_id="p1", version=1),
         filled(Record),
-        filled(Plan, permit_id="p1"),
+        filled(ImportedFile, permit_id="p1"),
         marked,
         filled(Paper, filing=marked),
         Row(1, [MARK]),

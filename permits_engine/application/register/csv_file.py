@@ -1,12 +1,12 @@
-"""A register's file as rows: encodings, separators, headers, quotes; nothing here knows what a row means.
+"""The CSV file of a register as rows: encodings, separators, headers, quotes.
 
-The file is read in one go and never held in memory. What a spreadsheet or an old database may have written is
-read: UTF-8 with or without BOM, Windows-1252, UTF-16; comma, semicolon or tab; a header in French or English.
-A row that cannot be read is given with its fault; it never takes the rows after it along.
+The file is streamed. It may be UTF-8 with or without BOM, Windows-1252 or UTF-16, with comma, semicolon or tab, and
+a header in French or English. A row that cannot be read comes with its fault and does not affect the rows after it.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
 import re
 from collections import deque
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, TextIO
 
 from permits_engine.application.register.text import unescaped, word
-from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.domain.errors import invalid
 
 COLUMNS: dict[str, str] = {
     "file_number": "numero_dossier",
@@ -37,7 +37,7 @@ COLUMNS: dict[str, str] = {
     "email": "email",
     "phone": "telephone",
 }
-"""The columns of a register: the English name, by which the program speaks of it, and the French one."""
+"""The columns of a register: English names, used in the code, and French ones."""
 
 NEEDED = (
     "file_number",
@@ -50,17 +50,17 @@ NEEDED = (
     "category",
     "lodged_on",
 )
-"""Columns that a header must have, and cells that must be filled."""
+"""Columns that a header must have, and whose cells must be filled."""
 
 REASONS = ("line", "code", "reason")
-"""The columns that a rejects file has before those of the register."""
+"""The columns of a rejects file before those of the register."""
 
 LONGEST_ROW = 4_000_000
-"""Characters: more of one row is not kept."""
+"""Characters of one row that are kept."""
 LONGEST_CELL = 32_767
-"""Characters: what a cell of a spreadsheet may hold."""
+"""Characters that a spreadsheet's cell may hold."""
 MOST_LINES = 100
-"""Lines over which one row may run before a quotation mark counts as never closed."""
+"""Lines of one row, beyond which a quotation mark counts as never closed."""
 _SEPARATORS = (",", ";", "\t")
 _CHUNK = 1 << 20
 _ENDS = "\r\n"
@@ -77,7 +77,7 @@ _NAMES = {word(name): field for field, french in COLUMNS.items() for name in (fi
 
 
 class Row(NamedTuple):
-    """One row: the line of the file on which it begins, its cells, and what is wrong with its form."""
+    """A row: the line on which it begins, its cells, and the fault of its form."""
 
     line: int
     cells: list[str]
@@ -88,7 +88,7 @@ class Row(NamedTuple):
 
 
 class RegisterFile:
-    """An open register; ``rows`` gives its rows once, blank ones left out."""
+    """An open register; ``rows`` yields its rows once, without blank ones."""
 
     def __init__(self, text: TextIO, encoding: str, size: int, at: Callable[[], int]) -> None:
         self.encoding = encoding
@@ -108,27 +108,26 @@ class RegisterFile:
 
     @property
     def ignored(self) -> list[str]:
-        """The names of columns that mean nothing to the program."""
+        """The names of unknown columns."""
         known = set(self.places.values())
         start = len(REASONS) if self.again else 0
         return [name for at, name in enumerate(self.header) if at >= start and at not in known and name]
 
     @property
     def own_columns(self) -> list[str]:
-        """The header without the columns that a rejects file put before it."""
+        """The header without the columns of a rejects file."""
         return self.header[len(REASONS) :] if self.again else self.header
 
     def own_cells(self, row: Row) -> list[str]:
-        """The cells without those that a rejects file put before them."""
+        """Return the cells without those of a rejects file."""
         return row.cells[len(REASONS) :] if self.again and row.fault is None else row.cells
 
     def fields(self, row: Row) -> dict[str, str]:
-        """The cells of a sound row by the English names of their columns; a column not there is empty."""
-        cells = row.cells
-        return {field: cells[at] for field, at in self.places.items()}
+        """Return the cells of a good row by the English names of their columns."""
+        return {field: row.cells[at] for field, at in self.places.items()}
 
     def rows(self) -> Iterator[Row]:
-        """The rows in their order."""
+        """Yield the rows in their order."""
         lines, separator, width = self._lines, self.separator, len(self.header)
         while (text := lines.take()) is not None:
             at = lines.number
@@ -147,10 +146,9 @@ class RegisterFile:
             yield row
 
     def _quoted(self, text: str, at: int) -> Row:
-        """A row with quotation marks, which may run over several lines.
+        """Return a row with quotation marks, which may span several lines.
 
-        Where it does and then comes out wrong, a mark was left open: only its first line is lost, and reading
-        goes on with the second.
+        Where such a row cannot be read, a mark was left open: only its first line is lost.
         """
         taken, whole, fault = [text], text, "a quotation mark is never closed; close it, or double it"
         while True:
@@ -184,7 +182,7 @@ class RegisterFile:
 
 @contextmanager
 def open_register(path: Path) -> Iterator[RegisterFile]:
-    """A register's file with its header read; raises ``input.invalid`` where that cannot be."""
+    """Open a register and read its header; raise ``input.invalid``."""
     try:
         with path.open("rb") as file:
             encoding, errors = _encoding(file)
@@ -207,7 +205,7 @@ def _shown(encoding: str) -> str:
 
 
 def _encoding(file: BinaryIO) -> tuple[str, str]:
-    """The encoding of a file and what to do with bytes that are none of it."""
+    """Return the encoding of a file and how to handle other bytes."""
     head = file.read(4096)
     for signature, reason in _SIGNATURES.items():
         if head.startswith(signature):
@@ -221,15 +219,13 @@ def _encoding(file: BinaryIO) -> tuple[str, str]:
         return ("utf-16-le" if odd > even else "utf-16-be"), "replace"
     file.seek(0)
     right, wrong = _multibyte(file)
-    # Text in Windows-1252 hardly ever holds what UTF-8 makes of an accent. Where more than a few do, the file
-    # is UTF-8 and the rest is damage in some rows.
+    # Windows-1252 text hardly ever contains valid UTF-8 sequences. Where more than a few occur, the file is UTF-8
+    # with damage in some rows.
     return ("utf-8" if wrong == 0 or right * 4 > wrong else "cp1252"), "surrogateescape"
 
 
 def _multibyte(file: BinaryIO) -> tuple[int, int]:
-    """How many letters beyond ASCII a file holds if it is UTF-8, and how many bytes that are not UTF-8."""
-    import codecs
-
+    """Return the numbers of non-ASCII characters of a file read as UTF-8, and of bytes that are not UTF-8."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     right = wrong = 0
     while chunk := file.read(_CHUNK):
@@ -247,7 +243,7 @@ def _multibyte(file: BinaryIO) -> tuple[int, int]:
 
 
 def _header(line: str) -> tuple[str, list[str]]:
-    """The separator under which most of the names are known, and the names."""
+    """Return the separator with which most column names are known, and the names."""
     best: tuple[int, str, list[str]] = (-1, ",", [])
     for separator in _SEPARATORS:
         try:
@@ -261,14 +257,14 @@ def _header(line: str) -> tuple[str, list[str]]:
 
 
 def _places(header: list[str], encoding: str) -> Mapping[str, int]:
-    """Where each known column stands; raises ``input.invalid`` for one that is missing or stands twice."""
+    """Return the index of each known column; raise ``input.invalid`` for a missing or repeated one."""
     places: dict[str, int] = {}
     for at, name in enumerate(header):
         field = _NAMES.get(word(name))
         if field is None:
             continue
         if field in places:
-            raise invalid("FILE", f"the column {COLUMNS[field]} ({field}) stands twice in the header")
+            raise invalid("FILE", f"the column {COLUMNS[field]} ({field}) occurs twice in the header")
         places[field] = at
     missing = [f"{COLUMNS[field]} ({field})" for field in NEEDED if field not in places]
     if missing:
@@ -289,11 +285,11 @@ class _OpenError(ValueError):
 
 
 class _StrayError(ValueError):
-    """A quotation mark stands where none may."""
+    """A quotation mark is where none may be."""
 
 
 def split(text: str, separator: str) -> list[str]:
-    """The cells of a row (RFC 4180); a ``ValueError`` where its quotation marks are out of order."""
+    """Return the cells of a row (RFC 4180); raise ``ValueError`` where its quotation marks are out of order."""
     cells: list[str] = []
     at, end = 0, len(text)
     while True:
@@ -306,7 +302,7 @@ def split(text: str, separator: str) -> list[str]:
             stop = end if stop < 0 else stop
             cell = text[at:stop]
             if '"' in cell:
-                raise _StrayError("a quotation mark stands inside a cell; quote the cell and double the mark")
+                raise _StrayError("a quotation mark is inside a cell; quote the cell and double the mark")
             at = stop
         cells.append(cell)
         if at >= end:
@@ -327,7 +323,7 @@ def _quoted_cell(text: str, at: int) -> tuple[str, int]:
 
 
 class _Lines:
-    """Physical lines with their numbers; some can be put back."""
+    """Lines of the file with their numbers; some can be put back."""
 
     def __init__(self, text: TextIO) -> None:
         self._text = text
@@ -335,7 +331,7 @@ class _Lines:
         self.number = 0
 
     def take(self) -> str | None:
-        """The next line with its end; one longer than a row may be is cut."""
+        """Return the next line with its end, cut at ``LONGEST_ROW``."""
         line = self._waiting.popleft() if self._waiting else self._read()
         if not line:
             return None
@@ -343,7 +339,7 @@ class _Lines:
         return line
 
     def put_back(self, lines: list[str]) -> None:
-        """Give lines back that were taken last."""
+        """Put back the lines taken last."""
         self._waiting.extendleft(reversed(lines))
         self.number -= len(lines)
 
@@ -362,12 +358,11 @@ def _too_long(at: int, text: str) -> Row:
 
 def _checked(row: Row, width: int) -> Row:
     if len(row.cells) != width:
-        reason = f"the row has {len(row.cells)} cells, the header {width}; see that each cell stands in place"
+        reason = (
+            f"the row has {len(row.cells)} cells, the header {width}; see that each cell is in its column"
+        )
         return row._replace(fault=("row.cells", reason))
     if sum(map(len, row.cells)) > LONGEST_CELL and any(len(cell) > LONGEST_CELL for cell in row.cells):
         reason = f"a cell is longer than {LONGEST_CELL} characters; shorten it"
         return row._replace(fault=("row.too_long", reason))
     return row
-
-
-__all__ = ["COLUMNS", "NEEDED", "REASONS", "PermitsError", "RegisterFile", "Row", "open_register", "split"]

@@ -1,7 +1,7 @@
-"""People of a register who look the same: one name and birth date under several file numbers.
+"""Look-alikes in a register: one name and birth date under several file numbers.
 
-They are named to a human and never merged: namesakes born on one day exist. What is compared is a keyed digest
-in a temporary file of SQLite's own, so that a large register needs no memory and leaves no name behind.
+They are reported and never merged: namesakes born on one day exist. Keyed digests are compared in a temporary SQLite
+file, so that a large register needs little memory and leaves no names on the disk.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from permits_engine.application.register.text import word
 
 
 class LookAlikes:
-    """Remembers who was seen on which line under which holder."""
+    """The people of a register, with their lines and holders."""
 
     def __init__(self) -> None:
         self._key = os.urandom(32)
@@ -26,14 +26,14 @@ class LookAlikes:
         self._seen.execute("CREATE TABLE seen (person BLOB, line INTEGER, holder_id TEXT)")
 
     def add(self, found: Sequence[tuple[Record, int, str]]) -> None:
-        """Records that went in or were in already, with their lines and holders."""
+        """Add records that are in the store, with their lines and holders."""
         rows = [(self._person(record), line, holder_id) for record, line, holder_id in found]
         self._seen.execute("BEGIN")
         self._seen.executemany("INSERT INTO seen VALUES (?, ?, ?)", rows)
         self._seen.execute("COMMIT")
 
     def groups(self) -> list[dict[str, Any]]:
-        """The groups, each with its lines and its holders in the order of the lines."""
+        """Return the groups, each with its lines and holders in the order of the lines."""
         self._seen.execute("CREATE INDEX persons ON seen (person, holder_id, line)")
         rows = self._seen.execute(
             """SELECT person, min(line), holder_id FROM seen WHERE person IN (
@@ -48,11 +48,11 @@ class LookAlikes:
         return list(found.values())
 
     def close(self) -> None:
-        """Forget everybody."""
+        """Delete the temporary file."""
         self._seen.close()
 
     def _person(self, record: Record) -> bytes:
-        # Registers swap family and given names, and hyphenate as they please.
+        # Registers swap family and given names, and hyphenate differently.
         names = sorted(word(f"{record.family_name} {record.given_names}").replace("_", " ").split())
         text = f"{' '.join(names)}|{record.birth_date}"
         return hashlib.blake2b(text.encode(), key=self._key, digest_size=16).digest()

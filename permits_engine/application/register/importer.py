@@ -1,9 +1,8 @@
-"""A register taken over: row by row all or nothing, in batches that each commit, and never twice.
+"""The import of a register: each row whole or not at all, in batches that each commit, and never twice.
 
-What tells a row again is the ``commands`` table, as for any command: under an HMAC of its file number stands
-an HMAC of its content. The first is keyed by the store's own register key, the second by the holder's: neither
-reveals anything without the keys, and the second says nothing more once the holder's data are erased. So an
-import that was stopped anywhere is simply run again.
+A row is recognised by the ``commands`` table, as any command: the id is an HMAC of its file number under the store's
+register key, the digest an HMAC of its content under the holder's key. Neither reveals anything without the keys, and
+an erasure makes the second useless. So an import that was stopped is simply run again.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from typing import Any
 import msgspec
 
 from permits_engine.application.context import Context
+from permits_engine.application.loaded import CommandResult
 from permits_engine.application.register.csv_file import RegisterFile, Row, open_register
 from permits_engine.application.register.duplicates import LookAlikes
-from permits_engine.application.register.planning import Plan, Planner
+from permits_engine.application.register.planning import ImportedFile, Planner
 from permits_engine.application.register.rejects import Rejects, default_place
 from permits_engine.application.register.rows import BadRow, Checks, Record
 from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
-from permits_engine.domain.events import HolderRegistered
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import writing
 from permits_engine.projections.search_entries import entries_of_file
@@ -37,7 +36,7 @@ from permits_engine.store.keys.keyring import NEW_KEY, REGISTER_KEY, Cipher, reg
 BATCH = 500
 """Rows in one transaction."""
 MOST_TEXT = 2_000_000
-"""Characters held at once: a batch of enormous rows is cut short."""
+"""Characters in memory at once: a batch of enormous rows is cut short."""
 ATTEMPTS = 3
 
 _NEW_COMMAND = insert_new(commands)
@@ -47,8 +46,8 @@ _KNOWN = Statement(among("SELECT command_id, digest, holder_id FROM commands WHE
 Progress = Callable[[int, int], None]
 
 
-class Report(msgspec.Struct):
-    """What became of a register: ``read`` is the sum of the next three."""
+class ImportReport(msgspec.Struct):
+    """The result of an import: ``read`` is the sum of the next three."""
 
     read: int = 0
     imported: int = 0
@@ -62,8 +61,8 @@ class Report(msgspec.Struct):
     ignored_columns: list[str] = msgspec.field(default_factory=list)
 
 
-class Entry(msgspec.Struct):
-    """A row on its way: its record or what is wrong with it."""
+class _Entry(msgspec.Struct):
+    """A row, with its record or what is wrong with it."""
 
     row: Row
     record: Record | None = None
@@ -79,11 +78,11 @@ def import_register(
     rejects: str | Path | None = None,
     jurisdiction: str | None = None,
     progress: Progress | None = None,
-) -> Report:
-    """Take a register over; what cannot go in stands in the rejects file (default: beside the register).
+) -> ImportReport:
+    """Import a register; bad rows go to the rejects file (default: beside the register).
 
-    Raises ``input.invalid``, before anything is written, where the file or its header cannot be read or the
-    rejects have no place; ``policy.none_in_force`` where the jurisdiction has no policy.
+    Raises ``input.invalid``, before anything is written, where the file or its header cannot be read or the rejects
+    file cannot be made; ``policy.none_in_force`` where the jurisdiction (default: the home country) has no policy.
     """
     source = Path(path)
     place = Path(rejects) if rejects is not None else default_place(source)
@@ -96,16 +95,16 @@ def import_register(
         people = stack.enter_context(closing(LookAlikes()))
         with database.read() as tx:
             country = jurisdiction or context.policies.home(tx)
-        uow = _Import(database, context, country, file, out, people)
-        uow.run(progress)
+        run = _Import(database, context, country, file, out, people)
+        run.all_rows(progress)
         done = out.finish()
-        uow.report.rejects = str(done) if done is not None else None
-        uow.report.look_alikes = people.groups()
-        return uow.report
+        run.report.rejects = str(done) if done is not None else None
+        run.report.look_alikes = people.groups()
+        return run.report
 
 
 class _Import:
-    """One run over one file."""
+    """One import of one file."""
 
     def __init__(
         self,
@@ -123,39 +122,39 @@ class _Import:
         self.out = out
         self.people = people
         self.run_id = context.new_id()
-        self.report = Report(encoding=file.encoding, separator=file.separator, ignored_columns=file.ignored)
+        self.report = ImportReport(
+            encoding=file.encoding, separator=file.separator, ignored_columns=file.ignored
+        )
         self._checks: Checks | None = None
-        self._plans: Planner | None = None
+        self._planner: Planner | None = None
         self._index = self._index_key()
 
-    def run(self, progress: Progress | None) -> None:
-        """Every row, in batches."""
-        batch: list[Entry] = []
-        held = 0
+    def all_rows(self, progress: Progress | None) -> None:
+        """Import every row, in batches."""
+        batch: list[_Entry] = []
+        characters = 0
         for row in self.file.rows():
-            batch.append(Entry(row))
-            held += sum(map(len, row.cells))
-            if len(batch) == BATCH or held > MOST_TEXT:
+            batch.append(_Entry(row))
+            characters += sum(map(len, row.cells))
+            if len(batch) == BATCH or characters > MOST_TEXT:
                 self._settle(batch)
-                batch, held = [], 0
+                batch, characters = [], 0
                 if progress is not None:
                     progress(self.file.position(), self.file.size)
-        if batch:
-            self._settle(batch)
+        self._settle(batch)
         if progress is not None:
             progress(self.file.size, self.file.size)
 
     # --- one batch ----------------------------------------------------------------------------------------
 
-    def _settle(self, batch: list[Entry]) -> None:
+    def _settle(self, batch: list[_Entry]) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                people = self._attempt(batch)
+                self._attempt(batch)
                 break
-            except ConflictError:  # somebody imports the same rows, or a policy was adopted: look again
+            except ConflictError:  # another import takes the same rows, or a policy was adopted: check again
                 if attempt == ATTEMPTS:
                     raise
-        self.people.add(people)
         report = self.report
         report.read += len(batch)
         for entry in batch:
@@ -165,115 +164,95 @@ class _Import:
                 report.codes[code] = report.codes.get(code, 0) + 1
                 self.out.add(entry.row.line, code, entry.bad.reason, self.file.own_cells(entry.row))
 
-    def _attempt(self, batch: list[Entry]) -> list[tuple[Record, int, str]]:
-        """Check, plan and write a batch; gives who is in the store now, with their lines."""
+    def _attempt(self, batch: list[_Entry]) -> None:
+        """Check, plan and write a batch."""
         with self.database.read() as tx:
             checks = self._current(tx)
             for entry in batch:
                 self._check(entry, checks)
-            known, people = self._compare(tx, batch)
-        planner = self._planner(checks)
-        plans: list[tuple[Entry, Plan]] = []
-        first: dict[str, tuple[Record, str]] = {}
-        for entry in batch:
-            if entry.bad is not None or entry.key in known:
-                continue
-            assert entry.record is not None
-            before = first.get(entry.key)
-            if before is not None:
-                same = before[0] == entry.record
-                if same:
-                    known_again = (entry.record, entry.row.line, before[1])
-                    people.append(known_again)
-                else:
-                    entry.bad = _changed(entry.record)
-                continue
-            try:
-                plan = planner.plan(entry.record)
-            except PermitsError as problem:
-                entry.bad = BadRow("row.refused", problem.message)
-                continue
-            plans.append((entry, plan))
-            first[entry.key] = (entry.record, plan.holder_id)
-        if plans:
-            self._write(plans, checks.policy)
-        people += [(entry.record, entry.row.line, plan.holder_id) for entry, plan in plans if entry.record]
-        sound = sum(entry.bad is None for entry in batch)
-        self.report.imported += len(plans)
-        self.report.unchanged += sound - len(plans)
-        return people
+            holders_of = self._compare(tx, batch)
+        planned = self._planned(batch, holders_of, self._planner_of(checks))
+        if planned:
+            self._write(planned, checks.policy)
+        holders_of |= {key: file.holder_id for key, (_, file) in planned.items()}
+        good = [(x.record, x.row.line, holders_of[x.key]) for x in batch if x.bad is None and x.record]
+        self.people.add(good)
+        self.report.imported += len(planned)
+        self.report.unchanged += len(good) - len(planned)
 
-    def _check(self, entry: Entry, checks: Checks) -> None:
+    def _check(self, entry: _Entry, checks: Checks) -> None:
         entry.bad, entry.record = None, None
         try:
             if entry.row.fault is not None:
                 raise BadRow(*entry.row.fault)
             entry.record = checks.record(self.file.fields(entry.row))
+            entry.key = register_id(self._index, entry.record.file_number)
         except BadRow as bad:
             entry.bad = bad
         except PermitsError as problem:
             entry.bad = BadRow("row.refused", problem.message)
-        else:
-            entry.key = register_id(self._index, entry.record.file_number)
 
-    def _compare(
-        self, tx: Transaction, batch: Sequence[Entry]
-    ) -> tuple[set[str], list[tuple[Record, int, str]]]:
-        """What the store knows already: the same rows stay as they are, changed ones are refused."""
+    def _compare(self, tx: Transaction, batch: Sequence[_Entry]) -> dict[str, str]:
+        """Return the holders of keys that the store has; mark rows whose content differs from what it has."""
         ids = list({entry.key for entry in batch if entry.bad is None})
-        found = {row[0]: row for row in tx.all(_KNOWN, {"ids": ids})} if ids else {}
-        keys = self.context.keyring.load_many(tx, [row[2] for row in found.values()])
-        people: list[tuple[Record, int, str]] = []
+        found = {row[0]: row[1:] for row in tx.all(_KNOWN, {"ids": ids})} if ids else {}
+        ciphers = self.context.keyring.load_many(tx, [holder_id for _, holder_id in found.values()])
         for entry in batch:
-            row = found.get(entry.key)
-            if entry.bad is not None or row is None:
+            if entry.bad is not None or entry.record is None or entry.key not in found:
                 continue
-            assert entry.record is not None
-            cipher = keys[row[2]]
+            digest, holder_id = found[entry.key]
+            cipher = ciphers[holder_id]
             if cipher is None:
                 entry.bad = BadRow(
-                    "row.erased", "this file is known and its holder's data were erased; nothing comes back"
+                    "row.erased",
+                    "this file is known and its holder's data were erased; it is not imported again",
                 )
-            elif cipher.hmac(entry.record.canonical()) != bytes(row[1]):
+            elif cipher.hmac(entry.record.canonical()) != bytes(digest):
                 entry.bad = _changed(entry.record)
-            else:
-                people.append((entry.record, entry.row.line, row[2]))
-        return set(found), people
+        return {key: holder_id for key, (_, holder_id) in found.items()}
 
-    def _write(self, plans: Sequence[tuple[Entry, Plan]], policy: Policy) -> None:
-        context = self.context
+    def _planned(
+        self, batch: Sequence[_Entry], known: dict[str, str], planner: Planner
+    ) -> dict[str, tuple[Record, ImportedFile]]:
+        """Return by key what is new; mark rows that repeat a new one with another content."""
+        planned: dict[str, tuple[Record, ImportedFile]] = {}
+        for entry in batch:
+            if entry.record is None or entry.bad is not None or entry.key in known:
+                continue
+            if entry.key in planned:
+                if planned[entry.key][0] != entry.record:
+                    entry.bad = _changed(entry.record)
+                continue
+            try:
+                planned[entry.key] = entry.record, planner.plan(entry.record)
+            except PermitsError as problem:
+                entry.bad = BadRow("row.refused", problem.message)
+        return planned
+
+    def _write(self, planned: dict[str, tuple[Record, ImportedFile]], policy: Policy) -> None:
+        context, files = self.context, [file for _, file in planned.values()]
         with self.database.write() as tx:
             if context.policies.current(tx, self.jurisdiction).digest != policy.digest:
                 raise error("concurrency.conflict", "another policy was adopted meanwhile")
             placed: list[Placed] = []
             keys: list[dict[str, Any]] = []
-            remembered: list[dict[str, Any]] = []
-            for entry, plan in plans:
-                assert entry.record is not None
-                cipher, key = context.keyring.make(plan.holder_id)
+            results: list[dict[str, Any]] = []
+            for command_id, (record, file) in planned.items():
+                cipher, key = context.keyring.make(file.holder_id)
                 keys.append(key)
-                placed += _placed(plan, cipher)
-                remembered.append(
-                    {
-                        "command_id": entry.key,
-                        "digest": cipher.hmac(entry.record.canonical()),
-                        "holder_id": plan.holder_id,
-                        "permit_id": plan.permit_id,
-                        "stream": plan.permit_id,
-                        "first_version": 0,
-                        "last_version": len(plan.events),
-                    }
-                )
-            persons = [{"holder_id": plan.holder_id, "version": 1, "gate": 0} for _, plan in plans]
-            rows = [plan.row for _, plan in plans]
-            _all_new(remembered, tx.each(_NEW_COMMAND, remembered))
+                placed += _placed(file, cipher)
+                digest, ids = cipher.hmac(record.canonical()), (file.holder_id, file.permit_id)
+                result = CommandResult(digest, *ids, file.permit_id, 0, len(file.events))
+                results.append({"command_id": command_id, **result._asdict()})
+            people = [{"holder_id": file.holder_id, "version": 1, "gate": 0} for file in files]
+            rows = [file.row for file in files]
+            messages = [row for file in files for row, _, _ in file.notices]
+            _all_new(results, tx.each(_NEW_COMMAND, results))
             _all_new(keys, tx.each(NEW_KEY, keys))
-            _all_new(persons, tx.each(_NEW_HOLDER, persons))
+            _all_new(people, tx.each(_NEW_HOLDER, people))
             _all_new(rows, writing.insert_rows(tx, rows))
-            messages = [row for _, plan in plans for row, _, _ in plan.notices]
-            if messages:
-                _all_new(messages, tx.each(writing.INSERT_NOTICE, messages))
-            blind_index.write(tx, context.keyring, [each for _, plan in plans for each in _found_by(plan)])
+            _all_new(messages, tx.each(writing.INSERT_NOTICE, messages))
+            blind_index.write(tx, context.keyring, [entry for file in files for entry in _entries(file)])
             context.application.events.put(placed, tx=tx, now=context.now())
 
     # --- what a run needs ---------------------------------------------------------------------------------
@@ -281,19 +260,19 @@ class _Import:
     def _current(self, tx: Transaction) -> Checks:
         policy = self.context.policies.current(tx, self.jurisdiction)
         today = self.context.today(policy)
-        old = self._checks
-        if old is None or old.policy is not policy or old.today != today:
-            self._checks = old = Checks(policy, today)
-        return old
+        checks = self._checks
+        if checks is None or checks.policy is not policy or checks.today != today:
+            self._checks = checks = Checks(policy, today)
+        return checks
 
-    def _planner(self, checks: Checks) -> Planner:
+    def _planner_of(self, checks: Checks) -> Planner:
         context = self.context
-        if self._plans is None or self._plans.checks is not checks:
-            self._plans = Planner(
+        if self._planner is None or self._planner.checks is not checks:
+            self._planner = Planner(
                 checks, random=context.random, operator=context.operator, correlation_id=self.run_id
             )
-        self._plans.now = context.now()
-        return self._plans
+        self._planner.now = context.now()
+        return self._planner
 
     def _index_key(self) -> Cipher:
         keyring = self.context.keyring
@@ -312,30 +291,28 @@ class _Import:
             return key
 
 
-def _found_by(plan: Plan) -> list[blind_index.Entry]:
-    """What a counter will find the person and their file by."""
-    person = plan.person
-    assert isinstance(person, HolderRegistered)
+def _entries(file: ImportedFile) -> list[blind_index.Entry]:
+    """Return the entries by which the person and their file are found."""
+    person = file.person
     names = (person.family_name, person.given_names)
     return [
-        *blind_index.of_person(plan.holder_id, names, person.birth_date),
-        *entries_of_file(plan.holder_id, plan.permit_id, plan.events),
+        *blind_index.of_person(file.holder_id, names, person.birth_date),
+        *entries_of_file(file.holder_id, file.permit_id, file.events),
     ]
 
 
-def _placed(plan: Plan, cipher: Cipher) -> list[Placed]:
-    holder_id, permit_id = plan.holder_id, plan.permit_id
-    found = [Placed(holder_id, 1, plan.person, holder_id, cipher)]
-    found += [Placed(permit_id, n, event, holder_id, cipher) for n, event in enumerate(plan.events, 1)]
-    for row, due, dropped in plan.notices:
-        found.append(Placed(row["notice_id"], 1, due, holder_id, cipher))
-        found.append(Placed(row["notice_id"], 2, dropped, holder_id, cipher))
+def _placed(file: ImportedFile, cipher: Cipher) -> list[Placed]:
+    holder_id, permit_id = file.holder_id, file.permit_id
+    found = [Placed(holder_id, 1, file.person, holder_id, cipher)]
+    found += [Placed(permit_id, n, event, holder_id, cipher) for n, event in enumerate(file.events, 1)]
+    for row, *events in file.notices:
+        found += [Placed(row["notice_id"], n, event, holder_id, cipher) for n, event in enumerate(events, 1)]
     return found
 
 
 def _all_new(rows: Sequence[dict[str, Any]], written: int) -> None:
     if written != len(rows):
-        raise error("concurrency.conflict", "another import takes the same rows over; look again")
+        raise error("concurrency.conflict", "another import takes the same rows; check again")
 
 
 def _changed(record: Record) -> BadRow:

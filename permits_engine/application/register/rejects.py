@@ -1,12 +1,12 @@
-"""The rows that did not go in, with their line, code and reason, in a file that opens in a spreadsheet.
+"""The rejects file: rows that were not imported, each with its line, code and reason.
 
-UTF-8 with BOM, the separator and the columns of the register, nothing left out: corrected there, the file can
-be imported as it is.
+UTF-8 with BOM, with the separator and columns of the register: corrected in a spreadsheet, it can be imported.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import os
 import re
 from collections.abc import Sequence
@@ -23,10 +23,10 @@ _UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class Rejects:
-    """A rejects file in the making: it stands beside its place until it is whole, then takes it at once.
+    """A rejects file, written under another name and renamed when it is complete.
 
-    The place may be empty or hold the rejects of an earlier run of the same register; any other file is
-    ``input.invalid``, and an earlier run's that somebody worked on is kept beside with a ``~``.
+    At its place there may be the rejects of an earlier run of the same register; any other file is ``input.invalid``.
+    An edited file of an earlier run is kept with a ``~``.
     """
 
     def __init__(self, path: Path, columns: Sequence[str], separator: str) -> None:
@@ -38,10 +38,10 @@ class Rejects:
         self._writer: Any = None
         self._columns = [*REASONS, *columns]
         self._heading = self._encoded(self._columns)
-        self._see_place()
+        self._check_place()
 
     def add(self, line: int, code: str, reason: str, cells: Sequence[str]) -> None:
-        """One row that did not go in."""
+        """Write a row that was not imported."""
         try:
             if self._file is None:
                 self._file = self._opened()
@@ -51,7 +51,7 @@ class Rejects:
         self.count += 1
 
     def finish(self) -> Path | None:
-        """Put the file in its place; without any rejects none is made, and what is there stays."""
+        """Rename the file to its place; without rejects nothing changes there."""
         if self._file is None:
             return None
         try:
@@ -67,13 +67,13 @@ class Rejects:
         return self.path
 
     def discard(self) -> None:
-        """Leave nothing of an unfinished file."""
+        """Remove an unfinished file."""
         if self._file is not None:
             with suppress(OSError):
                 self._file.close()
             self._part.unlink(missing_ok=True)
 
-    def _see_place(self) -> None:
+    def _check_place(self) -> None:
         folder = self.path.parent
         if not folder.is_dir() or not os.access(folder, os.W_OK):
             raise invalid("--rejects", f"{folder} is no folder that can be written to; name another place")
@@ -90,7 +90,7 @@ class Rejects:
             )
 
     def _opened(self) -> IO[str]:
-        # Names and birth dates stand in it: only for the one who imports.
+        # It holds names and birth dates: only its owner may read it.
         self._part.unlink(missing_ok=True)
         descriptor = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         file = os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="")
@@ -99,8 +99,6 @@ class Rejects:
         return file
 
     def _encoded(self, cells: Sequence[str]) -> bytes:
-        import io
-
         text = io.StringIO(newline="")
         csv.writer(text, delimiter=self.separator, lineterminator="\r\n").writerow(map(_cell, cells))
         return _BOM + text.getvalue().encode()
@@ -110,12 +108,12 @@ class Rejects:
 
 
 def default_place(register: Path) -> Path:
-    """Where the rejects of a register go unless told otherwise: beside it."""
+    """Return the default place of the rejects: beside the register."""
     return register.with_name(f"{register.stem}.rejects.csv")
 
 
 def _cell(text: str) -> str:
-    """A cell that is no formula and shows what cannot be shown: ``\\x00`` for a NUL, ``\\xe9`` for a stray byte."""
+    """Return a cell that is no formula, with escapes such as ``\\x00`` for what cannot be shown."""
     return escaped(_UNSHOWN.sub(_visible, text) if _UNSHOWN.search(text) else text)
 
 
@@ -125,7 +123,7 @@ def _visible(match: re.Match[str]) -> str:
 
 
 def _begins(new: Path, old: Path) -> bool:
-    """Whether the old file holds nothing that the new one does not begin with."""
+    """Return whether the new file begins with the whole old one."""
     with new.open("rb") as one, old.open("rb") as two:
         while chunk := two.read(1 << 20):
             if one.read(len(chunk)) != chunk:

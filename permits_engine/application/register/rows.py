@@ -1,7 +1,6 @@
-"""One row of a register checked and made a plain record, or the code and reason of its rejection.
+"""A row of a register, checked and made a record, or the code and reason of its rejection.
 
-A row is an outside fact: nothing here asks whether the decision was right, only whether the row can be read
-and does not contradict itself.
+Only whether the row can be read and does not contradict itself is checked, not whether its decision was right.
 """
 
 from __future__ import annotations
@@ -42,10 +41,10 @@ CODES: dict[str, str] = {
     "row.email": "not an e-mail address",
     "row.phone": "not a telephone number",
     "row.changed": "the file number is known with another content",
-    "row.erased": "the file number is known and its holder's data were erased; nothing comes back",
+    "row.erased": "the file number is known and its holder's data were erased; it is not imported again",
     "row.refused": "the rules in force cannot place the row",
 }
-"""Every code that a rejects file may hold, and what it means."""
+"""The codes of a rejects file, with their meaning."""
 
 _SEXES = {"f": "F", "m": "M", "h": "M", "x": "X"} | dict.fromkeys(("femme", "feminin", "female"), "F")
 _SEXES |= dict.fromkeys(("homme", "masculin", "male"), "M")
@@ -60,7 +59,7 @@ _LONGEST_LINE = 200
 
 
 class BadRow(Exception):
-    """A row that cannot be taken over: one of ``CODES`` and a reason that names the column and the remedy."""
+    """A row that cannot be imported: one of ``CODES``, and a reason with the column and the remedy."""
 
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
@@ -69,7 +68,7 @@ class BadRow(Exception):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What a good row says, in the program's own terms; the same row in another spelling is equal to it."""
+    """The content of a good row; the same row in another spelling is equal to it."""
 
     jurisdiction: str
     file_number: str
@@ -94,13 +93,13 @@ class Record(msgspec.Struct, frozen=True):
         return "<Record>"
 
     def canonical(self) -> bytes:
-        """The content as bytes, for telling whether a row has changed; empty fields do not count."""
+        """Return the content as bytes, to be compared; empty fields do not count."""
         filled = [(k, v) for k, v in msgspec.structs.asdict(self).items() if v is not None]
         return msgspec.json.encode(["register/v1", sorted(filled)])
 
 
 class Checks:
-    """What rows are checked against: the policy of one jurisdiction as known today."""
+    """Checks rows against the policy of one jurisdiction as known today."""
 
     def __init__(self, policy: Policy, today: date) -> None:
         self.policy = policy
@@ -109,7 +108,7 @@ class Checks:
         self.offices = _offices(policy)
 
     def record(self, cells: Mapping[str, str]) -> Record:
-        """The record of a row's cells by English column name; raises ``BadRow``."""
+        """Return the record of a row's cells by English column name; raise ``BadRow``."""
         given = {field: cell for field, value in cells.items() if (cell := value.strip())}
         for field in NEEDED:
             if field not in given:
@@ -166,7 +165,7 @@ class Checks:
             return
         kind = self.title_kind(r.category, r.lodged_on)
         scope = {"category": r.category, "stage": "renewal", "title_kind": kind}
-        # A card from before the law's first day is measured by the law of today.
+        # A card from before the law's first day is checked by the law of today.
         longest = self.rules.get("term.maximum", r.valid_from, scope) or self.rules.get(
             "term.maximum", self.today, scope
         )
@@ -179,7 +178,7 @@ class Checks:
             )
 
     def title_kind(self, category: str, lodged_on: date) -> str:
-        """The kind of title that a category leads to: by the rules of the filing, or today's before them."""
+        """Return a category's kind of title by the rules of the filing; for a filing before them, by today's."""
         scope = {"category": category, "stage": "application"}
         kind = self.rules.get("title.kind", lodged_on, scope)
         return str(kind or self.rules.need("title.kind", self.today, scope))
@@ -211,7 +210,7 @@ class Checks:
         return wanted
 
     def _opening(self, category: str) -> date | None:
-        """The first day of an operation; a file taken after its last day is the register's own business."""
+        """Return the first day of an operation; files taken after its last day are accepted as recorded."""
         windows = self.policy.parameters.get("campaign.window", ())
         days = [
             v.value[0] for v in windows if v.covers({"category": category}) and isinstance(v.value, tuple)
@@ -304,7 +303,7 @@ def _sex(cell: str) -> str:
 
 
 def _checked(field: str, read: Callable[[str], str], given: Mapping[str, str]) -> Any:
-    """A cell read by a rule of the commands; the same words as there tell what is wrong with it."""
+    """Return a cell as the commands read it; raise ``BadRow`` with their reason."""
     cell = given.get(field)
     if cell is None:
         return None
@@ -340,12 +339,12 @@ def _email(cell: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _domain(domain: str) -> str:
-    # The whole check of an address takes longer than all the rest of a row, and domains repeat.
-    return _EMAIL.validate_python(f"somebody@{domain}").partition("@")[2]
+    # Checking a whole address takes longer than the rest of the row, and domains repeat.
+    return _EMAIL.validate_python(f"name@{domain}").partition("@")[2]
 
 
 def _phone(cell: str | None, jurisdiction: str) -> str | None:
-    """A number in E.164; one without a country's code is the jurisdiction's own."""
+    """Return a number in E.164; one without a country code belongs to the jurisdiction."""
     if cell is None:
         return None
     import phonenumbers
@@ -364,7 +363,7 @@ def _phone(cell: str | None, jurisdiction: str) -> str | None:
 
 
 def _offices(policy: Policy) -> dict[str, str]:
-    """Offices by code, and by each name that belongs to one office only."""
+    """Return offices by code, and by each name that only one office has."""
     by_name: dict[str, set[str]] = {}
     for code, office in policy.offices.items():
         for name in office.names.values():
@@ -374,7 +373,7 @@ def _offices(policy: Policy) -> dict[str, str]:
 
 
 def _named(field: str) -> str:
-    """A column as its reader knows it, in French and English."""
+    """Return a column's name in French and English."""
     french = COLUMNS[field]
     return french if french == field else f"{french} ({field})"
 

@@ -1,4 +1,4 @@
-"""Words as people write them, made comparable; and cells that a spreadsheet must not take for formulae."""
+"""Words made comparable, and cells that a spreadsheet must not take for formulae."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _LEFT = re.compile("[^0-9a-z]+")
 
 @lru_cache(maxsize=4096)
 def word(text: str) -> str:
-    """A word without accents, case and punctuation: ``Date de dépôt`` is ``date_de_depot``."""
+    """Return a text without accents, case and punctuation: ``Date de dépôt`` is ``date_de_depot``."""
     plain = unicodedata.normalize("NFKD", text).casefold()
     plain = "".join(char for char in plain if not unicodedata.combining(char))
     return _LEFT.sub("_", plain).strip("_") or text.strip().casefold()
 
 
 def escaped(cell: str) -> str:
-    """A cell that a spreadsheet shows as text: what would be a formula gets an apostrophe in front."""
+    """Return a cell that a spreadsheet shows as text: a formula gets an apostrophe in front."""
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def unescaped(cell: str) -> str:
-    """The cell as it was before ``escaped``."""
+    """Return the cell as it was before ``escaped``."""
     return cell[1:] if _ESCAPED.match(cell) else cell

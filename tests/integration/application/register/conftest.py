@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from permits_engine.application.register.importer import Report
+from permits_engine.application.register.importer import ImportReport
 from permits_engine.testing import Office
 from tests.registers import write
 
 TODAY = date(2026, 6, 10)
 
-Import = Callable[[Iterable[Mapping[str, str]]], Report]
+Import = Callable[[Iterable[Mapping[str, str]]], ImportReport]
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def today(office: Office) -> Office:
 def take_over(today: Office, tmp_path: Path) -> Import:
     """Imports rows as a register of its own name."""
 
-    def importing(rows: Iterable[Mapping[str, str]]) -> Report:
+    def importing(rows: Iterable[Mapping[str, str]]) -> ImportReport:
         return today.engine.store.import_register(write(tmp_path / "register.csv", rows))
 
     return importing

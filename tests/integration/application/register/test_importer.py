@@ -11,7 +11,7 @@ import pytest
 
 from permits_engine import Engine, PermitsError
 from permits_engine.application.register import importer
-from permits_engine.application.register.importer import Report
+from permits_engine.application.register.importer import ImportReport
 from permits_engine.application.register.rows import CODES
 from permits_engine.testing import Office
 from tests.integration.application.register.conftest import Import
@@ -25,12 +25,12 @@ def only(office: Office) -> str:
     return str(found["permit_id"])
 
 
-def counts(report: Report) -> tuple[int, int, int, int]:
+def counts(report: ImportReport) -> tuple[int, int, int, int]:
     """What the contract counts."""
     return report.read, report.imported, report.unchanged, report.rejected
 
 
-def rejected(report: Report) -> list[dict[str, str]]:
+def rejected(report: ImportReport) -> list[dict[str, str]]:
     """The rows of a rejects file."""
     assert report.rejects is not None
     with Path(report.rejects).open(encoding="utf-8-sig", newline="") as file:
@@ -331,7 +331,7 @@ def test_two_imports_at_once_take_each_row_over_once(made_url: str, keys: Path, 
     """Two operators, one register: between them every row goes in exactly once."""
     lines = rows(1200)
     path = write(tmp_path / "register.csv", lines)
-    reports: list[Report] = []
+    reports: list[ImportReport] = []
     start = threading.Barrier(2)
 
     def uow(place: Path) -> None:

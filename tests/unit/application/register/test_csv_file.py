@@ -111,7 +111,7 @@ def test_a_needed_column_that_is_missing_is_named(name: str, tmp_path: Path) -> 
 
 def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
     """Two columns of one meaning, also in two languages, leave open which one counts."""
-    assert "stands twice" in refusal(tmp_path, text([GOOD], columns=[*FRENCH, "family_name"]).encode())
+    assert "occurs twice" in refusal(tmp_path, text([GOOD], columns=[*FRENCH, "family_name"]).encode())
 
 
 @pytest.mark.parametrize(
