@@ -1,4 +1,4 @@
-"""Decisions that depart from a rule: recorded, since they happened, and listed for whoever answers for them."""
+"""Decisions that depart from a rule: they are recorded, not prevented, and listed here for supervision."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import codec
 
 DECISIONS = (Issued, Renewed, Refused, AppealDecided)
-"""The events that may say what they depart from."""
+"""The events with a field ``departs_from``."""
 MARK = b'"departs_from"'
 
 _PAGE = Statement(
@@ -65,18 +65,13 @@ def listed(
     last: date | None = None,
     office: str | None = None,
 ) -> list[Departure]:
-    """The decisions of a period that depart from a rule, in the order of their recording."""
+    """Return the decisions of a period that depart from a rule, in the order of their recording."""
     found: list[Departure] = []
     for stream, version, event in _departing(tx):
-        if (first is not None and event.effective_on < first) or (
-            last is not None and event.effective_on > last
-        ):
+        if not (first or date.min) <= event.effective_on <= (last or date.max):
             continue
-        if office is not None and event.actor.prefecture != office:
-            continue
-        policy = _policy(context, tx, event)
-        rule = getattr(event, "departs_from", None)
-        if policy is None or rule is None:
+        policy, rule = _policy(context, tx, event), getattr(event, "departs_from", None)
+        if policy is None or rule is None or office not in (None, event.actor.prefecture):
             continue
         norm = views.expanded(policy, rule)
         found.append(
@@ -96,7 +91,7 @@ def listed(
 
 
 def counted(rows: list[Departure]) -> list[DepartureCount]:
-    """How many by office and norm, the most first."""
+    """Return the number of departures by office and norm, the highest first."""
     counts = Counter((row["prefecture"], row["event"], row["norm"]) for row in rows)
     return [
         {"prefecture": office, "event": name, "norm": norm, "decisions": number}

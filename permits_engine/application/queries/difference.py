@@ -1,8 +1,8 @@
-"""What two states of knowledge say about one permit: which fields differ, and which event or rule did it."""
+"""The difference between two states of knowledge about one permit, field by field, with its causes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from typing import Any, NamedTuple, NotRequired, TypedDict
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from permits_engine.store.events.timestamps import micros, moment
 from permits_engine.store.keys.keyring import Cipher
 
 _ALWAYS = frozenset({"as_of", "version", "permit_id", "holder_id"})
-"""What says nothing by being otherwise: the version grows with every event."""
+"""Fields that are not compared: the version grows with every event."""
 
 
 class Difference(TypedDict):
@@ -87,7 +87,7 @@ def diff(
     as_of: date | None,
     decrypt: bool = False,
 ) -> Difference:
-    """The fields of the view on a legal date that differ between two moments of knowledge, each with its causes.
+    """Return the fields of the view on a legal date that differ between two moments of knowledge, with their causes.
 
     ``second`` none is now. Raises ``position.beyond_head``, ``permit.not_found``.
     """
@@ -99,26 +99,26 @@ def diff(
     high = limit if limit is not None else max(file.context.now(), records[-1].recorded_at)
     if low > high:
         raise invalid("known_at", "the first moment lies after the second; give the earlier one first")
-    walk = _Walk(file, records, as_of, file.cipher() if decrypt else None)
-    fields = walk.between(low, high)
+    compared = _Comparison(file, records, as_of, file.cipher() if decrypt else None)
+    fields = compared.between(low, high)
     return {
         "permit_id": file.permit_id,
-        "as_of": walk.as_of.isoformat(),
+        "as_of": compared.as_of.isoformat(),
         "known_at": [timestamps.iso(low), timestamps.iso(high)],
-        "versions": list(walk.versions),
+        "versions": list(compared.versions),
         "fields": fields,
     }
 
 
 class _State(NamedTuple):
-    """What is shown of the permit in one state of knowledge, and the rules that answered, by their ids."""
+    """The view of the permit in one state of knowledge, and the rules that it used, by their ids."""
 
     fields: dict[str, Any]
     rules: dict[str, views.RuleRow]
 
 
-class _Walk:
-    """From one state of knowledge to another, one thing after the other that became known between."""
+class _Comparison:
+    """Replays what became known between two states of knowledge, one step after the other."""
 
     def __init__(
         self, file: PermitFile, records: list[Placed], as_of: date | None, cipher: Cipher | None
@@ -136,7 +136,7 @@ class _Walk:
         self.versions = (0, 0)
 
     def between(self, low: int, high: int) -> list[ChangedField]:
-        """The fields that differ, each with what changed it, in order."""
+        """Return the fields that differ, each with its causes in order."""
         start = before = self._state(low, None)
         causes: dict[str, list[Cause]] = {}
         for step in self._steps(low, high):
@@ -160,11 +160,11 @@ class _Walk:
             for r in (*self.records, *(text for text, _ in self.texts), *filter(_is_fact, self.people))
             if low < r.recorded_at <= high
         ]
-        found += [_Step(micros(self._midnight(day)), 0, None, day) for day in self._news(low, high)]
+        found += [_Step(micros(self._midnight(day)), 0, None, day) for day in self._published(low, high)]
         return sorted(found, key=lambda step: step[:2])
 
-    def _news(self, low: int, high: int) -> set[date]:
-        """The days between on which a rule or a day off became known."""
+    def _published(self, low: int, high: int) -> set[date]:
+        """Return the days between on which a rule or a public holiday was published."""
         first, last = self._day(low), self._day(high)
         days: set[date] = set()
         for _, policy in self.texts:
@@ -174,7 +174,7 @@ class _Walk:
     # --- a state of knowledge -----------------------------------------------------------------------------
 
     def _state(self, at: int, position: int | None) -> _State:
-        """The view as known at a moment, and the rules that answered; up to a position within it."""
+        """Return the state as known at a moment, or up to a position within it."""
 
         def known(record: Placed) -> bool:
             if record.recorded_at != at or position is None:
@@ -195,7 +195,7 @@ class _Walk:
         fields |= views.numbers_on(records, permit, self.as_of, self.cipher)
         return _State(fields, {rule: views.expanded(policy, rule) for rule in s.rules.used})
 
-    def _facts(self, known: Any) -> Iterator[Fact]:
+    def _facts(self, known: Callable[[Placed], bool]) -> Iterator[Fact]:
         for record in self.people:
             if _is_fact(record) and known(record):
                 event = record.event

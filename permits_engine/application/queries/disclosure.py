@@ -1,4 +1,4 @@
-"""All that is held about a person, and who looked at it: what the right of access asks for (law 09-08, article 7)."""
+"""All data about a person, and who read them: the answer to the right of access (law 09-08, article 7)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from permits_engine.application.context import Context
 
 DATA = ("person", "file", "letter")
-"""Classes of data, as the policy tells them apart."""
+"""The classes of data of the retention rules."""
 
 
 class RetentionRule(TypedDict):
@@ -72,9 +72,9 @@ class Disclosure(TypedDict):
 
 
 def disclosure(context: Context, tx: Transaction, holder_id: str) -> Disclosure:
-    """Everything about a person as plain values; raises ``holder.not_found``.
+    """Return everything about a person as plain values; raise ``holder.not_found``.
 
-    Of a person who was erased it holds what is left: the events in clear.
+    After an erasure only what is not encrypted is left.
     """
     uow = context.begin(tx)
     person = uow.person(holder_id)
@@ -102,7 +102,7 @@ def disclosure(context: Context, tx: Transaction, holder_id: str) -> Disclosure:
 
 
 def periods(rules: Rules, ended_on: date | None) -> Iterator[RetentionRule]:
-    """How long each class of data is kept under a country's rules: floor and ceiling, each with its norm."""
+    """Yield how long each class of data is kept under a country's rules."""
     for data in DATA:
         line: Any = {"jurisdiction": rules.policy.jurisdiction, "data": data}
         for end in ("floor", "ceiling"):

@@ -1,4 +1,4 @@
-"""Why an event was allowed: who decided, as what, on which file, by which rules, and what else there was to do."""
+"""Why an event was allowed: who decided, in which role, on which file, by which rules, with which alternatives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from sqlalchemy import bindparam, select
 from permits_engine.application.queries.permit_file import PermitFile, local_day
 from permits_engine.application.queries.views import RuleRow, expanded, shown
 from permits_engine.domain.decisions import decide, lifecycle, quality
-from permits_engine.domain.decisions import lifecycle as moves
 from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.decisions.departures import in_words
 from permits_engine.domain.decisions.recorded import RecordedDecision, recorded_decisions
@@ -37,11 +36,11 @@ _LETTERS = Statement(
     )
 )
 Say = Callable[[str], str]
-"""Puts a phrase into words."""
+"""Returns a phrase in words."""
 SayIn = Callable[[str], Say]
-"""Returns what puts phrases into words, with the names that a jurisdiction uses."""
+"""Returns the translator of phrases for a jurisdiction."""
 _WORDLESS = frozenset({"issue_permit", "renew_permit", "request_renewal"})
-"""Commands that need no words, so that it can be said whether they would have been allowed."""
+"""Commands without free text, so that it can be computed whether they would have been allowed."""
 _SENT = frozenset({"sent", "served"})
 
 
@@ -52,61 +51,66 @@ def explain(
     *,
     decrypt: bool = False,
 ) -> dict[str, Any]:
-    """Why an event was allowed, under the policy text that it pins, also where that has been replaced since.
+    """Return why an event was allowed, under the policy text that it pins, also where that was replaced since.
 
     ``say_in`` translates phrases (deadlines, quality, a warning); default: English.
     """
-    context, tx, permit_id, records = file.context, file.tx, file.permit_id, file.records
-    if version is not None and not 1 <= version <= len(records):
-        raise error(
-            "position.beyond_head",
-            f"{permit_id} has {len(records)} events, there is no version {version}",
-            version=version,
-            head=len(records),
-        )
-    record = records[(version or len(records)) - 1]
-    history = numbered(records)
-    event = history[record.version - 1][1]
-    permit = fold(permit_id, history[: record.version])
+    record, history = _record(file, version), numbered(file.records)
+    event = record.event
+    permit, after = fold(file.permit_id, history[: record.version]), fold(file.permit_id, history)
     assert permit is not None
+    assert after is not None
     cipher = file.cipher() if decrypt else None
-    result = shown(record, permit.holder_id, cipher)
     say = say_in(permit.jurisdiction)
-    policy = context.policies.current(tx, permit.jurisdiction)
+    policy = file.context.policies.current(file.tx, permit.jurisdiction)
     known = local_day(policy, moment(record.recorded_at))
+    result = shown(record, permit.holder_id, cipher)
     if event.basis is not None:
-        adopted = context.policies.by_digest(tx, permit.jurisdiction, event.basis.policy)
-        if adopted is None:
-            raise error("integrity.broken", f"event {record.version} pins a policy that was never adopted")
-        policy = adopted
+        policy = _pinned(file, record)
         result["basis"] = {
             "policy": event.basis.policy,
-            "rules": [
-                _taken_over(event, known) if rule == REGISTER else _concerning(event, expanded(policy, rule))
-                for rule in event.basis.rules
-            ],
+            "rules": [_basis_rule(event, rule, policy, known) for rule in event.basis.rules],
         }
     s = Situation(permit, event.effective_on, policy.at(known))
     result["deadlines"] = explanations.explained(s, say)
     result |= _departure(event, policy, known, s, say)
-    made = next(
-        m for m in recorded_decisions(history, [r.recorded_at for r in records]) if _holds(m, record.version)
-    )
-    past = history[: made.version - 1]
-    before = fold(permit_id, past)
+    decisions = recorded_decisions(history, [each.recorded_at for each in file.records])
+    made = next(each for each in decisions if any(number == record.version for number, _ in each.events))
+    before = fold(file.permit_id, history[: made.version - 1])
     result |= _decided(made, before, policy, known, s)
     result["exchanged"] = exchanged(s)
     if before is not None and not made.imported and not made.propagated:
         on = Situation(before, event.effective_on, policy.at(known))
-        after = fold(permit_id, history)
-        assert after is not None
         result["alternatives"] = alternatives(made, on, policy, known)
-        result["quality"] = _quality(tx, event, record, result if cipher else None, on, after, say)
+        result["quality"] = _quality(file.tx, event, record, result if cipher else None, on, after, say)
     return result
 
 
-def _holds(made: RecordedDecision, version: int) -> bool:
-    return any(number == version for number, _ in made.events)
+def _record(file: PermitFile, version: int | None) -> Placed:
+    """Return the event of a version (default: the last); raise ``position.beyond_head``."""
+    count = len(file.records)
+    if version is not None and not 1 <= version <= count:
+        raise error(
+            "position.beyond_head",
+            f"{file.permit_id} has {count} events, there is no version {version}",
+            version=version,
+            head=count,
+        )
+    return file.records[(version or count) - 1]
+
+
+def _pinned(file: PermitFile, record: Placed) -> Policy:
+    """Return the policy text that an event pins; raise ``integrity.broken``."""
+    assert record.event.basis is not None
+    digest = record.event.basis.policy
+    policy = file.context.policies.by_digest(file.tx, file.lodged.jurisdiction, digest)
+    if policy is None:
+        raise error("integrity.broken", f"event {record.version} pins a policy that was never adopted")
+    return policy
+
+
+def _basis_rule(event: Event, rule: str, policy: Policy, known: date) -> RuleRow:
+    return _imported_rule(event, known) if rule == REGISTER else _narrowed(event, expanded(policy, rule))
 
 
 def _departure(event: Event, policy: Policy, known: date, s: Situation, say: Say) -> dict[str, Any]:
@@ -147,28 +151,28 @@ def _decided(
 
 
 def _acting(made: RecordedDecision, policy: Policy, known: date, on: date, office: str) -> dict[str, Any]:
-    """The role, and by which rule, mandate or delegation it was competent."""
+    """Return the role, and the rule, mandate or delegation by which it was competent."""
     actor, rules = made.first.actor, policy.at(known)
-    told: dict[str, Any] = {"role": actor.role, "office": actor.prefecture}
+    acting: dict[str, Any] = {"role": actor.role, "office": actor.prefecture}
     if made.imported or not made.name:
-        return told
+        return acting
     body = getattr(made.first, "body", None) if made.name in competence.COMMANDS_BY_BODY else None
     table = rules.find("competence", on, {"office": office})
     reach = competence.roles_for(rules, on, made.name, body, office).get(actor.role)
-    told["reach"] = reach
-    told["competence"] = str(table.source) if table is not None else None
+    acting["reach"] = reach
+    acting["competence"] = str(table.source) if table is not None else None
     scope = {"office": actor.prefecture or "", "role": actor.role, "command": made.name, "actor": actor.id}
     for what in ("mandate", "delegation"):
         held = rules.find(what, on, scope)
-        told[what] = f"{held.value} ({held.source})" if held is not None else None
-    return told
+        acting[what] = f"{held.value} ({held.source})" if held is not None else None
+    return acting
 
 
 # --- what was asked and answered ----------------------------------------------------------------------------
 
 
 def exchanged(s: Situation) -> list[dict[str, Any]]:
-    """What was filed, asked for, supplied and advised about the latest request by the day, in order."""
+    """Return what was filed, asked for, supplied and advised about the latest request by the day, in order."""
     request = s.request
     if request is None:
         return []
@@ -195,34 +199,34 @@ def exchanged(s: Situation) -> list[dict[str, Any]]:
 
 
 def alternatives(made: RecordedDecision, s: Situation, policy: Policy, known: date) -> list[dict[str, Any]]:
-    """The other commands that the file's state allowed on that day, by whom, and what stood against them."""
+    """Return the other commands that the file's state allowed on that day, by which roles, and their obstacles."""
     found = []
     for name in lifecycle.allowed_commands(s):
         if name == made.name or not _is_choice(name, s):
             continue
         body = s.pending_appeal.body if name == "decide_appeal" and s.pending_appeal is not None else None
         roles = competence.roles_for(s.rules, s.day, name, body, s.prefecture)
-        told: dict[str, Any] = {"command": name, "by": sorted(roles)}
+        option: dict[str, Any] = {"command": name, "by": sorted(roles)}
         if name in _WORDLESS:
-            told["but"] = _stood_against(name, s, policy, known, made, sorted(roles))
+            option["but"] = _obstacle(name, s, policy, known, made, sorted(roles))
         if roles:
-            found.append(told)
+            found.append(option)
     return found
 
 
 def _is_choice(name: str, s: Situation) -> bool:
-    """Whether a command decides something about the file, and has an occasion."""
-    if moves.TRANSITION_OF[name].nature not in {moves.DECISION, moves.FILING}:
+    """Return whether a command decides about the file and is applicable."""
+    if lifecycle.TRANSITION_OF[name].nature not in {lifecycle.DECISION, lifecycle.FILING}:
         return False
     if name == "decide_appeal":
         return s.pending_appeal is not None
     return name != "extend_decision" or s.rules.get("decision.extension", s.day, s.scope()) is not None
 
 
-def _stood_against(
+def _obstacle(
     name: str, s: Situation, policy: Policy, known: date, made: RecordedDecision, roles: list[str]
 ) -> str | None:
-    """The error that the command would have met; none where nothing stood against it."""
+    """Return the message with which the command would have been refused, if it would."""
     command = SimpleNamespace(name=name, on=s.day, term=None, card_number=None, exclusion=None, missing=())
     actor = Actor(made.first.actor.id, made.first.actor.role, s.prefecture)
     if actor.role not in roles and roles:
@@ -264,7 +268,7 @@ def _quality(
 
 
 def letters_of(tx: Transaction, permit_id: str) -> list[quality.MessageStatus]:
-    """The messages to the holder of a file, with what became of them."""
+    """Return the messages to the holder of a file with their states."""
     found = []
     rows = tx.all(_LETTERS, {"permit_id": permit_id})
     streams = event_store(tx).several([row[0] for row in rows])
@@ -278,19 +282,19 @@ def letters_of(tx: Transaction, permit_id: str) -> list[quality.MessageStatus]:
 # --- rules --------------------------------------------------------------------------------------------------
 
 
-def _concerning(event: Event, rule: RuleRow) -> RuleRow:
-    """Of the table of competences only what it says of the commands that lead to the event."""
+def _narrowed(event: Event, rule: RuleRow) -> RuleRow:
+    """Return the competence table reduced to the commands that can produce the event; another rule unchanged."""
     if rule["parameter"] != "competence":
         return rule
-    commands = {move.command for move in moves.TRANSITIONS if event.NAME in move.events} or {
+    commands = {each.command for each in lifecycle.TRANSITIONS if event.NAME in each.events} or {
         "lodge_application"
     }
     value = {name: roles for name, roles in rule["value"].items() if name.partition("/")[0] in commands}
     return {**rule, "value": value}
 
 
-def _taken_over(event: Event, known: date) -> RuleRow:
-    """What stands in place of a rule for what came in with an old register: a fact, decided elsewhere."""
+def _imported_rule(event: Event, known: date) -> RuleRow:
+    """Return what is shown instead of a rule for an imported fact, which was decided elsewhere."""
     return {
         "rule": REGISTER,
         "parameter": REGISTER,

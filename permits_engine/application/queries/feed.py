@@ -1,7 +1,7 @@
-"""The feed: every event in the store's one order, from any position on, for those who build something else of it.
+"""The feed: every event in the store's one order, from any position on.
 
-Positions are given at commit, gapless and never reused: whoever goes on after the last position they have
-dealt with misses nothing and gets nothing twice, however they were stopped.
+Positions are given at commit, without gaps, and never reused: a consumer that continues after its last processed
+position misses no event and gets none twice.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ def events(
     timeout: float | None,
     names: Collection[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """The events after a position; ends when nothing new came for ``timeout`` seconds (none: never).
+    """Yield the events after a position; end when nothing new came for ``timeout`` seconds (none: never).
 
-    No transaction is open while the caller works on an event. A position beyond the head is
-    ``position.beyond_head``: it belongs to another store, or to one that was restored to an earlier state.
+    No transaction is open while the caller works on an event. Raises ``position.beyond_head``: such a position
+    belongs to another store, or to one that was restored from a backup.
     """
     if after < 0:
         raise invalid("after", f"{after} is no position; give 0 for the beginning")
@@ -45,7 +45,7 @@ def events(
 def _following(
     application: PermitsApplication, position: int, timeout: float | None, names: Collection[str] | None
 ) -> Iterator[dict[str, Any]]:
-    # Not the subscription's own choice of types: it would look through the same events again and again.
+    # Not the subscription's own filter of types, which would read the same events again and again.
     with closing(application.recorder.subscribe(position, timeout=timeout)) as following:
         for record in following:
             if names is None or record.name.partition("@")[0] in names:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from permits_engine.application.context import Context
 
 BATCH = 200
-# Nothing of theirs reaches past the day; what is exact is worked out from history, for these alone.
+# People without a date after the day; the exact end is computed from history, for these alone.
 _CANDIDATES = Statement(
     """SELECT k.holder_id FROM holder_keys k JOIN holders h ON h.holder_id = k.holder_id
     WHERE k.holder_id > :after AND NOT EXISTS (
@@ -47,7 +47,7 @@ _SENT = Statement(
 
 
 class Due(msgspec.Struct, omit_defaults=True):
-    """Something whose time is over: a person's data, or a letter in the folder."""
+    """A person's data, or a letter in the folder, whose retention period is over."""
 
     data: str
     holder_id: str
@@ -56,18 +56,18 @@ class Due(msgspec.Struct, omit_defaults=True):
     norm: str
     notice_id: str | None = None
     held_by: list[retention_obstacles.Obstacle] = msgspec.field(default_factory=list)
-    """What stands in the way all the same."""
+    """What still prevents the erasure."""
 
 
-class Plan(msgspec.Struct):
-    """What an application of the policy would do; ``plan`` names exactly this."""
+class RetentionPlan(msgspec.Struct):
+    """What an application of the retention rules would do; ``plan`` identifies it."""
 
     plan: str
     due: list[Due]
 
     @property
     def people(self) -> list[Due]:
-        """Those to be erased."""
+        """The people to be erased."""
         return [each for each in self.due if each.data == "person" and not each.held_by]
 
     @property
@@ -76,15 +76,15 @@ class Plan(msgspec.Struct):
         return [each for each in self.due if each.data == "letter"]
 
 
-def plan(context: Context, database: Database, letters: Path | None) -> Plan:
-    """Everything whose time is over today."""
+def plan(context: Context, database: Database, letters: Path | None) -> RetentionPlan:
+    """Return all data and letters whose retention period is over today."""
     due = [*_people(context, database), *(_letters(context, database, letters) if letters else ())]
     what = sorted((each.data, each.notice_id or each.holder_id) for each in due if not each.held_by)
-    return Plan(sha256(json.dumps(what).encode()).hexdigest()[:12], due)
+    return RetentionPlan(sha256(json.dumps(what).encode()).hexdigest()[:12], due)
 
 
 def rules_of(context: Context, database: Database) -> list[disclosure.RetentionRule]:
-    """The classes of data with floor and ceiling, country by country, each with its norm."""
+    """Return the classes of data with floor and ceiling by country, each with its norm."""
     with database.read() as tx:
         found = [context.policies.current(tx, code) for code in _countries(context, tx)]
         lines = [

@@ -1,4 +1,4 @@
-"""What stands in the way of an erasure: an open procedure, a title in force, a duty to keep with its norm."""
+"""What prevents an erasure: an open procedure, a title in force, a duty to keep with its norm."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _CLOCKS = frozenset({"appeal_closes", "appeal_ruling_due", "departure_due", "rem
 
 
 class Obstacle(msgspec.Struct, omit_defaults=True):
-    """Why a person's data cannot go yet: what it is, by which norm, and until when where that is known."""
+    """Why a person's data cannot be erased yet, by which norm, and until when where that is known."""
 
     kind: str
     because: str
@@ -49,7 +49,7 @@ class ObstacleRow(TypedDict):
 
 
 class Assessment(msgspec.Struct):
-    """A person's files on a day: what stands in the way, and the day on which the last of them ended."""
+    """What prevents erasing a person today, and the day on which the last of their files ended."""
 
     obstacles: list[Obstacle]
     ended_on: date | None
@@ -96,7 +96,7 @@ def assess(
 
 
 def _open(s: Situation, now: View, rules: Rules) -> Iterator[Obstacle]:
-    """What of a file still needs to know who the person is: the purpose for which the data are held lasts."""
+    """Yield the procedures of a file that still need the person's data."""
     ceiling = rules.find("retention.ceiling", s.day, PERSON)
     norm = str(ceiling.source) if ceiling is not None else ""
     permit_id = s.permit.permit_id
@@ -119,7 +119,7 @@ def _open(s: Situation, now: View, rules: Rules) -> Iterator[Obstacle]:
 
 
 def _end(s: Situation, now: View) -> date:
-    """The last day on which anything of a file that is over still ran."""
+    """Return the day on which a file ended."""
     if s.permit.closed is not None:
         return s.permit.closed[0]
     if now.title_status == "revoked" and s.revocation is not None:
@@ -137,7 +137,7 @@ def _end(s: Situation, now: View) -> date:
 
 
 def _last_day(uow: UnitOfWork, holder_id: str) -> date:
-    """Of a person without a file: the last day on which something was said about them."""
+    """Return the last day on which something about a person without a file was recorded."""
     said = [r for r in uow.store.stream(holder_id) if not r.name.startswith("holder.accessed")]
     return max(r.event.effective_on for r in said)
 

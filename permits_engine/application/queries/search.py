@@ -1,4 +1,4 @@
-"""Finding people and files by what is encrypted: candidates from the blind index, compared with what they say."""
+"""Search for people and files by encrypted data: candidates from the blind index, compared after decryption."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.keys import blind_index
 
 MOST = 1000
-"""People or files that one question may find; beyond it, more has to be said."""
+"""People or files that one search may find."""
 
 Sees = Callable[[Transaction, str | None, str | None], bool]
 """Whether the reader may see a file of a jurisdiction and an office (none: a person without a file)."""
@@ -34,14 +34,14 @@ _OFFICES = Statement(
 
 
 def offices_of(tx: Transaction, holder_id: str) -> list[tuple[str, str]]:
-    """Jurisdiction and office of every file of a person."""
+    """Return jurisdiction and office of every file of a person."""
     return [(row[0], row[1]) for row in tx.all(_OFFICES, {"holder_id": holder_id})]
 
 
 def people(
     context: Context, tx: Transaction, name: str, birth_date: date, wanted: Wanted, sees: Sees, today: date
 ) -> Page[FoundRow]:
-    """The files of everybody of that name born on that day, and those of them who have no file."""
+    """Return the files of all people of that name born on that day, and those people who have no file."""
     asked = blind_index.words(name)
     if not asked:
         raise invalid("name", "holds no letter; give at least one word of the name")
@@ -62,7 +62,7 @@ def people(
 def numbered(
     context: Context, tx: Transaction, kind: str, value: str, wanted: Wanted, sees: Sees, today: date
 ) -> Page[FoundRow]:
-    """The files that bear a file or card number, as corrected; an older card of a file counts as well."""
+    """Return the files with a file or card number, as corrected, older cards included."""
     asked = blind_index.number(value)
     if not asked:
         raise invalid(kind, "holds no letter and no digit; give the number as it is printed")
@@ -79,12 +79,12 @@ def numbered(
 
 
 def _words(person: Person) -> frozenset[str]:
-    return blind_index.words(" ".join(name for name in (person.family_name, person.given_names) if name))
+    return blind_index.words(person.name)
 
 
 def _few(candidates: list[Any]) -> list[Any]:
     if len(candidates) > MOST:
-        raise invalid("name", f"more than {MOST} are found; say more of the name")
+        raise invalid("name", f"more than {MOST} are found; give more of the name")
     return candidates
 
 

@@ -1,4 +1,4 @@
-"""What is read of one permit: the view on two time axes, its history, and why each act was allowed."""
+"""The reads of one permit: its view on two time axes, its history and its numbers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class PermitView(View, frozen=True):
         return f"<PermitView {self.permit_id} at version {self.version}>"
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, dates in ISO 8601."""
+        """Return plain values, dates in ISO 8601."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
         return plain
 
@@ -143,7 +143,7 @@ def history_of(
 
 
 def shown(record: Placed, holder_id: str = "", cipher: Cipher | None = None) -> dict[str, Any]:
-    """One stored event as plain values; without the holder's key what is encrypted stays out of sight."""
+    """Return a stored event as plain values; without the holder's key what is encrypted is left out."""
     event = record.decrypted(holder_id, cipher)
     plain: dict[str, Any] = msgspec.to_builtins(msgspec.structs.asdict(event))
     if plain.pop("sealed", None) is not None:
@@ -177,7 +177,7 @@ class RuleRow(TypedDict):
 
 
 def expanded(policy: Policy, rule: str) -> RuleRow:
-    """A rule of a decision's basis as it stood in the adopted text."""
+    """Return a rule of a decision's basis as the adopted text has it."""
     value = policy.by_id.get(rule)
     if value is None:
         raise error("integrity.broken", f"the adopted policy has no rule {rule}")
@@ -194,7 +194,7 @@ def expanded(policy: Policy, rule: str) -> RuleRow:
 
 
 def plain(value: Any) -> Any:
-    """A rule's value as plain JSON."""
+    """Return a rule's value as plain JSON."""
     if isinstance(value, Silence):
         return value.value
     if isinstance(value, tuple):
