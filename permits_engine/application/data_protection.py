@@ -136,7 +136,7 @@ class Privacy:
         """Return how long each class of data is kept, country by country."""
         return retention.rules_of(self._context, self._context.database)
 
-    def retention_due(self, *, letters: str | Path | None = None) -> retention.Plan:
+    def retention_due(self, *, letters: str | Path | None = None) -> retention.RetentionPlan:
         """Return the people and letters whose retention has ended today, with the obstacles; change nothing."""
         return retention.plan(
             self._context, self._context.database, None if letters is None else Path(letters)

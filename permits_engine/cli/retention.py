@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from permits_engine.application.queries.retention import Plan, told
+from permits_engine.application.queries.retention import RetentionPlan, as_rows
 from permits_engine.cli import output
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.options import option
@@ -55,8 +55,8 @@ def apply(
     )
 
 
-def _due(found: Plan, hint: str = "") -> Answer:
-    rows = told(found.due)
+def _due(found: RetentionPlan, hint: str = "") -> Answer:
+    rows = as_rows(found.due)
     people, letters = len(found.people), len(found.letters)
 
     def show() -> None:

@@ -129,14 +129,8 @@ def _person(holder_id: str, assessed: retention_obstacles.Assessment) -> Due | N
     today = max(rules.known for rules in assessed.rules.values())
     if latest is None or latest[0] > today:
         return None
-    return Due(
-        "person",
-        holder_id,
-        assessed.ended_on,
-        latest[0],
-        str(latest[1].source),
-        held_by=assessed.obstacles,
-    )
+    norm = str(latest[1].source)
+    return Due("person", holder_id, assessed.ended_on, latest[0], norm, held_by=assessed.obstacles)
 
 
 def _letters(context: Context, database: Database, folder: Path) -> Iterator[Due]:
@@ -163,7 +157,7 @@ def _ceiling(rules: Rules, data: str) -> Value | None:
     return found if found is not None and isinstance(found.value, Period) else None
 
 
-def told(due: Iterable[Due]) -> list[dict[str, Any]]:
-    """What is due as plain values."""
+def as_rows(due: Iterable[Due]) -> list[dict[str, Any]]:
+    """Return what is due as plain values."""
     plain: list[dict[str, Any]] = msgspec.to_builtins(list(due))
     return plain

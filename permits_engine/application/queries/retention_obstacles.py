@@ -126,14 +126,10 @@ def _end(s: Situation, now: View) -> date:
         return s.revocation.on
     if s.lost_on is not None:
         return s.lost_on
-    days: list[date | None] = [
-        s.permit.requests[0].filed_on,
-        now.valid_until,
-        s.window_closes,
-        now.receipt_until,
-    ]
-    days += [s.outcome.on if s.outcome else None, s.permit.lapses[-1][0] if s.permit.lapses else None]
-    return min(max(day for day in days if day is not None), s.day)
+    decided = s.outcome.on if s.outcome else None
+    lapsed = s.permit.lapses[-1][0] if s.permit.lapses else None
+    days = (now.valid_until, s.window_closes, now.receipt_until, decided, lapsed)
+    return min(max(day for day in (s.permit.requests[0].filed_on, *days) if day is not None), s.day)
 
 
 def _last_day(uow: UnitOfWork, holder_id: str) -> date:
