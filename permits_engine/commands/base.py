@@ -1,4 +1,4 @@
-"""What every command carries, and how a wrong one is refused."""
+"""The base of all commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from permits_engine.commands.validation import refused
 
 
 class Command(BaseModel):
-    """What every command carries."""
+    """The fields of every command."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False, hide_input_in_errors=True)
     name: ClassVar[str] = ""

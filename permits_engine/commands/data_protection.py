@@ -10,7 +10,7 @@ from permits_engine.commands.fields import Day, Identity, Line, Text
 
 
 class EraseHolder(Command):
-    """Destroy a person's key, so that nothing personal about them can be read any more."""
+    """Destroy a person's key, so that their personal data can no longer be read."""
 
     holder_id: Identity
     reason: Line
@@ -18,14 +18,14 @@ class EraseHolder(Command):
 
 
 class RecordDataRequest(Command):
-    """A person asks for a right over their data; its answer is due in the time that the law gives."""
+    """Record a person's request about their data; the law gives the time for the answer."""
 
     holder_id: Identity
     right: Literal["access", "rectification", "erasure", "opposition"]
 
 
 class AnswerDataRequest(Command):
-    """A person's request about their data was answered."""
+    """Record the answer to a person's request about their data."""
 
     holder_id: Identity
     of_version: f.EventVersion
@@ -34,7 +34,7 @@ class AnswerDataRequest(Command):
 
 
 class PlaceHold(Command):
-    """A duty to keep a person's data, by its norm; while it lasts they are not erased."""
+    """Record a duty to keep a person's data, by its norm; they are not erased until it ends."""
 
     holder_id: Identity
     norm: Line
@@ -43,7 +43,7 @@ class PlaceHold(Command):
 
 
 class LiftHold(Command):
-    """A duty to keep a person's data ended."""
+    """Record the end of a duty to keep a person's data."""
 
     holder_id: Identity
     of_version: f.EventVersion

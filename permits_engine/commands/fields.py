@@ -1,4 +1,4 @@
-"""The kinds of value that a command may carry: each is checked, and brought to one form, at the door."""
+"""The types of command fields: each is checked and normalised."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from permits_engine.domain.periods import Period
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
-"""No legal date lies outside these."""
+"""The range of legal dates."""
 _NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn"})
 _OVERRIDES = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
 _BREAKS = frozenset("\n\r\t\u2028\u2029")
@@ -27,7 +27,7 @@ _PHONE = re.compile(r"\+[\d\s().\-/]+")
 
 
 def day_of(text: str) -> date:
-    """A calendar date in ISO 8601 within the range of legal dates; raises ``ValueError``."""
+    """Return an ISO 8601 date in the range of legal dates; raise ``ValueError``."""
     if not _ISO_DAY.fullmatch(text):
         raise ValueError("is not a calendar date such as 2017-01-31")
     try:
@@ -38,7 +38,7 @@ def day_of(text: str) -> date:
 
 
 def in_range(day: date) -> date:
-    """The day, where it may be a legal date; raises ``ValueError``."""
+    """Return a day in the range of legal dates; raise ``ValueError``."""
     if not EARLIEST <= day <= LATEST:
         raise ValueError(f"lies outside {EARLIEST} to {LATEST}; check the year")
     return day
@@ -73,7 +73,7 @@ def _identity(value: str) -> str:
 
 
 def clean(value: str) -> str:
-    """Text in Unicode's form NFC; raises ``ValueError`` for characters that are none or hide others."""
+    """Return text in Unicode's form NFC; raise ``ValueError`` for characters that are no text or hide others."""
     if value.isascii() and value.isprintable():
         return value
     for char in value:
@@ -83,7 +83,7 @@ def clean(value: str) -> str:
 
 
 def is_blank(value: str) -> bool:
-    """Whether nothing of a text can be seen."""
+    """Return whether a text has no visible character."""
     return not any(unicodedata.category(char)[0] in "LNPS" for char in value)
 
 
@@ -96,7 +96,7 @@ def _one_line(value: str) -> str:
 
 
 def label(value: str) -> str:
-    """A program's own mark (an idempotency key, a correlation id), kept as it is; raises ``ValueError``."""
+    """Return an identifier of the caller (an idempotency key, a correlation id) unchanged; raise ``ValueError``."""
     if is_blank(value) or not value.isprintable():
         raise ValueError("is blank or holds characters that cannot be printed")
     return value
@@ -113,7 +113,7 @@ def _once(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def office(value: str) -> str:
-    """An office's code; raises ``ValueError``."""
+    """Return an office's code; raise ``ValueError``."""
     if not _OFFICE.fullmatch(value):
         raise ValueError("is not an office code such as MA-RAB or MA-CAS.HH")
     return value
@@ -133,7 +133,7 @@ def _period(value: str) -> str:
 
 
 def _language(value: str) -> str:
-    """BCP 47 (RFC 5646), in its recommended spelling: ``fr``, ``zh-Hant-TW``."""
+    """Return a BCP 47 tag (RFC 5646) in its recommended spelling: ``fr``, ``zh-Hant-TW``."""
     if not _LANGUAGE.fullmatch(value) or len(value.rsplit("-", maxsplit=1)[-1]) == 1:
         raise ValueError("is not a BCP 47 language tag such as fr, ar or es-MX")
     first, *rest = value.lower().split("-")

@@ -1,4 +1,4 @@
-"""Commands about persons: made known, changed, and said to be one and the same."""
+"""Commands about holders: registered, updated, linked."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ class _Person(Command):
 
 
 class RegisterHolder(_Person):
-    """Make a person known; gives the ``holder_id``."""
+    """Register a person."""
 
     holder_id: Identity | None = None
 
 
 class UpdateHolder(Command):
-    """Change what is known about a person; only the fields given change."""
+    """Change the given fields of a person."""
 
     holder_id: Identity
     family_name: Line | None = None
@@ -45,7 +45,7 @@ class UpdateHolder(Command):
 
 
 class LinkHolders(Command):
-    """Say that two holders are one person; each keeps their own files, key and history."""
+    """Record that two holders are one person; each keeps their own files, key and history."""
 
     holder_id: Identity
     other_id: Identity
@@ -53,7 +53,7 @@ class LinkHolders(Command):
 
 
 class UnlinkHolders(Command):
-    """Say that two linked holders are two persons after all."""
+    """Record that two linked holders are two persons."""
 
     holder_id: Identity
     other_id: Identity

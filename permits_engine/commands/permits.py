@@ -133,7 +133,7 @@ class RevokePermit(PermitCommand):
 
 
 class NotifyDecision(PermitCommand):
-    """Bring a decision to the holder's knowledge."""
+    """Record that a decision was notified to the holder."""
 
     mode: f.Mode
     proof: Text | None = None
@@ -141,7 +141,7 @@ class NotifyDecision(PermitCommand):
 
 
 class LodgeAppeal(PermitCommand):
-    """Lodge an appeal against the decision that stands, or against the removal."""
+    """Lodge an appeal against the decision in force, or against the removal."""
 
     body: Body
     against: Against = "decision"
@@ -158,21 +158,21 @@ class DecideAppeal(PermitCommand):
 
 
 class RecordExit(PermitCommand):
-    """The holder left the territory on that day."""
+    """Record that the holder left the territory on that day."""
 
 
 class RecordReturn(PermitCommand):
-    """The holder came back on that day."""
+    """Record that the holder came back on that day."""
 
 
 class TransferFile(PermitCommand):
-    """Hand the file to another office."""
+    """Transfer the file to another office."""
 
     prefecture: Office
 
 
 class ReplaceCard(PermitCommand):
-    """Make another card for the same term."""
+    """Issue another card for the same term."""
 
     reason: Literal["lost", "stolen", "damaged"]
     card_number: Line | None = None
@@ -195,7 +195,7 @@ class CorrectRecord(PermitCommand):
     @field_validator("value")
     @classmethod
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
-        """The value as its field's own command would take it; which event has the field is checked later."""
+        """Return the value as its field's own command takes it; which event has the field is checked later."""
         if value is None or "field" not in info.data:
             return value
         field = info.data["field"]
@@ -208,7 +208,7 @@ class CorrectRecord(PermitCommand):
 
 
 class RunClock(PermitCommand):
-    """Record what time alone has brought about; given by the scheduler."""
+    """Record the effects of time; given by the scheduler."""
 
 
 _CORRECTED: dict[str | None, Any] = {
@@ -228,7 +228,7 @@ _CORRECTED: dict[str | None, Any] = {
     "valid_until": Day,
     None: Text | Flag | Version | Codes,
 }
-"""What a corrected field may hold; under none, what any other field may."""
+"""The types of corrected fields; under none, that of any other field."""
 
 
 @cache

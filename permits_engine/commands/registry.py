@@ -1,4 +1,4 @@
-"""Every command by its name, and how a command is made from plain fields."""
+"""All commands by name, and commands from plain fields."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PUBLIC: tuple[str, ...] = tuple(sorted(name for name in COMMANDS if name != "run
 
 
 def parse(name: object, fields: Mapping[str, Any]) -> Command:
-    """A command from its name and plain fields; raises ``input.invalid``."""
+    """Return a command from its name and plain fields; raise ``input.invalid``."""
     if name is None:
         raise _unknown(f"is missing; there is: {', '.join(PUBLIC)}")
     kind = COMMANDS.get(name) if isinstance(name, str) and name in PUBLIC else None

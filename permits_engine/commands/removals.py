@@ -1,4 +1,4 @@
-"""Commands about the person behind a file: facts, removal, and the ban on coming back."""
+"""Commands about the person behind a file: facts, removal, entry ban."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from permits_engine.commands.fields import Code, Day, Identity, Instant, Line, T
 class RecordFact(PermitCommand):
     """Record a fact about the holder, with its evidence and from when until when it is valid.
 
-    ``of`` is the file of the family member on whose title this one hangs, where the fact is such a tie.
+    ``of`` is the file of the family member on whose title this one depends, where the fact is such a tie.
     """
 
     kind: Code
@@ -28,7 +28,7 @@ class OrderRemoval(PermitCommand):
 
 
 class CarryOutRemoval(PermitCommand):
-    """Bring the person to the border at an instant, once the hours to appeal and any appeal are over."""
+    """Carry out the removal at an instant, once the time to appeal and any appeal are over."""
 
     at: Instant
 
@@ -40,7 +40,7 @@ class AnnulRemoval(PermitCommand):
 
 
 class OrderEntryBan(PermitCommand):
-    """Forbid the holder's return until a day, apart from the removal and after hearing them."""
+    """Forbid the holder's return until a day, separately from the removal and after hearing them."""
 
     until: Day
     observations: Text
@@ -49,6 +49,6 @@ class OrderEntryBan(PermitCommand):
 
 
 class LiftEntryBan(PermitCommand):
-    """Lift the ban on coming back that stands."""
+    """Lift the entry ban in force."""
 
     reasons: Text

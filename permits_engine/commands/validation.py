@@ -1,4 +1,4 @@
-"""What is wrong with an input, field by field, in words that whoever typed it can act on."""
+"""Faults of an input, field by field, in words that tell the user what to change."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from permits_engine.domain.errors import InputError
 
 Fault = dict[str, Any]
-"""A fault as pydantic tells it: ``type``, ``loc``, ``msg`` and ``ctx``."""
+"""A fault of pydantic: ``type``, ``loc``, ``msg`` and ``ctx``."""
 
 _MOST = 50
-"""Faults that are told of one input."""
+"""Faults that are reported of one input."""
 _LONGEST = 80
-"""Characters of a field's name that are repeated."""
+"""Characters of a field's name that are shown."""
 _NOT = {
     "bool": "true or false",
     "int": "a whole number",
@@ -36,7 +36,7 @@ _WORDS = {
 
 
 def reason_of(fault: Fault, of: str, known: Iterable[str] = ()) -> str:
-    """One fault in plain words; ``of`` is what the field should belong to, ``known`` its fields."""
+    """Return a fault in plain words; ``of`` is what the field should belong to, ``known`` its fields."""
     kind, context = str(fault["type"]), fault.get("ctx") or {}
     if kind in _WORDS:
         return _WORDS[kind]
@@ -69,7 +69,7 @@ def _listed(expected: str) -> str:
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """What may have been meant, or else what there is, to be put behind a sentence."""
+    """Return the end of a sentence: the name that was probably meant, or else all names."""
     names = sorted(known)
     near = get_close_matches(_short(name), names, n=1, cutoff=0.7)
     if near:
@@ -78,7 +78,7 @@ def suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def path_of(fault: Fault, whole: str) -> str:
-    """Where a fault is, dotted; ``whole`` where it is about everything."""
+    """Return the dotted path of a fault; ``whole`` where it concerns the whole input."""
     return ".".join(_short(str(step)) for step in fault["loc"]) or whole
 
 
@@ -89,20 +89,20 @@ def _short(name: str) -> str:
 def refused(
     faults: Sequence[Any], of: str, known: Iterable[str] = (), *, more: Sequence[dict[str, str]] = ()
 ) -> InputError:
-    """``input.invalid`` with the path and reason of each fault that pydantic found, and of some others.
+    """Return ``input.invalid`` with the path and reason of each fault of pydantic, after those in ``more``.
 
-    The values themselves are never repeated: they may be personal.
+    Values are not repeated: they may be personal.
     """
     names = tuple(known)
-    told = [
+    found = [
         {"path": path_of(dict(fault), of), "reason": reason_of(dict(fault), of, names)}
         for fault in faults[:_MOST]
     ]
-    return refusal([*more, *told], len(more) + len(faults))
+    return refusal([*more, *found], len(more) + len(faults))
 
 
 def refusal(fields: Sequence[dict[str, str]], count: int | None = None) -> InputError:
-    """``input.invalid`` about some fields, each with its path and reason; ``count`` where there are more."""
+    """Return ``input.invalid`` about some fields, each with its path and reason; ``count`` where there are more."""
     text = "; ".join(f"{each['path']}: {each['reason']}" for each in fields[:3])
     left = (count or len(fields)) - 3
     return InputError("input.invalid", f"{text} (and {left} more)" if left > 0 else text, fields=list(fields))

@@ -1,7 +1,7 @@
-"""Policy texts read at the door: YAML to validated rules, with the line of what is wrong.
+"""Policy texts: YAML to validated rules, with the line of each fault.
 
-A text holds three documents in any order: ``policy``, ``calendar`` and ``offices``. It is data only: no tags,
-no code, bounded in size and depth.
+A text has three documents in any order: ``policy``, ``calendar`` and ``offices``. It is data only, without tags or
+code, and bounded in size and depth.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from permits_engine.domain.rules.parameters import KINDS
 from permits_engine.domain.rules.policy import Office, Policy, Source, Value
 from permits_engine.policies.schema import MODELS, CalendarPart, Model, OfficesPart, PolicyPart, Row
 from permits_engine.policies.values import MisfitError, typed
-from permits_engine.policies.yaml_reader import YamlError, line_of
+from permits_engine.policies.yaml_reader import Node, YamlError, line_of
 from permits_engine.policies.yaml_reader import documents as read_yaml
 
 LARGEST = 2_000_000
-"""Bytes: a policy text beyond this is refused."""
+"""Bytes of a policy text."""
 PARTS = ("policy", "calendar", "offices")
 
 
@@ -56,15 +56,13 @@ def _data() -> Traversable:
 
 
 def read_file(path: str | Path) -> str:
-    """The text of a policy file, or of the three files of a folder; raises ``policy.invalid``."""
+    """Return the text of a policy file, or of the three files of a folder; raise ``policy.invalid``."""
     place = Path(path)
     try:
         if place.is_dir():
             found = [place / f"{part}.yaml" for part in PARTS if (place / f"{part}.yaml").exists()]
             if not found:
-                raise error(
-                    "policy.invalid", f"{place} holds none of policy.yaml, calendar.yaml, offices.yaml"
-                )
+                raise error("policy.invalid", f"{place} has none of policy.yaml, calendar.yaml, offices.yaml")
             return "---\n".join(_text(each) for each in found)
         return _text(place)
     except (OSError, ValueError) as problem:
@@ -81,14 +79,12 @@ def _text(place: Path) -> str:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as problem:
         line = content.count(b"\n", 0, problem.start) + 1
-        raise _invalid(
-            [{"line": line, "path": "", "reason": "is not UTF-8 text; save it as UTF-8"}]
-        ) from None
+        raise _invalid([_problem(line, (), "is not UTF-8 text; save it as UTF-8")]) from None
     return text if text.endswith("\n") else f"{text}\n"
 
 
 def completed(text: str, base: str) -> str:
-    """A text with the parts that it lacks, taken from another text of the same country."""
+    """Return a text with the parts that it lacks taken from another text of the same country."""
     _, missing = country_and_missing(text)
     pieces = re.split(r"^---[ \t]*(?:#.*)?$\n", base, flags=re.MULTILINE)
     extra = [piece if piece.endswith("\n") else f"{piece}\n" for piece in pieces if _kind(piece) in missing]
@@ -101,15 +97,15 @@ def _kind(piece: str) -> str | None:
 
 
 def digest_of(text: str) -> str:
-    """SHA-256 of the text, hexadecimal."""
+    """Return the SHA-256 of the text, hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def documents(text: str) -> dict[str, tuple[Any, Any]]:
-    """The parts of a text by kind, each with its node tree for line numbers; raises ``policy.invalid``."""
+def documents(text: str) -> dict[str, tuple[Any, Node]]:
+    """Return the parts of a text by kind, each with its YAML node for line numbers; raise ``policy.invalid``."""
     if len(text.encode("utf-8", "surrogatepass")) > LARGEST:
-        raise _invalid([{"line": 1, "path": "", "reason": f"is larger than {LARGEST} bytes"}])
-    found: dict[str, tuple[Any, Any]] = {}
+        raise _invalid([_problem(1, (), f"is larger than {LARGEST} bytes")])
+    found: dict[str, tuple[Any, Node]] = {}
     try:
         for plain, node in read_yaml(text):
             kind = next((part for part in PARTS if isinstance(plain, dict) and part in plain), None)
@@ -120,16 +116,20 @@ def documents(text: str) -> dict[str, tuple[Any, Any]]:
                 raise YamlError(line, f"there are two parts of the kind {kind}")
             found[kind] = (plain, node)
     except YamlError as problem:
-        raise _invalid([{"line": problem.line, "path": "", "reason": problem.reason}]) from None
+        raise _invalid([_problem(problem.line, (), problem.reason)]) from None
     return found
 
 
 @lru_cache(maxsize=64)
 def country_and_missing(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return the country that a text names, if any, and the parts that it lacks; raises ``policy.invalid``."""
+    """Return the country of a text, if it names one, and the parts that it lacks; raise ``policy.invalid``."""
     parts = documents(text)
     code = next((plain.get(kind) for kind, (plain, _) in parts.items()), None)
     return code if isinstance(code, str) else "", tuple(part for part in PARTS if part not in parts)
+
+
+def _problem(line: int, path: tuple[Any, ...], reason: str) -> dict[str, Any]:
+    return {"line": line, "path": ".".join(map(str, path)), "reason": reason}
 
 
 def _invalid(problems: list[dict[str, Any]]) -> PermitsError:
@@ -144,12 +144,11 @@ def _invalid(problems: list[dict[str, Any]]) -> PermitsError:
 
 @lru_cache(maxsize=64)
 def compile_text(text: str) -> Policy:
-    """The rules that a whole text holds; raises ``policy.invalid`` with line, path and reason."""
+    """Return the rules of a whole text; raise ``policy.invalid`` with line, path and reason."""
     found = documents(text)
     missing = [part for part in PARTS if part not in found]
     if missing:
-        problem = {"line": 1, "path": "", "reason": f"the text lacks: {', '.join(missing)}"}
-        raise _invalid([problem])
+        raise _invalid([_problem(1, (), f"the text lacks: {', '.join(missing)}")])
     parts = {kind: _validated(kind, plain, node) for kind, (plain, node) in found.items()}
     policy, calendar, offices = parts["policy"], parts["calendar"], parts["offices"]
     assert isinstance(policy, PolicyPart)
@@ -158,9 +157,7 @@ def compile_text(text: str) -> Policy:
     for kind, code in (("calendar", calendar.calendar), ("offices", offices.offices)):
         if code != policy.policy:
             line = line_of(found[kind][1], (kind,))
-            raise _invalid(
-                [{"line": line, "path": kind, "reason": f"is of {code}, the policy of {policy.policy}"}]
-            )
+            raise _invalid([_problem(line, (kind,), f"is of {code}, the policy of {policy.policy}")])
     return Policy(
         policy.policy,
         policy.title,
@@ -171,24 +168,23 @@ def compile_text(text: str) -> Policy:
     )
 
 
-def _validated(kind: str, plain: Any, node: Any) -> Model:
+def _validated(kind: str, plain: Any, node: Node) -> Model:
     try:
         return MODELS[kind].model_validate(plain)
     except ValidationError as problem:
-        raise _invalid(
-            [_told(dict(fault), node, kind) for fault in problem.errors(include_input=False)]
-        ) from None
+        faults = problem.errors(include_input=False)
+        raise _invalid([_shape_problem(dict(fault), node, kind) for fault in faults]) from None
 
 
-def _told(fault: dict[str, Any], node: Any, kind: str) -> dict[str, Any]:
+def _shape_problem(fault: dict[str, Any], node: Node, kind: str) -> dict[str, Any]:
     path = fault["loc"]
     reason = reason_of(fault, f"a {kind} text")
     if fault["type"] == "missing" and path[-1] == "source":
         reason = "is missing: a value without a legal basis does not load"
-    return {"line": line_of(node, path), "path": ".".join(map(str, path)), "reason": reason}
+    return _problem(line_of(node, path), path, reason)
 
 
-def _parameters(part: PolicyPart, node: Any) -> dict[str, tuple[Value, ...]]:
+def _parameters(part: PolicyPart, node: Node) -> dict[str, tuple[Value, ...]]:
     values: list[Value] = []
     faults: list[dict[str, Any]] = []
     taken: set[str] = set()
@@ -201,9 +197,7 @@ def _parameters(part: PolicyPart, node: Any) -> dict[str, tuple[Value, ...]]:
                 raise MisfitError("value", said)
         except MisfitError as problem:
             path = ("parameters", number, problem.field)
-            faults.append(
-                {"line": line_of(node, path), "path": ".".join(map(str, path)), "reason": str(problem)}
-            )
+            faults.append(_problem(line_of(node, path), path, str(problem)))
             continue
         values.append(value)
         taken.add(value.id)
@@ -224,7 +218,7 @@ def _value(jurisdiction: str, row: Row, taken: set[str]) -> Value:
     base, number = name, 1
     while name in taken:
         if row.id:
-            raise MisfitError("id", f"{row.id!r} stands twice")
+            raise MisfitError("id", f"{row.id!r} occurs twice")
         number += 1
         name = f"{base}/{number}"
     return Value(
@@ -248,7 +242,7 @@ def _near(name: str) -> str:
 
 
 def _clash(one: Value, two: Value) -> bool:
-    """Whether two values of one rank would apply at once, so that neither follows the other."""
+    """Return whether two values of one rank would apply at once."""
     if one.name != two.name or one.rank != two.rank:
         return False
     mine, theirs = dict(one.applies), dict(two.applies)

@@ -1,4 +1,4 @@
-"""The shape of a policy text: what each of its rows must say, its legal basis first of all."""
+"""The shape of a policy text and its rows; each row needs its legal basis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The value of a policy's row, read as its parameter's kind; what does not fit says what would."""
+"""The value of a policy's row, read as its parameter's kind."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ CODES = {
         *("exceptional_stay", "provisional_stay"),
     ),
 }
-"""What a parameter that takes one word may hold."""
+"""The values of parameters that take one word."""
 LONGEST = 100 * 366
-"""Days: a longer period is a slip of the pen."""
+"""Days: a longer period is a typing error."""
 _SILENT = frozenset(each.value for each in Silence)
 WANTED = {
     "period": "an ISO 8601 period such as P3M, or unset, unlimited or unknown",
@@ -41,7 +41,7 @@ WANTED = {
     "flag": "true or false",
     "number": "a whole number from 0 on",
     "texts": "a mapping of codes to texts",
-    "reading": "what each role may read, and how far: {file: {counter: own}, person: {auditor: purpose}}",
+    "reading": "what each role may read, and its reach: {file: {counter: own}, person: {auditor: purpose}}",
     "reference": "the reference of the act that gave it, as text",
     "documents": "a mapping of document codes to the codes of their originals",
     "window": "a mapping {opens: DATE, closes: DATE}, which opens before it closes",
@@ -64,7 +64,7 @@ class MisfitError(ValueError):
 
 
 def typed(row: Row, rule: str) -> Any:
-    """The row's value as its parameter's kind; raises ``MisfitError``."""
+    """Return the row's value as its parameter's kind; raise ``MisfitError``."""
     value, kind = row.value, KINDS[row.name]
     delay = kind == "count"
     if not delay and row.counting != "calendar":
@@ -174,7 +174,7 @@ def _is_protections(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and all(map(_is_protection, value.values()))
 
 
-def _is_protection(entry: Any) -> bool:
+def _is_protection(entry: object) -> bool:
     known = {"article", "after", "sex", "minors", "lifted_by", "unless", "as_of_right"}
     if not isinstance(entry, dict) or not set(entry) <= known:
         return False
@@ -197,7 +197,7 @@ def _is_relaxations(value: Any) -> bool:
     return isinstance(value, dict) and bool(value) and all(map(_is_relaxation, value.values()))
 
 
-def _is_relaxation(entry: Any) -> bool:
+def _is_relaxation(entry: object) -> bool:
     if not isinstance(entry, dict) or entry.get("by") not in {"decision", "reexamination"}:
         return False
     whom = set(entry) - {"by"}

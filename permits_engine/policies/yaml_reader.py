@@ -1,4 +1,4 @@
-"""YAML as plain data: no tags, no code, no bombs, no field twice; every fault with its line."""
+"""YAML as plain data: no tags, no code, no bombs, no repeated fields; each fault with its line."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import Any
 
 import yaml
 
+Node = yaml.Node
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DEEPEST = 40
 """Levels of nesting."""
 MOST = 400_000
-"""Values, aliases unfolded."""
+"""Values, with aliases unfolded."""
 
 
-# What the constructors of plain tags end in where a text bears one that does not fit, as in `!!bool maybe`.
+# Raised by the constructors of plain tags for a value that does not fit, as in `!!bool maybe`.
 _UNREADABLE = (ValueError, OverflowError, TypeError, AttributeError, LookupError)
 
 
@@ -27,15 +28,15 @@ class YamlError(ValueError):
         self.reason = reason
 
 
-def documents(text: str) -> Iterator[tuple[Any, Any]]:
-    """Each document of a text as plain values, with its node tree for line numbers; raises ``YamlError``."""
+def documents(text: str) -> Iterator[tuple[Any, Node]]:
+    """Yield each document of a text as plain values, with its node for line numbers; raise ``YamlError``."""
     try:
         text.encode()
     except UnicodeEncodeError as problem:
         line = text.count("\n", 0, problem.start) + 1
         raise YamlError(line, "holds half of a character; save it as UTF-8") from None
     try:
-        # Before the nodes are put together: composing recurses, and in C a stack that is full kills the process.
+        # Before composing, which recurses: in C a stack overflow kills the process.
         _shallow(text)
         budget = MOST
         for node in list(yaml.compose_all(text, Loader=LOADER)):
@@ -61,10 +62,10 @@ def _shallow(text: str) -> None:
             depth -= 1
 
 
-def _checked(root: Any, budget: int) -> int:
-    """How many values a document unfolds into; refuses what is too large, refers to itself or is not plain."""
+def _checked(root: Node, budget: int) -> int:
+    """Return the number of values of a document; raise where it is too large, cyclic or not plain."""
     count = 0
-    stack = [(root, 0)]
+    stack: list[tuple[Node, int]] = [(root, 0)]
     while stack:
         node, depth = stack.pop()
         count += 1
@@ -79,17 +80,17 @@ def _checked(root: Any, budget: int) -> int:
     return count
 
 
-def _once(node: Any) -> None:
+def _once(node: yaml.MappingNode) -> None:
     seen = set()
     for key, _ in node.value:
         if not isinstance(key, yaml.ScalarNode):
             raise YamlError(_line(key), "a field's name is not plain text")
         if key.value in seen:
-            raise YamlError(_line(key), f"the field {key.value[:80]!r} stands twice")
+            raise YamlError(_line(key), f"the field {key.value[:80]!r} occurs twice")
         seen.add(key.value)
 
 
-def _constructed(node: Any) -> Any:
+def _constructed(node: Node) -> Any:
     loader = LOADER("")
     try:
         return loader.construct_document(node)
@@ -106,10 +107,11 @@ def _constructed(node: Any) -> Any:
         loader.dispose()
 
 
-def _culprit(node: Any) -> Any:
-    """The first part of a node that cannot be read by itself."""
-    if isinstance(node, yaml.ScalarNode):
+def _culprit(node: Node) -> Node | None:
+    """Return the first part of a node that cannot be read by itself."""
+    if not isinstance(node, yaml.CollectionNode):
         return node
+    part: Node
     for each in node.value:
         for part in each if isinstance(each, tuple) else (each,):
             loader = LOADER("")
@@ -122,11 +124,12 @@ def _culprit(node: Any) -> Any:
     return None
 
 
-def _line(node: Any) -> int:
+def _line(node: Node | yaml.Event) -> int:
+    assert node.start_mark is not None
     return int(node.start_mark.line) + 1
 
 
-def _reason(problem: Any) -> str:
+def _reason(problem: yaml.MarkedYAMLError) -> str:
     reason = str(problem.problem or "is not YAML")
     if reason.startswith("could not determine a constructor for the tag"):
         return f"the tag {reason.rpartition(' ')[2]} is not allowed: only plain data are"
@@ -137,8 +140,8 @@ def _first(said: str) -> str:
     return said.splitlines()[0] if said else "is not YAML"
 
 
-def line_of(node: Any, path: tuple[Any, ...]) -> int:
-    """The line (from 1) of the deepest node that a path leads to."""
+def line_of(node: Node, path: tuple[Any, ...]) -> int:
+    """Return the line (from 1) of the deepest node of a path."""
     line = _line(node)
     for step in path:
         following = None

@@ -49,7 +49,7 @@ HOSTILE: dict[str, tuple[str | bytes, int, str]] = {
     "not UTF-8": (b"policy: MA\ntitle: \xff\n", 2, "is not UTF-8 text"),
     "NUL": ("policy: \x00\n", 1, "control characters are not allowed"),
     "no YAML": ("policy: [\n", 2, "did not find"),
-    "a field twice": (part({"value": "P6M, value: P7M"}), 4, "the field 'value' stands twice"),
+    "a field twice": (part({"value": "P6M, value: P7M"}), 4, "the field 'value' occurs twice"),
     "a key that is a list": ("? [a]\n: b\n", 1, "name is not plain text"),
     "a huge number": (part({"value": "9" * 5000}), 4, "too many digits"),
     "an impossible date": (part({"from": "2010-02-30"}), 4, "cannot be read"),
