@@ -58,12 +58,12 @@ class Calendar:
             return Phrase("weekend", day=day)
         return Phrase("feast.estimated" if feast.estimated else "feast", day=day, feast=feast.name)
 
-    def news(self) -> set[date]:
+    def days_of_change(self) -> set[date]:
         """Return the days on which something about a public holiday was published."""
         days = [day for each in self._days.values() for x in each for day in (x.known, x.until_known)]
         return {day for day in days if day is not None}
 
-    def next_news(self, day: date, known: date) -> date | None:
+    def next_change(self, day: date, known: date) -> date | None:
         """Return the first day after ``known`` on which something else about ``day`` is published."""
         holidays = self._days.get(day)
         if not holidays:

@@ -168,7 +168,7 @@ class _Comparison:
         first, last = self._day(low), self._day(high)
         days: set[date] = set()
         for _, policy in self.texts:
-            days |= {value.known for value in policy.by_id.values()} | policy.calendar.news()
+            days |= {value.known for value in policy.by_id.values()} | policy.calendar.days_of_change()
         return {day for day in days if first < day <= last}
 
     # --- a state of knowledge -----------------------------------------------------------------------------

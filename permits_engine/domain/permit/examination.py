@@ -134,10 +134,9 @@ class Examination:
         given = [o for o in self.request.opinions if o.on <= self.day and o.body == "local_commission"]
         return max(given, key=lambda o: (o.on, o.version)) if given else None
 
-    def outstanding(self, request: Request, day: date | None = None) -> frozenset[str]:
+    def outstanding(self, request: Request) -> frozenset[str]:
         """Return the documents named missing on filing that had not been supplied by the day."""
-        day = day or self.day
-        return request.missing.difference(*(x.documents for x in request.supplies if x.on <= day))
+        return request.missing.difference(*(x.documents for x in request.supplies if x.on <= self.day))
 
     def complete_on(self, request: Request) -> date | None:
         """Return the day on which the file became complete, if by the day."""

@@ -16,17 +16,10 @@ def on_day(s: Situation, day: date) -> Situation:
     return Situation(s.permit, day, s.rules.policy.at(s.rules.known), s.given_facts)
 
 
-def interval_around(
-    s: Situation, same: Callable[[date], bool], *, past_only: bool = False
-) -> tuple[date | None, date | None]:
-    """Return the first and the last day of the unbroken run around the situation's day on which ``same`` holds.
-
-    None for a side without a known end; ``past_only`` leaves out the last day.
-    """
+def interval_around(s: Situation, same: Callable[[date], bool]) -> tuple[date | None, date | None]:
+    """Return the first and last day, where known, of the run of days around the situation's on which ``same`` holds."""
     days = sorted(set(days_of_change(s)))
     since = next((day for day in reversed(days) if day <= s.day and not same(day - ONE_DAY)), None)
-    if past_only:
-        return since, None
     ended = next((day for day in days if day > s.day and not same(day)), None)
     return since, ended - ONE_DAY if ended is not None else None
 
@@ -34,16 +27,16 @@ def interval_around(
 def days_of_change(s: Situation) -> Iterator[date]:
     """Yield the days on which something about the file, its holder or the rules may change."""
     permit = s.permit
-    acts = {day for _, day in permit.names} | {s.day}
-    yield from acts
+    days = {day for _, day in permit.names} | {s.day}
+    yield from days
     for term in permit.terms:
         yield term.valid_from
         yield term.valid_until + ONE_DAY
         yield s.ends(term) + ONE_DAY
-        acts |= {term.valid_until, s.ends(term) + ONE_DAY}
+        days |= {term.valid_until, s.ends(term) + ONE_DAY}
     yield from (receipt.until + ONE_DAY for receipt in permit.receipts)
     # Last days depend on what had happened by then: ask after each event and after each term.
-    for day in acts:
+    for day in days:
         yield from (due + ONE_DAY for due in _dues(on_day(s, day)) if due is not None)
     yield from _of_person(s)
     for name in PARAMETERS:

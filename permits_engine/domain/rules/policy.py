@@ -215,9 +215,9 @@ class Rules:
         if count.roll:  # a change published about one of the days examined could move the last one
             day = unrolled(start, count, extra)
             while day <= last:
-                news = self.calendar.next_news(day, self.known)
-                if news is not None:
-                    self._watch(news)
+                change = self.calendar.next_change(day, self.known)
+                if change is not None:
+                    self._watch(change)
                 day += ONE_DAY
         return last
 

@@ -101,12 +101,12 @@ def test_a_day_off_is_believed_from_the_day_it_is_known_until_the_day_it_is_not(
 
 def test_the_news_of_a_calendar_are_the_days_on_which_something_became_known() -> None:
     """In all, and about one day after another day."""
-    assert CALENDAR.news() == {D(2013, 1, 1), D(2023, 4, 20), D(2023, 4, 19)}
-    assert CALENDAR.next_news(FEAST.day, D(2012, 1, 1)) == D(2013, 1, 1)
-    assert CALENDAR.next_news(FEAST.day, D(2013, 1, 1)) == D(2023, 4, 20)
-    assert CALENDAR.next_news(FEAST.day, D(2023, 4, 20)) is None
-    assert CALENDAR.next_news(BRIDGE.day, D(2023, 4, 18)) == D(2023, 4, 19)
-    assert CALENDAR.next_news(D(2023, 5, 2), D(2012, 1, 1)) is None
+    assert CALENDAR.days_of_change() == {D(2013, 1, 1), D(2023, 4, 20), D(2023, 4, 19)}
+    assert CALENDAR.next_change(FEAST.day, D(2012, 1, 1)) == D(2013, 1, 1)
+    assert CALENDAR.next_change(FEAST.day, D(2013, 1, 1)) == D(2023, 4, 20)
+    assert CALENDAR.next_change(FEAST.day, D(2023, 4, 20)) is None
+    assert CALENDAR.next_change(BRIDGE.day, D(2023, 4, 18)) == D(2023, 4, 19)
+    assert CALENDAR.next_change(D(2023, 5, 2), D(2012, 1, 1)) is None
 
 
 def test_the_working_of_a_day_that_rolls_names_each_day_that_is_not_worked() -> None:
