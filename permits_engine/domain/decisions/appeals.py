@@ -30,11 +30,8 @@ def _check_body(case: Case) -> None:
     sits = s.rules.get("appeal.sits", case.on, s.scope(body=body))
     if rule is None or sits is False:
         when = ", when it does not sit" if sits is False else ""
-        raise error(
-            "appeal.not_available",
-            f"no appeal to {body} is possible against this decision on {case.on}{when}",
-            body=body,
-        )
+        why = f"no appeal to {body} is possible against this decision on {case.on}{when}"
+        raise error("appeal.not_available", why, body=body)
     case.rules.used[rule.id] = None
     if appeal_periods.already_ruled(s, body):
         raise error("appeal.not_available", f"{body} has ruled on this decision already", body=body)
@@ -44,12 +41,8 @@ def _check_time(case: Case) -> None:
     words: list[str] = []
     closes = appeal_periods.appeal_closes(case.situation, case.command.body, words)
     if closes is not None and case.on > closes:
-        raise error(
-            "appeal.out_of_time",
-            f"the time to appeal to {case.command.body} ended on {closes} ({together(words)})",
-            body=case.command.body,
-            closes=closes.isoformat(),
-        )
+        why = f"the time to appeal to {case.command.body} ended on {closes} ({together(words)})"
+        raise error("appeal.out_of_time", why, body=case.command.body, closes=closes.isoformat())
 
 
 def appeal_pending(case: Case) -> None:

@@ -39,20 +39,13 @@ def campaign_open(case: Case) -> None:
     if window is None and any(each.covers(scope) for each in campaigns):
         raise error("campaign.closed", f"{c.category} takes no applications on {case.on}")
     if window is not None and not window[0] <= case.on <= window[1]:
-        raise error(
-            "campaign.closed",
-            f"{c.category} takes applications from {window[0]} to {window[1]}, not on {case.on}",
-            opens=window[0].isoformat(),
-            closes=window[1].isoformat(),
-        )
+        why = f"{c.category} takes applications from {window[0]} to {window[1]}, not on {case.on}"
+        raise error("campaign.closed", why, opens=window[0].isoformat(), closes=window[1].isoformat())
     criteria = rules.get("campaign.criteria", case.on, scope)
     if c.criterion not in (criteria or (None,)):
         known = ", ".join(criteria) if criteria else "none"
-        raise error(
-            "criterion.unknown",
-            f"criterion {c.criterion!r} is not one of {c.category}'s: {known}",
-            criteria=list(criteria or ()),
-        )
+        why = f"criterion {c.criterion!r} is not one of {c.category}'s: {known}"
+        raise error("criterion.unknown", why, criteria=list(criteria or ()))
     documents_listed(case)
 
 
@@ -86,10 +79,8 @@ def opinion_favourable(case: Case) -> None:
     )
     if not upheld and (s.opinion is None or not s.opinion.favourable):
         what = "none is recorded" if s.opinion is None else "the latest one is unfavourable"
-        raise error(
-            "opinion.missing",
-            f"a card of {s.permit.category} needs a favourable opinion of the local commission, and {what}",
-        )
+        why = f"a card of {s.permit.category} needs a favourable opinion of the local commission, and {what}"
+        raise error("opinion.missing", why)
 
 
 @recording(Issued)
@@ -136,11 +127,8 @@ def criterion_listed(case: Case) -> None:
     criterion = case.situation.permit.criterion
     criteria = case.get("campaign.criteria", case.request.filed_on)
     if criteria is not None and criterion not in criteria:
-        raise error(
-            "criterion.unknown",
-            f"criterion {criterion!r} is not one of {', '.join(criteria)}",
-            criteria=list(criteria),
-        )
+        why = f"criterion {criterion!r} is not one of {', '.join(criteria)}"
+        raise error("criterion.unknown", why, criteria=list(criteria))
 
 
 @recording(ExaminationReopened, ReceiptIssued)

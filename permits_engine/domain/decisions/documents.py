@@ -30,12 +30,8 @@ def documents_listed(case: Case) -> None:
 def _check_listed(documents: tuple[str, ...], allowed: set[str]) -> None:
     unknown = [code for code in documents if code not in allowed]
     if unknown:
-        raise error(
-            "documents.not_listed",
-            f"{', '.join(unknown)}: not on the published list, so it may not be asked for",
-            documents=unknown,
-            listed=sorted(allowed),
-        )
+        why = f"{', '.join(unknown)}: not on the published list, so it may not be asked for"
+        raise error("documents.not_listed", why, documents=unknown, listed=sorted(allowed))
 
 
 def documents_outstanding(case: Case) -> None:
@@ -50,12 +46,8 @@ def documents_outstanding(case: Case) -> None:
         raise case.not_allowed("no document is outstanding")
     unknown = [code for code in case.command.documents if code not in wanted]
     if unknown:
-        raise error(
-            "documents.not_listed",
-            f"{', '.join(unknown)}: was not asked for; outstanding: {', '.join(sorted(wanted))}",
-            documents=unknown,
-            outstanding=sorted(wanted),
-        )
+        why = f"{', '.join(unknown)}: was not asked for; outstanding: {', '.join(sorted(wanted))}"
+        raise error("documents.not_listed", why, documents=unknown, outstanding=sorted(wanted))
 
 
 @recording(DocumentsSupplied, ReceiptIssued)
@@ -79,22 +71,16 @@ def documents_may_be_asked(case: Case) -> None:
     if once is not None and listed is not None:
         _check_listed(case.command.documents, set(listed.values()) | set(request.missing))
     if once is not None and len([a for a in request.asks if a.on <= case.on]) >= once:
-        raise error(
-            "documents.second_request",
-            "documents were asked for already, and the law allows it once; decide on what there is",
-            asked_on=request.asks[-1].on.isoformat(),
-        )
+        why = "documents were asked for already, and the law allows it once; decide on what there is"
+        raise error("documents.second_request", why, asked_on=request.asks[-1].on.isoformat())
     limit, start = s.decision_limit(request), s.period_start(request)
     if once is not None and limit is not None and start is not None:
         # Half of the bare period: without a roll to a working day and without excluded days.
         half = (unrolled(start, Count(limit.length)) - start) // timedelta(days=2)
         last = start + timedelta(days=half + s.suspended_days(request))
         if case.on > last:
-            raise error(
-                "documents.too_late",
-                f"documents could be asked for until {last}, the first half of the time to decide",
-                until=last.isoformat(),
-            )
+            why = f"documents could be asked for until {last}, the first half of the time to decide"
+            raise error("documents.too_late", why, until=last.isoformat())
     if s.application_status != "under_review":
         raise case.not_allowed(f"the application is {s.application_status}")
 

@@ -18,11 +18,8 @@ def reasons_given(case: Case) -> None:
 
 def _require_text(case: Case, field: str) -> None:
     if not getattr(case.command, field).strip():
-        raise error(
-            "decision.reasons_missing",
-            f"{field} is blank: a decision without its reasons is unlawful; write them",
-            field=field,
-        )
+        why = f"{field} is blank: a decision without its reasons is unlawful; write them"
+        raise error("decision.reasons_missing", why, field=field)
 
 
 def not_granted_since(case: Case) -> None:

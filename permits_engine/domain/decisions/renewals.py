@@ -20,17 +20,11 @@ def renewal_window(case: Case) -> None:
         case.rules.find("renewal.opens", day, scope)
     opens = max(opens, term.valid_from) if opens is not None else term.valid_from
     if case.on < opens:
-        raise error(
-            "window.not_open",
-            f"a renewal may be asked for from {opens}, not on {case.on}",
-            opens=opens.isoformat(),
-        )
+        why = f"a renewal may be asked for from {opens}, not on {case.on}"
+        raise error("window.not_open", why, opens=opens.isoformat())
     if closes is not None and case.on > closes:
-        raise error(
-            "window.closed",
-            f"a renewal could be asked for until {closes}; {case.on} is late: a new application is needed",
-            closes=closes.isoformat(),
-        )
+        why = f"a renewal could be asked for until {closes}; {case.on} is late: a new application is needed"
+        raise error("window.closed", why, closes=closes.isoformat())
 
 
 @recording(RenewalRequested, ReceiptIssued)
@@ -59,12 +53,8 @@ def renew_permit(case: Case) -> list[Draft]:
     if reasons is not None and not shorter:
         raise invalid("exclusion", f"belongs to a term shorter than {default}; name the shorter term")
     if shorter and not (reasons and all(str(v).strip() for v in reasons.values())):
-        raise error(
-            "exclusion.reasons_missing",
-            f"a term shorter than {default} needs an exclusion: fact, reasons in fact and reasons in law",
-            term=str(term),
-            policy_term=str(default),
-        )
+        why = f"a term shorter than {default} needs an exclusion: fact, reasons in fact and reasons in law"
+        raise error("exclusion.reasons_missing", why, term=str(term), policy_term=str(default))
     renewed = case.draft(
         Renewed,
         term_number=last.number + 1,

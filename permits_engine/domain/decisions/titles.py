@@ -66,11 +66,8 @@ def needs_met(case: Case) -> None:
         what = "is not recorded, or without its last day"
         if kind == "minor" and is_minor(case.situation, case.holder.age) is False:
             what = "is over: an adult applies for a card of their own (lodge_application)"
-        raise error(
-            "criterion.unknown",
-            f"a {case.situation.permit.title_kind} needs the fact {kind} ({article}), which {what}",
-            criteria=[kind],
-        )
+        why = f"a {case.situation.permit.title_kind} needs the fact {kind} ({article}), which {what}"
+        raise error("criterion.unknown", why, criteria=[kind])
 
 
 def _listed(grounds: dict[str, Any]) -> str:
