@@ -23,9 +23,8 @@ def appeal_possible(case: Case) -> None:
 def _check_body(case: Case) -> None:
     s, body = case.situation, case.command.body
     if s.adverse is None:
-        raise error(
-            "appeal.not_available", f"no decision against the holder is in force on {case.on}", body=body
-        )
+        why = f"no decision against the holder is in force on {case.on}"
+        raise error("appeal.not_available", why, body=body)
     rule = appeal_periods.appeal_rule(s, body)
     sits = s.rules.get("appeal.sits", case.on, s.scope(body=body))
     if rule is None or sits is False:

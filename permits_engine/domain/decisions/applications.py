@@ -3,7 +3,7 @@
 from permits_engine.domain.decisions import relaxations, titles
 from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.decisions.documents import documents_listed, receipt
-from permits_engine.domain.decisions.terms import departure_from, granted_term, last_day
+from permits_engine.domain.decisions.terms import departure_from, granted_term, last_day, term_fields
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import (
     ApplicationLodged,
@@ -90,17 +90,9 @@ def issue_permit(case: Case) -> list[Draft]:
     granted = titles.grant_fields(case)
     _, relaxed, _ = relaxations.covering(case)
     granted["departs_from"] = departure_from(case, "term.first", case.on, term) or granted["departs_from"]
-    issued = case.draft(
-        Issued,
-        term_number=1,
-        valid_from=case.on,
-        valid_until=last_day(case, "term.first", term_end(case.on, term)),
-        term=str(term),
-        title_kind=case.situation.permit.title_kind,
-        relaxed=tuple(relaxed),
-        **granted,
-    )
-    return [issued]
+    last = last_day(case, "term.first", term_end(case.on, term))
+    fields = {**term_fields(1, case.on, last, term), **granted, "relaxed": tuple(relaxed)}
+    return [case.draft(Issued, title_kind=case.situation.permit.title_kind, **fields)]
 
 
 @recording(Refused)
@@ -115,7 +107,7 @@ def refuse_application(case: Case) -> list[Draft]:
 
 def after_refusal(case: Case) -> None:
     """Require a day after the refusal, and no pending appeal."""
-    pending, outcome = case.situation.pending_appeal, case.outcome
+    pending, outcome = case.situation.pending_appeal, case.situation.outcome
     if pending is not None:
         raise case.not_allowed(f"an appeal to {pending.body} of {pending.on} is pending")
     if outcome is None or case.on <= outcome.on:
@@ -134,7 +126,7 @@ def criterion_listed(case: Case) -> None:
 @recording(ExaminationReopened, ReceiptIssued)
 def reopen_examination(case: Case) -> list[Draft]:
     """Reopen the examination with a receipt; the refusal stays on record without effect."""
-    request, outcome = case.request, case.outcome
+    request, outcome = case.request, case.situation.outcome
     assert outcome is not None
     for name in REOPENING_RULES:
         case.find(name, request.filed_on)

@@ -12,7 +12,7 @@ from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import SCHEDULER, Actor, Event
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.permit.state import Decision, Request
+from permits_engine.domain.permit.state import Request
 from permits_engine.domain.rules.policy import Rules, Value
 
 
@@ -103,11 +103,6 @@ class Case:
         assert request is not None
         return request
 
-    @property
-    def outcome(self) -> Decision | None:
-        """The last decision on the latest request, unless annulled."""
-        return self.situation.outcome
-
     def scope(self, **more: str) -> dict[str, str]:
         """Return the circumstances that select among rules."""
         if self.file is None:
@@ -135,16 +130,14 @@ class Case:
     def not_allowed(self, why: str | None = None, later: Later | None = None) -> PermitsError:
         """Return ``transition.not_allowed`` with the state and the excluding event; ``decide`` adds what is allowed."""
         s = self.situation
-        reason = (
-            why or f"the title is {s.title_status} and the application {s.application_status} on {self.on}"
-        )
+        state = f"the title is {s.title_status} and the application {s.application_status} on {self.on}"
         details: dict[str, Any] = {
             "state": {"title_status": s.title_status, "application_status": s.application_status},
             "command": self.name,
         }
         if later is not None:
             details["later_event"] = {"name": later[0], "on": later[1].isoformat()}
-        return error("transition.not_allowed", f"{self.name} is not possible: {reason}", **details)
+        return error("transition.not_allowed", f"{self.name} is not possible: {why or state}", **details)
 
 
 class Effect(NamedTuple):

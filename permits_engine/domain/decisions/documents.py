@@ -64,10 +64,8 @@ def supply_documents(case: Case) -> list[Draft]:
 def documents_may_be_asked(case: Case) -> None:
     """Require one early request, for originals of what is listed or for what was named missing (law 55-19)."""
     s, request = case.situation, case.request
-    once, listed = (
-        case.get("documents.requests", request.filed_on),
-        case.get("documents.list", request.filed_on),
-    )
+    once = case.get("documents.requests", request.filed_on)
+    listed = case.get("documents.list", request.filed_on)
     if once is not None and listed is not None:
         _check_listed(case.command.documents, set(listed.values()) | set(request.missing))
     if once is not None and len([a for a in request.asks if a.on <= case.on]) >= once:

@@ -63,9 +63,8 @@ def not_filed_since(case: Case) -> None:
         if request.filed_on > case.on:
             why = f"a request of {request.filed_on} is on record, so its holder had not departed by {case.on}"
             later = ("permit.renewal_requested", request.filed_on)
-            raise case.not_allowed(
-                f"{why}; give a day from then on, or correct the day of the request", later
-            )
+            remedy = "give a day from then on, or correct the day of the request"
+            raise case.not_allowed(f"{why}; {remedy}", later)
 
 
 def _granted(case: Case, term: Term) -> tuple[str, Later]:

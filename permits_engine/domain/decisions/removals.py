@@ -33,9 +33,8 @@ def known_fact(case: Case) -> None:
         return
     ties = case.rules.get("family.ties", case.on, {}) or ()
     if c.kind not in ties:
-        raise invalid(
-            "of", f"belongs to a family tie ({', '.join(ties) or 'none here'}), and {c.kind} is none"
-        )
+        why = f"belongs to a family tie ({', '.join(ties) or 'none here'}), and {c.kind} is none"
+        raise invalid("of", why)
     if c.of == case.situation.permit.permit_id:
         raise invalid("of", "is this file itself; name the file of the family member")
 
@@ -50,9 +49,8 @@ def notified_by_then(case: Case) -> None:
     """Require that the order was notified by the day on which it is recorded."""
     at: datetime = case.command.notified_at
     if removal.local_day(case.situation, at) > case.on:
-        raise invalid(
-            "notified_at", f"{at.isoformat()} lies after {case.on}; record the order once it is notified"
-        )
+        why = f"{at.isoformat()} lies after {case.on}; record the order once it is notified"
+        raise invalid("notified_at", why)
 
 
 def no_removal_in_force(case: Case) -> None:
@@ -112,9 +110,8 @@ def may_be_carried_out(case: Case) -> None:
         raise invalid("at", f"{at.isoformat()} is not an instant of {case.on}")
     if removal.pending_appeal(s) is not None:
         rule = case.find("removal.appeal", order.on)
-        raise _protected(
-            "an appeal suspends the removal", str(rule.source) if rule else "", "suspensive_appeal"
-        )
+        source = str(rule.source) if rule else ""
+        raise _protected("an appeal suspends the removal", source, "suspensive_appeal")
     closes = removal.appeal_closes(s, order)
     if closes is not None and at < closes[0] and not any(a.decided_on is not None for a in order.appeals):
         why = f"the order may be contested until {closes[0].isoformat()}, and is not carried out before"
@@ -154,9 +151,8 @@ def appeal_possible(case: Case) -> None:
     case.rules.used[closes[1].id] = None
     if (case.command.at or removal.local_start(s, case.on)) > closes[0]:
         last = closes[0].isoformat()
-        raise error(
-            "appeal.out_of_time", f"the removal could be contested until {last}", body=body, closes=last
-        )
+        why = f"the removal could be contested until {last}"
+        raise error("appeal.out_of_time", why, body=body, closes=last)
 
 
 def appeal_pending(case: Case) -> None:
@@ -190,16 +186,11 @@ def ban_possible(case: Case) -> None:
     most = case.need("entry_ban.limit")
     last = add(case.on, most)
     if not case.on < c.until <= last:
-        raise invalid(
-            "until", f"{c.until} does not lie after {case.on} and up to {last} ({most.in_words()} at most)"
-        )
+        why = f"{c.until} does not lie after {case.on} and up to {last} ({most.in_words()} at most)"
+        raise invalid("until", why)
     if not c.observations.strip():
-        raise error(
-            "decision.reasons_missing",
-            "observations is blank: a ban is decided after the person was heard; say what they said, or how they "
-            "were invited to",
-            field="observations",
-        )
+        why = "a ban is decided after the person was heard; say what they said, or how they were invited to"
+        raise error("decision.reasons_missing", f"observations is blank: {why}", field="observations")
 
 
 @recording(EntryBanned)

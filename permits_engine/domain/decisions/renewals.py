@@ -2,7 +2,7 @@
 
 from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.decisions.documents import receipt
-from permits_engine.domain.decisions.terms import departure_from, granted_term, last_day
+from permits_engine.domain.decisions.terms import departure_from, granted_term, last_day, term_fields
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import ReceiptIssued, RenewalRefused, RenewalRequested, Renewed
 from permits_engine.domain.periods import Period, term_end
@@ -55,17 +55,15 @@ def renew_permit(case: Case) -> list[Draft]:
     if shorter and not (reasons and all(str(v).strip() for v in reasons.values())):
         why = f"a term shorter than {default} needs an exclusion: fact, reasons in fact and reasons in law"
         raise error("exclusion.reasons_missing", why, term=str(term), policy_term=str(default))
+    valid_until = last_day(case, "term.renewal", term_end(valid_from, term))
     renewed = case.draft(
         Renewed,
-        term_number=last.number + 1,
-        valid_from=valid_from,
-        valid_until=last_day(case, "term.renewal", term_end(valid_from, term)),
-        term=str(term),
         track=request.track,
         request=request.version,
         excluded=reasons is not None,
         departs_from=departs,
         exclusion=reasons,
+        **term_fields(last.number + 1, valid_from, valid_until, term),
     )
     return [renewed]
 

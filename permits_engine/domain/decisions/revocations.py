@@ -16,9 +16,5 @@ def tie_has_ended(case: Case) -> None:
     """Require, for the ground that the principal's title has ended, that it has and that no other ground remains."""
     ground = case.get("family.revocation")
     if ground is not None and case.command.ground == ground and lost_tie(case.situation) is None:
-        raise error(
-            "criterion.unknown",
-            f"the ground {ground} needs a principal's title that has ended by {case.on}, and no other ground of the "
-            "holder's",
-            criteria=[ground],
-        )
+        why = f"needs a principal's title that has ended by {case.on}, and no other ground of the holder's"
+        raise error("criterion.unknown", f"the ground {ground} {why}", criteria=[ground])

@@ -1,6 +1,7 @@
 """The term of a card: its length and its last day."""
 
 from datetime import date
+from typing import Any
 
 from permits_engine.domain.decisions.case import Case
 from permits_engine.domain.errors import invalid
@@ -41,6 +42,11 @@ def departure_from(case: Case, name: str, valid_from: date, term: Period) -> str
     if rule is None or not isinstance(rule.value, Period):
         return None
     return rule.id if term_end(valid_from, term) < term_end(valid_from, rule.value) else None
+
+
+def term_fields(number: int, valid_from: date, valid_until: date, length: Period) -> dict[str, Any]:
+    """Return the fields of a grant that name its term."""
+    return {"term_number": number, "valid_from": valid_from, "valid_until": valid_until, "term": str(length)}
 
 
 def last_day(case: Case, name: str, last: date) -> date:

@@ -7,6 +7,7 @@ earlier day on which it fell due.
 from datetime import date
 
 from permits_engine.domain.decisions.case import Draft
+from permits_engine.domain.decisions.terms import term_fields
 from permits_engine.domain.events import (
     ApplicationReturned,
     Event,
@@ -52,8 +53,7 @@ def _draft(rules: Rules, kind: type[Event], on: date, **fields: object) -> Draft
 
 
 def _term(start: date, number: int, length: Period) -> dict[str, object]:
-    last = term_end(start, length)
-    return {"term_number": number, "valid_from": start, "valid_until": last, "term": str(length)}
+    return term_fields(number, start, term_end(start, length), length)
 
 
 def _returned(s: Situation, request: Request) -> Draft | None:

@@ -155,10 +155,6 @@ def no_overlap(case: Case) -> None:
     """Refuse two titles of one kind at a time; titles of two kinds may overlap."""
     for other in case.holder.titles:
         if other.title_kind == case.situation.permit.title_kind and other.valid_until >= case.on:
-            raise error(
-                "title.overlap",
-                f"the holder has a {other.title_kind} in force until {other.valid_until}; "
-                "close it (other_title) first",
-                permit_id=other.permit_id,
-                valid_until=other.valid_until.isoformat(),
-            )
+            until = other.valid_until.isoformat()
+            why = f"the holder has a {other.title_kind} in force until {until}; close it (other_title) first"
+            raise error("title.overlap", why, permit_id=other.permit_id, valid_until=until)

@@ -26,8 +26,8 @@ class Tie(msgspec.Struct, frozen=True):
     principal: str
     kind: str
     since: date
-    how: str | None = None
     ended_on: date | None = None
+    how: str | None = None
     effect: str | None = None
 
 
@@ -62,7 +62,7 @@ def _tie(s: Situation, fact: Fact) -> Tie:
     if how is None or on is None:
         return Tie(fact.of, fact.kind, fact.since)
     effects = s.rules.get("family.ends", on, s.scope()) or {}
-    return Tie(fact.of, fact.kind, fact.since, how, on, effects.get(how, KEEP))
+    return Tie(fact.of, fact.kind, fact.since, on, how, effects.get(how, KEEP))
 
 
 def lost_tie(s: Situation) -> Tie | None:
@@ -79,12 +79,5 @@ def latest_tie(s: Situation) -> dict[str, str | None] | None:
     found = ties(s)
     if not found:
         return None
-    tie = found[-1]
-    return {
-        "permit_id": tie.principal,
-        "kind": tie.kind,
-        "since": tie.since.isoformat(),
-        "ended_on": tie.ended_on.isoformat() if tie.ended_on else None,
-        "how": tie.how,
-        "effect": tie.effect,
-    }
+    plain = msgspec.to_builtins(found[-1])
+    return {"permit_id": plain.pop("principal"), **plain}

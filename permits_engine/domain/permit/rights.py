@@ -118,9 +118,8 @@ def _right(s: Situation, name: str) -> Right:
         if all(holds(s, part) for part in because.split("+")):
             return Right(name, True, str(rule.source), because, rule=rule.id)
     grounds = dict.fromkeys(part for each in rule.value for part in each.split("+") if part not in PAPERS)
-    asks = tuple(
-        kind for kind in grounds if not is_recorded(s.facts, kind)
-    )  # unknown: not satisfied, not refuted
+    # An unknown fact is neither satisfied nor refuted.
+    asks = tuple(kind for kind in grounds if not is_recorded(s.facts, kind))
     return Right(name, False, str(rule.source), "none", rule=rule.id, would_open=tuple(rule.value), asks=asks)
 
 
