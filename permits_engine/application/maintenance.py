@@ -21,7 +21,7 @@ class Store:
 
     def rebuild(
         self, name: str | None = None, *, check: bool = False, progress: Progress | None = None
-    ) -> rebuild.Report:
+    ) -> rebuild.RebuildReport:
         """Compute the read models again from history; ``check`` compares and changes nothing."""
         return rebuild.rebuild(self._context.database, self._context, name, check=check, progress=progress)
 

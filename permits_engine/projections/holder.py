@@ -1,4 +1,4 @@
-"""The person as their own stream tells, opened with their key."""
+"""The person: a holder's stream, folded and decrypted with their key."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ class Person(msgspec.Struct):
     phone: str | None = None
     address: str | None = None
     prefers: str | None = None
-    """How the person wants to be reached first: email or phone."""
+    """The channel that the person prefers: email or phone."""
     facts: tuple[Fact, ...] = ()
     linked: tuple[str, ...] = ()
-    """Other holders that somebody said are the same person."""
+    """Other holders that an officer linked as the same person."""
 
     def __repr__(self) -> str:
         return f"<Person {self.holder_id}>"  # personal data stay out of logs
 
     @property
     def name(self) -> str:
-        """Given names and family name."""
+        """The given names and the family name."""
         return " ".join(part for part in (self.given_names, self.family_name) if part)
 
 
@@ -69,7 +69,7 @@ def person_of(holder_id: str, placed: Iterable[Placed], cipher: Cipher | None) -
 
 
 def grown(person: Person | None, holder_id: str, version: int, event: Event) -> Person:
-    """The person after one more event, which is opened."""
+    """Return the person after one more decrypted event."""
     person = person or Person(holder_id)
     person.version = version
     changed = event.changed if isinstance(event, HolderUpdated) else PERSONAL
@@ -84,27 +84,16 @@ def grown(person: Person | None, holder_id: str, version: int, event: Event) -> 
 def facts_known(
     stream_of: Callable[[str], Iterable[Placed]], holder_id: str, before: int | None = None
 ) -> tuple[Fact, ...]:
-    """What is known about a person under all records of them, by a moment (microseconds since the epoch; none: now).
-
-    A fact recorded under one record is one of the same person under those that somebody linked with it.
-    """
+    """Return the facts about a person under all their records, recorded by a moment (microseconds; none: now)."""
     found: list[Fact] = []
     records = [holder_id]
     for each in records:
-        linked: dict[str, None] = {}
-        for record in stream_of(each):
-            if before is not None and record.recorded_at > before:
-                continue
-            event = record.event
-            if isinstance(event, FactRecorded):
-                found.append(Fact(event.kind, event.since, event.until, record.version, event.of))
-            if isinstance(event, HolderLinked):
-                linked[event.other] = None
-            if isinstance(event, HolderUnlinked):
-                linked.pop(event.other, None)
-        records += [other for other in linked if other not in records]
+        known = (placed for placed in stream_of(each) if before is None or placed.recorded_at <= before)
+        person = person_of(each, known, None)
+        found += person.facts
+        records += [other for other in person.linked if other not in records]
     return tuple(found)
 
 
-TELLING = tuple(f"{kind.NAME}@" for kind in (FactRecorded, HolderLinked, HolderUnlinked))
-"""How the names of the events begin that tell of facts, and under which records."""
+FACT_PREFIXES = tuple(f"{kind.NAME}@" for kind in (FactRecorded, HolderLinked, HolderUnlinked))
+"""The stored names, without their schema, of the events that ``facts_known`` reads."""

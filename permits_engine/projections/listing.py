@@ -1,9 +1,8 @@
-"""Questions to the read models: listing, caseload, campaign results, status; no counters, only queries."""
+"""Lists and counts from the read models: permits, caseload, campaign results, messages."""
 
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
@@ -12,9 +11,8 @@ import msgspec
 from sqlalchemy import Select, and_, bindparam, case, func, literal, or_, select
 
 from permits_engine.domain.errors import invalid
-from permits_engine.store.database.schema import notices, parked, permits, scheduler_passes
+from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events.history import Head
 
 TITLE = ("none", "active", "expired_in_window", "expired", "revoked", "lost_by_absence", "closed")
 APPLICATION = (
@@ -33,7 +31,7 @@ _p = permits.c
 
 
 def title_status(today: str) -> Any:
-    """The title's status on a day, from the dates of the row."""
+    """Return the title's status on a day, from the dates of the row."""
     day = literal(today)
     return case(
         (and_(_p.closed_on.is_not(None), _p.closed_on <= day), "closed"),
@@ -47,7 +45,7 @@ def title_status(today: str) -> Any:
 
 
 def application_status(today: str) -> Any:
-    """The application's status on a day: as evaluated, or what time alone has since made of it."""
+    """Return the application's status on a day: as evaluated, or as time alone has changed it since."""
     turned = and_(_p.application_turns_on.is_not(None), _p.application_turns_on <= literal(today))
     return case((turned, _p.application_turns_to), else_=_p.application_status)
 
@@ -135,65 +133,21 @@ class NoticeRow(TypedDict):
     version: int
 
 
-class HeadStatus(TypedDict):
-    """The end of the history."""
-
-    position: int
-    recorded_at: int
-    simulated: bool
-
-
-class ParkedStream(TypedDict):
-    """A stream that a read model cannot show, and why."""
-
-    stream: str
-    reason: str
-
-
-class PassStatus(TypedDict):
-    """The last pass of the scheduler."""
-
-    on: str
-    finished_at: int | None
-    summary: dict[str, Any]
-
-
-class PolicyStatus(TypedDict):
-    """The policy in use of a jurisdiction."""
-
-    jurisdiction: str
-    digest: str
-    adoptions: int
-
-
-class StoreStatus(TypedDict):
-    """The state of the store."""
-
-    head: HeadStatus
-    permits: int
-    permit_events: int
-    notices: dict[str, int]
-    parked_streams: list[ParkedStream]
-    last_pass: PassStatus | None
-    policies: list[PolicyStatus]
-    lag: int
-
-
 Row = TypeVar("Row", bound=Mapping[str, Any])
 
 
 def _ask(tx: Transaction, query: Select[Any], names: Iterable[str]) -> list[Any]:
-    return [dict(zip(names, row, strict=True)) for row in tx.all(Statement(query), {})]
+    return [dict(zip(names, row, strict=True)) for row in tx.all(Statement(query))]
 
 
 class Page(list[Row], Generic[Row]):
-    """Some rows of an answer; ``next`` is the ``after`` of the rows that follow, none at the end."""
+    """A page of rows; ``next`` is the ``after`` of the following page, none at the end."""
 
     next: str | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """Which permits are asked for, and how many at a time."""
+    """Which permits are listed, and how many at a time."""
 
     status: str | None = None
     prefecture: str | None = None
@@ -204,12 +158,12 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def narrow(self) -> bool:
-        """Whether only some of the permits are asked for."""
+        """Whether only some of the permits are listed."""
         return any((self.status, self.prefecture, self.expiring_before, self.holder_id))
 
 
 def listing(tx: Transaction, today: date, wanted: Wanted) -> Page[PermitRow]:
-    """Permits by status of the title or of the application, nearest expiry first."""
+    """Return permits by status of the title or of the application, nearest expiry first."""
     query = _selected(today, wanted, COLUMNS)
     if wanted.after is not None:
         until, permit_id = _read_cursor(wanted.after)
@@ -229,7 +183,7 @@ def rows(
     holder_ids: Sequence[str] | None = None,
     permit_ids: Sequence[str] | None = None,
 ) -> list[FoundRow]:
-    """The permits of some holders, or with some ids, with holder and jurisdiction; not cut into pages."""
+    """Return the permits of some holders, or with some ids, with holder and jurisdiction; all in one list."""
     query = _selected(today, wanted, WITH_HOLDER)
     if holder_ids is not None:
         query = query.where(_p.holder_id.in_(holder_ids))
@@ -246,7 +200,7 @@ def without_file(holder_id: str) -> FoundRow:
 
 
 def page(found: Iterable[FoundRow], wanted: Wanted) -> Page[FoundRow]:
-    """The page of rows that were found, from where the last one ended."""
+    """Return a page of found rows, from where the last page ended."""
     ordered = sorted(found, key=_place)
     if wanted.after is not None:
         last = _read_cursor(wanted.after)
@@ -270,7 +224,7 @@ def _read_cursor(after: str) -> tuple[str, str]:
         until, _, key = base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)).decode().partition("|")
         date.fromisoformat(until)
     except (ValueError, TypeError):
-        raise invalid("after", "is no cursor; give the next of the page before") from None
+        raise invalid("after", "is no cursor; give the next of the previous page") from None
     return until, key
 
 
@@ -302,7 +256,7 @@ def _selected(today: date, wanted: Wanted, names: Sequence[str]) -> Select[Any]:
 
 
 def caseload(tx: Transaction, on: date) -> list[CaseloadRow]:
-    """By office: requests open at the end of a day, and filed and decided on it."""
+    """Return by office the requests open at the end of a day, and filed and decided on it."""
     day = literal(on.isoformat())
     is_open = and_(
         _p.request_filed_on <= day, or_(_p.request_decided_on.is_(None), _p.request_decided_on > day)
@@ -321,7 +275,7 @@ def caseload(tx: Transaction, on: date) -> list[CaseloadRow]:
 
 
 def results(tx: Transaction, by: tuple[str, ...], category: str | None = None) -> list[dict[str, Any]]:
-    """The account of a campaign: first applications counted by some of nationality, sex, office, outcome."""
+    """Return the results of a campaign: first applications counted by some of the coarse attributes."""
     unknown = [name for name in by if name not in GROUPS]
     if unknown or not by:
         raise invalid("by", f"{', '.join(unknown) or 'nothing'} is none of {', '.join(GROUPS)}")
@@ -343,7 +297,7 @@ def messages(
     prefecture: str | None = None,
     limit: int | None = 100,
 ) -> list[NoticeRow]:
-    """Messages by state, permit or office, the latest first; a failed one may have ``bounced``."""
+    """Return messages by state, permit or office, the latest first; a failed one may have ``bounced``."""
     n = notices.c
     names = NoticeRow.__annotations__
     query = select(*(n[name] for name in names)).order_by(n.updated_at.desc(), n.notice_id)
@@ -362,43 +316,6 @@ def messages(
     for row in found:
         row["expedited"] = bool(row["expedited"])
     return found
-
-
-def status(tx: Transaction, adopted: list[tuple[str, str, int, int]], head: Head) -> StoreStatus:
-    """The state of the store for an operator."""
-    [(count, seen)] = tx.all(Statement(select(func.count(), func.coalesce(func.sum(_p.version), 0))), {})
-    by_state = tx.all(
-        Statement(select(notices.c.state, func.count()).group_by(notices.c.state).order_by(notices.c.state)),
-        {},
-    )
-    broken = tx.all(Statement(select(parked.c.stream, parked.c.reason).order_by(parked.c.stream)), {})
-    last = tx.one(
-        Statement(
-            select(scheduler_passes.c.on_day, scheduler_passes.c.finished_at, scheduler_passes.c.summary)
-            .order_by(scheduler_passes.c.id.desc())
-            .limit(bindparam("n"))
-        ),
-        {"n": 1},
-    )
-    return {
-        "head": {
-            "position": head.position,
-            "recorded_at": head.recorded_at,
-            "simulated": bool(head.simulated),
-        },
-        "permits": count,
-        "permit_events": int(seen),
-        "notices": dict(by_state),
-        "parked_streams": [{"stream": stream, "reason": reason} for stream, reason in broken],
-        "last_pass": {"on": last[0], "finished_at": last[1], "summary": json.loads(last[2])}
-        if last
-        else None,
-        "policies": [
-            {"jurisdiction": code, "digest": digest, "adoptions": number}
-            for code, digest, number, _ in adopted
-        ],
-        "lag": 0,
-    }
 
 
 _since: Any = bindparam("since")

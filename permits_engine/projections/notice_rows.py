@@ -1,4 +1,4 @@
-"""The ``notices`` row: what has become of one message, folded from its stream."""
+"""The ``notices`` row: the state of one message, folded from its stream."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class NoticeState(TypedDict):
 
 
 def first_row(notice_id: str, event: NoticeDue, updated_at: int) -> dict[str, Any]:
-    """The row of a message that has just become due."""
+    """Return the row of a message that has just become due."""
     return {
         "notice_id": notice_id,
         "version": 1,
@@ -74,7 +74,7 @@ def first_row(notice_id: str, event: NoticeDue, updated_at: int) -> dict[str, An
 
 
 def after(row: dict[str, Any], event: Event, version: int, updated_at: int) -> dict[str, Any]:
-    """The row once one more thing has happened to the message.
+    """Return the row after one more event of the message.
 
     ``attempts`` are those on the present channel; ``refused_by`` names the channels that are not tried again.
     """
@@ -110,21 +110,19 @@ def _with(channels: str | None, one: str) -> str:
 
 
 def row_of(notice_id: str, records: Iterable[Placed]) -> dict[str, Any]:
-    """The row that a notice's stream tells."""
-    row: dict[str, Any] | None = None
-    for record in records:
-        event = record.event
-        if row is None:
-            if not isinstance(event, NoticeDue):
-                raise error("integrity.broken", f"the history of notice {notice_id} begins with {event.NAME}")
-            row = first_row(notice_id, event, record.recorded_at)
-        else:
-            row = after(row, event, record.version, record.recorded_at)
-    if row is None:
-        raise error("integrity.broken", f"notice {notice_id} has no history")
+    """Return the row of a notice's stream; raise ``integrity.broken``."""
+    rest = iter(records)
+    first = next(rest, None)
+    if first is None or not isinstance(first.event, NoticeDue):
+        raise error(
+            "integrity.broken", f"the history of notice {notice_id} does not begin with {NoticeDue.NAME}"
+        )
+    row = first_row(notice_id, first.event, first.recorded_at)
+    for record in rest:
+        row = after(row, record.event, record.version, record.recorded_at)
     return row
 
 
 def replace(tx: Transaction, row: dict[str, Any]) -> None:
-    """Put a row in place whatever was there."""
+    """Insert a row or replace the present one."""
     tx.run(_REPLACE, row)

@@ -77,13 +77,13 @@ def evaluated(s: Situation) -> tuple[dict[str, Any], list[notices.Notice]]:
         "deadlines": _encoder.encode(deadlines.deadlines(s)).decode(),
         "parked": None,
     }
-    # Last of all: by now the rules know everything that was asked of them.
+    # Last: the rules answer for everything that was asked of them before.
     row["next_due"] = _iso(timeline.next_day(s, next_message))
     return row, due
 
 
 def _turn(s: Situation) -> tuple[date | None, str | None]:
-    """When and into what time alone will turn the application's status next."""
+    """Return when and into what time alone will change the application's status next."""
     request = s.request
     if request is None:
         return None, None

@@ -1,4 +1,4 @@
-"""What people and files are found by, as their events say it."""
+"""The search entries of people and files, from their events."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _FILES = Statement(select(permits.c.permit_id).where(permits.c.holder_id == bind
 
 
 def entries_of_person(person: Person) -> list[Entry]:
-    """The words of their names, each with the birth date."""
+    """Return an entry for each word of the names, with the birth date."""
     return of_person(person.holder_id, (person.family_name, person.given_names), person.birth_date)
 
 
 def entries_of_file(holder_id: str, permit_id: str, events: Iterable[Event]) -> list[Entry]:
-    """Every file and card number that the events, opened, gave the file."""
+    """Return an entry for each file or card number in the decrypted events."""
     return [of_file(holder_id, permit_id, kind, value) for kind, value in _numbers(events)]
 
 
@@ -46,20 +46,20 @@ def _numbers(events: Iterable[Event]) -> list[tuple[str, str]]:
 
 
 def entries_of(tx: Transaction, keyring: Keyring, holder_id: str) -> list[Entry]:
-    """Everything that a person and their files were ever found by, from their history; none once erased."""
+    """Return all entries of a person and their files, from their history; none once erased."""
     cipher = keyring.load(tx, holder_id)
     if cipher is None:
         return []
 
-    def opened(stream: str) -> list[Event]:
+    def decrypted(stream: str) -> list[Event]:
         return [each.decrypted(holder_id, cipher) for each in event_store(tx).get(stream)]
 
     entries: list[Entry] = []
     person: Person | None = None
-    for event in opened(holder_id):
+    for event in decrypted(holder_id):
         if isinstance(event, HolderRegistered | HolderUpdated):
             person = grown(copy(person) if person else None, holder_id, 0, event)
             entries += entries_of_person(person)
     for (permit_id,) in tx.all(_FILES, {"holder_id": holder_id}):
-        entries += entries_of_file(holder_id, permit_id, opened(permit_id))
+        entries += entries_of_file(holder_id, permit_id, decrypted(permit_id))
     return list(dict.fromkeys(entries))

@@ -1,4 +1,4 @@
-"""Rows written in the append's own transaction; a row's version shows a conflict."""
+"""Rows written in the transaction of their events; the version that a row had makes a conflict a row count."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _MOVED = (
 )
 _PERMIT = [column.name for column in permits.columns]
 _SOUGHT = sorted({column.name for index in permits.indexes for column in index.columns})
-"""The columns by which rows are looked for, besides their key."""
+"""The indexed columns besides the key."""
 
 
 def _moved(names: list[str]) -> ClauseElement:
-    """Return a statement that changes the row of a permit at the version ``seen``."""
+    """Return the update of a row at the version ``seen``."""
     return (
         update(permits)
         .where(permits.c.permit_id == bindparam("of"), permits.c.version == bindparam("seen"))
@@ -36,7 +36,7 @@ def _moved(names: list[str]) -> ClauseElement:
 
 
 def _changed(names: list[str]) -> Statement:
-    """Return a statement that changes further values of a row whose version was checked."""
+    """Return the update of columns whose values differ, in a row that is locked already."""
     columns = [permits.c[name] for name in names]
     new: list[Any] = [bindparam(name) for name in names]
     return Statement(
@@ -53,27 +53,27 @@ _UPDATE_PERMIT = Statement(
         "postgresql": _moved([name for name in _PERMIT if name != "permit_id"]),
     }
 )
-# SQLite writes every index anew of which a column is set, whether its value changes or not; PostgreSQL looks.
+# SQLite rewrites the indexes of all columns that are set, changed or not; PostgreSQL compares.
 _UPDATE_SOUGHT = [_changed(["next_due"]), _changed([name for name in _SOUGHT if name != "next_due"])]
 _REPLACE_PERMIT = replace(permits)
 INSERT_NOTICE = insert_new(notices)
-"""Adds the row of a new notice; touches nothing where it is known already."""
+"""Adds the row of a new notice, unless it exists."""
 UPDATE_NOTICE = Statement(
     update(notices)
     .where(notices.c.notice_id == bindparam("of"), notices.c.version == bindparam("seen"))
     .values({name: bindparam(name) for name in _MOVED})
 )
-"""Changes the row of a notice (``of``) at the version ``seen``."""
+"""Updates the row of a notice (``of``) at the version ``seen``."""
 _KNOWN_NOTICES = Statement(among("SELECT notice_id FROM notices WHERE notice_id"))
 
 
 def insert_rows(tx: Transaction, rows: list[dict[str, Any]]) -> int:
-    """Add the rows of new permits; how many were not there yet."""
+    """Add the rows of new permits; return how many did not exist."""
     return tx.each(_INSERT_PERMIT, rows)
 
 
 def update_rows(tx: Transaction, rows: list[dict[str, Any]]) -> int:
-    """Replace rows of permits (``of``) at the versions ``seen``; how many nobody else was first to change."""
+    """Update rows of permits (``of``) at the versions ``seen``; return how many still had them."""
     done = tx.each(_UPDATE_PERMIT, rows)
     if tx.dialect == "sqlite" and rows:
         for statement in _UPDATE_SOUGHT:
@@ -82,31 +82,22 @@ def update_rows(tx: Transaction, rows: list[dict[str, Any]]) -> int:
 
 
 def replace_rows(tx: Transaction, rows: list[dict[str, Any]]) -> None:
-    """Put rows in place whatever was there: for a rebuild, which is function of history alone."""
+    """Insert rows or replace the present ones, for a rebuild."""
     tx.many(_REPLACE_PERMIT, rows)
 
 
 def known_notices(tx: Transaction, ids: list[str]) -> set[str]:
-    """Those of the notices that were claimed already."""
-    if not ids:
-        return set()
-    return {row[0] for row in tx.all(_KNOWN_NOTICES, {"ids": ids})}
+    """Return those of the notices that exist."""
+    return {row[0] for row in tx.all(_KNOWN_NOTICES, {"ids": ids})} if ids else set()
 
 
 def moved(row: dict[str, Any], seen: int) -> dict[str, Any]:
-    """What ``UPDATE_NOTICE`` takes for the row of a notice that was at version ``seen``."""
+    """Return the parameters of ``UPDATE_NOTICE`` for a row that was at version ``seen``."""
     fields = {name: row[name] for name in _MOVED}
     return {**fields, "of": row["notice_id"], "seen": seen}
 
 
-def update_notice(tx: Transaction, fields: dict[str, Any]) -> bool:
-    """Change the row of a notice at the version seen; false where somebody was first."""
-    return tx.run(UPDATE_NOTICE, fields) == 1
-
-
 _PARK = insert_new(parked)
-
-
 _MARK = Statement(
     permits.update()
     .where(permits.c.permit_id == bindparam("of"))
@@ -115,6 +106,6 @@ _MARK = Statement(
 
 
 def park(tx: Transaction, stream: str, reason: str, now: int) -> None:
-    """Set a stream aside that cannot be folded; the others go on."""
+    """Park a permit whose stream cannot be folded: passes leave it out until it is repaired."""
     tx.run(_PARK, {"stream": stream, "permit_id": stream, "reason": reason, "since": now})
     tx.run(_MARK, {"of": stream, "reason": reason})

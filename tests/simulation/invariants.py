@@ -123,10 +123,10 @@ class Invariants:
 
     def _rows(self, touched: dict[str, list[str]]) -> None:
         engine = self.world.portal.engine
-        report = rebuild.Report(list(touched))
+        report = rebuild.RebuildReport(list(touched))
         with engine.database.read() as tx:
             for model, ids in touched.items():
-                rebuild._WORK[model][1](tx, engine.context, ids, report, True)
+                rebuild.MODELS[model].rebuild(rebuild.Batch(engine.context, tx, report, True), ids)
         require(not report.differences, f"rows differ from rebuilt ones: {report.differences[:2]}")
 
     def receipts(self) -> None:

@@ -13,7 +13,7 @@ from permits_engine.domain.errors import invalid
 from permits_engine.domain.permit.explanations import DeadlineRow
 from permits_engine.domain.permit.rights import RightRow
 from permits_engine.domain.rules.competence import roles_for
-from permits_engine.projections import listing
+from permits_engine.projections import listing, status
 from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import history
 
@@ -64,7 +64,7 @@ class SchedulerStatus(TypedDict):
     jobs: list[JobRow]
 
 
-class Status(listing.StoreStatus, SchedulerStatus):
+class Status(status.StoreStatus, SchedulerStatus):
     """The state of the store and of its scheduler."""
 
 
@@ -200,7 +200,7 @@ class Queries:
     def status(self) -> Status:
         """Return head position, read models, last pass of the scheduler, parked notices and streams."""
         with self._database.read() as tx:
-            state = listing.status(tx, self._context.policies.all(tx), history.head(tx))
+            state = status.status(tx, self._context.policies.all(tx), history.head(tx))
             return {**state, **self._scheduler(tx)}
 
     def today(self, jurisdiction: str | None = None) -> date:

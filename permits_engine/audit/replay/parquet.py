@@ -10,7 +10,7 @@ from typing import Any
 from permits_engine.audit.exports.source import FAMILIES
 from permits_engine.audit.replay.sources import Address, File, Part, Source, joined
 from permits_engine.domain.errors import invalid
-from permits_engine.projections.holder import TELLING
+from permits_engine.projections.holder import FACT_PREFIXES
 from permits_engine.store.database.statements import Row
 from permits_engine.store.events.application import Placed, decoded
 from permits_engine.store.events.history import StoredRecord
@@ -73,7 +73,7 @@ class ParquetSource(Source):
     def _holders(self) -> dict[str, list[StoredRecord]]:
         found: dict[str, list[StoredRecord]] = {}
         for paths in self._folders.values():
-            for record in sorted(record for prefix in TELLING for record in _records(paths, prefix)):
+            for record in sorted(record for prefix in FACT_PREFIXES for record in _records(paths, prefix)):
                 found.setdefault(record.stream, []).append(record)
         return found
 
