@@ -10,7 +10,6 @@ from permits_engine.application.access import Access
 from permits_engine.application.context import Context
 from permits_engine.audit.dossier.gather import Dossier, gather
 from permits_engine.audit.exports import export as exports
-from permits_engine.audit.exports import output_files
 from permits_engine.audit.integrity import verification
 from permits_engine.audit.integrity.findings import Restored, VerificationReport
 from permits_engine.audit.replay import officer_acts
@@ -194,20 +193,9 @@ class Audit:
 
         Raises ``input.invalid`` for an unknown language, or where ``out`` exists and ``force`` is not given.
         """
-        from permits_engine.audit.report.page import html
-        from permits_engine.audit.report.wording import Wording
+        from permits_engine.audit.report.page import write
 
-        target, wording = Path(out), Wording(language)
-        output_files.may_replace(target, force=force, folder=False)
-        found = self.account(year=year, progress=progress)
-        adopted = self._context.policies
-        with self._database.read() as tx:
-            simulated = history.head(tx).simulated
-            policies = [adopted.current(tx, code) for code, *_ in adopted.all(tx)]
-        names = {code: office.names for policy in policies for code, office in policy.offices.items()}
-        with output_files.whole_file(target, force=force) as part:
-            part.write_text(html(found, wording, names, simulated=simulated), encoding="utf-8")
-        return found
+        return write(self._context, Path(out), year=year, language=language, force=force, progress=progress)
 
 
 class ReaderAudit:

@@ -21,7 +21,7 @@ TABLES: frozenset[str] = frozenset()
 # What is allowed today; each number only ever goes down.
 FILES_TOO_LONG = 1
 FUNCTIONS_TOO_LONG = 6
-IMPORTS_IN_FUNCTIONS = 60
+IMPORTS_IN_FUNCTIONS = 44
 COUNTRIES_IN_CODE = 1
 MANNERED = 46
 UNTYPED_PARTS = 0

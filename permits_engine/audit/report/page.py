@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from permits_engine.application.context import Context
+from permits_engine.audit.exports import output_files
 from permits_engine.audit.report import charts
 from permits_engine.audit.report.charts import Claim
+from permits_engine.audit.report.count import annual_report
 from permits_engine.audit.report.sections import Figure, Section, Sections, Sheet
 from permits_engine.audit.report.tallies import AnnualReport, Delays, total
 from permits_engine.audit.report.wording import Wording
 from permits_engine.documents.language import package_yaml
+from permits_engine.store.events import history
 
 
 class Tile(NamedTuple):
@@ -22,6 +27,28 @@ class Tile(NamedTuple):
 
     value: str
     label: str
+
+
+def write(
+    context: Context,
+    target: Path,
+    *,
+    year: int | None,
+    language: str,
+    force: bool,
+    progress: Callable[[int, int], None] | None,
+) -> AnnualReport:
+    """Count the annual report and write its page; raise ``input.invalid`` before counting."""
+    wording = Wording(language)
+    output_files.may_replace(target, force=force, folder=False)
+    report = annual_report(context, year=year, progress=progress)
+    with context.database.read() as tx:
+        simulated = history.head(tx).simulated
+        policies = [context.policies.current(tx, code) for code, *_ in context.policies.all(tx)]
+    names = {code: office.names for policy in policies for code, office in policy.offices.items()}
+    with output_files.whole_file(target, force=force) as part:
+        part.write_text(html(report, wording, names, simulated=simulated), encoding="utf-8")
+    return report
 
 
 def html(
