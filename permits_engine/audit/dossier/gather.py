@@ -1,4 +1,4 @@
-"""What a dossier holds, gathered from the history of one permit."""
+"""The content of a dossier, gathered from the history of one permit."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ DECISIONS = frozenset(
         *(Lapsed, LostByAbsence, RemovalOrdered, RemovalAnnulled),
     )
 )
-"""What is explained at length: whatever gave, took or refused something, also by the clock."""
+"""Events that are explained: those that granted, withdrew or refused something, also by time alone."""
 
 
 class Proofs(msgspec.Struct):
-    """The signed checkpoint, the key that checks it, and a proof for each event; or why there is none."""
+    """The signed checkpoint, its key, and a proof for each event; or the problem that prevents them."""
 
     checkpoint: str | None = None
     key: str | None = None
@@ -60,9 +60,9 @@ class Proofs(msgspec.Struct):
 
 
 class Dossier(msgspec.Struct):
-    """Everything about one permit; ``person`` is none without personal data.
+    """Everything about one permit; ``person`` is None without personal data.
 
-    What the rules say (the working of deadlines, the gates, warnings) are phrases, which read as English.
+    Explanations of deadlines, quality checks and warnings are phrases, to be translated later.
     """
 
     origin: str
@@ -78,7 +78,7 @@ class Dossier(msgspec.Struct):
     proofs: Proofs
 
     def as_dict(self) -> dict[str, Any]:
-        """The same as plain values, phrases in English."""
+        """Return plain values, with phrases in English."""
         plain: dict[str, Any] = msgspec.to_builtins(self, enc_hook=_in_english)
         return plain
 
@@ -131,13 +131,13 @@ def _notices(context: Context, tx: Transaction, permit_id: str, decrypt: bool) -
 
 
 def _discreet(event: dict[str, Any]) -> dict[str, Any]:
-    """An event without what tells of health, family or protection."""
+    """Return an event without fields that tell of health, family or protection."""
     hidden = DISCREET.get(event["name"], frozenset())
     return {name: value for name, value in event.items() if name not in hidden}
 
 
 def _proofs(context: Context, permit_id: str, count: int) -> Proofs:
-    """The proofs, all under one checkpoint; a machine that cannot sign one says so, a broken history stops."""
+    """Return proofs under one checkpoint, or the problem if it cannot be signed; raises ``integrity.broken``."""
     try:
         checkpoint = checkpoints.take(context.database, context.signing, now=context.now())
         keys = context.signing.verifiers(context.origin)

@@ -31,11 +31,7 @@ _TABLES = (
     *("categories", "fields"),
 )
 """The tables of words in which a code is looked up, in this order."""
-_ISOLATES = {
-    LEFT_TO_RIGHT: Markup('<bdi dir="ltr">'),
-    FIRST_STRONG: Markup("<bdi>"),
-    POP: Markup("</bdi>"),
-}
+_ISOLATES = {LEFT_TO_RIGHT: Markup('<bdi dir="ltr">'), FIRST_STRONG: Markup("<bdi>"), POP: Markup("</bdi>")}
 _LONGEST = 240
 """Characters of a rule's value that are shown."""
 _NOTHING: tuple[Any, ...] = (None, [], (), "")

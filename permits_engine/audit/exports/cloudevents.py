@@ -3,53 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from permits_engine.audit.exports.columns import own_fields
-from permits_engine.audit.exports.output_files import FileWriter
-from permits_engine.audit.exports.source import ExportedEvent, Stream
+from permits_engine.audit.exports.source import ExportedEvent, Stream, TextFormat
 from permits_engine.store.events.timestamps import iso
 
 _encode = msgspec.json.Encoder().encode
 
 
-class Writer(FileWriter):
-    """Writer of CloudEvents.
+def text_format(*, personal: bool, about: Mapping[str, str]) -> TextFormat:
+    """Return the format; the source of all events is the store."""
+    source = f"urn:uuid:{about['origin'].rpartition('/')[2]}"
+
+    def lines(stream: Stream) -> bytes:
+        return b"".join(_encode(_event(each, source)) + b"\n" for each in stream)
+
+    return TextFormat(lines)
+
+
+def _event(exported: ExportedEvent, source: str) -> dict[str, Any]:
+    """Return the attributes of an event.
 
     ``sequence`` (the zero-padded position), ``partitionkey``, ``correlationid`` and ``causationid`` are documented
     extensions of the specification; ``schemaversion`` is the layout of ``data``.
     """
-
-    def __init__(self, path: Path, *, personal: bool, about: Mapping[str, str]) -> None:
-        super().__init__(path.open("wb"))
-        self._source = f"urn:uuid:{about['origin'].rpartition('/')[2]}"
-
-    def write(self, streams: list[Stream]) -> None:
-        """Append the events of whole streams."""
-        self._file.writelines(_encode(self._event(each)) + b"\n" for stream in streams for each in stream)
-
-    def _event(self, exported: ExportedEvent) -> dict[str, Any]:
-        event, record, context = exported.event, exported.record, exported.context
-        return _present(
-            {
-                "specversion": "1.0",
-                "id": event.event_id,
-                "source": self._source,
-                "type": event.NAME,
-                "subject": record.stream,
-                "time": iso(record.recorded_at),
-                "datacontenttype": "application/json",
-                "sequence": f"{record.position:019d}",
-                "partitionkey": context.permit_id or context.holder_id or record.stream,
-                "correlationid": event.correlation_id,
-                "causationid": event.causation_id,
-                "schemaversion": int(record.name.rpartition("@")[2]),
-                "data": _data(exported),
-            }
-        )
+    event, record, context = exported.event, exported.record, exported.context
+    return _present(
+        {
+            "specversion": "1.0",
+            "id": event.event_id,
+            "source": source,
+            "type": event.NAME,
+            "subject": record.stream,
+            "time": iso(record.recorded_at),
+            "datacontenttype": "application/json",
+            "sequence": f"{record.position:019d}",
+            "partitionkey": context.permit_id or context.holder_id or record.stream,
+            "correlationid": event.correlation_id,
+            "causationid": event.causation_id,
+            "schemaversion": int(record.name.rpartition("@")[2]),
+            "data": _data(exported),
+        }
+    )
 
 
 def _data(exported: ExportedEvent) -> dict[str, Any]:

@@ -33,16 +33,9 @@ class Column(NamedTuple):
     read: Callable[[ExportedEvent], Any]
 
 
-def _stored(name: str, kind: Kind, description: str) -> Column:
-    return Column(name, kind, description, attrgetter(f"record.{name}"))
-
-
-def _envelope(name: str, kind: Kind, description: str) -> Column:
-    return Column(name, kind, description, attrgetter(f"event.{name}"))
-
-
-def _context(name: str, kind: Kind, description: str) -> Column:
-    return Column(name, kind, description, attrgetter(f"context.{name}"))
+def _at(path: str, kind: Kind, description: str, name: str | None = None) -> Column:
+    """A value at a path below the exported event; the column is named after its end."""
+    return Column(name or path.rpartition(".")[2], kind, description, attrgetter(path))
 
 
 def _field(name: str, kind: Kind, description: str, *events: type[Event]) -> Column:
@@ -80,37 +73,37 @@ def _rules(exported: ExportedEvent) -> str | None:
 
 
 COLUMNS: tuple[Column, ...] = (
-    _stored("position", "long", "place in the store's one order, from 1"),
-    _stored("stream", "text", "id of the permit, holder, notice or policy that the event belongs to"),
-    _stored("version", "int", "number of the event within its stream, from 1"),
-    _stored("name", "code", "the stored type, such as permit.issued@1"),
-    Column("kind", "code", "permit, holder, notice or policy", attrgetter("context.family")),
-    Column("event", "code", "what happened, such as permit.issued", attrgetter("event.NAME")),
+    _at("record.position", "long", "place in the store's one order, from 1"),
+    _at("record.stream", "text", "id of the permit, holder, notice or policy that the event belongs to"),
+    _at("record.version", "int", "number of the event within its stream, from 1"),
+    _at("record.name", "code", "the stored type, such as permit.issued@1"),
+    _at("context.family", "code", "permit, holder, notice or policy", "kind"),
+    _at("event.NAME", "code", "what happened, such as permit.issued", "event"),
     Column(
         "schema_version",
         "int",
         "version of the event's layout",
         lambda exported: int(exported.record.name.rpartition("@")[2]),
     ),
-    _stored("recorded_at", "instant", "when it was recorded, UTC"),
+    _at("record.recorded_at", "instant", "when it was recorded, UTC"),
     _day("effective_on", "the event's legal date"),
-    _context("permit_id", "text", "the permit; of a notice the one that it is about"),
-    _context("holder_id", "text", "the holder"),
-    _context("jurisdiction", "code", "country of the rules"),
-    Column("office", "code", "where the file was at the event", attrgetter("office")),
-    _context("category", "code", "category of the application"),
-    _context("criterion", "code", "criterion of the application, as corrected"),
-    _context("nationality", "code", "the holder's, on filing, as corrected (ISO 3166-1 alpha-3)"),
-    _context("sex", "code", "the holder's, as corrected"),
-    _context("age", "int", "the holder's on the day of filing, as corrected"),
-    Column("actor", "text", "for whom it was done", attrgetter("event.actor.id")),
-    Column("role", "code", "in which role", attrgetter("event.actor.role")),
-    Column("actor_office", "code", "at which office", attrgetter("event.actor.prefecture")),
-    _envelope("operator", "code", "who ran the process"),
-    _envelope("event_id", "text", "id of the event"),
-    _envelope("correlation_id", "text", "what it was done together with"),
-    _envelope("causation_id", "text", "what led to it"),
-    _envelope("command_id", "text", "idempotency key of its command"),
+    _at("context.permit_id", "text", "the permit; of a notice the one that it is about"),
+    _at("context.holder_id", "text", "the holder"),
+    _at("context.jurisdiction", "code", "country of the rules"),
+    _at("office", "code", "where the file was at the event"),
+    _at("context.category", "code", "category of the application"),
+    _at("context.criterion", "code", "criterion of the application, as corrected"),
+    _at("context.nationality", "code", "the holder's, on filing, as corrected (ISO 3166-1 alpha-3)"),
+    _at("context.sex", "code", "the holder's, as corrected"),
+    _at("context.age", "int", "the holder's on the day of filing, as corrected"),
+    _at("event.actor.id", "text", "for whom it was done", "actor"),
+    _at("event.actor.role", "code", "in which role"),
+    _at("event.actor.prefecture", "code", "at which office", "actor_office"),
+    _at("event.operator", "code", "who ran the process"),
+    _at("event.event_id", "text", "id of the event"),
+    _at("event.correlation_id", "text", "what it was done together with"),
+    _at("event.causation_id", "text", "what led to it"),
+    _at("event.command_id", "text", "idempotency key of its command"),
     Column("policy", "code", "digest of the policy text that it was decided under", _policy),
     Column("rules", "code", "ids of the rules used, in order, separated by spaces", _rules),
     _field("term_number", "int", "number of the term granted or lapsed"),
@@ -129,7 +122,7 @@ COLUMNS: tuple[Column, ...] = (
     _notice("channel", "channel of a notice", "channel"),
 )
 
-PAYLOAD = _stored("payload", "bytes", "the stored bytes, with personal fields encrypted")
+PAYLOAD = _at("record.payload", "bytes", "the stored bytes, with personal fields encrypted")
 PERSONAL = Column(
     "personal",
     "text",

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-from collections.abc import Mapping
+import io
+from collections.abc import Iterable, Mapping
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from permits_engine.audit.exports.columns import COLUMNS, own_fields
-from permits_engine.audit.exports.output_files import FileWriter
-from permits_engine.audit.exports.source import ExportedEvent, Stream
+from permits_engine.audit.exports.source import ExportedEvent, TextFormat
 from permits_engine.store.events.timestamps import moment
 
 REST = "says"
@@ -22,18 +22,17 @@ _STARTS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 _COLUMN_NAMES = frozenset(column.name for column in COLUMNS)
 
 
-class Writer(FileWriter):
-    """Writer of CSV in UTF-8."""
+def text_format(*, personal: bool, about: Mapping[str, str]) -> TextFormat:
+    """Return the format, in UTF-8."""
+    head = _csv([[*(column.name for column in COLUMNS), REST]])
+    # Excel needs the byte order mark for accents and Arabic; without personal data all is ASCII.
+    return TextFormat(lambda stream: _csv(map(_row, stream)), codecs.BOM_UTF8 + head if personal else head)
 
-    def __init__(self, path: Path, *, personal: bool, about: Mapping[str, str]) -> None:
-        # Excel needs the byte order mark for accents and Arabic; without personal data all is ASCII.
-        super().__init__(path.open("w", encoding="utf-8-sig" if personal else "utf-8", newline=""))
-        self._csv = csv.writer(self._file)
-        self._csv.writerow([*(column.name for column in COLUMNS), REST])
 
-    def write(self, streams: list[Stream]) -> None:
-        """Append the events of whole streams."""
-        self._csv.writerows(_row(each) for stream in streams for each in stream)
+def _csv(rows: Iterable[list[Any]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()
 
 
 def _row(exported: ExportedEvent) -> list[Any]:

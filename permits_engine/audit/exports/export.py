@@ -11,8 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from permits_engine.audit.exports import cloudevents, csv_table, output_files, parquet, xes
-from permits_engine.audit.exports.output_files import Writer
-from permits_engine.audit.exports.source import streams
+from permits_engine.audit.exports.source import Stream, TextFormat, streams
 from permits_engine.domain.errors import invalid
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
@@ -46,19 +45,40 @@ class Export(msgspec.Struct, frozen=True):
     files: list[Written]
 
 
-class Format(NamedTuple):
-    """A format: its writer, its file in a folder (None: a layout of several files), and its file suffixes."""
+class TextWriter:
+    """The writer of a single file."""
 
-    writer: Callable[..., Writer]
-    file: str | None = None
+    def __init__(self, text: TextFormat, path: Path) -> None:
+        self._text = text
+        self._file = path.open("wb")
+        self._file.write(text.head)
+
+    def write(self, streams: list[Stream]) -> None:
+        """Append whole streams."""
+        self._file.writelines(map(self._text.stream, streams))
+
+    def finish(self) -> None:
+        """Complete the output."""
+        self._file.write(self._text.tail)
+
+    def close(self) -> None:
+        """Close the file, complete or not."""
+        self._file.close()
+
+
+class Format(NamedTuple):
+    """A format: its text (None: a folder of files), its file in a folder, and its file suffixes."""
+
+    text: Callable[..., TextFormat] | None = None
+    file: str = ""
     suffixes: tuple[str, ...] = ()
 
 
 FORMATS: dict[str, Format] = {
-    "cloudevents": Format(cloudevents.Writer, "events.jsonl", (".jsonl", ".ndjson", ".json")),
-    "csv": Format(csv_table.Writer, "events.csv", (".csv",)),
-    "parquet": Format(parquet.Writer),
-    "xes": Format(xes.Writer, "permits.xes", (".xes",)),
+    "cloudevents": Format(cloudevents.text_format, "events.jsonl", (".jsonl", ".ndjson", ".json")),
+    "csv": Format(csv_table.text_format, "events.csv", (".csv",)),
+    "parquet": Format(),
+    "xes": Format(xes.text_format, "permits.xes", (".xes",)),
 }
 
 
@@ -149,9 +169,7 @@ def _write(
     done, until = 0, int(about["position"])
     with ExitStack() as stack:
         writers = [
-            stack.enter_context(
-                closing(FORMATS[name].writer(path, personal=keyring is not None, about=about))
-            )
+            stack.enter_context(closing(_writer(name, path, personal=keyring is not None, about=about)))
             for name, path in paths.items()
         ]
         for batch in streams(database, until, keyring=keyring):
@@ -167,6 +185,15 @@ def _write(
         for writer in writers:
             writer.finish()
     return dict(sorted(families.items()))
+
+
+def _writer(
+    name: str, path: Path, *, personal: bool, about: Mapping[str, str]
+) -> TextWriter | parquet.Writer:
+    text = FORMATS[name].text
+    if text is None:
+        return parquet.Writer(path, personal=personal, about=about)
+    return TextWriter(text(personal=personal, about=about), path)
 
 
 def _write_manifest(folder: Path, made: Export) -> None:

@@ -8,40 +8,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Protocol
 
-from permits_engine.audit.exports.source import Stream
-from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.domain.errors import invalid
 
 MARK = "export.json"
 """The file that marks a folder as an export: ``--force`` replaces no other folder."""
-
-
-class Writer(Protocol):
-    """The writer of one format."""
-
-    def write(self, streams: list[Stream]) -> None:
-        """Append whole streams."""
-
-    def finish(self) -> None:
-        """Complete the output."""
-
-    def close(self) -> None:
-        """Close the files, complete or not."""
-
-
-class FileWriter:
-    """Base of the writers of one file."""
-
-    def __init__(self, file: IO[Any]) -> None:
-        self._file = file
-
-    def finish(self) -> None:
-        """Complete the output: nothing is left to write."""
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 @contextmanager
@@ -84,7 +55,10 @@ def _beside(target: Path, option: str) -> Iterator[Path]:
         finally:
             shutil.rmtree(home, ignore_errors=True)
     except OSError as problem:
-        raise _unwritten(option, target, problem) from problem
+        why = problem.strerror or str(problem)
+        raise invalid(
+            option, f"{target} cannot be written ({why}); name a place with room and rights"
+        ) from problem
 
 
 def may_replace(target: Path, *, force: bool, folder: bool, option: str = "--out") -> None:
@@ -104,11 +78,6 @@ def may_replace(target: Path, *, force: bool, folder: bool, option: str = "--out
         raise invalid(option, f"{target} is there already; name another place, or replace it with --force")
     if folder and not (target / MARK).is_file():
         raise invalid(option, f"{target} holds no export (no {MARK}) and stays; name another place")
-
-
-def _unwritten(option: str, target: Path, problem: OSError) -> PermitsError:
-    why = problem.strerror or str(problem)
-    return invalid(option, f"{target} cannot be written ({why}); name a place with room and rights")
 
 
 def _synced(path: Path) -> None:

@@ -135,13 +135,11 @@ class Writer:
         }[column.kind]
 
 
-def needed() -> tuple[Any, Any]:
+def needed(option: str = "--format") -> tuple[Any, Any]:
     """Return ``pyarrow`` and ``pyarrow.parquet``; raises ``input.invalid`` if they are not installed."""
     try:
-        import pyarrow
-        from pyarrow import parquet
+        import pyarrow.compute
+        import pyarrow.parquet
     except ImportError:
-        raise invalid(
-            "--format", "parquet needs pyarrow: pip install 'permits-engine[parquet]', or name another format"
-        ) from None
-    return pyarrow, parquet
+        raise invalid(option, "parquet needs pyarrow: pip install 'permits-engine[parquet]'") from None
+    return pyarrow, pyarrow.parquet

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from permits_engine.domain.events import (
@@ -60,6 +60,14 @@ class ExportedEvent(NamedTuple):
 
 
 Stream = list[ExportedEvent]
+
+
+class TextFormat(NamedTuple):
+    """A format of a single file: the bytes of a stream, and those before and after all streams."""
+
+    stream: Callable[[Stream], bytes]
+    head: bytes = b""
+    tail: bytes = b""
 
 
 def streams(

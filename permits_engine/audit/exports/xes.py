@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from permits_engine.audit.exports.columns import own_fields
-from permits_engine.audit.exports.output_files import FileWriter
-from permits_engine.audit.exports.source import ExportedEvent, Stream
+from permits_engine.audit.exports.source import ExportedEvent, Stream, TextFormat
 from permits_engine.store.events.timestamps import moment
 
 EXTENSIONS = {
@@ -33,20 +31,9 @@ _ESCAPES = str.maketrans(
 )
 
 
-class Writer(FileWriter):
-    """Writer of the streams of permits; holders, notices and policies are not cases and are left out."""
-
-    def __init__(self, path: Path, *, personal: bool, about: Mapping[str, str]) -> None:
-        super().__init__(path.open("w", encoding="utf-8", newline="\n"))
-        self._file.write(_head(about))
-
-    def write(self, streams: list[Stream]) -> None:
-        """Append a trace for each permit."""
-        self._file.writelines(_trace(each) for each in streams if each[0].context.family == "permit")
-
-    def finish(self) -> None:
-        """End the document."""
-        self._file.write("</log>\n")
+def text_format(*, personal: bool, about: Mapping[str, str]) -> TextFormat:
+    """Return the format; holders, notices and policies are not cases and are left out."""
+    return TextFormat(_trace, _head(about).encode(), b"</log>\n")
 
 
 def _head(about: Mapping[str, str]) -> str:
@@ -76,12 +63,14 @@ def _head(about: Mapping[str, str]) -> str:
     )
 
 
-def _trace(stream: Stream) -> str:
+def _trace(stream: Stream) -> bytes:
     context = stream[0].context
+    if context.family != "permit":
+        return b""
     lines = ["\t<trace>\n", _attribute("concept:name", stream[0].record.stream)]
     lines += [_value(name, getattr(context, name)) for name in _OF_TRACE]
     lines += [_event(each) for each in stream]
-    return "".join([*lines, "\t</trace>\n"])
+    return "".join([*lines, "\t</trace>\n"]).encode()
 
 
 def _event(exported: ExportedEvent) -> str:

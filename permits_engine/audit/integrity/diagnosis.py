@@ -183,12 +183,7 @@ class Diagnosis:
             self._gap = self._follow(self._gap, position, len(placed), self._missing, tiles)
 
     def _follow(
-        self,
-        run: _Run | None,
-        position: int,
-        shift: int,
-        tell: Callable[[Tiles, _Run], None],
-        tiles: Tiles,
+        self, run: _Run | None, position: int, shift: int, tell: Callable[[Tiles, _Run], None], tiles: Tiles
     ) -> _Run:
         if run is not None and (run.last, run.shift) == (position - 1, shift):
             return run._replace(last=position)

@@ -88,7 +88,7 @@ class SealedTree:
     def finish(self, last: int) -> None:
         """Report the checkpoints that state more events than the ``last`` position."""
         self._end_lost()
-        rest = list(self._rest())
+        rest = list(self._until(2**63))
         for outside in (False, True):
             most = max((trusted for trusted in rest if trusted.outside is outside), default=None)
             if most is None:
@@ -112,11 +112,6 @@ class SealedTree:
 
     def _until(self, size: int) -> Iterator[TrustedRoot]:
         while self._next is not None and self._next.size <= size:
-            yield self._next
-            self._next = next(self._ahead, None)
-
-    def _rest(self) -> Iterator[TrustedRoot]:
-        while self._next is not None:
             yield self._next
             self._next = next(self._ahead, None)
 

@@ -27,11 +27,7 @@ class TrustedRoots:
     """Every checkpoint of this origin, signed by one of the keys if there are any."""
 
     def __init__(
-        self,
-        database: Database,
-        origin: str,
-        keys: Sequence[Verifier],
-        outside: Sequence[Checkpoint],
+        self, database: Database, origin: str, keys: Sequence[Verifier], outside: Sequence[Checkpoint]
     ) -> None:
         self._database = database
         self._origin = origin

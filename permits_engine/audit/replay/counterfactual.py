@@ -15,11 +15,19 @@ import msgspec
 from permits_engine.audit.replay.external_facts import ABOUT_REQUEST, JUDGEMENTS, ExternalFact, TermEnds
 from permits_engine.audit.replay.replay import holder_facts
 from permits_engine.audit.replay.sources import Source
-from permits_engine.domain.decisions import decide, timeline
+from permits_engine.domain.decisions import decide, time_effects, timeline
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.decisions.recorded import possible_commands
 from permits_engine.domain.errors import PermitsError
-from permits_engine.domain.events import DecisionNotified, Event, Issued, Lapsed, Refused, Renewed
+from permits_engine.domain.events import (
+    DecisionNotified,
+    Event,
+    Issued,
+    Lapsed,
+    LostByAbsence,
+    Refused,
+    Renewed,
+)
 from permits_engine.domain.periods import ONE_DAY, Period, before
 from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import apply, fold
@@ -41,12 +49,7 @@ _GROUNDS = ("opinion.required", "campaign.criteria", "title.requires")
 
 
 class Undetermined(Exception):
-    """The other policy needs an act that history does not hold."""
-
-    def __init__(self, on: date, reason: str) -> None:
-        super().__init__(reason)
-        self.on = on
-        self.reason = reason
+    """The other policy needs an act that history does not hold; the arguments are the day and the reason."""
 
 
 class MessageDue(msgspec.Struct, frozen=True):
@@ -95,7 +98,9 @@ class CounterfactualFile:
                     self._take(fact, until)
             self._advance(until)
         except Undetermined as end:
-            self.course.undetermined = end.on, end.reason
+            on, reason = end.args
+            self.course.undetermined = on, reason
+        self.course.events = valid_events(self.course.events, self.permit, self.policy)
         return self.course
 
     def _take(self, fact: ExternalFact, until: date) -> None:
@@ -265,6 +270,20 @@ class CounterfactualFile:
             else:
                 apply(self.permit, self.permit.version + 1, event)
             self.course.events.append(event)
+
+
+def valid_events(events: list[Event], permit: Permit | None, policy: Policy) -> list[Event]:
+    """Return the events without lapses and losses that a later record has made void."""
+    if permit is None or not (permit.lapses or permit.losses):
+        return events
+    rules = policy.at(date.max)
+    lapses, losses = time_effects.valid_lapses(permit, rules), time_effects.valid_losses(permit, rules)
+    return [
+        x
+        for x in events
+        if (not isinstance(x, Lapsed) or (x.effective_on, x.term_number) in lapses)
+        and (not isinstance(x, LostByAbsence) or x.effective_on in losses)
+    ]
 
 
 def _with_corrections(event: Event, fact: ExternalFact) -> Event:

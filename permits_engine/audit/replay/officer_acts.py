@@ -6,11 +6,11 @@ No key is needed: nothing here is decrypted.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import partial
 from hashlib import sha256
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 import msgspec
 
@@ -24,7 +24,6 @@ from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
-from permits_engine.store.events.history import StoredRecord
 from permits_engine.store.events.timestamps import iso
 
 PAGE = 5000
@@ -100,48 +99,7 @@ class ActCount(TypedDict):
     count: int
 
 
-class Act(NamedTuple):
-    """One event with its envelope."""
-
-    record: StoredRecord
-    envelope: _Envelope
-
-    @property
-    def event(self) -> str:
-        """The event's name without its version."""
-        return self.record.name.partition("@")[0]
-
-    def as_row(self) -> ActRow:
-        """Return the act as a row."""
-        record, envelope = self.record, self.envelope
-        return {
-            "position": record.position,
-            "recorded_at": iso(record.recorded_at),
-            "on": envelope.effective_on.isoformat(),
-            "event": self.event,
-            "stream": record.stream,
-            "version": record.version,
-            "actor": envelope.actor.id,
-            "role": envelope.actor.role,
-            "prefecture": envelope.actor.prefecture,
-            "operator": envelope.operator,
-        }
-
-    def as_look(self) -> LookRow:
-        """Return a ``holder.accessed`` event as a row."""
-        row = self.as_row()
-        return {
-            "reader": row["actor"],
-            "holder_id": row["stream"],
-            "on": row["on"],
-            "recorded_at": row["recorded_at"],
-            "role": row["role"],
-            "prefecture": row["prefecture"],
-            "operator": row["operator"],
-        }
-
-
-def acts(database: Database, wanted: ActFilter, time_zone: str, names: str = "") -> Iterator[Act]:
+def acts(database: Database, wanted: ActFilter, time_zone: str, names: str = "") -> Iterator[ActRow]:
     """Yield the acts in the store's order; ``names`` is the beginning of the events' names."""
     position = 0
     while True:
@@ -151,23 +109,47 @@ def acts(database: Database, wanted: ActFilter, time_zone: str, names: str = "")
             if not record.name.startswith(names):
                 continue
             envelope = _envelope(record.payload)
-            if wanted.matches(envelope.actor.id, envelope.effective_on, record.recorded_at, time_zone):
-                yield Act(record, envelope)
+            actor, on = envelope.actor, envelope.effective_on
+            if wanted.matches(actor.id, on, record.recorded_at, time_zone):
+                yield {
+                    "position": record.position,
+                    "recorded_at": iso(record.recorded_at),
+                    "on": on.isoformat(),
+                    "event": record.name.partition("@")[0],
+                    "stream": record.stream,
+                    "version": record.version,
+                    "actor": actor.id,
+                    "role": actor.role,
+                    "prefecture": actor.prefecture,
+                    "operator": envelope.operator,
+                }
         if len(records) < PAGE:
             return
         position = records[-1].position
 
 
-def counted(found: Iterator[Act]) -> list[ActCount]:
+def counted(rows: Iterable[ActRow]) -> list[ActCount]:
     """Return how often each actor did what, in which role and for which office."""
-    counts: Counter[tuple[str, str, str, str]] = Counter()
-    for act in found:
-        actor = act.envelope.actor
-        counts[actor.id, actor.role, actor.prefecture or "", act.event] += 1
+    counts = Counter((row["actor"], row["role"], row["prefecture"] or "", row["event"]) for row in rows)
     return [
         {"actor": actor, "role": role, "prefecture": office or None, "event": event, "count": count}
         for (actor, role, office, event), count in sorted(counts.items())
     ]
+
+
+def looks(rows: Iterable[ActRow], holder_id: str | None) -> Iterator[LookRow]:
+    """Yield ``holder.accessed`` events as looks, of one holder or of all."""
+    for row in rows:
+        if holder_id is None or row["stream"] == holder_id:
+            yield {
+                "reader": row["actor"],
+                "holder_id": row["stream"],
+                "on": row["on"],
+                "recorded_at": row["recorded_at"],
+                "role": row["role"],
+                "prefecture": row["prefecture"],
+                "operator": row["operator"],
+            }
 
 
 # --- decisions ---

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -31,11 +31,8 @@ PATIENCE = 10
 """Seconds in which a Dask scheduler has to answer."""
 
 
-class PartTask(Protocol[Result]):  # type: ignore[misc]
-    """The work on one part: a module's function (or a partial of one), which other processes can import."""
-
-    def __call__(self, source: Source, part: Part, /) -> Result:
-        """Return the result of one part."""
+PartTask = Callable[[Source, Part], Result]
+"""The work on one part: a module's function or a partial of one, which other processes can import."""
 
 
 class Workers(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from permits_engine.audit.exports.parquet import needed
 from permits_engine.audit.exports.source import FAMILIES
 from permits_engine.audit.replay.sources import Address, File, Part, Source, joined
 from permits_engine.domain.errors import invalid
@@ -34,7 +35,6 @@ class ParquetSource(Source):
         return source
 
     def total(self) -> int:
-        """Return the number of permits."""
         return sum(part.files for part in self.parts())
 
     def parts(self, after: str = "") -> Iterator[Part]:
@@ -51,7 +51,6 @@ class ParquetSource(Source):
         return joined(events, due)
 
     def end(self) -> int:
-        """Return when an event of a permit or notice was last recorded."""
         return max((_last(paths) for paths in self._folders.values()), default=0)
 
     def _adoptions(self) -> Sequence[Row]:
@@ -80,7 +79,7 @@ class ParquetSource(Source):
 
 def _records(paths: Sequence[Path], prefix: str) -> Iterator[StoredRecord]:
     """Yield the events whose names begin with a prefix."""
-    compute, _ = _pyarrow()
+    compute = needed("parquet")[0].compute
     for table in _tables(paths, COLUMNS, prefix.partition(".")[0]):
         wanted = table.filter(compute.starts_with(table["name"], prefix))
         columns = [wanted[name].to_pylist() for name in COLUMNS]
@@ -91,7 +90,7 @@ def _records(paths: Sequence[Path], prefix: str) -> Iterator[StoredRecord]:
 
 def _count(paths: Sequence[Path]) -> int:
     """Return the number of permits in some files."""
-    compute, _ = _pyarrow()
+    compute = needed("parquet")[0].compute
     total = 0
     for table in _tables(paths, ("version", "name"), "permit"):
         first = compute.and_(
@@ -102,7 +101,7 @@ def _count(paths: Sequence[Path]) -> int:
 
 
 def _last(paths: Sequence[Path]) -> int:
-    compute, _ = _pyarrow()
+    compute = needed("parquet")[0].compute
     found = 0
     for table in _tables(paths, ("name", "recorded_at"), "permit", "notice"):
         about = compute.or_(*(compute.starts_with(table["name"], each) for each in ("permit.", "notice.")))
@@ -113,7 +112,7 @@ def _last(paths: Sequence[Path]) -> int:
 
 def _tables(paths: Sequence[Path], columns: Sequence[str], *families: str) -> Iterator[Any]:
     """Yield the files' columns; files that the exporter named after other families are skipped."""
-    _, parquet = _pyarrow()
+    _, parquet = needed("parquet")
     for path in paths:
         if path.stem in FAMILIES and path.stem not in families:
             continue
@@ -122,14 +121,6 @@ def _tables(paths: Sequence[Path], columns: Sequence[str], *families: str) -> It
         except (OSError, ValueError, KeyError) as problem:
             raise invalid("parquet", f"{path} is not an export that can be read: {problem}") from None
         yield table
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        from pyarrow import compute, parquet
-    except ImportError:
-        raise invalid("parquet", "needs an extra; run: pip install permits-engine[parquet]") from None
-    return compute, parquet
 
 
 def _micros(value: Any) -> int:

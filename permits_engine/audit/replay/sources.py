@@ -169,7 +169,6 @@ class StoreSource(Source):
         return cls(database, Address("store", _url(database), head.position), head.store_id)
 
     def total(self) -> int:
-        """Return the number of permits."""
         return int(self._rows(_COUNT)[0][0])
 
     def parts(self, after: str = "") -> Iterator[Part]:
@@ -186,7 +185,6 @@ class StoreSource(Source):
         return joined(rows, due)
 
     def end(self) -> int:
-        """Return when an event of a permit or notice was last recorded."""
         return int(self._rows(_END)[0][0] or 0)
 
     def _adoptions(self) -> Sequence[Row]:

@@ -9,11 +9,16 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.audit.replay.counterfactual import Counterfactual, CounterfactualFile, MessageDue
-from permits_engine.audit.replay.external_facts import ExternalFact, TermEnds, external_facts
+from permits_engine.audit.replay.counterfactual import (
+    Counterfactual,
+    CounterfactualFile,
+    MessageDue,
+    valid_events,
+)
+from permits_engine.audit.replay.external_facts import external_facts
 from permits_engine.audit.replay.parallel import Run
 from permits_engine.audit.replay.sources import File, Part, Source
-from permits_engine.domain.decisions import time_effects, timeline
+from permits_engine.domain.decisions import timeline
 from permits_engine.domain.decisions.recorded import day_of, is_time_effect
 from permits_engine.domain.events import (
     Appealed,
@@ -32,7 +37,6 @@ from permits_engine.domain.events import (
 )
 from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import corrected, fold
-from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.policies.loading import compile_text, completed, country_and_missing, digest_of
 
@@ -134,10 +138,12 @@ def compare_part(source: Source, part: Part, *, text: str, until: date) -> WhatI
 def _compare(file: File, policy: Policy, own: Policy, source: Source, until: date, found: WhatIf) -> None:
     """Count one file, in history and as it would have been; ``own`` is the policy in use."""
     found.files += 1
-    given = external_facts(file.history, file.recorded)
-    other = _counterfactual(file, policy, source, *given, until)
+    facts, term_ends = external_facts(file.history, file.recorded)
+    other, again = (
+        CounterfactualFile(file.permit_id, each, source, term_ends).run(facts, until)
+        for each in (policy, own)
+    )
     recorded = _recorded(file, own)
-    again = _counterfactual(file, own, source, *given, until)
     if again.undetermined is None and _outline(again, until) == _outline(recorded, until):
         # Compare the messages that daily passes would have sent under either policy.
         recorded.messages = again.messages
@@ -176,41 +182,13 @@ def _with_time_effects(file: File, source: Source, until: date) -> File:
     return file._replace(history=file.history + events, recorded=recorded)
 
 
-def _counterfactual(
-    file: File,
-    policy: Policy,
-    source: Source,
-    facts: Sequence[ExternalFact],
-    term_ends: TermEnds,
-    until: date,
-) -> Counterfactual:
-    other = CounterfactualFile(file.permit_id, policy, source, term_ends)
-    course = other.run(facts, until)
-    course.events = _valid(course.events, other.permit, policy)
-    return course
-
-
 def _recorded(file: File, own: Policy) -> Counterfactual:
     """Return the file as it was."""
     events = [event for _, event in corrected(file.history)]
     return Counterfactual(
-        _valid(events, fold(file.permit_id, file.history), own),
+        valid_events(events, fold(file.permit_id, file.history), own),
         [MessageDue(x.effective_on, x.kind, x.office) for x in file.notices if x.to == notices.HOLDER],
     )
-
-
-def _valid(events: list[Event], permit: Permit | None, policy: Policy) -> list[Event]:
-    """Return the events without lapses and losses that a later record has made void."""
-    if permit is None or not (permit.lapses or permit.losses):
-        return events
-    rules = policy.at(date.max)
-    lapses, losses = time_effects.valid_lapses(permit, rules), time_effects.valid_losses(permit, rules)
-    return [
-        x
-        for x in events
-        if (not isinstance(x, Lapsed) or (x.effective_on, x.term_number) in lapses)
-        and (not isinstance(x, LostByAbsence) or x.effective_on in losses)
-    ]
 
 
 def _outline(course: Counterfactual, until: date) -> list[tuple[str, date, date | None]]:

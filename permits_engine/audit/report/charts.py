@@ -60,12 +60,11 @@ class Range(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """A published number or range, with its text; ``own`` marks the figure of this store."""
+    """A published number or range, with its text."""
 
     low: float
     high: float
     text: str
-    own: bool = False
 
 
 def ticks(most: float, wanted: int = 4) -> list[int]:
@@ -188,7 +187,7 @@ def claims(rows: Sequence[Claim]) -> Chart:
             if row.high > row.low:
                 shapes.append(Shape("line", "between", (x, y, end, y)))
                 shapes.append(Shape("circle", "claim", (end, y, 6)))
-            shapes.append(Shape("circle", "own" if row.own else "claim", (x, y, 6)))
+            shapes.append(Shape("circle", "claim", (x, y, 6)))
             words = (right + 14, y + 4) if width == WIDE else (0, y + 22)
             shapes.append(Shape("text", "name", words, _shortened(row.text, width - words[0])))
         return Drawing(width, len(rows) * height + 6, shapes)

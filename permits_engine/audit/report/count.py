@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from permits_engine.application.context import Context
@@ -34,15 +35,14 @@ _AGES = ((18, "0–17"), (25, "18–24"), (35, "25–34"), (45, "35–44"), (55,
 _BY_OFFICE = (GRANTS | REFUSALS) - {"automatic"}
 
 
-class Reminder:
+class Reminder(NamedTuple):
     """A reminder of a title's end: tier, last state and its day, and whether sending was tried."""
 
-    __slots__ = ("ended_on", "on", "state", "tier", "tried")
-
-    def __init__(self, tier: str, state: str, ended_on: str, at: int, attempts: int) -> None:
-        self.tier, self.state, self.ended_on = tier, state, ended_on
-        self.on = moment(at).date()
-        self.tried = attempts > 0 or state == "parked"
+    tier: str
+    state: str
+    ended_on: str
+    on: date
+    tried: bool
 
 
 def annual_report(
@@ -88,8 +88,10 @@ def _day(today: date, policy: Policy, head: history.Head) -> date:
 def _reminders(database: Database, ids: Sequence[str]) -> dict[str, list[Reminder]]:
     found: dict[str, list[Reminder]] = {}
     with database.read() as tx:
-        for permit_id, *row in tx.all(_REMINDERS, {"ids": list(ids)}):
-            found.setdefault(permit_id, []).append(Reminder(*row))
+        for permit_id, tier, state, ended_on, at, attempts in tx.all(_REMINDERS, {"ids": list(ids)}):
+            tried = attempts > 0 or state == "parked"
+            reminder = Reminder(tier, state, ended_on, moment(at).date(), tried)
+            found.setdefault(permit_id, []).append(reminder)
     return found
 
 

@@ -120,7 +120,7 @@ class Sections:
             Sheet([self.say("month"), self.say("filed"), self.say("given")], rows),
         )
 
-    def _grouped(self, by: str, table: Table) -> Figure:
+    def _grouped(self, by: str, table: Table) -> Figure | None:
         names: dict[str, Callable[[str], str]] = {
             "nationality": self.wording.country,
             "sex": lambda code: str(self.wording.words["sex"].get(code, code)),
@@ -130,18 +130,9 @@ class Sections:
         }
         ordered = [(each, table[each]) for each in _AGES if each in table] if by == "age" else _by_size(table)
         rows = self._top([(names[by](group), counts) for group, counts in ordered], _total)
-        parts = _parts(rows, OUTCOMES)
-        shares = [self.wording.share(_granted(counts), sum(counts.values())) for _, counts in rows]
-        bars = [self._bar(*row, parts, share) for row, share in zip(rows, shares, strict=True)]
-        heads = [self.say("group", by), self.say("applications")]
-        heads += [self.say("outcomes", name) for name in parts] + [self.say("granted_share")]
-        lines: list[list[Any]] = [
-            [label, sum(counts.values()), *(counts.get(name, 0) for name in parts), share]
-            for (label, counts), share in zip(rows, shares, strict=True)
-        ]
-        legend = [(_STYLES[name], self.say("outcomes", name)) for name in parts]
         take = self._take(by, rows, table)
-        return Figure(by, self.say("by", by), take, charts.bars(bars), legend, Sheet(heads, lines))
+        head, title = self.say("group", by), self.say("by", by)
+        return self._stacked(by, take, head, rows, OUTCOMES, "outcomes", title=title, shares=True)
 
     def _take(self, by: str, rows: list[tuple[str, Counts]], table: Table) -> str:
         sums = [sum(counts.values()) for _, counts in rows]
@@ -270,27 +261,28 @@ class Sections:
         rows: Sequence[tuple[str, Counts]],
         order: Sequence[str],
         words: str,
+        *,
+        title: str = "",
+        shares: bool = False,
     ) -> Figure | None:
-        """Return a chart of stacked bars with its table, or None without rows."""
+        """Return a chart of stacked bars with its table, or None without rows; ``shares`` adds those granted."""
         if not rows:
             return None
-        parts = _parts(rows, order)
-        labels = [self.say(words, each) for each in parts]
-        title = name if name in self.wording.words["sections"] else "endings"
-        lines: list[list[Any]] = [[label, *(counts.get(each, 0) for each in parts)] for label, counts in rows]
-        return Figure(
-            name,
-            self.say("sections", title),
-            take,
-            charts.bars([self._bar(label, counts, parts) for label, counts in rows]),
-            [(_STYLES[each], label) for each, label in zip(parts, labels, strict=True)],
-            Sheet([head, *labels], lines),
-        )
-
-    def _bar(self, label: str, counts: Counts, parts: Sequence[str], note: str = "") -> Bar:
-        whole = self.wording.plain(sum(counts.get(name, 0) for name in parts))
-        styled = tuple((_STYLES[name], float(counts.get(name, 0))) for name in parts)
-        return Bar(label, styled, f"{whole} · {note}" if note else whole)
+        parts = [each for each in order if any(counts.get(each) for _, counts in rows)]
+        heads, lines, bars = [self.say(words, each) for each in parts], [], []
+        legend = [(_STYLES[each], label) for each, label in zip(parts, heads, strict=True)]
+        for label, counts in rows:
+            numbers: list[Any] = [counts.get(each, 0) for each in parts]
+            share = self.wording.share(_granted(counts), sum(counts.values())) if shares else ""
+            whole = self.wording.plain(sum(numbers))
+            styled = tuple((_STYLES[each], float(value)) for each, value in zip(parts, numbers, strict=True))
+            bars.append(Bar(label, styled, f"{whole} · {share}" if shares else whole))
+            lines.append([label, sum(counts.values()), *numbers, share] if shares else [label, *numbers])
+        if shares:
+            heads = [self.say("applications"), *heads, self.say("granted_share")]
+        named = name if name in self.wording.words["sections"] else "endings"
+        sheet = Sheet([head, *heads], lines)
+        return Figure(name, title or self.say("sections", named), take, charts.bars(bars), legend, sheet)
 
     def _office(self, code: str) -> str:
         return self.wording.office(code, self.offices)
@@ -311,10 +303,6 @@ def _total(rows: Iterable[Counts]) -> Counts:
 
 def _granted(counts: Counts) -> int:
     return counts.get("granted", 0) + counts.get("granted_on_appeal", 0)
-
-
-def _parts(rows: Iterable[tuple[str, Counts]], order: Sequence[str]) -> list[str]:
-    return [name for name in order if any(counts.get(name) for _, counts in rows)]
 
 
 def _by_size(table: Table) -> list[tuple[str, Counts]]:
