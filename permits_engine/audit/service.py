@@ -115,7 +115,7 @@ class Audit:
         home country).
         """
         wanted = officer_acts.ActFilter(actor, first, last, recorded)
-        return (act.as_row() for act in self._acts(wanted, jurisdiction))
+        return self._acts(wanted, jurisdiction)
 
     def acts_counted(
         self,
@@ -141,9 +141,7 @@ class Audit:
     ) -> Iterator[officer_acts.LookRow]:
         """Yield who looked at whose personal data, and when; the purpose is shown to the person (``accesses``)."""
         wanted = officer_acts.ActFilter(actor, first, last)
-        for act in self._acts(wanted, jurisdiction, HolderAccessed.NAME):
-            if holder_id is None or act.record.stream == holder_id:
-                yield act.as_look()
+        return officer_acts.looks(self._acts(wanted, jurisdiction, HolderAccessed.NAME), holder_id)
 
     def controlled(
         self,
@@ -165,7 +163,7 @@ class Audit:
 
     def _acts(
         self, wanted: officer_acts.ActFilter, jurisdiction: str | None, names: str = ""
-    ) -> Iterator[officer_acts.Act]:
+    ) -> Iterator[officer_acts.ActRow]:
         policies = self._context.policies
         with self._database.read() as tx:
             zone = policies.current(tx, jurisdiction or policies.home(tx)).calendar.time_zone
