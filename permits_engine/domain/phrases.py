@@ -107,7 +107,7 @@ ENGLISH: dict[str, str] = {
     "competent": "{role} of {office} on {on:iso}",
     "competent.everywhere": "{role} of the country on {on:iso}",
     "competence.role": "the role {role} may not {command}; this is for: {roles: or }",
-    "competence.nobody": "the role {role} may not {command}; no role may",
+    "competence.no_role": "the role {role} may not {command}; no role may",
     "competence.office": "the file is with {office}, the actor belongs to {own}; "
     "let {office} do it, or transfer the file first",
     "competence.no_office": "the file is with {office}, the actor belongs to no office; "

@@ -15,15 +15,15 @@ from tests.unit.test_repository import ROOT
 
 PACKAGE = ROOT / "permits_engine"
 LONGEST_FILE, LONGEST_FUNCTION = 400, 40
-TABLES: frozenset[str] = frozenset()
+TABLES = frozenset({"projections/permit_rows.py:evaluated"})
 """Functions that are a table and nothing else, by module and name: these may be longer."""
 
 # What is allowed today; each number only ever goes down.
-FILES_TOO_LONG = 1
-FUNCTIONS_TOO_LONG = 6
-IMPORTS_IN_FUNCTIONS = 44
-COUNTRIES_IN_CODE = 1
-MANNERED = 46
+FILES_TOO_LONG = 0
+FUNCTIONS_TOO_LONG = 0
+IMPORTS_IN_FUNCTIONS = 41
+COUNTRIES_IN_CODE = 0
+MANNERED = 0
 UNTYPED_PARTS = 0
 
 WORDS = re.compile(r"\b(whoever|nobody|somebody|hangs? on|of before|what became of)\b", re.IGNORECASE)

@@ -150,7 +150,7 @@ class Queries:
         and numbers through ``as_``: anything of that here is ``input.invalid``.
         """
         for field in personal:
-            raise invalid(field, "is personal: ask as somebody, engine.as_(actor).find(…)")
+            raise invalid(field, "is personal: ask as a reader, engine.as_(actor).find(…)")
         wanted = listing.Wanted(
             status=status,
             prefecture=prefecture,

@@ -46,7 +46,7 @@ def _head(about: Mapping[str, str]) -> str:
         _attribute("concept:name", "event"),
         _attribute("time:timestamp", "1970-01-01T00:00:00.000+00:00", "date"),
         _attribute("lifecycle:transition", "complete"),
-        _attribute("org:resource", "somebody"),
+        _attribute("org:resource", "actor"),
         _attribute("org:role", "role"),
     ]
     return (

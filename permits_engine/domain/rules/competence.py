@@ -45,7 +45,7 @@ def competence_error(
     if reach is None:
         rule = rules.find("competence", on, {"office": office or actor.prefecture or ""})
         if not roles:
-            return _not_competent(rule, Phrase("competence.nobody", **said), **said, roles=[])
+            return _not_competent(rule, Phrase("competence.no_role", **said), **said, roles=[])
         phrase = Phrase("competence.role", roles=tuple(sorted(roles)), **said)
         return _not_competent(rule, phrase, **said, roles=sorted(roles))
     if reach == "own" and office is not None and actor.prefecture != office:

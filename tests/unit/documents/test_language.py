@@ -198,7 +198,7 @@ def test_a_phrase_is_its_english_text() -> None:
 def test_an_error_keeps_the_phrase_of_its_message() -> None:
     """Its message is plain text for any program, and can still be said in another language."""
     problem = error(
-        "actor.not_competent", Phrase("competence.nobody", role="counter", command="revoke_permit")
+        "actor.not_competent", Phrase("competence.no_role", role="counter", command="revoke_permit")
     )
     assert type(problem.message) is str
     assert problem.message == "the role counter may not revoke_permit; no role may"
