@@ -1,4 +1,4 @@
-"""A letter as an Internet message (RFC 5322), assembled by hand because batches are large.
+"""A letter as an Internet message (RFC 5322).
 
 Bytes are a function of the letter and the sender only: a letter made twice is the same message.
 """
@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import html
 import re
-from base64 import b64encode
-from binascii import b2a_base64, b2a_qp
-from datetime import datetime, timedelta
+from email import charset, policy
+from email.header import Header
+from email.mime.multipart import MIMEMultipart
+from email.mime.text import MIMEText
 from email.utils import format_datetime, getaddresses
 from functools import lru_cache
+from typing import Any
 
 from permits_engine.scheduler.delivery import calendar_file
 from permits_engine.scheduler.delivery.channel import DeliveryError, Letter
 
 # Neither base64 nor quoted-printable can produce "=_", so the boundary never occurs in a part.
-_BOUNDARY, _OUTER = b"=_permits-notice", b"=_permits-letter"
+_BOUNDARY, _OUTER = "=_permits-notice", "=_permits-letter"
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?")
 # No quoted local part, no comment, no route: such an address is a mistake or an attack.
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9-]{1,63}")
-_TOKEN = re.compile(r"[A-Za-z0-9 ]*")
+_PLAIN = re.compile(r"(?!.{41})[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
-_LINE = 76
+# ``EmailMessage`` loses double spaces where it folds encoded words: this is the library's older interface.
+_POLICY = policy.compat32.clone(linesep="\r\n", max_line_length=76)
+_BASE64, _QUOTED = charset.Charset("utf-8"), charset.Charset("utf-8")
+_QUOTED.body_encoding = charset.QP
 
 
 def message_bytes(letter: Letter, *, sender: str) -> bytes:
@@ -33,30 +38,26 @@ def message_bytes(letter: Letter, *, sender: str) -> bytes:
     ``sender`` is an address, or a name and an address. Raises ``DeliveryError`` (permanent) for a receiver's
     address that no mail can go to, ``ValueError`` for a notice id or sender that cannot stand in a message.
     """
-    source, domain = _sender(sender)
+    name, address = _sender(sender)
+    own_id = message_id(letter.notice_id, sender_domain(sender))
     if not _LANGUAGE.fullmatch(letter.language):
         raise ValueError(f"{letter.language!r} is no language code")
-    own_id = message_id(letter.notice_id, domain)
-    return b"".join(
-        (
-            b"From: ",
-            source,
-            b"\r\nTo: ",
-            _receiver(letter.to_name, letter.to_address),
-            b"\r\nSubject: ",
-            _words(letter.subject, 9),
-            b"\r\nDate: ",
-            _date(letter.sent_at, letter.sent_at.utcoffset()),
-            b"\r\nMessage-ID: ",
-            own_id.encode(),
-            b"\r\nAuto-Submitted: auto-generated\r\nContent-Language: ",
-            letter.language.encode(),
-            b"\r\nX-Permits-Notice: ",
-            letter.notice_id.encode(),
-            b"\r\nMIME-Version: 1.0\r\nContent-Type: ",
-            _with_calendar(letter, own_id[1:-1]) if letter.deadline is not None else _texts(letter),
-        )
-    )
+    if letter.sent_at.utcoffset() is None:
+        raise ValueError("a letter leaves at an aware instant")
+    message: Any = _texts(letter) if letter.deadline is None else _with_calendar(letter, own_id[1:-1])
+    message["From"] = _address("From", name, address)
+    if letter.to_address is None:
+        message["To"] = "undisclosed-recipients:;"  # a letter for the counter, kept as a file
+    else:
+        message["To"] = _address("To", letter.to_name or "", mailbox(letter.to_address))
+    message["Subject"] = _words("Subject", letter.subject)
+    message["Date"] = format_datetime(letter.sent_at)
+    message["Message-ID"] = own_id
+    message["Auto-Submitted"] = "auto-generated"
+    message["Content-Language"] = letter.language
+    message["X-Permits-Notice"] = letter.notice_id
+    content: bytes = message.as_bytes(policy=_POLICY)
+    return content
 
 
 def page(letter: Letter) -> str:
@@ -79,12 +80,12 @@ def checked_id(notice_id: str) -> str:
 
 def sender_domain(sender: str) -> str:
     """Return the domain of a sender; raise ``ValueError``."""
-    return _sender(sender)[1]
+    return _sender(sender)[1].rpartition("@")[2]
 
 
 def sender_address(sender: str) -> str:
     """Return the bare address of a sender; raise ``ValueError``."""
-    return _plain_sender(sender)[1]
+    return _sender(sender)[1]
 
 
 def mailbox(address: str | None) -> str:
@@ -104,17 +105,8 @@ def mailbox(address: str | None) -> str:
     return f"{local}@{domain}"
 
 
-# --- headers ----------------------------------------------------------------------------------------------
-
-
 @lru_cache(maxsize=16)
-def _sender(sender: str) -> tuple[bytes, str]:
-    name, address = _plain_sender(sender)
-    return _address(name, address, 6), address.rpartition("@")[2]
-
-
-@lru_cache(maxsize=16)
-def _plain_sender(sender: str) -> tuple[str, str]:
+def _sender(sender: str) -> tuple[str, str]:
     if not sender.isprintable():
         raise ValueError("the sender holds control characters")
     try:
@@ -124,116 +116,42 @@ def _plain_sender(sender: str) -> tuple[str, str]:
         raise ValueError(f"{sender!r} is no sender: give an address, or a name and an address") from None
 
 
-def _receiver(name: str | None, address: str | None) -> bytes:
-    if address is None:
-        # A letter for the counter, kept as a file.
-        return b"undisclosed-recipients:;"
-    return _address(name or "", mailbox(address), 4)
+def _words(header: str, text: str) -> Header:
+    """Return text as encoded words (RFC 2047): nothing in it can be read as a header's own syntax."""
+    line = " ".join(text.encode("utf-8", "replace").decode().splitlines())
+    return Header(line, "us-ascii" if _PLAIN.fullmatch(line) else "utf-8", header_name=header)
 
 
-def _address(name: str, address: str, used: int) -> bytes:
-    plain = address.encode()
+def _address(header: str, name: str, address: str) -> Header:
     if not name:
-        return plain if used + len(plain) <= _LINE else b"\r\n " + plain
-    if _TOKEN.fullmatch(name) and name == name.strip() and len(name) < 40:
-        shown = name.encode()
-    else:
-        shown = _encoded(name, used)
-    fits = b"\r\n" not in shown and used + len(shown) + len(plain) + 3 <= _LINE
-    return shown + (b" <" if fits else b"\r\n <") + plain + b">"
+        return Header(address, header_name=header)
+    made = _words(header, name)
+    made.append(f"<{address}>", "us-ascii")
+    return made
 
 
-def _words(text: str, used: int) -> bytes:
-    """Return the text of an unstructured header, of whose line ``used`` octets are taken."""
-    short = used + len(text) <= _LINE and text.isascii() and text.isprintable()
-    if short and "=?" not in text and text == text.strip():
-        return text.encode()
-    return _encoded(text, used)
-
-
-def _encoded(text: str, used: int) -> bytes:
-    """Return encoded words (RFC 2047), one to a line, each of whole characters and at most 75 octets."""
-    data = text.replace("\r", " ").replace("\n", " ").encode("utf-8", "replace")
-    words = []
-    start, room = 0, (_LINE - used - 12) // 4 * 3
-    while start < len(data):
-        end = min(start + room, len(data))
-        while end < len(data) and data[end] & 0xC0 == 0x80:
-            end -= 1
-        words.append(b"=?utf-8?b?" + b64encode(data[start:end]) + b"?=")
-        start, room = end, 45
-    return b"\r\n ".join(words)
-
-
-@lru_cache(maxsize=1024)
-def _date(moment: datetime, offset: timedelta | None) -> bytes:
-    # The offset is part of the cache key: one instant is written differently in two zones.
-    if offset is None:
-        raise ValueError("a letter leaves at an aware instant")
-    return format_datetime(moment).encode()
-
-
-# --- parts ------------------------------------------------------------------------------------------------
-
-
-def _texts(letter: Letter) -> bytes:
+def _texts(letter: Letter) -> MIMEMultipart:
     """Return the letter as plain text and as HTML, as alternatives."""
     text = letter.text.replace("\r\n", "\n").replace("\n", "\r\n")
     shown = _page(letter.subject, text, letter.language, letter.direction == "rtl")
-    return b"".join(
-        (
-            b'multipart/alternative;\r\n boundary="',
-            _BOUNDARY,
-            b'"\r\n\r\n--',
-            _BOUNDARY,
-            _part(b"plain", text),
-            b"\r\n--",
-            _BOUNDARY,
-            _part(b"html", shown),
-            b"\r\n--",
-            _BOUNDARY,
-            b"--\r\n",
-        )
-    )
+    return MIMEMultipart("alternative", _BOUNDARY, [_part(text, "plain"), _part(shown, "html")])
 
 
-def _with_calendar(letter: Letter, uid: str) -> bytes:
+def _part(text: str, kind: str) -> MIMEText:
+    data = text.encode("utf-8", "replace")
+    # Quoted-printable stays readable where most letters are Latin; elsewhere it would triple the size.
+    latin = len(data) * 10 < len(text) * 13
+    return MIMEText(data.decode(), kind, _QUOTED if latin else _BASE64)  # type: ignore[arg-type]
+
+
+def _with_calendar(letter: Letter, uid: str) -> MIMEMultipart:
     """Return both texts with the deadline as a calendar file."""
     assert letter.deadline is not None
     event = calendar_file.event(uid=uid, stamp=letter.sent_at, day=letter.deadline, summary=letter.subject)
-    return b"".join(
-        (
-            b'multipart/mixed;\r\n boundary="',
-            _OUTER,
-            b'"\r\n\r\n--',
-            _OUTER,
-            b"\r\nContent-Type: ",
-            _texts(letter),
-            b"\r\n--",
-            _OUTER,
-            b'\r\nContent-Type: text/calendar; charset="utf-8"; method=PUBLISH\r\n'
-            b'Content-Disposition: attachment; filename="deadline.ics"\r\n'
-            b"Content-Transfer-Encoding: base64\r\n\r\n",
-            _base64(event),
-            b"\r\n--",
-            _OUTER,
-            b"--\r\n",
-        )
-    )
-
-
-def _part(kind: bytes, text: str) -> bytes:
-    data = text.encode("utf-8", "replace")
-    head = b"\r\nContent-Type: text/" + kind + b'; charset="utf-8"\r\nContent-Transfer-Encoding: '
-    # Quoted-printable stays readable where most letters are Latin; elsewhere it would triple the size.
-    if len(data) * 10 < len(text) * 13:
-        return head + b"quoted-printable\r\n\r\n" + b2a_qp(data)
-    return head + b"base64\r\n\r\n" + _base64(data)
-
-
-def _base64(data: bytes) -> bytes:
-    flat = b2a_base64(data, newline=False)
-    return b"\r\n".join(flat[at : at + _LINE] for at in range(0, len(flat), _LINE))
+    attached = MIMEText(event.decode(), "calendar", _BASE64)  # type: ignore[arg-type]
+    attached.set_param("method", "PUBLISH")
+    attached["Content-Disposition"] = 'attachment; filename="deadline.ics"'
+    return MIMEMultipart("mixed", _OUTER, [_texts(letter), attached])
 
 
 def _page(subject: str, text: str, language: str, right: bool) -> str:
