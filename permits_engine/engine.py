@@ -19,15 +19,16 @@ from permits_engine.application.data_protection import Keys, Privacy
 from permits_engine.application.executor import Executor
 from permits_engine.application.outcome import Outcome
 from permits_engine.application.policies import Policies, checked_jurisdictions
+from permits_engine.application.queries import explanation, feed, views
+from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.application.queries.service import Queries
-from permits_engine.application.queries.views import PermitView
 from permits_engine.commands import Command, parse
 from permits_engine.documents.language import checked_language
 from permits_engine.documents.wording import phrase_translator
-from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
 from permits_engine.domain.permit.explanations import DeadlineRow
-from permits_engine.projections.listing import Page, PermitRow
+from permits_engine.projections import listing
 from permits_engine.reader import Reader
 from permits_engine.scheduler.daemon import health
 from permits_engine.store.database import upgrade
@@ -259,9 +260,10 @@ class Engine:
 
     def permit(
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
-    ) -> PermitView:
+    ) -> views.PermitView:
         """Return the permit on a legal date (default: today), as known at a moment (default: now)."""
-        return self.queries.permit(permit_id, as_of=as_of, known_at=known_at)
+        with self.database.read() as tx:
+            return views.permit(PermitFile(self.context, tx, permit_id), as_of=as_of, known_at=known_at)
 
     def history(
         self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
@@ -270,7 +272,8 @@ class Engine:
 
         Only those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
         """
-        return self.queries.history(permit_id, as_of=as_of, known_at=known_at)
+        with self.database.read() as tx:
+            return views.history_of(PermitFile(self.context, tx, permit_id), as_of=as_of, known_at=known_at)
 
     def explain(self, permit_id: str, version: int | None = None, *, language: str = "en") -> dict[str, Any]:
         """Return why an event was allowed: who did it, and each rule as it then was (default: the last one).
@@ -279,7 +282,8 @@ class Engine:
         decision departs from. Reasons in words are shown through ``as_``.
         """
         say_in = partial(phrase_translator, checked_language(language))
-        return self.queries.explain(permit_id, version, say_in)
+        with self.database.read() as tx:
+            return explanation.explain(PermitFile(self.context, tx, permit_id), version, say_in)
 
     def find(
         self,
@@ -291,27 +295,31 @@ class Engine:
         limit: int | None = 100,
         after: str | None = None,
         **personal: Any,
-    ) -> Page[PermitRow]:
+    ) -> listing.Page[listing.PermitRow]:
         """Return permits by status, prefecture, holder and expiry, nearest expiry first, from the read model.
 
         ``limit`` rows at most; the page's ``next`` is the ``after`` of the following one. People are found by name
         and numbers through ``as_``: anything of that here is ``input.invalid``.
         """
-        return self.queries.find(
+        for field in personal:
+            raise invalid(field, "is personal: ask as a reader, engine.as_(actor).find(…)")
+        wanted = listing.Wanted(
             status=status,
             prefecture=prefecture,
             expiring_before=expiring_before,
             holder_id=holder_id,
             limit=limit,
             after=after,
-            **personal,
         )
+        with self.database.read() as tx:
+            return listing.listing(tx, self.queries.today(), wanted)
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[DeadlineRow]:
         """Return the deadlines of the permit that run on a day, with their working in words."""
-        return self.queries.deadlines(permit_id, on=on, known_at=known_at)
+        with self.database.read() as tx:
+            return views.deadlines_of(PermitFile(self.context, tx, permit_id), on, known_at)
 
     def subscribe(
         self, *, after: int = 0, timeout: float | None = 1.0, names: tuple[str, ...] | None = None
@@ -322,7 +330,7 @@ class Engine:
         when no event came for ``timeout`` seconds (none: never); resume after the position of the last event
         processed. ``names`` keeps the events of those names only.
         """
-        return self.queries.subscribe(after=after, timeout=timeout, names=names)
+        return feed.events(self.application, after, timeout=timeout, names=names)
 
     def preview(self, *, on: date | None = None) -> list[PreviewRow]:
         """Return what a pass of the scheduler would do on a day (default: today), doing nothing."""

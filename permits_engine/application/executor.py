@@ -44,13 +44,7 @@ class Executor:
         session: HostSession | None = None,
         tracking: Tracking | None = None,
     ) -> Outcome:
-        """Decide a command and record what follows, in one transaction.
-
-        With the host's ``session`` the events commit or roll back with the host's own rows, and nothing is
-        tried again. ``tracking`` is the notification of another application that the command follows from: it is
-        recorded in the same transaction, and refused (``concurrency.conflict``) if it was recorded before.
-        Raises ``PermitsError``; a refused command leaves no trace.
-        """
+        """Decide a command and record what follows, in one transaction: see ``Engine.execute``."""
         valid_actor(actor)
         once = session is not None or command.expected_version is not None
         for attempt in range(1, ATTEMPTS + 1):
@@ -69,11 +63,7 @@ class Executor:
     def execute_many(
         self, commands: Iterable[Command | tuple[Command, Actor]], *, actor: Actor | None = None
     ) -> Iterator[Outcome | PermitsError]:
-        """Carry out many commands, several to a transaction; yield the outcome or the error of each, in order.
-
-        An item may bring its own actor. A refused command stops nothing. Outcomes are given only after
-        their transaction has been committed.
-        """
+        """Carry out many commands, several to a transaction: see ``Engine.execute_many``."""
         batch: list[tuple[Command, Actor]] = []
         for item in commands:
             command, who = item if isinstance(item, tuple) else (item, actor)

@@ -1,16 +1,14 @@
-"""The façade's part for queries; nothing here changes the store."""
+"""The façade's part for further queries; nothing here changes the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, NotRequired, TypedDict
 
 from permits_engine.application.context import Context
-from permits_engine.application.queries import departures, difference, explanation, feed, views
+from permits_engine.application.queries import departures, difference, views
 from permits_engine.application.queries.permit_file import PermitFile
-from permits_engine.domain.errors import invalid
-from permits_engine.domain.permit.explanations import DeadlineRow
 from permits_engine.domain.permit.rights import RightRow
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.projections import listing, status
@@ -69,22 +67,13 @@ class Status(status.StoreStatus, SchedulerStatus):
 
 
 class Queries:
-    """Queries about permits, counts of them, and the state of the store."""
+    """What may be asked beside the engine's own methods: counts of permits, and the state of the store."""
 
     def __init__(self, context: Context, scheduler: Callable[[Transaction], SchedulerStatus]) -> None:
         """``scheduler`` gives what ``status`` says about the scheduler."""
         self._context = context
         self._database = context.database
         self._scheduler = scheduler
-
-    # --- one permit ---
-
-    def permit(
-        self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
-    ) -> views.PermitView:
-        """Return the permit on a legal date (default: today), as known at a moment (default: now)."""
-        with self._database.read() as tx:
-            return views.permit(PermitFile(self._context, tx, permit_id), as_of=as_of, known_at=known_at)
 
     def diff(
         self,
@@ -101,66 +90,12 @@ class Queries:
         with self._database.read() as tx:
             return difference.diff(PermitFile(self._context, tx, permit_id), first, second, as_of=as_of)
 
-    def deadlines(
-        self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
-    ) -> list[DeadlineRow]:
-        """Return the deadlines of the permit that run on a day, with their working in words."""
-        with self._database.read() as tx:
-            return views.deadlines_of(PermitFile(self._context, tx, permit_id), on, known_at)
-
     def rights(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
     ) -> list[RightRow]:
         """Return the rights on a day: each one, open or not, with its rule and cause."""
         with self._database.read() as tx:
             return views.rights_of(PermitFile(self._context, tx, permit_id), on, known_at)
-
-    def history(
-        self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None
-    ) -> list[dict[str, Any]]:
-        """Return every event of the permit, in order, with its envelope; personal data are shown through ``as_``.
-
-        Only those with a legal date until ``as_of`` and recorded by ``known_at``, where these are given.
-        """
-        with self._database.read() as tx:
-            return views.history_of(PermitFile(self._context, tx, permit_id), as_of=as_of, known_at=known_at)
-
-    def explain(self, permit_id: str, version: int | None, say_in: explanation.SayIn) -> dict[str, Any]:
-        """Return why an event was allowed: who did it, and each rule as it then was (default: the last one).
-
-        ``say_in`` puts the text of a jurisdiction's rules into a language. Reasons in words are shown through ``as_``.
-        """
-        with self._database.read() as tx:
-            return explanation.explain(PermitFile(self._context, tx, permit_id), version, say_in)
-
-    def find(
-        self,
-        *,
-        status: str | None = None,
-        prefecture: str | None = None,
-        expiring_before: date | None = None,
-        holder_id: str | None = None,
-        limit: int | None = 100,
-        after: str | None = None,
-        **personal: Any,
-    ) -> listing.Page[listing.PermitRow]:
-        """Return permits by status, prefecture, holder and expiry, nearest expiry first, from the read model.
-
-        ``limit`` rows at most; the page's ``next`` is the ``after`` of the following one. People are found by name
-        and numbers through ``as_``: anything of that here is ``input.invalid``.
-        """
-        for field in personal:
-            raise invalid(field, "is personal: ask as a reader, engine.as_(actor).find(…)")
-        wanted = listing.Wanted(
-            status=status,
-            prefecture=prefecture,
-            expiring_before=expiring_before,
-            holder_id=holder_id,
-            limit=limit,
-            after=after,
-        )
-        with self._database.read() as tx:
-            return listing.listing(tx, self.today(), wanted)
 
     def caseload(self, on: date | None = None) -> list[listing.CaseloadRow]:
         """Return, by office, the requests open at the end of a day (default: today), and filed and decided on it."""
@@ -185,17 +120,6 @@ class Queries:
             return departures.listed(self._context, tx, first=first, last=last, office=prefecture)
 
     # --- the store ---
-
-    def subscribe(
-        self, *, after: int = 0, timeout: float | None = 1.0, names: tuple[str, ...] | None = None
-    ) -> Iterator[dict[str, Any]]:
-        """Yield the events after a position in the store's one order, and those to come.
-
-        Each is as ``history`` shows it, with its ``stream``; personal fields stay encrypted. The iteration ends
-        when no event came for ``timeout`` seconds (none: never); resume after the position of the last event
-        processed. ``names`` keeps the events of those names only.
-        """
-        return feed.events(self._context.application, after, timeout=timeout, names=names)
 
     def status(self) -> Status:
         """Return head position, read models, last pass of the scheduler, parked notices and streams."""
