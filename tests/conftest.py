@@ -6,8 +6,6 @@ end. To use a server of your own, name it in ``PERMITS_TEST_POSTGRESQL_URL`` (a 
 databases).
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

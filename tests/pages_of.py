@@ -1,7 +1,5 @@
 """What must hold for every page that the program writes: read by a strict parser, looked at without a browser."""
 
-from __future__ import annotations
-
 import re
 from itertools import pairwise
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Made-up registers: rows as an old register has them, from a seed, and files that hold them."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """What a store holds, without what two runs of the same thing may not share: ids and moments."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

@@ -1,7 +1,5 @@
 """A real browser without a window, spoken to by its own protocol (CDP) through a pipe: nothing else is needed."""
 
-from __future__ import annotations
-
 import base64
 import fcntl
 import json

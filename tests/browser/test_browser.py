@@ -1,7 +1,5 @@
 """The pages in a real browser, as a telephone and a desk show them. Run by ``make test-browser``."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterator

@@ -6,8 +6,6 @@ writes ``VERSION.jsonl.gz`` for the version of this checkout. A release's corpus
 never again: later versions have to read it as it is.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Histories of every release, read by this one: a stored event is never changed, so it must go on meaning the same."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from collections import Counter

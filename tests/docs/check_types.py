@@ -3,8 +3,6 @@
 ``make check-docs`` runs it. Each block is a program of its own, as when the pages are run.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import subprocess

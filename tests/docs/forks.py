@@ -5,8 +5,6 @@ still a process of its own, with its folder, environment, pipes and exit code: o
 The page that a stranger reads first, README, starts the program anew each time.
 """
 
-from __future__ import annotations
-
 import array
 import json
 import os

@@ -1,7 +1,5 @@
 """The sections of the documents that are made from the code."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -5,8 +5,6 @@ for anything on that line, a line that is only ``…`` for any number of lines. 
 All blocks of a page run in one empty folder, one after the other.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The reference, drawn from the code: commands, events, errors, parameters, roles."""
 
-from __future__ import annotations
-
 import inspect
 import types
 from collections.abc import Iterable

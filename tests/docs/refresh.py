@@ -1,7 +1,5 @@
 """``make docs``: generated sections made anew, and outputs that have changed put into the pages."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The page of guarantees, and the threat model where it claims as much, name tests that are there."""
 
-from __future__ import annotations
-
 import ast
 import re
 from functools import cache

@@ -1,7 +1,5 @@
 """README and docs say what is so: commands print what the pages show, and generated tables are current."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

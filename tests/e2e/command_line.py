@@ -1,7 +1,5 @@
 """The command line as a user types it, in this process, with everything it said kept."""
 
-from __future__ import annotations
-
 import io
 import json
 import sys

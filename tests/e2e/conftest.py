@@ -1,7 +1,5 @@
 """The command line on a store of its own, once on SQLite and once on PostgreSQL, and as a process."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """Bad input at the door of ``execute``: its code, the field and the remedy; nothing half-written, ever."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

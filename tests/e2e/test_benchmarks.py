@@ -1,7 +1,5 @@
 """The benchmarks run, on both databases, and write what they measured beside the machine's own figures."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

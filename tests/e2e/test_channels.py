@@ -1,7 +1,5 @@
 """How messages leave, as settings say it: to offices each morning and by services; what a bad setting gets."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Keys that are wrong, and stores that are damaged, locked or lost: the right code and remedy, never a traceback."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The demo from the command line, on a small scale: what it leaves, what it tells, what it refuses."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

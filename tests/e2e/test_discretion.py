@@ -1,7 +1,5 @@
 """Nothing leaks sideways: every command run with marked data, and everything that it wrote searched."""
 
-from __future__ import annotations
-
 import json
 import socket
 import tempfile

@@ -1,7 +1,5 @@
 """The dossier at the command line, on both databases."""
 
-from __future__ import annotations
-
 from tests.e2e.command_line import Cli
 from tests.pages_of import check
 

@@ -1,7 +1,5 @@
 """Every error of the contract, brought about through the command line, on both databases."""
 
-from __future__ import annotations
-
 from typing import Any
 from uuid import uuid4
 

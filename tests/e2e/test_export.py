@@ -1,7 +1,5 @@
 """The export at the command line, on both databases: what is made, what is refused, and what is left behind."""
 
-from __future__ import annotations
-
 import json
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What somebody types to break out: into SQL, a template, a terminal or a file, it stays a text."""
 
-from __future__ import annotations
-
 import os
 import stat
 

@@ -1,7 +1,5 @@
 """A register taken over at the command line: what is printed, how it ends, and that a kill costs nothing."""
 
-from __future__ import annotations
-
 import csv
 import json
 import os

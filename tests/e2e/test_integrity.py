@@ -1,7 +1,5 @@
 """Tamper evidence at the command line, on both databases: what is printed, and how it ends."""
 
-from __future__ import annotations
-
 import json
 import os
 import stat

@@ -1,7 +1,5 @@
 """Master keys from the command line."""
 
-from __future__ import annotations
-
 import os
 import threading
 from pathlib import Path

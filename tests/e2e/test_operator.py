@@ -1,7 +1,5 @@
 """The command line acts as a named operator, in the roles that are granted, and in no other."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The rules at the command line: shown, compared, drawn, checked and adopted; hostile texts refused."""
 
-from __future__ import annotations
-
 from importlib import resources
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A person's rights over their data from the command line."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from uuid import uuid4

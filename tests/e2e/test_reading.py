@@ -1,7 +1,5 @@
 """What the reading commands print, for programs and for people."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Receipts from the command line, and their check by somebody who has the public key and nothing else."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The annual account at the command line, on both databases."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.e2e.command_line import Cli

@@ -1,7 +1,5 @@
 """Whole histories looked at again, from the command line."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from permits_engine.policies.loading import packaged

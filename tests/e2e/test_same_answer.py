@@ -1,7 +1,5 @@
 """The same question gives the same bytes, wherever and by whomever it is asked."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """The law as examples, through the command line; the examples themselves are tests by the pytest plug-in."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

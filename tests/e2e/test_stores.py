@@ -1,7 +1,5 @@
 """Stores and settings that are wrong: the right code and remedy, never a traceback, nothing made by reading."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What makes a command line pleasant: help for every option, completion, quiet pipes, Ctrl-C, a quick start."""
 
-from __future__ import annotations
-
 import json
 import os
 import pty

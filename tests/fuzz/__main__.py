@@ -1,7 +1,5 @@
 """``python -m tests.fuzz SECONDS``: every door for so long, or those that are named."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

@@ -4,8 +4,6 @@
 anything else: no other exception, no hang, no code run.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

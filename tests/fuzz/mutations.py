@@ -1,7 +1,5 @@
 """What becomes of a good file: bytes cut, doubled and replaced, and values of its tree exchanged for bad ones."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from copy import deepcopy

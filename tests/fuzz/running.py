@@ -1,7 +1,5 @@
 """A door tried for so many seconds or times; what it lets through that it should not is made small and kept."""
 
-from __future__ import annotations
-
 import hashlib
 import signal
 import time

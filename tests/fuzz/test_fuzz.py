@@ -1,7 +1,5 @@
 """A few tries at each input from outside, and everything that was ever found, tried again."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """Files made to do harm: what a policy, a scenario and a text of letters cannot do to a program that loads them."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 The store is made once on each database and copied for each test, which is quicker than making it again.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

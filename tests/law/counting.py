@@ -1,7 +1,5 @@
 """Days as the law counts them in Morocco, written from the documents alone; public holidays are read as data."""
 
-from __future__ import annotations
-
 import calendar
 from datetime import date, timedelta
 from functools import cache

@@ -5,8 +5,6 @@ date, and every answer computed anew from all of them. Where the documents leave
 ``OPEN`` or a set of what may be, and nothing is asserted.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any

@@ -5,8 +5,6 @@ scheduler makes its rounds. After every step both must tell the same: the answer
 past, present and to come the statuses, the term, the receipt and the lawfulness of the stay.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from typing import Any
 

@@ -4,8 +4,6 @@ A verdict is the set of answers that the documents allow: ``ACCEPTED`` or codes 
 several the peer follows the engine, and holds it to everything that comes of it.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 from tests.law.counting import DAY, franc, months, term_end

@@ -5,8 +5,6 @@ decided only what still stands, and that something was annulled. The walk goes o
 of those with the same key, which is nearest to the root.
 """
 
-from __future__ import annotations
-
 from collections.abc import Hashable
 from datetime import date
 

@@ -1,7 +1,5 @@
 """What must hold in every state, each with the article that asks for it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import pairwise

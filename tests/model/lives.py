@@ -1,7 +1,5 @@
 """Lives of files, told in a line a step."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

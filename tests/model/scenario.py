@@ -1,7 +1,5 @@
 """A state's history as a scenario that ``permits scenario run`` reads."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import yaml

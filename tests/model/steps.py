@@ -1,7 +1,5 @@
 """What must hold of every step, each with the article that asks for it."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.domain.decisions.case import Draft

@@ -1,7 +1,5 @@
 """The model check to a shallow depth (`make model` goes deeper), and that it finds what it looks for."""
 
-from __future__ import annotations
-
 from datetime import date
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The walk: breadth first over every reachable abstract state, asserting what must hold; ``make model DEPTH=7``."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time

@@ -1,7 +1,5 @@
 """Small faults put into functions on purpose: a comparison turned, a number changed, a condition forced."""
 
-from __future__ import annotations
-
 import ast
 import copy
 from collections.abc import Callable, Iterator

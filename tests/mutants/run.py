@@ -4,8 +4,6 @@ A fault is put into the running process by changing a function's code, in a chil
 so that no mutant pays for start-up. ``make mutants``; ``SAMPLE=n`` takes one mutant in n.
 """
 
-from __future__ import annotations
-
 import argparse
 import contextlib
 import importlib

@@ -1,7 +1,5 @@
 """What the mutation run puts into functions is a fault each time, and is really put there."""
 
-from __future__ import annotations
-
 from datetime import date
 from pathlib import Path
 

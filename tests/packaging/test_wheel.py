@@ -1,7 +1,5 @@
 """The distribution as a stranger gets it: built, installed into an empty environment, and used."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

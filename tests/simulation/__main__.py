@@ -1,7 +1,5 @@
 """``python -m tests.simulation``: one seed, or many."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

@@ -1,7 +1,5 @@
 """All chance of a run from one seed: decisions of people, ids, nonces and keys."""
 
-from __future__ import annotations
-
 import os
 import random
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """The mail server, the text message service and the disk for offices' letters, each with its bad days."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

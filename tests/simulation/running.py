@@ -1,7 +1,5 @@
 """One seed lived through; a failure says on which day, what came before it, and how to see it again."""
 
-from __future__ import annotations
-
 import shutil
 import traceback
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Eight short seeds of the simulated world, one seed run twice, and the faults that the world must find."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A world: three offices, their holders, a mail server, two daemons, one clock, and what goes wrong."""
 
-from __future__ import annotations
-
 import hashlib
 import heapq
 import json

@@ -1,7 +1,5 @@
 """How hard the tests of this folder go: a little in every run, and as long as it takes in ``make torture``."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

@@ -1,7 +1,5 @@
 """Commands that are killed at random and started again until they are done."""
 
-from __future__ import annotations
-
 import json
 import random
 import signal

@@ -1,7 +1,5 @@
 """A PostgreSQL server of its own that is killed and started again, and writers who go on all the while."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

@@ -1,7 +1,5 @@
 """A disk that takes its time: ``slow_disk.c``, built where there is a compiler, and the dial that it obeys."""
 
-from __future__ import annotations
-
 import mmap
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """PostgreSQL killed under load, and connections cut at every step of a transaction."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time

@@ -1,7 +1,5 @@
 """A disk that is full: said as such, with what was acknowledged kept and nothing half-written."""
 
-from __future__ import annotations
-
 import json
 import resource
 from pathlib import Path

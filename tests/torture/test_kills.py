@@ -1,7 +1,5 @@
 """kill -9 at random: nothing that was acknowledged is lost, nothing half-done is visible, and the end is the same."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Eight processes on one permit: each command once, in one order, none lost."""
 
-from __future__ import annotations
-
 import json
 from datetime import date
 from pathlib import Path

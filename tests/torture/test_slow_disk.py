@@ -1,7 +1,5 @@
 """A disk that takes 5 to 300 milliseconds for a sync, and kill -9 while a process waits for it."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

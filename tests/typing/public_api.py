@@ -1,7 +1,5 @@
 """The public API as a host's type checker sees it: mypy checks this file, nothing runs it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path

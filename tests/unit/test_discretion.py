@@ -1,7 +1,5 @@
 """Nothing personal stands in what ends up in logs: errors, tracebacks and the short forms of objects."""
 
-from __future__ import annotations
-
 import json
 import traceback
 from datetime import UTC, date, datetime

@@ -1,7 +1,5 @@
 """The house as it was agreed: sizes, imports, countries and words of the package, each with its limit."""
 
-from __future__ import annotations
-
 import ast
 import io
 import re

@@ -1,7 +1,5 @@
 """What is public stays."""
 
-from __future__ import annotations
-
 import pytest
 
 import permits_engine

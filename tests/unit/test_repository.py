@@ -1,7 +1,5 @@
 """What must hold for the checkout as such, whatever the code in it does."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """The event log as pm4py reads it: the same cases and events. Run by ``make test-xes``, with pm4py apart."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

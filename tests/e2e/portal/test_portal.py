@@ -1,7 +1,5 @@
 """The example portal over HTTP, against the real engine, on both databases."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from datetime import date

@@ -1,7 +1,5 @@
 """The usual people around a file, and the address of the office's own store."""
 
-from __future__ import annotations
-
 import pytest
 
 from permits_engine import Actor

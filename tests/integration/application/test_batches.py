@@ -1,7 +1,5 @@
 """Many commands to a transaction: faster than one by one, and never different."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Two states of knowledge of one permit: which fields differ, and which event or rule did it."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the façade promises to callers that give commands: conflicts, repetition, refusals without a trace."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 from typing import Any

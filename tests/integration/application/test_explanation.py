@@ -1,7 +1,5 @@
 """A decision explained as a lawyer asks: who, as what, on which file, what was answered, what else, how good."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Titles that hang on a family member's, through the façade and the scheduler, on both databases."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.scheduler.delivery.memory import sink_routes

@@ -1,7 +1,5 @@
 """Handlers: a command is loaded, decided and recorded, and many commands are loaded with as many questions as one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The store's home country: asked where neither a file nor an office names a country."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

@@ -1,7 +1,5 @@
 """Rows: computed from history, equal to what a rebuild gives, and what cannot be read set aside."""
 
-from __future__ import annotations
-
 import contextlib
 from datetime import date
 

@@ -1,7 +1,5 @@
 """What a permit opens and whom the law protects, through the façade and the command line, on both databases."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Finding a person or a file by what is encrypted, and nobody else by what is stored for it."""
 
-from __future__ import annotations
-
 import itertools
 from datetime import date
 

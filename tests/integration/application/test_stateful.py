@@ -4,8 +4,6 @@ After every step the store must keep its word: rows equal rebuilt rows, refusals
 is due is left by a pass, and what a person may rely on is there on every day.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from typing import Any
 

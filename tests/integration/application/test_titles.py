@@ -1,7 +1,5 @@
 """Kinds of title, relaxed criteria and what departs from the law, through the façade, on both databases."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the façade promises to readers: two time axes, corrections, and why an act was allowed."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 
 import pytest

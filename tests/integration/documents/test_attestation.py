@@ -1,7 +1,5 @@
 """The attestation of rights: what it says, in which language, to whom, and the trace that it leaves."""
 
-from __future__ import annotations
-
 from datetime import date
 from html import unescape
 from html.parser import HTMLParser

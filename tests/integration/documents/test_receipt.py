@@ -1,7 +1,5 @@
 """The holder's receipt: what it says, in which language, and what its signed proof is worth to a stranger."""
 
-from __future__ import annotations
-
 import io
 import random
 from collections.abc import Callable

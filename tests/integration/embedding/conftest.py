@@ -1,7 +1,5 @@
 """A host with its own tables in the store's database, on each of the two."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 import pytest

@@ -4,8 +4,6 @@ Every transaction of a client runs on the next of a few server connections, so t
 (a prepared statement, a setting, a LISTEN, a session's advisory lock) is there in its next transaction.
 """
 
-from __future__ import annotations
-
 import queue
 import socket
 import struct

@@ -1,7 +1,5 @@
 """Reading as somebody: what each may see, and the trace that a look leaves."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterable
 from datetime import date, timedelta

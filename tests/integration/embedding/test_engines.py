@@ -1,7 +1,5 @@
 """Many threads on one engine, and many engines in one process: nothing is shared that should not be."""
 
-from __future__ import annotations
-
 import threading
 from datetime import date
 from pathlib import Path

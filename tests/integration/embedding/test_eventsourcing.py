@@ -1,7 +1,5 @@
 """A host's own code on the ``eventsourcing`` library: projections, and commands that follow from its notifications."""
 
-from __future__ import annotations
-
 import re
 from functools import partial
 from typing import Any

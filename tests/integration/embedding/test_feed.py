@@ -1,7 +1,5 @@
 """The feed of events: in order, without gaps, taken up again after any stop."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

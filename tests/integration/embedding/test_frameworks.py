@@ -1,7 +1,5 @@
 """The recipes of the documentation as they stand there: Flask and Django, on both databases."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from datetime import date

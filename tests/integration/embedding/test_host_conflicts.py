@@ -1,7 +1,5 @@
 """In one transaction with the host another writer is first: nothing half written, nothing retried unasked."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 Each test looks at a process of its own, where nothing else has been loaded or configured before.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """One transaction for the host's rows and ours: one fate, and no refusal of ours spoils it."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from datetime import date

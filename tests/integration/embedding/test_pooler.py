@@ -1,7 +1,5 @@
 """Behind a transaction-pooling proxy, with the settings that the documentation gives."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from datetime import date

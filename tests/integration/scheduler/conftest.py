@@ -1,7 +1,5 @@
 """Files on which something is due today, a channel that answers as a test wants, and a mail server that counts."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections import Counter

@@ -1,7 +1,5 @@
 """The daemon as a process of its own, as an operator runs it."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

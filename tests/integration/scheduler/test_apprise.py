@@ -1,7 +1,5 @@
 """Services beside mail, by Apprise and a real HTTP server: each letter goes there once, and what comes back is read."""
 
-from __future__ import annotations
-
 import json
 import logging
 import threading

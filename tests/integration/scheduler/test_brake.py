@@ -1,7 +1,5 @@
 """What stops a pass until a human has looked, and what does not."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path

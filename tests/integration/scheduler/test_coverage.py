@@ -1,7 +1,5 @@
 """The account of a period: who should have been told, was told, or why not."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """The daemon as processes: ended, killed, frozen, told to read its settings again; and what it logs."""
 
-from __future__ import annotations
-
 import json
 import os
 import pty

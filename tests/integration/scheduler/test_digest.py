@@ -1,7 +1,5 @@
 """Each working morning an office gets its list of what waits for it, worst first, once."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from typing import Any
 

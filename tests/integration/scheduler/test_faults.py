@@ -1,7 +1,5 @@
 """Mail servers that hang, refuse, drop the line after DATA, answer 4xx and then accept; a full disk for letters."""
 
-from __future__ import annotations
-
 import resource
 import signal
 import socketserver

@@ -1,7 +1,5 @@
 """One process runs passes; a dead one is replaced within its lease, a frozen one can write nothing."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

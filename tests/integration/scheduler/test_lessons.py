@@ -1,7 +1,5 @@
 """What the best mailer of its kind learnt from its faults, each as a test."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import pytest

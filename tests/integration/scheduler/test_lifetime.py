@@ -1,7 +1,5 @@
 """The life of a card under a clock that a test turns: every day for four years, and with the daemon away."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What a human and a mail server do about one message: show, preview, retry, serve by hand, come back, pause."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Each message leaves once, through the channel whose turn it is, and its outcome is in its history."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The daemon signs the history on a schedule and hands the checkpoint to somebody outside."""
 
-from __future__ import annotations
-
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Not all on one day: where an office states its capacity, first reminders are spread, and only those."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import date, timedelta
 

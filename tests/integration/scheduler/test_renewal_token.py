@@ -1,7 +1,5 @@
 """The code in an expedited reminder: good for one renewal of one permit, once."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """Letters through a real SMTP server on the loopback interface, as it accepts, refuses and disappears."""
 
-from __future__ import annotations
-
 import socket
 import socketserver
 import ssl

@@ -1,7 +1,5 @@
 """Legal days and sending hours through Morocco's changes of the clock, day by day from 2018 to 2028."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """kill -9 and SIGSTOP for the whole run: no notice lost, one id for each, every outcome in the history."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Daemons killed and frozen at random while they write letters, and what must hold all the same."""
 
-from __future__ import annotations
-
 import random
 import signal
 import time

@@ -1,7 +1,5 @@
 """An initialised store on each database, and a host with a table of its own beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

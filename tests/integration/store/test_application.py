@@ -1,7 +1,5 @@
 """The eventsourcing library's application over a store, as a host would use it."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Backups made while the store is in use, restored, and known for what they are."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

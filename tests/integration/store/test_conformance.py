@@ -1,7 +1,5 @@
 """The eventsourcing library's own conformance cases, on both databases."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import uuid4

@@ -1,7 +1,5 @@
 """Opening, failing and closing: what the database does to us is said in one sentence with the remedy."""
 
-from __future__ import annotations
-
 import gc
 import os
 import sqlite3

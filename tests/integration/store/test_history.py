@@ -1,7 +1,5 @@
 """The history: one order, the order of the commits, without gaps, only ever appended to."""
 
-from __future__ import annotations
-
 import sqlite3
 import threading
 import time

@@ -1,7 +1,5 @@
 """In a host's transaction: our rows live and die with the host's own, and only the host ends it."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 

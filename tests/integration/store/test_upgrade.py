@@ -1,7 +1,5 @@
 """The schema: made in one place, checked everywhere, and the same as its description."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Tables for people: whole in a pipe, fitted to a terminal."""
 
-from __future__ import annotations
-
 import io
 from typing import Any
 

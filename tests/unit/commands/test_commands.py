@@ -1,7 +1,5 @@
 """What a command may carry: each kind of field brought to one form, or refused in plain words."""
 
-from __future__ import annotations
-
 import unicodedata
 from datetime import date, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """What the rules say about themselves, in English by itself and in French and Arabic from their files."""
 
-from __future__ import annotations
-
 import ast
 import pickle
 import re

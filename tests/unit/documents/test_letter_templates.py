@@ -1,7 +1,5 @@
 """Letters are whole in every language, and values from outside cannot change their shape."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from importlib import resources
 from itertools import product

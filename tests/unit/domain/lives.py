@@ -3,8 +3,6 @@
 Commands are drawn from what the state allows and from what it does not, on days near the deadlines that run.
 """
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Periods said in words, days at the edge of the calendar, what becomes known about days off, and the working."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

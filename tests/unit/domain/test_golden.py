@@ -3,8 +3,6 @@
 G6 counts hours of a removal and G15, G19, G22, G23 do not exist; each other vector is a test of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date
 from typing import Any

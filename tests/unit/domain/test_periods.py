@@ -1,7 +1,5 @@
 """Terms, délais francs, working days: the golden dates of the legal reference."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

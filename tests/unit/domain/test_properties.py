@@ -1,7 +1,5 @@
 """What must hold of every history, tried on many of them, drawn on the days where something ends."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """Law as data: what loads, what does not, and which value wins."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

@@ -1,7 +1,5 @@
 """The testing kit, on itself: sentences that hold, and sentences that do not."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """The plug-in in a host's own pytest: scenarios become tests, and no other file does."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

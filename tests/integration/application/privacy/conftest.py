@@ -1,7 +1,5 @@
 """An office whose files are over, so that people can be erased."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Every byte that a live store has written, wherever it lies."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What people ask about their own data, and the time that the law gives for the answer."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

@@ -1,7 +1,5 @@
 """The right of access: all that is held about a person, and who looked at it."""
 
-from __future__ import annotations
-
 import json
 from html.parser import HTMLParser
 

@@ -1,7 +1,5 @@
 """Erasing a person: what goes, what stays, and what stands in the way."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

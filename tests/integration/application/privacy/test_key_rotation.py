@@ -1,7 +1,5 @@
 """The master keys: rotated without touching history, in escrow, wrapped by a service outside."""
 
-from __future__ import annotations
-
 import os
 import threading
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """How long data are kept: a floor of the archives' law, a ceiling of the privacy law, both policy data."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

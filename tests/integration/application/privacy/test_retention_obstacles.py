@@ -1,7 +1,5 @@
 """What stands in the way of an erasure: an open procedure, a title in force, a duty to keep with its norm."""
 
-from __future__ import annotations
-
 import pytest
 
 from permits_engine.testing import Office

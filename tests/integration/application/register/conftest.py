@@ -1,7 +1,5 @@
 """An office on each database on 10 June 2026, long after what its old register tells."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path

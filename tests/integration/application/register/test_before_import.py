@@ -1,7 +1,5 @@
 """What the clock did before the import is recorded with it, without letters; what lies ahead is as for any file."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A register taken over, on both databases: what comes in, what stays out, and nothing twice."""
 
-from __future__ import annotations
-
 import csv
 import threading
 from pathlib import Path

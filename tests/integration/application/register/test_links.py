@@ -1,7 +1,5 @@
 """Two records of one person: said by a human, looked at together, and taken back."""
 
-from __future__ import annotations
-
 import pytest
 
 from permits_engine import Actor, Engine, PermitsError

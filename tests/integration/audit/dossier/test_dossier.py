@@ -1,7 +1,5 @@
 """The dossier of one permit for a court, on both databases: whole, readable, provable, and silent about the person."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

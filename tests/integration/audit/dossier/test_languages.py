@@ -1,7 +1,5 @@
 """The dossier in the court's language: how each deadline was counted and why each gate was passed are in it too."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Any

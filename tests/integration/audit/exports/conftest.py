@@ -1,7 +1,5 @@
 """An office with files of every kind, to be exported: granted, refused, appealed, renewed, moved, with letters."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """An export of a store that is in use: interrupted, written to, and of persons who were erased."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import duckdb

@@ -1,7 +1,5 @@
 """The history as a Parquet dataset: every stored byte, typed columns, one stream in one file."""
 
-from __future__ import annotations
-
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any

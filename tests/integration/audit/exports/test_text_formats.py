@@ -1,7 +1,5 @@
 """CloudEvents, CSV and XES: what others' readers make of them, and that nothing personal is in them unasked."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A history with seals and checkpoints on each database, and a hand that bypasses the program."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any

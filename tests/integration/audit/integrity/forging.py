@@ -1,7 +1,5 @@
 """What an attacker who can write to the database does: events, leaves and tiles put in the place of others."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from permits_engine.store.log import merkle

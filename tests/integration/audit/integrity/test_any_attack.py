@@ -4,8 +4,6 @@ Whatever was done to events, hashes and checkpoints: what changed under a checkp
 nothing is said of an event that is not so.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from typing import Any, NamedTuple

@@ -3,8 +3,6 @@
 Each test says what the attacker could write: the less, the more exactly the break is named.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Attacks on checkpoints, and on the levels above 65,536 events."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

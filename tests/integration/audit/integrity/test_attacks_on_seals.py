@@ -1,7 +1,5 @@
 """Attacks on events together with the hashes that seal them, and a backup brought back."""
 
-from __future__ import annotations
-
 import shutil
 import sqlite3
 from contextlib import closing

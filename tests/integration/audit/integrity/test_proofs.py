@@ -1,7 +1,5 @@
 """Proofs of one event: made from a store, checked with nothing but the public key."""
 
-from __future__ import annotations
-
 import base64
 
 import pytest

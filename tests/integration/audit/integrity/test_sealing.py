@@ -1,7 +1,5 @@
 """Sealing: what tiles hold, who may change them, and two at once."""
 
-from __future__ import annotations
-
 import threading
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Offices whose histories are looked at again, on each database."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Control across permits: what an officer did, decisions that fail a gate, who looked at whom, a sample by lot."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

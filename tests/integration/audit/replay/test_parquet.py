@@ -1,7 +1,5 @@
 """A history exported to Parquet is looked at again as the live store is."""
 
-from __future__ import annotations
-
 from datetime import date
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Refused applications that a widened criterion would now accept: found, opened again, and decided anew."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

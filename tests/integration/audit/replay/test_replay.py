@@ -1,7 +1,5 @@
 """Every decision decided again from its recorded input under its pinned rules: the same events, or what differs."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Callable
 from datetime import date

@@ -1,7 +1,5 @@
 """What another policy would have made of a history: spared, refused, undetermined, and never guessed."""
 
-from __future__ import annotations
-
 from datetime import date
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The annual account, counted: each number is what the files say, on both databases."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

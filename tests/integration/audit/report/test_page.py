@@ -1,7 +1,5 @@
 """The annual account as a page: well-formed, fetching nothing, readable by people and programs."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

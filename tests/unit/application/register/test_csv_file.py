@@ -1,7 +1,5 @@
 """A register's file as rows: every encoding, separator and header, and what cannot be read."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

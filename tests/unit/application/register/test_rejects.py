@@ -1,7 +1,5 @@
 """The rejects file: whole, safe in a spreadsheet, and never put over somebody else's file."""
 
-from __future__ import annotations
-
 import csv
 import resource
 import stat

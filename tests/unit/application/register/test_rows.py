@@ -1,7 +1,5 @@
 """One row checked: what a good one says, and the code and reason of every bad one."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

@@ -1,7 +1,5 @@
 """Checkpoints as text: the specification's example, and what is refused."""
 
-from __future__ import annotations
-
 import base64
 
 import pytest

@@ -1,7 +1,5 @@
 """Charts as geometry: whatever the numbers, every mark is inside and in proportion."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """What the end of one title means for another, for every way to end and every order of what is told."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What is recorded behind something later: which answer stands in the way, and what to do instead."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 

@@ -4,8 +4,6 @@ Notices and what is told from one file to another are left to the real runner; s
 events and refusals are compared here, in a hundredth of the time.
 """
 
-from __future__ import annotations
-
 from datetime import date
 from functools import cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A file's life through time: the days that are visited, what time does on each, and where the file ends."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import pytest

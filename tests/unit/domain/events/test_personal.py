@@ -1,7 +1,5 @@
 """What is recorded about a person stands in one list."""
 
-from __future__ import annotations
-
 import msgspec
 
 from permits_engine.commands import RegisterHolder, UpdateHolder

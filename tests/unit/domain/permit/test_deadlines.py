@@ -1,7 +1,5 @@
 """Each kind of deadline: when it stands, from which event and rule, and the working that a jurist can follow."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from typing import Any
 

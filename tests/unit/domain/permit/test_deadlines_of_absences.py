@@ -1,7 +1,5 @@
 """The last day on which a return keeps the title: whose it is, and when it is nobody's."""
 
-from __future__ import annotations
-
 from tests.model.lives import a_life, kinds
 from tests.model.world import REASONS
 

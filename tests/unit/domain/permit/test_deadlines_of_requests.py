@@ -1,7 +1,5 @@
 """The deadlines of a request that only some have: the opinion, the expedited target, the missing documents."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from permits_engine.domain.calendars import Count

@@ -1,7 +1,5 @@
 """Coming of age, the hours of a removal, and the spans of rights, for every day and instant there is."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 

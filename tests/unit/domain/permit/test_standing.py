@@ -1,7 +1,5 @@
 """Each ground of lawful stay by itself: because of what, by which rule, and whether that is beyond dispute."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Who may act, as policy data: by command, role, office and date, with mandates and delegations."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

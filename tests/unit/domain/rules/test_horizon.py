@@ -1,7 +1,5 @@
 """A day on which the rules may answer differently is known beforehand, so that nobody need look before."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 from hypothesis import given

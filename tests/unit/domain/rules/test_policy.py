@@ -1,7 +1,5 @@
 """How a value of a policy is found: rank, then date, then when it became known; and what was asked."""
 
-from __future__ import annotations
-
 import itertools
 from datetime import date, timedelta
 from typing import Any

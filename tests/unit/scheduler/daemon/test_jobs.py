@@ -1,7 +1,5 @@
 """Duties run whatever happens to the machine's clock; one at a time."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A deadline as a calendar file that calendars read."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy

@@ -1,7 +1,5 @@
 """The counter and the sink accept every letter; errors can be copied."""
 
-from __future__ import annotations
-
 import copy
 from datetime import UTC, datetime
 

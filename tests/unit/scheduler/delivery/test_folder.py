@@ -1,7 +1,5 @@
 """A folder holds each letter once, whole, and readable by its owner only."""
 
-from __future__ import annotations
-
 import os
 import stat
 import threading

@@ -1,7 +1,5 @@
 """Messages are valid, the same at every attempt, and nobody's name or address can add to them."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone

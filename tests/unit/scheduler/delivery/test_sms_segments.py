@@ -1,7 +1,5 @@
 """A text message is paid by segment: 160 or 153 characters of the GSM alphabet, 70 or 67 of UCS-2."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Statements: compiled once, in the driver's own style, with nothing left out unnoticed."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator, Mapping
 

@@ -1,7 +1,5 @@
 """Stored bytes: what goes in comes out, and what is personal opens at its own place only."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, ClassVar, get_args, get_type_hints

@@ -1,7 +1,5 @@
 """Identities: in order, well formed, and the same again from the same name."""
 
-from __future__ import annotations
-
 from random import Random
 from uuid import UUID, uuid5
 

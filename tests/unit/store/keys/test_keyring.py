@@ -1,7 +1,5 @@
 """Keys: read from a file that nobody else can read, and bound to the holder whose they are."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os

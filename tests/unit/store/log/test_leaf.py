@@ -1,7 +1,5 @@
 """Leaves of the Merkle log: fixed for ever, and never the same for two events."""
 
-from __future__ import annotations
-
 import json
 from hashlib import sha256
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The Merkle tree: the published vectors, and the definitions of RFC 9162 written out as they stand there."""
 
-from __future__ import annotations
-
 from hashlib import sha256
 
 import pytest

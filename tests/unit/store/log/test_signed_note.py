@@ -1,7 +1,5 @@
 """Signed notes and their keys: the specification's examples, and everything that is not quite one."""
 
-from __future__ import annotations
-
 import pickle
 
 import pytest

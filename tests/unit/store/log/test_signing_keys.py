@@ -1,7 +1,5 @@
 """The file of signing keys: made for its owner only, read with care, shared by stores without confusion."""
 
-from __future__ import annotations
-
 import os
 import stat
 from pathlib import Path
