@@ -47,7 +47,7 @@ def put(host: SqlEngine, event: dict[str, Any], before: int) -> None:
     with host.begin() as connection:
         moved = connection.execute(MOVE, {"position": event["position"], "before": before})
         if moved.rowcount != 1:  # a second process feeds the same table: it has been here
-            raise RuntimeError("somebody else feeds this table")
+            raise RuntimeError("another reader feeds this table")
         if event["name"] in DECISIONS:
             connection.execute(COUNT, {"day": event["effective_on"], "name": event["name"]})
 

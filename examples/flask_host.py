@@ -18,7 +18,7 @@ def create_app(host: SqlEngine, keys: str) -> Flask:
     engine = Engine.open(host, keys=keys)  # thread-safe: opened once, used by every request
 
     def officer() -> Actor:
-        """Whoever asks; a real host knows from its login, never from a header."""
+        """The actor who asks; a real host knows from its login, never from a header."""
         name, role, prefecture = request.headers["X-Officer"].split("/")
         return Actor(name, role, prefecture)
 

@@ -37,7 +37,7 @@ VISITS = "CREATE TABLE IF NOT EXISTS visits (permit_id TEXT, officer TEXT, act T
 
 @dataclass(frozen=True)
 class Officer:
-    """Somebody who may log in, and as whom they act."""
+    """A person who may log in, and as whom they act."""
 
     name: str
     password: str
@@ -55,7 +55,7 @@ OFFICERS = {
 
 
 class NotLoggedInError(Exception):
-    """Nobody has logged in: the browser is sent to the door."""
+    """No user is logged in: the browser is sent to the door."""
 
 
 def portal() -> FastAPI:
@@ -75,7 +75,7 @@ def create(engine: Engine, host: SqlEngine, secret: str | None = None) -> FastAP
         connection.execute(text(VISITS))
 
     def officer(request: Request) -> Officer:
-        """Whoever is logged in; a form must carry the token of their session."""
+        """The user who is logged in; a form must carry the token of their session."""
         found = OFFICERS.get(request.session.get("officer", ""))
         if found is None:
             raise NotLoggedInError

@@ -24,7 +24,7 @@ FIELDS = ("title_status", "application_status", "term_number", "valid_from", "va
 
 
 def recorded(path: Path) -> list[dict[str, Any]]:
-    """The lines of one scenario: its events, and its files as they then stand."""
+    """The lines of one scenario: its events, and its files as they are then."""
     runner = Runner(load(path))
     runner.play()
     assert not runner.failures, path

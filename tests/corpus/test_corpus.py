@@ -27,7 +27,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("path", CORPORA, ids=lambda path: path.name.removesuffix(".jsonl.gz"))
 def test_a_release_history_replays_to_what_it_meant(path: Path) -> None:
-    """Every event reads, every file folds under the policy texts of its time, and stands where it stood.
+    """Every event reads, every file folds under the policy texts of its time, and ends in the state it had.
 
     The keys of its holders are gone, as if all of them had been erased.
     """
@@ -57,7 +57,7 @@ def test_a_release_history_replays_to_what_it_meant(path: Path) -> None:
 
 @pytest.mark.parametrize("path", CORPORA, ids=lambda path: path.name.removesuffix(".jsonl.gz"))
 def test_a_release_history_holds_most_of_what_can_happen(path: Path) -> None:
-    """It is a corpus and no sample: nearly every type of event of a permit stands in it, several times over."""
+    """It is a corpus and no sample: nearly every type of event of a permit is in it, several times over."""
     names = Counter(line["name"] for line in read(path) if "name" in line)
     assert sum(names.values()) > 800
     kinds = {name for name in names if name.startswith("permit.")}

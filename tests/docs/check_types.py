@@ -17,7 +17,7 @@ MYPY = ("--python-version", "3.11", "--check-untyped-defs", "--no-error-summary"
 
 
 def written(folder: Path) -> dict[str, str]:
-    """Write each block into a file of its own; return where on its page each stands, by name of file."""
+    """Write each block into a file of its own; return where on its page each is, by name of file."""
     places = {}
     for page in PAGES:
         for block in blocks(page.read_text(encoding="utf-8")):

@@ -100,7 +100,7 @@ def _attend(asking: socket.socket) -> NoReturn:
         for number, stream in enumerate(streams):
             os.dup2(stream, number)
             os.close(stream)
-        # Those of the loaded program know what kind of file they stood for.
+        # Those of the loaded program know what kind of file they were.
         for number, name in enumerate(("stdin", "stdout", "stderr")):
             old = getattr(sys, name)
             mode, lines = ("w", 1) if number else ("r", -1)

@@ -23,7 +23,7 @@ _FENCE = re.compile(r"^```(\w+)?[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass
 class Block:
-    """A fenced block: its language, its text and where the text stands in the page."""
+    """A fenced block: its language, its text and where the text is in the page."""
 
     language: str
     text: str

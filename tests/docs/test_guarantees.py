@@ -36,7 +36,7 @@ def test_every_guarantee_names_a_test_that_is_there() -> None:
             assert found.get(name), f"{path}::{name} is not there, or states no claim"
 
 
-def test_every_guarantee_stands_once() -> None:
-    """A test may hold several sentences, but no sentence stands twice."""
+def test_every_guarantee_is_named_once() -> None:
+    """A test may hold several sentences, but no sentence is repeated."""
     sentences = [row.split("|")[1].strip() for row in ROWS]
     assert len(set(sentences)) == len(sentences)

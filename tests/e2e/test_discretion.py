@@ -157,7 +157,7 @@ class World:
         return (each for each in self.folder.rglob("*") if each.is_file())
 
     def holding(self) -> dict[str, list[str]]:
-        """The files, but what the user gave and the letters, in which a mark stands; and marked names of files."""
+        """The files, but what the user gave and the letters, that contain a mark; and marked names of files."""
         found = {}
         for each in self._files():
             inside = each.relative_to(self.folder).parts
@@ -199,7 +199,7 @@ def looks(cli: Cli, holder_id: str) -> int:
 @pytest.mark.parametrize("json_too", [False, True], ids=["for people", "as JSON"])
 def test_every_command_keeps_to_itself_what_it_is_not_there_to_show(world: World, json_too: bool) -> None:
     """Standard error, files, their names and what is temporary hold no mark; standard output only where the command
-    is there to show the person, and then the history says that somebody looked."""
+    is there to show the person, and then the history says that someone looked."""
     shown = set()
     for name, arguments in world.lines().items():
         done = world.cli(*name.split(), *arguments, *(["--json"] if json_too else []))
@@ -234,7 +234,7 @@ def _another_key(world: World) -> None:
 
 
 def _damaged(world: World) -> None:
-    """Somebody has changed what is encrypted, in every event."""
+    """Someone has changed what is encrypted, in every event."""
     import sqlite3
 
     with sqlite3.connect(world.folder / "store.db") as store:
@@ -276,7 +276,7 @@ def test_an_operator_without_access_sees_no_word_of_a_person(
         assert not any(marks_in(each.read_text()) for each in (world.folder / "mail").rglob("*.eml"))
 
 
-def test_logs_and_metrics_of_the_daemon_name_nobody(world: World) -> None:
+def test_logs_and_metrics_of_the_daemon_name_no_person(world: World) -> None:
     """Also where the mail server's answer does: it is encrypted in the history, and printed nowhere."""
 
     class Refusing:

@@ -31,7 +31,7 @@ def refused_file(cli: Cli, notified: str = "2019-07-16") -> str:
 
 
 def test_what_is_not_there_is_not_found(cli: Cli) -> None:
-    """A permit, a holder or a notice that nobody knows: the code, exit 1, the sentence on standard error."""
+    """A permit, a holder or a notice that no one knows: the code, exit 1, the sentence on standard error."""
     for command in (["show"], ["history"], ["explain"]):
         done = cli(*command, NOBODY, "--json")
         assert (done.code, done.error["code"]) == (1, "permit.not_found")

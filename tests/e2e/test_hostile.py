@@ -1,4 +1,4 @@
-"""What somebody types to break out: into SQL, a template, a terminal or a file, it stays a text."""
+"""What someone types to break out: into SQL, a template, a terminal or a file, it stays a text."""
 
 import os
 import stat

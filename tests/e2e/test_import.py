@@ -117,8 +117,8 @@ def test_an_imported_file_is_shown_explained_and_checked(permits: Shell) -> None
     assert (notice["kind"], notice["reason"]) == ("title_lapsed", "before_import")
 
 
-def test_people_who_look_the_same_are_linked_by_somebody_with_a_name(local: Shell) -> None:
-    """``holder link`` and ``unlink`` take what the import names, for whoever is granted it."""
+def test_people_who_look_the_same_are_linked_by_a_named_officer(local: Shell) -> None:
+    """``holder link`` and ``unlink`` take what the import names, for anyone who is granted it."""
     write(local.folder / "register.csv", [row(numero_dossier="1"), row(numero_dossier="2")])
     [group] = local.json("import", "register.csv")["look_alikes"]
     one, other = group["holder_ids"]
@@ -246,7 +246,7 @@ def test_an_import_killed_at_any_moment_and_run_again_ends_the_same(
 
 
 def stored(permits: Shell) -> int:
-    """How many files a store holds while somebody else works on it."""
+    """How many files a store holds while someone else works on it."""
     with permits.engine() as engine:
         return int(engine.queries.status()["permits"])
 

@@ -160,7 +160,7 @@ def test_a_question_that_says_too_little_is_bad_usage(sqlite_cli: Cli, arguments
 
 
 def test_technical_work_is_for_an_administrator(cli: Cli) -> None:
-    """And a pass for whoever is granted the scheduler's role; looking at the store's state is for everybody."""
+    """And a pass for anyone who is granted the scheduler's role; looking at the store's state is for everybody."""
     granted(cli, "counter@MA-RAB")
     for command in (("init",), ("rebuild",), ("policy", "adopt", "x.yaml"), ("daemon", "--once")):
         if command[0] == "policy":
@@ -175,14 +175,14 @@ def test_technical_work_is_for_an_administrator(cli: Cli) -> None:
     assert cli.ok("daemon", "--once", "--json").json["files"] == 0
 
 
-def test_nobody_is_no_operator(sqlite_cli: Cli) -> None:
+def test_an_unknown_user_is_no_operator(sqlite_cli: Cli) -> None:
     """An account without a name has to say who runs this."""
     import getpass
 
-    def nobody() -> str:
+    def unknown() -> str:
         raise KeyError("uid not found")
 
-    sqlite_cli.monkeypatch.setattr(getpass, "getuser", nobody)
+    sqlite_cli.monkeypatch.setattr(getpass, "getuser", unknown)
     done = sqlite_cli("status", "--json")
     assert done.code == 2
     assert done.error["details"]["fields"][0]["path"] == "PERMITS_OPERATOR"

@@ -44,7 +44,7 @@ def test_a_person_is_erased(cli: Cli) -> None:
     )
 
 
-def test_what_stands_in_the_way_is_shown(cli: Cli) -> None:
+def test_what_prevents_erasure_is_shown(cli: Cli) -> None:
     """Exit 1 with the norm, and ``holds`` lists the same; nothing of the person is in either."""
     holder_id = cli.holder()
     permit_id = cli.application(holder_id)
@@ -82,7 +82,7 @@ def test_requests_are_recorded_listed_and_answered(cli: Cli) -> None:
 
 
 def test_who_is_not_there_or_not_granted_is_told(cli: Cli) -> None:
-    """Exit 1 for nobody, for whoever is not granted it; exit 2 for what is no id, no reason, no right."""
+    """Exit 1 for no one, for anyone who is not granted it; exit 2 for what is no id, no reason, no right."""
     assert cli("holder", "erase", str(uuid4()), *REASON).code == 1
     assert cli("holder", "holds", str(uuid4())).code == 1
     assert cli("holder", "erase", "Diallo", *REASON).code == 2

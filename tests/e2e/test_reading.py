@@ -250,7 +250,7 @@ def test_a_parked_notice_is_named_and_tried_again(cli: Cli) -> None:
     assert cli.ok("daemon", "--once", "--on", "2018-01-03", "--json").json["notices"].get("sent") == 1
 
 
-def test_status_says_where_the_store_stands(cli: Cli) -> None:
+def test_status_describes_the_store(cli: Cli) -> None:
     """Head, lag, last pass and what is parked, with instants in RFC 3339."""
     cli.title()
     state = cli.ok("status", "--json").json
@@ -314,7 +314,7 @@ def test_text_that_would_steer_a_terminal_is_shown_as_text(sqlite_cli: Cli) -> N
 
 
 def test_a_wide_or_right_to_left_cell_keeps_its_column(sqlite_cli: Cli) -> None:
-    """Columns after a cell of Arabic, combining or wide letters stand where they stand."""
+    """Columns after a cell of Arabic, combining or wide letters keep their place."""
     from permits_engine.cli.output import padded, width
 
     assert [width(text) for text in ("abc", "علي", "عَلِي", "李雷", "e\u0301")] == [3, 3, 3, 4, 1]

@@ -1,4 +1,4 @@
-"""Receipts from the command line, and their check by somebody who has the public key and nothing else."""
+"""Receipts from the command line, and their check by someone who has the public key and nothing else."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.e2e.command_line import DECIDER, Cli
 
 @pytest.fixture
 def stranger(cli: Cli, tmp_path: Path) -> Cli:
-    """Somebody without the store, the keys or the network: the same program in an empty folder."""
+    """Someone without the store, the keys or the network: the same program in an empty folder."""
     key = tmp_path / "public-key.txt"
     key.write_text(cli.ok("checkpoint", "--key").out)
     return Cli(cli.monkeypatch, tmp_path, f"sqlite:///{tmp_path}/no-such.db")

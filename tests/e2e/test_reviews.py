@@ -85,7 +85,7 @@ def test_what_if_refuses_what_cannot_be(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_audit_tells_what_officers_did_and_how_well(cli: Cli) -> None:
-    """Acts of one, counts of all, decisions that fail a gate, looks, and a sample; one of them at a time."""
+    """Acts of one, counts of all, decisions that fail a quality check, looks, and a sample; one of them at a time."""
     permit_id = cli.title(file_number="RAB/7")
     acts = cli.ok(
         "audit", "--actor", "officer-3", "--from", "2017-01-01", "--to", "2017-12-31", "--json"

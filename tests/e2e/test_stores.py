@@ -120,7 +120,7 @@ def test_init_in_a_folder_that_is_not_there_says_so(bare: Cli) -> None:
 )
 @pytest.mark.parametrize("how", ["option", "environment", "file"])
 def test_an_address_that_is_none_is_bad_usage(bare: Cli, store: str, how: str) -> None:
-    """Exit 2 with the two forms that there are, wherever the address stands."""
+    """Exit 2 with the two forms that there are, wherever the address is given."""
     if how == "environment":
         bare.monkeypatch.setenv("PERMITS_STORE", store)
     elif how == "file":

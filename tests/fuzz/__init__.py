@@ -1,1 +1,1 @@
-"""Every door that takes bytes from outside, given what nobody should ever bring."""
+"""Every door that takes bytes from outside, given what no one should ever bring."""

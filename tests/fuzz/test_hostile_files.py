@@ -146,7 +146,7 @@ def test_a_hostile_phrase_in_a_letter_does_not_load(folder: Path, phrase: str) -
 
 
 def test_the_packaged_texts_are_far_below_the_bounds() -> None:
-    """The bounds hurt nobody who means well."""
+    """The bounds hurt no one who means well."""
     for code in ("MA", "FR", "ES"):
         assert len(packaged(code).encode()) * 4 < LARGEST
         compile_text(packaged(code))

@@ -1,4 +1,4 @@
-"""An office on each database whose clock stands where the test puts it.
+"""An office on each database whose clock shows the time that the test sets.
 
 The store is made once on each database and copied for each test, which is quicker than making it again.
 """

@@ -20,7 +20,7 @@ def _calendar() -> dict[str, Any]:
 
 @cache
 def holidays(known: date) -> frozenset[date]:
-    """The public holidays as they stand published on a day: the official date where it is out, else the estimate."""
+    """The public holidays as published on a day: the official date where it is out, else the estimate."""
     found = set()
     for feast in _calendar()["fixed"]:
         if feast["known"] <= known:

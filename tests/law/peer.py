@@ -44,7 +44,7 @@ class Decision:
         return first if first is not None and first <= day else None
 
     def against(self) -> bool:
-        """Whether it stands against the holder."""
+        """Whether it is in force against the holder."""
         return self.kind != "grant" and self.annulled is None
 
 
@@ -115,7 +115,7 @@ class Peer:
         return max((n for n, r in enumerate(self.requests) if r.on <= day), default=None)
 
     def answer_to(self, number: int, day: date) -> Decision | None:
-        """The express decision on a request that stands on a day."""
+        """The express decision on a request in force on a day."""
         found = [d for d in self.decisions if d.request == number and d.kind != "revocation" and d.on <= day]
         return next((d for d in reversed(found) if d.annulled is None), None)
 
@@ -175,7 +175,7 @@ class Peer:
         return max(given, term.given_back or term.end) + GRACE
 
     def revoked(self, day: date) -> Decision | None:
-        """The revocation that stands on a day."""
+        """The revocation in force on a day."""
         found = (d for d in self.decisions if d.kind == "revocation" and d.on <= day and d.against())
         return next(found, None)
 

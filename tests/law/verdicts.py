@@ -118,7 +118,7 @@ def request_renewal(peer: Peer, on: date) -> Verdict:
     if on < max(peer.requests[-1].on, peer.terms[-1].on):
         return only(
             NO
-        )  # recorded late, behind what replaced or answered it; behind another decision it stands
+        )  # recorded late, behind what replaced or answered it; behind another decision it holds
     state = peer.application(on)
     if state == only("returned"):
         return _any(NO, ACCEPTED, "window.closed")
@@ -154,7 +154,7 @@ def notify_decision(peer: Peer, on: date) -> Verdict:
 
 
 def contested(peer: Peer, on: date) -> list[Decision]:
-    """The decisions that stand against the holder on a day."""
+    """The decisions in force against the holder on a day."""
     number = peer.latest(on)
     found = [d for d in peer.decisions if d.on <= on and d.against()]
     return [d for d in found if d.kind == "revocation" or d.request == number]
@@ -299,7 +299,7 @@ def scheduled(peer: Peer) -> None:
 
 
 def _automatic(peer: Peer, today: date) -> bool:
-    """Not beside a revocation or an appeal until they end in the holder's favour, nor behind a refusal that stands."""
+    """Not beside a revocation or an appeal until they end in the holder's favour, nor behind a refusal in force."""
     last, number = peer.terms[-1], peer.latest(today)
     answer = peer.answer_to(number, today) if number is not None else None
     if answer is not None and answer.against():

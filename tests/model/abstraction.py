@@ -1,7 +1,7 @@
 """When two states are equal: the same statuses, clocks and papers, whatever the days are called.
 
 Of days only their order counts: which clocks run, which one ends first and which end today. Of what was
-decided only what still stands, and that something was annulled. The walk goes on from the first state found
+decided only what still holds, and that something was annulled. The walk goes on from the first state found
 of those with the same key, which is nearest to the root.
 """
 

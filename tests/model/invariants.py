@@ -140,7 +140,7 @@ def _gap(state: State, looks: Looks, clocks: Clocks) -> Found:
 
 
 def _filed(state: State) -> date:
-    """The legal date of the latest request as it stands after corrections."""
+    """The legal date of the latest request after corrections."""
     return state.permit.requests[-1].filed_on
 
 
@@ -217,7 +217,7 @@ def _grounds(state: State, looks: Looks, clocks: Clocks) -> Found:
 
 
 def _removal(state: State, looks: Looks, clocks: Clocks) -> Found:
-    """Nobody protected is ordered to leave, and an appeal against a removal lets its holder stay."""
+    """No one protected is ordered to leave, and an appeal against a removal lets its holder stay."""
     for order in state.permit.removals:
         facts = [f for f in state.permit.facts if f.version < order.version]
         if fact_on(tuple(facts), "pregnant", order.on) is not None:
@@ -237,7 +237,7 @@ def _clocks(state: State, clocks: Clocks) -> Found:
                     f"{clock.kind} of {clock.due_on} still runs on {day}",
                 )
         if len({(c.kind, c.body) for c in found}) != len(found):
-            yield "contract, section 9", f"a kind of deadline stands twice on {day}"
+            yield "contract, section 9", f"a kind of deadline is listed twice on {day}"
     days = sorted(day for day in clocks if day >= state.today)
     for one, later in pairwise(days):
         ends = {(c.kind, c.body, c.anchor, c.rule): c.due_on for c in clocks[one] if c.status == "running"}

@@ -23,12 +23,12 @@ def a_life(
 
 
 def kinds(state: State, day: str) -> set[str]:
-    """The kinds of the deadlines that stand on a day."""
+    """The kinds of the deadlines of a day."""
     return {clock["kind"] for clock in explained(state.at(date.fromisoformat(day)))}
 
 
 def rules(state: State, day: str) -> dict[str, str]:
-    """The parameter behind each deadline that stands on a day."""
+    """The parameter behind each deadline of a day."""
     by_id = POLICIES[state.jurisdiction].by_id
     return {
         clock["kind"]: by_id[clock["rule"]].name for clock in explained(state.at(date.fromisoformat(day)))

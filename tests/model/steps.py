@@ -58,7 +58,7 @@ def _pass(before: State, drafts: list[Draft], now: State) -> None:
     for draft in drafts:
         if draft.effective_on > today:
             raise Violated(
-                "an act of the clock is not dated ahead",
+                "a time effect is not dated ahead",
                 "policy decisions",
                 f"{draft.kind.NAME} on {draft.effective_on}",
             )
@@ -111,7 +111,7 @@ def _given_back(before: State, act: Act, now: State) -> None:
     shown, closed = view(now.at(today)), p.closed is not None
     for decision in p.decisions:
         if decision.annulled_on != act.on or _replaced(now, decision):
-            continue  # what else was decided on the request stands, as before
+            continue  # what else was decided on the request holds, as before
         request = p.request(decision.request)
         late = request is not None and not now.now.is_timely(
             request
@@ -144,6 +144,6 @@ def _whole(before: State, now: State, revocation: Decision, shown: View) -> None
 
 
 def _replaced(state: State, decision: Decision) -> bool:
-    """Whether another decision on the same request stands: a later one, or what silence has granted (Spain)."""
+    """Whether another decision on the same request holds: a later one, or what silence has granted (Spain)."""
     others = (d for d in state.permit.decisions if d.version != decision.version and d.annulled_on is None)
     return decision.request is not None and any(d.request == decision.request for d in others)

@@ -21,7 +21,7 @@ NAMES = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: the function it is in, where, and what became of what."""
+    """One fault: the function it is in, where, what it was and what it is now."""
 
     module: str
     function: str

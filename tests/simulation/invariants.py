@@ -74,14 +74,14 @@ class Invariants:
         return str(row[0]) if row else None
 
     def sent(self, notice_id: str) -> bool:
-        """Whether it is recorded that a message left, since somebody last wanted it to."""
+        """Whether it is recorded that a message left, since someone last wanted it to."""
         row = self.eye.execute("SELECT state FROM notices WHERE notice_id = ?", (notice_id,)).fetchone()
         return row is not None and row[0] == "sent"
 
     # --- as letters go ---
 
     def letter_leaves(self, channel: str, letter: Letter) -> None:
-        """Nobody is reminded of what they have done, of a closed file, or of an appeal against nothing."""
+        """No one is reminded of what they have done, of a closed file, or of an appeal against nothing."""
         if letter.kind not in {"renewal_reminder", "appeal_reminder"}:
             return
         file = self.world.society.files.get(self.permit_of(letter.notice_id) or "")
@@ -91,7 +91,7 @@ class Invariants:
         view = self.world.view(file.permit_id)
         if letter.kind == "appeal_reminder":
             against = view.title_status == "revoked" or view.application_status in REFUSED
-            require(against, f"{file.permit_id} is told to appeal, and nothing stands against them")
+            require(against, f"{file.permit_id} is told to appeal, and no decision is in force against them")
             return
         # A request that was returned is none any more; nor is one that time alone has granted.
         automatic = file.category == "regularisation-2014" and view.application_status == "granted"

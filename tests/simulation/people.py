@@ -361,7 +361,7 @@ class Society:
         self.world.act("update_holder", fields, self.actor("counter", file.office))
 
     def stray(self) -> None:
-        """Somebody asks for something that makes little sense, or may not ask for it."""
+        """Someone asks for something that makes little sense, or may not ask for it."""
         chance = self.world.chance
         if not self.files:
             return
@@ -372,7 +372,7 @@ class Society:
         given = {"permit_id": file.permit_id, "on": on, **fields}
         outcome = self.world.act(name, given, self.actor(role, chance.one(OFFICES), 9))
         if outcome is not None:
-            # Somebody did after all what was not foreseen: the file's own people know no more what holds.
+            # Someone did after all what was not foreseen: the file's own people know no more what holds.
             file.removed = file.corrected = True
             file.ended.append(on)
             file.asked = file.asked and name not in {"renew_permit", "refuse_renewal", "close_permit"}

@@ -44,7 +44,7 @@ class Server(Channel):
         self.mood = MOODS[0][0]
         self.crash: Callable[[str], Crash] = Crash
         self.meanwhile: Callable[[], None] | None = None
-        """What somebody else does while a letter is on its way."""
+        """What someone else does while a letter is on its way."""
         self.taken: list[tuple[str, str, str]] = []
         """Notice, Message-ID and digest of the message's bytes, in order of arrival."""
         self.bad: Counter[str] = Counter()

@@ -47,7 +47,7 @@ class Passes:
     _texts: Server
     _braked = False
     _came = False
-    """Whether somebody came to the counter during the pass: then the day is proved."""
+    """Whether someone came to the counter during the pass: then the day is proved."""
 
     def setup(self, brake: int | None = None) -> Setup:
         """What the daemon's settings say."""
@@ -73,7 +73,7 @@ class Passes:
                 return True
             self.now += timedelta(minutes=7)
             if chance.happens(0.1):
-                break  # nobody restarts it today
+                break  # no one restarts it today
         faults.clear()
         self._mail.meanwhile = None
         return False
@@ -178,7 +178,7 @@ class Passes:
         require(not began or stolen, "two daemons ran at once")
 
     def jump(self) -> None:
-        """The machine's clock is set wrong, by days or years, until somebody sees it."""
+        """The machine's clock is set wrong, by days or years, until someone sees it."""
         days = self.chance.one((3, 40, 400, 3000, -2, -30, -400))
         self.wrong = timedelta(days=days)
         self.counts["clock jumps"] += 1

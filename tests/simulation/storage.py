@@ -42,7 +42,7 @@ class Faults:
         self.after = False
         """Whether the process dies after the commit."""
         self.then: Callable[[], None] | None = None
-        """What somebody else does as soon as the next commit is through."""
+        """What someone else does as soon as the next commit is through."""
         self.crashes: Counter[str] = Counter()
 
     def plan(self, commits: int, *, after: bool) -> None:
@@ -105,7 +105,7 @@ class SimulatedFile(SqliteFile):
         """A connection that obeys the faults."""
         connection = sqlite3.connect(
             str(self.path),
-            timeout=0.2,  # one process: whoever waits longer waits for itself
+            timeout=0.2,  # one process: a longer wait would be for itself
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,

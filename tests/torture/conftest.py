@@ -33,7 +33,7 @@ def server() -> Iterator[Any]:
 
 @pytest.fixture
 def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDisk]:
-    """A slow disk for every process that is started from here on; its dial stands at nothing."""
+    """A slow disk for every process that is started from here on; its dial is at nothing."""
     home = Path(tempfile.mkdtemp(prefix="permits-disk-"))
     disk = SlowDisk(home)
     with monkeypatch.context() as patch:

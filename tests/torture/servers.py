@@ -72,7 +72,7 @@ def crash(server: Any) -> None:
     while any(Path(f"/proc/{pid}/exe").exists() for pid in [postmaster, *children]):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    # Where nobody collects the dead, the file of the old server would keep the new one out.
+    # Where no one collects the dead, the file of the old server would keep the new one out.
     for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
         (server.pgdata / name).unlink(missing_ok=True)
     server.ensure_postgres_running()

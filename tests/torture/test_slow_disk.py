@@ -28,7 +28,7 @@ LOW, HIGH = 5, 300
 
 @pytest.fixture
 def slow_server(server: Any, slow_disk: SlowDisk) -> Iterator[Any]:
-    """The server of these tests on the slow disk; it starts and ends while its dial stands at nothing."""
+    """The server of these tests on the slow disk; it starts and ends while its dial is at nothing."""
     crash(server)
     yield server
     slow_disk.turn(0, 0)

@@ -73,7 +73,7 @@ def acting(engine: Engine, session: Session, connection: Connection, permit_id: 
 
 
 def reading(engine: Engine, permit_id: str) -> None:
-    """Views, and what is read as somebody."""
+    """Views, and what is read as an actor."""
     view = engine.permit(permit_id, as_of=date(2017, 1, 1), known_at=datetime.now(UTC))
     assert_type(view, PermitView)
     assert_type(view.valid_until, date | None)

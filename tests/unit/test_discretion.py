@@ -1,4 +1,4 @@
-"""Nothing personal stands in what ends up in logs: errors, tracebacks and the short forms of objects."""
+"""Nothing personal is in what ends up in logs: errors, tracebacks and the short forms of objects."""
 
 import json
 import traceback

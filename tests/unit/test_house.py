@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import pytest
+
 from tests.unit.test_repository import ROOT
 
 PACKAGE = ROOT / "permits_engine"
@@ -90,13 +92,42 @@ def test_no_country_is_named_outside_the_demo() -> None:
     at_most(COUNTRIES_IN_CODE, found)
 
 
-def test_docstrings_comments_and_messages_are_in_plain_words() -> None:
-    found = []
-    for path in modules():
-        text = (PACKAGE / path).read_text(encoding="utf-8")
-        for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.type in (tokenize.COMMENT, tokenize.STRING):
-                found += [f"{path}:{token.start[0]}: {said[0]}" for said in WORDS.finditer(token.string)]
+def strings_and_comments(text: str) -> list[tuple[int, str]]:
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    return [(t.start[0], t.string) for t in tokens if t.type in (tokenize.COMMENT, tokenize.STRING)]
+
+
+def prose(text: str) -> list[tuple[int, str]]:
+    """The docstrings, comments and names of functions of a test, without the values that it works with."""
+    found = [line for line in strings_and_comments(text) if line[1].startswith("#")]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            found.append((node.lineno, str(node.value.value)))
+        elif isinstance(node, ast.FunctionDef):
+            found.append((node.lineno, node.name.replace("_", " ")))
+    return found
+
+
+def lines(text: str) -> list[tuple[int, str]]:
+    return list(enumerate(text.splitlines(), start=1))
+
+
+@pytest.mark.parametrize(
+    ("folder", "pattern", "read"),
+    [
+        ("permits_engine", "*.py", strings_and_comments),
+        ("tests", "*.py", prose),
+        ("examples", "*.py", strings_and_comments),
+        ("docs", "*.md", lines),
+    ],
+)
+def test_docstrings_comments_and_pages_are_in_plain_words(folder: str, pattern: str, read: Any) -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {said[0]}"
+        for path in sorted((ROOT / folder).rglob(pattern))
+        for line, text in read(path.read_text(encoding="utf-8"))
+        for said in WORDS.finditer(text)
+    ]
     at_most(MANNERED, found)
 
 

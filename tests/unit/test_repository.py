@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TOGETHER = ["run", "build", "dev"]
 LOCKED = [*TOGETHER, "xes", "pyright"]
 
-# The first folder of a path on somebody's own machine. The slashes are put around the names here, so
+# The first folder of a path on someone's own machine. The slashes are put around the names here, so
 # that this file does not match itself.
 PRIVATE_FOLDERS = ["home", "Users", "root", "work", "workspace", "workspaces", "private"]
 PRIVATE_PATH = re.compile(rf"(?<![\w./~-])/(?:{'|'.join(PRIVATE_FOLDERS)})/\w|\b[A-Z]:\\Users\\")
@@ -69,7 +69,7 @@ def test_every_dependency_is_locked() -> None:
     assert wanted - locked == set()
 
 
-def test_no_committed_file_names_a_path_of_somebodys_machine() -> None:
+def test_no_committed_file_names_a_path_of_a_developers_machine() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {match[0]}"
         for path in committed_files()

@@ -29,7 +29,7 @@ PERSON = {
 
 
 class Browser:
-    """Somebody before the portal: follows links and sends the forms that the page shows."""
+    """Someone before the portal: follows links and sends the forms that the page shows."""
 
     def __init__(self, app: Any, name: str | None = None) -> None:
         self.client = TestClient(app, base_url="https://portal.example")
@@ -117,7 +117,7 @@ def granted(world: World, counter: Browser, decider: Browser) -> str:
 
 
 def test_a_file_from_its_filing_to_a_card_of_three_years(world: World) -> None:
-    """Two officers, each with the buttons of their role; the host's rows stand beside the engine's events."""
+    """Two officers, each with the buttons of their role; the host's rows are beside the engine's events."""
     counter, decider = Browser(world.app, "samira"), Browser(world.app, "karim")
     address = granted(world, counter, decider)
     counter.get(address)
@@ -205,7 +205,7 @@ def test_what_the_engine_refuses_is_shown_in_its_own_words(world: World) -> None
 
 
 def test_a_counter_finds_the_people_of_its_own_office(world: World) -> None:
-    """By name and birth date or by number; another office finds nobody, and may not open the file."""
+    """By name and birth date or by number; another office finds no one, and may not open the file."""
     counter, decider = Browser(world.app, "samira"), Browser(world.app, "karim")
     address = granted(world, counter, decider)
     for query in ({"name": "diallo", "birth_date": "1990-04-01"}, {"number": "l-1001"}):
@@ -219,7 +219,7 @@ def test_a_counter_finds_the_people_of_its_own_office(world: World) -> None:
     assert set(looks) == {"samira", "karim"}
 
 
-def test_nobody_gets_in_without_logging_in(world: World) -> None:
+def test_the_portal_asks_for_a_login(world: World) -> None:
     """Neither to a page nor by a form; a wrong password is told without saying which part was wrong."""
     address = filed(world, Browser(world.app, "samira"))
     stranger = Browser(world.app)

@@ -134,7 +134,7 @@ def test_a_refused_command_of_a_batch_leaves_no_trace(office: Office) -> None:
 
 
 def test_the_same_id_twice_in_one_batch_is_carried_out_once(office: Office) -> None:
-    """The second one is told what became of the first, and another content is refused."""
+    """The second one is told the outcome of the first, and another content is refused."""
     acts = [
         registration(command_id="r"),
         registration(command_id="r"),
@@ -151,7 +151,7 @@ def test_the_same_id_twice_in_one_batch_is_carried_out_once(office: Office) -> N
     assert answers[4].code == "command.id_reused"
 
 
-def test_somebody_else_in_between_costs_a_batch_no_command(
+def test_another_writer_in_between_costs_a_batch_no_command(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that changed between reading and writing is decided again, and so is all that came with it."""

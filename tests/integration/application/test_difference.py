@@ -80,7 +80,7 @@ def test_an_adopted_policy_is_named_with_its_rules(office: Office) -> None:
 
 
 def test_a_rule_published_later_is_named_with_its_day(office: Office) -> None:
-    """A rule that works back changes the past for whoever asks after its publication, without any event."""
+    """A rule that works back changes the past for anyone who asks after its publication, without any event."""
     row = (
         "  - {name: renewal.closes, value: P60D, from: 2017-06-01, known: 2018-02-05, rank: law, confidence: high,\n"
         "     source: {text: a law of 2018 that works back}, applies: {stage: [renewal]}}\n"

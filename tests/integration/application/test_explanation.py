@@ -14,7 +14,7 @@ WHY = {"reasons_in_fact": "no proof of residence", "reasons_in_law": "law 02-03,
 
 
 def quality(told: dict[str, Any]) -> dict[str, str]:
-    """Each gate that applies, and whether it was passed."""
+    """Each quality check that applies, and whether it was passed."""
     return {each["gate"]: each["status"] for each in told["quality"] if each["status"] != "not_applicable"}
 
 
@@ -69,7 +69,7 @@ def test_what_else_could_have_been_done_is_told_with_what_stood_against_it(offic
     assert "refuse_application" in granted
 
 
-def test_a_decision_that_was_notified_with_proof_passes_the_gates(office: Office) -> None:
+def test_a_decision_that_was_notified_with_proof_passes_the_quality_checks(office: Office) -> None:
     """What the store cannot tell is open; the rest is passed, with the reasons opened for who may see them."""
     permit_id = ordinary(office)
     office.do("refuse_application", "2021-03-01", DECIDER, permit_id=permit_id, **WHY)
@@ -103,7 +103,7 @@ def test_a_decision_that_was_notified_with_proof_passes_the_gates(office: Office
         ("law 02-03, article 14", None, "notified_in_writing"),
     ],
 )
-def test_a_decision_fails_the_gate_that_it_does_not_pass(
+def test_a_decision_fails_the_quality_check_that_it_does_not_meet(
     office: Office, law: str, mode: str | None, gate: str
 ) -> None:
     """Reasons that name no text, an oral notice, no notice at all."""
@@ -119,7 +119,7 @@ def test_a_decision_fails_the_gate_that_it_does_not_pass(
 
 
 def test_an_act_of_the_clock_is_no_decision(office: Office) -> None:
-    """It has no gates: an effect of law was recorded."""
+    """It has no quality checks: an effect of law was recorded."""
     permit_id = office.title()
     office.run_scheduler("2018-02-20")
     told = office.engine.explain(permit_id)
@@ -144,7 +144,7 @@ def test_a_decision_of_long_ago_is_explained_by_its_own_rules(office: Office) ->
     assert after == before
 
 
-def test_what_came_with_an_old_register_has_no_gates(office: Office, tmp_path: Any) -> None:
+def test_what_came_with_an_old_register_has_no_quality_checks(office: Office, tmp_path: Any) -> None:
     """It was decided elsewhere, and it says so."""
     office.at("2026-06-10")
     office.engine.store.import_register(write(tmp_path / "register.csv", [GOOD]))
@@ -163,7 +163,7 @@ DELEGATION = """
 
 
 def test_a_delegation_that_the_rules_ask_for_is_named(office: Office) -> None:
-    """By the act that gave it; where none is asked for, the gate does not apply, and no gate is left out."""
+    """By the act that gave it; where none is asked for, the quality check does not apply, and none is left out."""
     permit_id = office.title()
     told = office.engine.explain(permit_id)
     assert [each["gate"] for each in told["quality"]] == list(QUALITY_CHECKS)
@@ -198,7 +198,7 @@ def test_a_delegation_that_the_rules_ask_for_is_named(office: Office) -> None:
 def test_what_the_rules_say_is_told_in_the_language_asked_for(
     office: Office, language: str, working: str, gate: str
 ) -> None:
-    """How clocks were counted and how gates were passed; codes and the decision itself stay what they are."""
+    """How deadlines were counted and how quality checks were passed; codes and the decision stay as they are."""
     permit_id = office.title()
     version = len(office.engine.history(permit_id))
     told = office.engine.explain(permit_id, version, language=language)

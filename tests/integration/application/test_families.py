@@ -1,4 +1,4 @@
-"""Titles that hang on a family member's, through the façade and the scheduler, on both databases."""
+"""Titles that depend on a family member's, through the façade and the scheduler, on both databases."""
 
 from datetime import date
 
@@ -10,7 +10,7 @@ WHY = {"reasons_in_fact": "a finding", "reasons_in_law": "an article"}
 
 
 def a_pair(office: Office, term: str = "P1Y") -> tuple[str, str]:
-    """A husband's card and his wife's, which hangs on it, both of 1 October 2018."""
+    """A husband's card and his wife's, which depends on it, both of 1 October 2018."""
     office.at("2018-10-01")
     his = office.application(holder_id=office.holder(), category="ordinary", criterion=None, on="2018-10-01")
     office.do("issue_permit", "2018-10-01", DECIDER, permit_id=his, term=term)
@@ -33,7 +33,7 @@ def names(office: Office, permit_id: str) -> list[str]:
     return [event["name"] for event in office.engine.history(permit_id)]
 
 
-def test_a_tie_stands_on_both_files(office: Office) -> None:
+def test_a_tie_is_on_both_files(office: Office) -> None:
     """The one that hangs names the other in a fact, and the other is told of it: no table, no lookup."""
     his, hers = a_pair(office)
     assert office.engine.permit(hers).principal == {
@@ -63,7 +63,7 @@ def test_the_end_of_a_title_is_told_in_the_transaction_that_ends_it(office: Offi
     assert office.engine.store.rebuild(check=True).differences == []
 
 
-def test_the_pass_that_ends_a_title_tells_those_that_hang_on_it_once(office: Office) -> None:
+def test_the_pass_that_ends_a_title_tells_those_that_depend_on_it_once(office: Office) -> None:
     """However late the pass: the end bears its legal day, is told once, and ``due`` announces it."""
     his, hers = a_pair(office)
     routes, _ = sink_routes()

@@ -38,7 +38,7 @@ def test_the_home_country_of_an_initialised_store_is_the_first_packaged_one(offi
 
 
 def test_a_store_without_a_policy_has_no_home_country() -> None:
-    """Nothing stands in for it."""
+    """There is no substitute for it."""
     with Engine.open("sqlite://", policies=[]) as engine:
         with pytest.raises(PermitsError) as caught:
             home(engine)

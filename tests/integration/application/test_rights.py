@@ -93,7 +93,7 @@ def test_a_fact_recorded_through_one_file_protects_on_another(office: Office) ->
     assert office.engine.store.rebuild(check=True).differences == []
 
 
-def test_a_removal_says_what_nobody_has_looked_into(office: Office) -> None:
+def test_a_removal_says_what_was_not_looked_into(office: Office) -> None:
     """Unknown protections neither protect nor are refuted: the order names them, and minority in doubt stops it."""
     permit_id = office.title()
     outcome = office.do(
@@ -112,7 +112,7 @@ def test_a_removal_says_what_nobody_has_looked_into(office: Office) -> None:
 
 
 def test_a_refugees_shorter_card_is_recorded_as_departing_from_the_law(office: Office) -> None:
-    """The office is not stopped, and whoever asks later reads which article gives more."""
+    """The office is not stopped, and anyone who asks later reads which article gives more."""
     permit_id = office.application(category="refugee", criterion=None)
     office.do("issue_permit", "2017-02-01", DECIDER, permit_id=permit_id, term="P1Y")
     told = office.engine.explain(permit_id)
@@ -165,7 +165,7 @@ def test_a_corrected_fact_counts_as_corrected_on_every_file(office: Office) -> N
 
 
 def test_a_fact_protects_under_every_record_of_the_person(office: Office) -> None:
-    """Who was registered twice is one person, once somebody has said so, and two again when it is taken back."""
+    """Who was registered twice is one person, once someone has said so, and two again when it is taken back."""
     first, second = office.holder(), office.holder()
     expired = office.title(holder_id=first)
     office.at("2018-03-01")
@@ -198,8 +198,8 @@ def test_a_fact_protects_under_every_record_of_the_person(office: Office) -> Non
     assert office.engine.replays.replay().differences == []
 
 
-def test_nobody_records_a_protection_while_a_removal_is_being_ordered(office: Office) -> None:
-    """Through another file of the person: whoever is second decides anew, and sees what the first has done."""
+def test_no_protection_is_recorded_while_a_removal_is_being_ordered(office: Office) -> None:
+    """Through another file of the person: the second one decides anew, and sees what the first has done."""
     if office.engine.database.dialect == "sqlite":
         pytest.skip("SQLite has one writer: nobody can come in between")
     holder_id = office.holder()

@@ -1,4 +1,4 @@
-"""Finding a person or a file by what is encrypted, and nobody else by what is stored for it."""
+"""Finding a person or a file by what is encrypted, and no one else by what is stored for it."""
 
 import itertools
 from datetime import date
@@ -74,7 +74,7 @@ def test_people_without_a_file_are_found_too(office: Office) -> None:
     assert row["permit_id"] == permit_id
 
 
-def test_a_counter_finds_nobody_of_another_office(office: Office) -> None:
+def test_a_counter_finds_no_person_of_another_office(office: Office) -> None:
     """Neither by name nor by number: as if they were not there, and without a trace."""
     office.title(file_number="12/2016")
     reader = office.engine.as_(ELSEWHERE)
@@ -196,7 +196,7 @@ def test_a_question_that_says_too_little_or_too_much_is_refused(
     assert told.details["fields"][0]["path"] == field
 
 
-def test_nobody_in_particular_finds_no_person(office: Office) -> None:
+def test_without_an_actor_no_person_is_found(office: Office) -> None:
     """Without a reader the façade refuses to look, and says how it is done."""
     told = refused("input.invalid", lambda: office.engine.find(name="Diallo", birth_date=BORN))
     assert "as_(actor)" in told.message
@@ -234,7 +234,7 @@ def test_an_erased_person_is_found_by_nothing(office: Office) -> None:
     assert office.engine.store.rebuild("search", check=True).differences == []
 
 
-def test_an_entry_left_behind_by_an_erasure_shows_nobody(office: Office) -> None:
+def test_an_entry_left_behind_by_an_erasure_shows_no_person(office: Office) -> None:
     """Even if the entries were there still: what they lead to no longer says who it is."""
     holder_id = office.holder()
     office.title(holder_id, file_number="12/2016")

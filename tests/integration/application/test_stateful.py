@@ -272,7 +272,7 @@ class Office(RuleBasedStateMachine):
             assert self._look(permit_id, self.today + timedelta(days=900))[0] == "closed"
 
     @invariant()
-    def nobody_whom_the_law_protects_is_removed(self) -> None:
+    def no_protected_person_is_removed(self) -> None:
         """No order was recorded after a fact that forbade it on its day, through either file."""
         events = [e for p in self.files for e in self.engine.history(p)]
         facts = [e for e in events if e["name"] == "permit.fact_recorded" and e["of"] is None]
@@ -284,7 +284,7 @@ class Office(RuleBasedStateMachine):
 
     @invariant()
     def a_ban_goes_with_a_removal(self) -> None:
-        """It stands for a year at most, and only while the removal does."""
+        """It lasts a year at most, and only while the removal does."""
         for permit_id in self.files:
             shown = self.engine.permit(permit_id)
             if shown.entry_ban_until is not None:

@@ -95,7 +95,7 @@ def test_an_opinion_is_given_on_the_criteria_of_its_day(office: Office) -> None:
 
 
 def test_article_17_leaves_one_reason_to_refuse(office: Office) -> None:
-    """A refusal of a card that is due as of right stands out, unless a threat to public order is on record."""
+    """A refusal of a card that is due as of right is flagged, unless a threat to public order is on record."""
     cases = []
     for facts in (
         ("spouse_of_moroccan",),
@@ -123,7 +123,7 @@ def test_article_17_leaves_one_reason_to_refuse(office: Office) -> None:
 
 
 def test_the_right_to_a_card_goes_before_the_four_years(office: Office) -> None:
-    """The grant says which ground it stands on, and one as of right is named first."""
+    """The grant says its ground, and one as of right is named first."""
     office.at("2018-09-03")
     permit_id = office.application(category="residence", criterion=None, on="2018-09-03")
     for kind in ("lawful_residence", "spouse_of_moroccan"):
@@ -134,7 +134,7 @@ def test_the_right_to_a_card_goes_before_the_four_years(office: Office) -> None:
     assert last(office, permit_id)["ground"] == "spouse_of_moroccan"
 
 
-def test_a_refugees_card_without_the_recognition_says_what_nobody_established(office: Office) -> None:
+def test_a_refugees_card_without_the_recognition_says_what_is_not_established(office: Office) -> None:
     """Unknown is not satisfied, and not refuted either: the card is recorded, and it asks."""
     permit_id = office.application(category="refugee", criterion=None)
     office.do("issue_permit", "2017-02-01", DECIDER, permit_id=permit_id)
@@ -153,8 +153,8 @@ def test_a_refugees_card_without_the_recognition_says_what_nobody_established(of
     assert last(office, known).get("asks", []) == []
 
 
-def test_a_card_for_a_minor_stands_out_unless_they_work(office: Office) -> None:
-    """The registration card is for whoever is of age; from sixteen on for salaried work."""
+def test_a_card_for_a_minor_is_flagged_unless_they_work(office: Office) -> None:
+    """The registration card is for adults; from sixteen on for salaried work."""
     told = []
     for works in (False, True):
         holder = office.holder(birth_date="2001-09-10")
@@ -175,7 +175,7 @@ def test_a_card_for_a_minor_stands_out_unless_they_work(office: Office) -> None:
     assert told[1] is None
 
 
-def test_the_lesser_card_beside_the_greater_stands_out(office: Office) -> None:
+def test_the_lesser_card_beside_the_greater_is_flagged(office: Office) -> None:
     """A residence card follows a registration card; the other way round it is recorded, with the rule."""
     holder = office.holder()
     office.at("2018-09-03")

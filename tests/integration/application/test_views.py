@@ -102,8 +102,8 @@ def test_a_correction_that_makes_no_sense_is_refused(office: Office, field: str,
         )
 
 
-def test_a_notification_found_to_have_been_oral_starts_no_clock(office: Office) -> None:
-    """Correcting its mode takes its regularity with it, and the time to leave that hung on it."""
+def test_a_notification_found_to_have_been_oral_starts_no_deadline(office: Office) -> None:
+    """Correcting its mode takes its regularity with it, and the time to leave that depended on it."""
     permit_id = office.title()
     office.do(
         "revoke_permit",
@@ -184,7 +184,7 @@ def test_adopting_the_same_text_twice_changes_nothing(office: Office) -> None:
 
 
 def test_deadlines_come_with_their_working(office: Office) -> None:
-    """Each clock says in words how its day was counted and which text it comes from."""
+    """Each deadline says in words how its day was counted and which text it comes from."""
     permit_id = office.title()
     [closes] = [
         d

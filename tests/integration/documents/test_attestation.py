@@ -84,7 +84,7 @@ def test_a_name_cannot_become_a_page(office: Office) -> None:
 
 
 def test_the_look_is_noted_and_only_the_files_office_has_it(office: Office) -> None:
-    """The paper names the holder: whoever asks for it is on record, and another office gets none."""
+    """The paper names the holder: anyone who asks for it is on record, and another office gets none."""
     permit_id = office.application()
     holder_id = office.engine.permit(permit_id).holder_id
     with pytest.raises(PermitsError) as caught:

@@ -40,7 +40,7 @@ def listed(office: Office) -> Callable[[str, receipt_proof.Filing], bool]:
     ).superseded
 
 
-def test_it_says_what_was_filed_when_and_until_when_it_stands(office: Office) -> None:
+def test_it_says_what_was_filed_when_and_how_long_it_counts(office: Office) -> None:
     """Filed on 20 December 2016, complete: it stands for the title until 20 March 2017."""
     permit_id = office.application(file_number="F-77")
     said = given(office, permit_id).to_dict()
@@ -63,7 +63,7 @@ def test_it_says_what_was_filed_when_and_until_when_it_stands(office: Office) ->
 
 
 def test_the_look_at_the_person_is_noted_and_rules_on_reading_hold(office: Office) -> None:
-    """A receipt names the person: whoever may not see them gets none, and whoever gets one leaves the trace."""
+    """A receipt names the person: anyone who may not see them gets none, and anyone who gets one leaves the trace."""
     permit_id = office.application()
     for actor in (Actor("root", "administrator"), office.actor("counter", "MA-FES"), office.actor("auditor")):
         with pytest.raises(PermitsError) as caught:
@@ -186,7 +186,7 @@ def test_any_changed_letter_is_forged_or_names_no_known_key(office: Office) -> N
 
 
 def test_another_key_is_unknown_and_another_store_is_no_proof(office: Office) -> None:
-    """Signed by whoever makes their own key, under any name: unknown. The right key over another store: forged."""
+    """Signed by anyone who makes their own key, under any name: unknown. The right key over another store: forged."""
     made = given(office, office.application())
     stranger = Signer.new(office.engine.audit.origin)
     false = receipt_proof.issue(made.filing, office.engine.audit.origin, stranger.signature)
@@ -224,7 +224,7 @@ def test_a_list_that_was_changed_is_not_believed(office: Office, spoil: str) -> 
 
 
 def test_of_an_erased_person_there_is_no_receipt(office: Office) -> None:
-    """Nobody's name is left to put on it; a paper handed over before stays what it is."""
+    """No one's name is left to put on it; a paper handed over before stays what it is."""
     permit_id = office.application()
     before = given(office, permit_id).proof
     office.do("close_permit", "2017-01-05", permit_id=permit_id, reason="departed")

@@ -1,4 +1,4 @@
-"""Reading as somebody: what each may see, and the trace that a look leaves."""
+"""Reading as an actor: what each may see, and the trace that a look leaves."""
 
 import threading
 from collections.abc import Iterable
@@ -80,7 +80,7 @@ def test_a_look_reads_and_folds_the_file_once(
 
 
 def test_personal_data_come_only_through_a_reader(office: Office, permit_id: str) -> None:
-    """What the façade tells nobody in particular names no person, and shows that there is more."""
+    """What the façade tells without an actor names no person, and shows that there is more."""
     engine = office.engine
     told = [
         engine.history(permit_id),
@@ -118,7 +118,7 @@ def test_a_file_is_read_where_it_now_is(office: Office, permit_id: str) -> None:
 
 
 def test_who_keeps_the_machine_reads_no_file(office: Office, permit_id: str) -> None:
-    """An administrator, the scheduler or a role that nobody knows: nothing."""
+    """An administrator, the scheduler or a role that no one knows: nothing."""
     for actor in (ADMINISTRATOR, Actor("s", "scheduler"), Actor("x", "visitor", "MA-RAB")):
         for ask in _questions(office.engine.as_(actor, "curiosity"), permit_id, holder_of(office, permit_id)):
             refused("actor.not_competent", ask)
@@ -223,7 +223,7 @@ def test_many_looks_at_once_are_one(office: Office, permit_id: str) -> None:
 
 
 def test_a_look_is_no_change_that_another_writer_stumbles_over(office: Office, permit_id: str) -> None:
-    """Whoever read the person's version may still update it after somebody looked; not after an update."""
+    """Anyone who read the person's version may still update it after someone looked; not after an update."""
     holder_id = holder_of(office, permit_id)
     version = office.engine.as_(COUNTER).queries.holder(holder_id).version
     office.engine.as_(DECIDER).queries.holder(holder_id)
@@ -263,7 +263,7 @@ _NO_MORE_EVENTS = {
 
 
 def test_after_an_erasure_nothing_personal_is_left_to_see(office: Office, permit_id: str) -> None:
-    """The key is gone: readers see the file, no person, and leave no trace that nobody could read."""
+    """The key is gone: readers see the file, no person, and leave no trace that no one could read."""
     holder_id = holder_of(office, permit_id)
     with office.engine.database.write() as tx:
         tx.run(Statement("DELETE FROM holder_keys WHERE holder_id = :id"), {"id": holder_id})

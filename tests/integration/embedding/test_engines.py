@@ -29,7 +29,7 @@ def test_one_engine_serves_many_threads(office: Office) -> None:
                 actor = office.actor("counter")
                 exit_ = RecordExit(permit_id=permit_id, on=date(2017, 5, day))
                 outcome = office.engine.execute(exit_, actor=actor)
-                # What was written is seen by whoever reads next, on any thread.
+                # What was written is seen by the next reader, on any thread.
                 assert office.engine.permit(permit_id).version >= outcome.version
                 back = RecordReturn(permit_id=permit_id, on=date(2017, 5, day + 1))
                 office.engine.execute(back, actor=actor)
@@ -70,7 +70,7 @@ def test_engines_of_one_process_know_nothing_of_one_another(tmp_path: Path) -> N
 
 
 def test_two_engines_on_one_store_see_one_another(office: Office, store_url: str, keys: Path) -> None:
-    """By its address and through the host's own engine: one history, whoever writes."""
+    """By its address and through the host's own engine: one history, no matter who writes."""
     host = create_engine(host_url(store_url))
     with Engine.open(host, keys=keys, clock=office.clock) as second:
         permit_id = office.title()

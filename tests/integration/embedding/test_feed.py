@@ -104,7 +104,7 @@ def _cut_listeners(url: str) -> None:
 
 
 def test_what_a_host_has_not_committed_is_not_in_the_feed(office: Office, host: Host) -> None:
-    """And what it rolls back never was; nobody's position is skipped by it."""
+    """And what it rolls back never was; no one's position is skipped by it."""
     permit_id = office.title()
     office.at("2017-06-01")
     end = office.position()
@@ -202,6 +202,6 @@ def test_the_fed_table_may_lie_in_the_stores_own_database(office: Office, store_
         assert connection.execute(text("SELECT day, name, count FROM decisions")).fetchall() == [
             ("2017-02-01", "permit.issued", 1)
         ]
-    with pytest.raises(RuntimeError, match="somebody else"):
+    with pytest.raises(RuntimeError, match="another reader"):
         example.put(host, {"position": 9, "name": "permit.issued", "effective_on": "2017-02-01"}, 3)
     host.dispose()

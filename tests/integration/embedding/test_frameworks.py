@@ -1,4 +1,4 @@
-"""The recipes of the documentation as they stand there: Flask and Django, on both databases."""
+"""The recipes of the documentation as they are written there: Flask and Django, on both databases."""
 
 import subprocess
 import sys

@@ -26,7 +26,7 @@ from tests.integration.embedding.conftest import Host, host_url, refused
 
 
 def test_a_conflict_found_while_writing_leaves_nothing_half_written(office: Office, host: Host) -> None:
-    """The file's row had been passed when the holder's gate was found moved: the host commits without either.
+    """The holder's row version changed after the file's row was written: the host commits without either.
 
     Another decision on the same holder is committed between the reading and the writing.
     """
@@ -56,7 +56,7 @@ def test_a_conflict_found_while_writing_leaves_nothing_half_written(office: Offi
 
 
 class _Overtaken:
-    """An engine whose holder's gate moves after the file's row has been written, as a rival's commit does."""
+    """An engine whose holder's row version changes after the file's row has been written, as a rival's commit does."""
 
     def __init__(self, engine: Engine, permit_id: str) -> None:
         self._engine = engine
@@ -116,7 +116,7 @@ def test_with_a_session_nothing_is_tried_again(office: Office, postgresql_or_ski
 
 
 def _behind(office: Office, host: Host, first: Command, then: Callable[[], None]) -> None:
-    """Somebody has read the file and waits for its row while the first host commits another act on it."""
+    """Someone has read the file and waits for its row while the first host commits another act on it."""
     with Session(host.engine) as session:
         office.engine.execute(first, actor=COUNTER, session=session)
         thread = threading.Thread(target=then)
@@ -134,7 +134,7 @@ def postgresql_or_skip(store_url: str) -> None:
 
 
 def _until_waiting(host: Host) -> None:
-    """Until somebody waits for a lock in the database."""
+    """Until someone waits for a lock in the database."""
     waiting = text(
         "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )

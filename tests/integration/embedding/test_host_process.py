@@ -151,12 +151,12 @@ print(json.dumps([before, after, [repr(each) for each in added]], default=str))
 """
     before, after, filters = alone(program, tmp_path)
     assert after == before
-    # SQLAlchemy sets filters for its own warnings; nobody else's are touched.
+    # SQLAlchemy sets filters for its own warnings; no one else's are touched.
     assert [each for each in filters if "sqlalchemy" not in each.lower()] == []
 
 
 def test_the_library_reads_no_environment_and_no_file_of_settings(tmp_path: Path) -> None:
-    """Whatever stands in ``PERMITS_…`` or in a ``permits.toml`` is for the command line alone."""
+    """Whatever is in ``PERMITS_…`` or in a ``permits.toml`` is for the command line alone."""
     (tmp_path / "permits.toml").write_text('store = "sqlite:////nowhere/else.db"\n', encoding="utf-8")
     program = f"""
 import json, os, sys

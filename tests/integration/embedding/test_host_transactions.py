@@ -45,7 +45,7 @@ def held(office: Office) -> dict[str, list[Any]]:
 
 
 def command_of(name: str, office: Office) -> tuple[Command, Any]:
-    """A command that the engine would carry out now, with an idempotency key, and whoever may give it."""
+    """A command that the engine would carry out now, with an idempotency key, and an actor who may give it."""
     if name == "register_holder":
         return a_holder(command_id="once"), COUNTER
     if name == "update_holder":
@@ -194,7 +194,7 @@ def test_after_any_refusal_the_host_goes_on_and_commits(office: Office, host: Ho
 
 
 def test_after_all_refusals_in_one_transaction_a_command_still_succeeds(office: Office, host: Host) -> None:
-    """Nothing that was refused is half-written, and nothing stands in the way of what follows."""
+    """Nothing that was refused is half-written, and nothing prevents what follows."""
     refusals = _refusals(office)
     before = office.position()
     with Session(host.engine) as session, session.begin():
@@ -251,7 +251,7 @@ def test_several_commands_of_one_host_transaction_see_one_another(office: Office
     assert office.engine.store.rebuild(check=True).differences == []
 
 
-def test_nobody_sees_our_rows_before_the_host_commits(office: Office, host: Host) -> None:
+def test_our_rows_are_invisible_until_the_host_commits(office: Office, host: Host) -> None:
     """While the host works on, every other reader sees the store as it was."""
     command, actor = command_of("request_renewal", office)
     permit_id: str = command.permit_id  # type: ignore[attr-defined]

@@ -177,7 +177,7 @@ def mail_server(mailbox: Mailbox) -> Iterator[tuple[str, int]]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A port that no one listens on."""
     import socket
 
     with socket.socket() as probe:

@@ -94,7 +94,7 @@ def test_other_services_get_the_whole_letter(service: Service) -> None:
 def test_an_answer_is_a_refusal_a_wait_or_unknown(
     service: Service, answer: int, permanent: bool, unavailable: bool
 ) -> None:
-    """4xx: not taken, the next channel may try; 429: later; 5xx: it may have gone, so nobody repeats it."""
+    """4xx: not taken, the next channel may try; 429: later; 5xx: it may have gone, so no one repeats it."""
     service.answer = answer
     with pytest.raises(DeliveryError) as refused:
         AppriseChannel("sms", service.url, segments=2).send(letter())

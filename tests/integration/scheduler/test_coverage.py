@@ -63,7 +63,7 @@ def test_who_was_not_told_is_named_with_the_reason(office: Office) -> None:
 
 
 def test_days_on_which_no_pass_ran_are_named_as_such(office: Office) -> None:
-    """Down for seven weeks: the reminder that was overtaken meanwhile was told to nobody, and that is said."""
+    """Down for seven weeks: the reminder that was overtaken meanwhile was told to no one, and that is said."""
     office.title()
     daily(office, "2017-10-30", "2017-10-31", Post())
     daily(office, "2017-12-20", "2017-12-21", Post())
@@ -74,7 +74,7 @@ def test_days_on_which_no_pass_ran_are_named_as_such(office: Office) -> None:
 
 
 def test_a_reminder_is_due_until_its_deadline_and_no_longer(office: Office) -> None:
-    """Found by the simulated world (seed 2): a machine that was down over the last days to appeal told nobody, and
+    """Found by the simulated world (seed 2): a machine that was down over the last days to appeal told no one, and
     the passes of the weeks after it, when the reminder was due no more, do not make that a fault of theirs."""
     permit_id = office.title()
     office.do("revoke_permit", "2017-03-01", permit_id=permit_id, ground="public-order", **REASONS)
@@ -164,8 +164,8 @@ def test_a_reminder_that_was_due_twice_is_judged_on_the_days_on_which_it_was_due
 
 
 def test_a_day_is_judged_by_the_policy_that_was_in_use_on_it(office: Office) -> None:
-    """Found by the simulated world (ten years, seed 1): a reminder that a later policy brings in was nobody's duty on
-    the days before its adoption."""
+    """Found by the simulated world (ten years, seed 1): a reminder that a later policy brings in was not due on the
+    days before its adoption."""
     office.title()
     daily(office, "2017-09-28", "2017-10-10", Post())
     office.engine.policies.adopt(packaged("MA").replace("[P90D, P60D,", "[P120D, P90D, P60D,"))
@@ -199,7 +199,7 @@ def test_what_nothing_explains_is_counted_apart(office: Office) -> None:
     assert report.reasons == {"never_claimed": 1}
 
 
-def test_what_was_recorded_later_was_nobodys_duty_before(office: Office) -> None:
+def test_what_was_recorded_later_was_not_due_before(office: Office) -> None:
     """A file that came into the store years after its dates did not have to be told anything then."""
     office.at("2024-05-02")
     office.title()

@@ -116,7 +116,7 @@ def test_told_to_end_it_finishes_the_letter_in_hand(
 def test_a_killed_daemon_is_replaced_within_its_lease(
     postgresql_url: str, tmp_path: Path, start: Any, mail_server: tuple[str, int], mailbox: Mailbox
 ) -> None:
-    """The one that stood by goes on where it died; what nobody could know is repeated under the same id."""
+    """The one on standby goes on where it died; a letter whose arrival is unknown is repeated under the same id."""
     with store(postgresql_url, tmp_path) as engine:
         first = start(postgresql_url, **smtp(mail_server))
         first.wait_for("lease.acquired")
@@ -140,7 +140,7 @@ def test_a_killed_daemon_is_replaced_within_its_lease(
 def test_a_frozen_daemon_that_wakes_up_writes_nothing(
     postgresql_url: str, tmp_path: Path, start: Any, mail_server: tuple[str, int], mailbox: Mailbox
 ) -> None:
-    """Another one has taken over: the old one says so, stands by, and every message has one outcome."""
+    """Another one has taken over: the old one says so, goes on standby, and every message has one outcome."""
     with store(postgresql_url, tmp_path) as engine:
         first = start(postgresql_url, **smtp(mail_server))
         first.wait_for("lease.acquired")
@@ -233,7 +233,7 @@ def test_a_database_that_goes_away_ends_no_daemon(postgresql_url: str, tmp_path:
         assert running.end() == 0
 
 
-def test_the_log_is_json_and_names_nobody(
+def test_the_log_is_json_and_names_no_person(
     store_url: str, tmp_path: Path, start: Any, mail_server: tuple[str, int], mailbox: Mailbox
 ) -> None:
     """Every line can be parsed, and neither holders nor what servers say of them can be found in it."""

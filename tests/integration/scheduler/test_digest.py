@@ -20,7 +20,7 @@ Files = dict[str, str]
 @pytest.fixture
 def files(office: Office) -> Files:
     """An expedited renewal long past its target, a first request whose receipt ends in five days, and a card
-    whose holder nobody can write to."""
+    whose holder no one can write to."""
     renewal = office.title()
     silent = office.title(office.holder(email=None, given_names="Mariam"))
     run(office, "2018-01-03", Post(), digests=False)
@@ -125,7 +125,7 @@ def test_where_nothing_waits_nothing_is_sent(office: Office) -> None:
 
 
 def test_a_long_list_is_cut_and_says_so(office: Office, files: Files) -> None:
-    """The letter ends where nobody would read on, with the command that shows all."""
+    """The letter ends where no one would read on, with the command that shows all."""
     office.at("2018-03-14")
     many_due(office.engine, 110)
     refused = DeliveryError("550 no such user", permanent=True, code="550")

@@ -45,7 +45,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def scripted(script: Callable[[Any], None]) -> Iterator[tuple[str, int]]:
-    """A server on the loopback interface that goes through a script with whoever calls."""
+    """A server on the loopback interface that goes through a script with each caller."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -84,7 +84,7 @@ def _hangs_at(word: bytes) -> Callable[[Any], None]:
 def test_a_server_that_never_greets_costs_one_time_out(
     office: Office, mail_server: Any, mailbox: Mailbox
 ) -> None:
-    """Nobody loses an attempt; when it is back, everybody gets their letter."""
+    """No one loses an attempt; when it is back, everybody gets their letter."""
     many_due(office.engine, 30, today=date(2016, 12, 1))
     started = time.monotonic()
     with scripted(lambda peer: time.sleep(600)) as address:
@@ -113,7 +113,7 @@ def test_a_server_that_hangs_in_the_middle_does_not_hold_the_pass(
     assert (states(office), len(mailbox.ids), mailbox.repeats) == ({"sent": 30}, 30, 0)
 
 
-def test_a_port_where_nobody_listens(office: Office, mail_server: Any, mailbox: Mailbox) -> None:
+def test_a_port_without_a_listener(office: Office, mail_server: Any, mailbox: Mailbox) -> None:
     """The pass says so and ends at once."""
     many_due(office.engine, 5, today=date(2016, 12, 1))
     report = run(office, TODAY, by_mail(("127.0.0.1", free_port())))

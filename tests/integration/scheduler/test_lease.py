@@ -93,7 +93,7 @@ def test_a_renewed_lease_goes_on(servers: tuple[Database, Database]) -> None:
 
 
 def test_a_frozen_process_writes_nothing(servers: tuple[Database, Database]) -> None:
-    """After somebody else has taken over, a transaction of the old holder is refused at its very beginning."""
+    """After someone else has taken over, a transaction of the old holder is refused at its very beginning."""
     first, second = Lease(servers[0], "one", 1.5), Lease(servers[1], "two", 60.0)
     assert first.acquire()
     with first.write() as tx:
@@ -106,7 +106,7 @@ def test_a_frozen_process_writes_nothing(servers: tuple[Database, Database]) -> 
         assert tx.one(_MARKED) == ("mine",)
 
 
-def test_nobody_takes_over_in_the_middle_of_a_transaction(servers: tuple[Database, Database]) -> None:
+def test_no_takeover_in_the_middle_of_a_transaction(servers: tuple[Database, Database]) -> None:
     """A write that began under the lease is committed under it, however late; only then comes the next one."""
     first, second = Lease(servers[0], "one", 2.0), Lease(servers[1], "two", 60.0)
     assert first.acquire()
@@ -132,7 +132,7 @@ def test_nobody_takes_over_in_the_middle_of_a_transaction(servers: tuple[Databas
 
 
 def test_a_process_frozen_inside_a_transaction_loses_it(servers: tuple[Database, Database]) -> None:
-    """The server ends what stands still for a lease's length; the next one takes over, nothing was written."""
+    """The server ends what is idle for a lease's length; the next one takes over, nothing was written."""
     first, second = Lease(servers[0], "one", 1.5), Lease(servers[1], "two", 60.0)
     assert first.acquire()
     with pytest.raises(PermitsError, match=r"store\.unavailable"), first.write() as tx:
@@ -157,7 +157,7 @@ def test_a_renewal_does_not_wait_for_a_pass(servers: tuple[Database, Database]) 
 
 
 def test_one_pass_waits_for_the_dead_and_gives_way_to_the_living(servers: tuple[Database, Database]) -> None:
-    """A lease that nobody renews is waited for; one that is renewed meanwhile is refused, naming its holder."""
+    """A lease that no one renews is waited for; one that is renewed meanwhile is refused, naming its holder."""
     Lease(servers[0], "dead", 1.0).acquire()
     lease = taken(servers[1], "cron", 1.0)
     assert lease.held

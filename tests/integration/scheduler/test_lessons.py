@@ -23,8 +23,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_a_backlog_larger_than_a_batch_starves_nobody(office: Office) -> None:
-    """Everybody is told in the same pass, whoever's title ends first before the others."""
+def test_a_backlog_larger_than_a_batch_reaches_everyone(office: Office) -> None:
+    """Everybody is told in the same pass, the one whose title ends first before the others."""
     for ends_in in (9, 3, 6, 1, 8, 2, 7, 4, 5):
         many_due(office.engine, 1, today=date(2016, 12, 1) + timedelta(days=ends_in))
     post = Post()
@@ -53,7 +53,7 @@ def test_a_pass_that_is_cut_short_has_done_the_most_urgent(office: Office) -> No
 
 
 @pytest.mark.usefixtures("small")
-def test_renewed_files_at_the_head_of_the_queue_stop_nobody(office: Office) -> None:
+def test_renewed_files_at_the_head_of_the_queue_block_no_other(office: Office) -> None:
     """A dozen that have nothing to be told any more lie before the one that has: it is told."""
     renewed = many_due(office.engine, 12, today=date(2016, 11, 20))
     [waiting] = many_due(office.engine, 1, today=date(2016, 12, 1))
@@ -121,8 +121,8 @@ def test_after_the_end_a_last_letter_says_what_to_do_now(office: Office) -> None
     assert "jusqu'au 15 février 2018" in post.letters[2].text.replace("’", "'")
 
 
-def test_lost_rows_of_messages_write_to_nobody_twice(office: Office) -> None:
-    """What says that somebody was told is the history: no row has to be kept for it."""
+def test_lost_rows_of_messages_cause_no_second_letter(office: Office) -> None:
+    """What says that someone was told is the history: no row has to be kept for it."""
     office.title()
     post = Post()
     run(office, "2017-11-02", post)

@@ -53,7 +53,7 @@ def test_an_outcome_is_recorded_with_the_servers_answer(office: Office) -> None:
 
 
 def test_a_letter_names_file_and_card(office: Office) -> None:
-    """The numbers that only the holder's key opens stand in the letter."""
+    """The numbers that only the holder's key opens are in the letter."""
     permit_id = office.application(file_number="RAB-2016-77")
     opinion = {"body": "local_commission", "favourable": True, "reasons": "shown"}
     office.do("record_opinion", "2017-01-20", COMMISSION, permit_id=permit_id, **opinion)
@@ -90,7 +90,7 @@ def test_a_refusal_for_a_while_is_tried_again_later_and_later(office: Office) ->
 
 
 def test_after_so_many_refusals_a_message_waits_for_a_human(office: Office) -> None:
-    """It is parked with the reason, and goes out when somebody puts it back."""
+    """It is parked with the reason, and goes out when someone puts it back."""
     office.title()
     post = Post(refused("451 4.3.0 try later"))
     for _ in range(12):
@@ -112,7 +112,7 @@ def test_a_refusal_for_good_is_parked_at_once(office: Office) -> None:
     assert (row["state"], row["reason"]) == ("parked", "refused")
 
 
-def test_a_channel_that_is_out_of_order_costs_nobody_an_attempt(office: Office) -> None:
+def test_a_channel_that_is_out_of_order_costs_no_attempt(office: Office) -> None:
     """A day without a mail server parks nothing: letters wait as they are, the pass says what is wrong."""
     office.title()
     office.title(holder_id=office.holder())
@@ -169,7 +169,7 @@ def crash(letter: Letter) -> None:
 
 
 def test_a_crash_while_a_letter_leaves_repeats_it_under_the_same_name(office: Office) -> None:
-    """Nobody knows whether it arrived: it goes out again, and whoever has it recognises it."""
+    """Its arrival is unknown: it goes out again, and a recipient who has it recognises it."""
     office.title()
     post = Post(crash)
     with pytest.raises(Crash):

@@ -1,4 +1,4 @@
-"""The daemon signs the history on a schedule and hands the checkpoint to somebody outside."""
+"""The daemon signs the history on a schedule and hands the checkpoint to someone outside."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer

@@ -31,7 +31,7 @@ def season(office: Office) -> Office:
 
 
 def test_a_season_is_spread_over_the_days_before_the_next_reminder(season: Office) -> None:
-    """Sixty on one day become a few on each of thirty; nobody's comes later than the eve of the second."""
+    """Sixty on one day become a few on each of thirty; no one's comes later than the eve of the second."""
     rows = season.engine.notices.plan(date(2017, 9, 1), date(2017, 12, 31))
     assert sum(row["before"] for row in rows) == sum(row["after"] for row in rows) == 60
     assert [(row["day"], row["before"]) for row in rows if row["before"]] == [(FIRST.isoformat(), 60)]

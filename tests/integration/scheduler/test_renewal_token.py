@@ -98,7 +98,7 @@ def test_no_letter_of_a_code_can_be_changed(at: int, by: int) -> None:
 
 @given(st.text(max_size=200))
 def test_what_is_no_code_is_refused_as_input(text: str) -> None:
-    """Whatever somebody types."""
+    """Whatever someone types."""
     with pytest.raises(InputError):
         renewal_token.read(text, "one", holds)
 

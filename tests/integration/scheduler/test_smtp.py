@@ -167,7 +167,7 @@ def test_a_server_that_closes_for_the_day(server: tuple[str, int], office: Offic
 
 
 def test_no_server() -> None:
-    """When nobody listens, every letter is told so at once, and may be tried again."""
+    """When no one listens, every letter is told so at once, and may be tried again."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = free.getsockname()

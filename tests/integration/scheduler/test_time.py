@@ -79,7 +79,7 @@ def test_passes_every_hour_see_every_legal_day_once_in_order() -> None:
 
 
 LOCKDOWN = (date(2020, 3, 1), date(2020, 7, 31))
-"""Titles that ended in it were extended by law: nobody had to be reminded."""
+"""Titles that ended in it were extended by law: no one had to be reminded."""
 
 
 @pytest.mark.parametrize("day", [x for x in changes() if not LOCKDOWN[0] <= x <= LOCKDOWN[1]], ids=str)

@@ -77,7 +77,7 @@ def torment(
                 frozen += 1
         seconds = time.monotonic() - started
         for each in running:
-            each.wait_for("daemon.started")  # before that nobody has told it what to do when asked to end
+            each.wait_for("daemon.started")  # before that no one has told it what to do when asked to end
         assert [each.end() for each in running] == [0] * daemons, [each.text() for each in running]
     finally:
         for each in running:

@@ -123,7 +123,7 @@ def test_personal_data_need_their_key(database: Database) -> None:
 
 
 def test_a_key_that_was_destroyed_meanwhile_seals_nothing_more(database: Database) -> None:
-    """Whoever still has the key in memory is told as they write: the row is read in the append's own transaction."""
+    """Anyone who still has the key in memory is told as they write: the row is read in the append's own transaction."""
     with database.write() as tx:
         cipher = Keyring(MasterKeys.in_memory()).mint(tx, HOLDER)
     with PermitsApplication(database=database) as app:

@@ -148,7 +148,7 @@ def test_the_lost_end_shows_against_a_checkpoint_kept_outside(
 def test_a_backup_is_of_one_moment_while_others_write(
     office: Office, restore: Restore, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    """Nobody waits for it, and what it holds is a history without gaps whose rows are its own."""
+    """No one waits for it, and what it holds is a history without gaps whose rows are its own."""
     stop = threading.Event()
     written: list[str] = []
 

@@ -222,7 +222,7 @@ def test_a_reader_may_write_beside_its_reading(database: Database) -> None:
     assert length(database) == 60
 
 
-def test_closing_waits_for_nobody_and_hurts_nobody(database: Database) -> None:
+def test_closing_waits_for_no_one_and_breaks_nothing(database: Database) -> None:
     """Closed while eight threads work, each of them ends with its work done or store.unavailable."""
     odd: list[BaseException] = []
     started = threading.Barrier(9)

@@ -86,7 +86,7 @@ def test_many_streams_are_read_at_once(database: Database) -> None:
 
 
 def test_positions_have_no_gaps_and_follow_the_commits(database: Database) -> None:
-    """Under eight writers, some of which roll back, whoever sees a position sees all before it."""
+    """Under eight writers, some of which roll back, anyone who sees a position sees all before it."""
     seen: list[list[int]] = []
     done = threading.Event()
 
@@ -304,7 +304,7 @@ def test_places_can_be_asked_for_before_the_commit(postgresql_url: str) -> None:
     database.close()
 
 
-def test_a_host_that_sleeps_delays_nobody(postgresql_url: str) -> None:
+def test_a_host_that_sleeps_delays_no_other_writer(postgresql_url: str) -> None:
     """While a host keeps its transaction with our events open, others append and are seen."""
     database = Database.open(postgresql_url)
     upgrade.initialise(database, now=0)
@@ -343,7 +343,7 @@ def test_a_host_that_has_other_tables_is_left_alone(database: Database, host: En
 
 
 def test_plain_sqlite_shows_the_refusal(sqlite_url: str) -> None:
-    """Somebody with the sqlite3 tool gets the same refusal as the engine."""
+    """Someone with the sqlite3 tool gets the same refusal as the engine."""
     database = Database.open(sqlite_url, create_ok=True)
     upgrade.initialise(database, now=0)
     append(database, record("s"))

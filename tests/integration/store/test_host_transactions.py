@@ -54,7 +54,7 @@ def test_the_hosts_rollback_takes_our_rows_with_it(database: Database, host: Eng
 
 @pytest.mark.parametrize("when", ["never", "before", "after"])
 def test_the_hosts_commit_takes_our_rows_with_it(database: Database, host: Engine, when: str) -> None:
-    """Not earlier: until then nobody else sees them."""
+    """Not earlier: until then no one else sees them."""
     with Session(host) as session:
         if when == "before":
             session.execute(INSERT)

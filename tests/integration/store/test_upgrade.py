@@ -51,7 +51,7 @@ def _described(name: str | None, kind: str, parents: object) -> bool:
 
 
 def test_the_revision_names_the_content_of_the_first_migration() -> None:
-    """Whoever changes the schema gives it another name: a store of the former content is then refused."""
+    """Anyone who changes the schema gives it another name: a store of the former content is then refused."""
     config = Config()
     config.set_main_option("script_location", str(Path(permits_engine.store.__file__).parent / "migrations"))
     [script] = ScriptDirectory.from_config(config).walk_revisions()

@@ -297,7 +297,7 @@ def test_any_fields_are_a_command_or_bad_input(name: str, fields: dict[str, Any]
             assert "Input should" not in each["reason"], each
 
 
-def test_codes_are_words_and_each_stands_once() -> None:
+def test_codes_are_words_and_unique() -> None:
     """A document named twice is one document; codes have letters, digits, dots, dashes and underscores."""
     filed = LodgeApplication(**FILED | {"missing": ["means", "photos", "means"]})
     assert filed.missing == ("means", "photos")

@@ -47,7 +47,7 @@ def test_every_phrase_has_a_text_with_the_same_values(language: str) -> None:
     }
 
 
-def test_no_text_is_kept_for_a_phrase_that_nobody_says() -> None:
+def test_no_text_is_kept_for_an_unused_phrase() -> None:
     """Each id, or each part around its dot, is written somewhere in the package."""
     written = set()
     for file in Path(permits_engine.__file__).parent.rglob("*.py"):
@@ -104,7 +104,7 @@ def test_the_titles_of_the_packaged_texts_are_said_in_the_language(language: str
     ],
 )
 def test_a_title_known_in_part_only_stays_whole(title: str, french: str, arabic: str) -> None:
-    """Somebody's own rule book is not put into two languages at once; dates are written as the language does."""
+    """Someone's own rule book is not put into two languages at once; dates are written as the language does."""
     assert [title_translator(language, "MA")(title) for language in ("fr", "ar", "en")] == [
         french,
         arabic,
@@ -114,7 +114,7 @@ def test_a_title_known_in_part_only_stays_whole(title: str, french: str, arabic:
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_codes_and_periods_of_rules_are_called_by_their_names(language: str) -> None:
-    """A document, a fact, a period; what nobody has named stays as it is."""
+    """A document, a fact, a period; what no one has named stays as it is."""
     call = code_translator(language, "MA")
     assert [call(code) for code in ("photos", "minor", "P60D franc", "local")] == {
         "fr": ["photos d'identité", "minorité", "60 jours francs", "local"],
@@ -205,7 +205,7 @@ def test_an_error_keeps_the_phrase_of_its_message() -> None:
 
 
 def test_what_is_no_phrase_or_has_no_name_stays_as_it_is() -> None:
-    """A plain text, and the code of somebody's own calendar."""
+    """A plain text, and the code of someone's own calendar."""
     assert [moroccan(each)("as it is") for each in ("fr", "ar", "en")] == ["as it is"] * 3
     assert untranslated("as it is") == "as it is"
     feast = Phrase("feast", day=date(2017, 5, 8), feast="local-day")

@@ -125,7 +125,7 @@ def test_g2_fifteen_clear_days_from_16_july_2019_end_on_1_august(file: File) -> 
 
 
 def test_g5_an_oral_refusal_starts_no_clock(file: File) -> None:
-    """Told by word of mouth, a refusal runs out no appeal and asks nobody to leave."""
+    """Told by word of mouth, a refusal runs out no appeal and asks no one to leave."""
     file.lodge("2019-01-07")
     file.do("2019-07-10", "refuse_application", **REASONS)
     file.do("2019-07-16", "notify_decision", mode="oral")
@@ -223,7 +223,7 @@ def test_g16_one_year_three_times_and_then_three_years(file: File) -> None:
 
 
 def test_g17_an_unresolved_allegation_denies_nothing_by_itself(file: File) -> None:
-    """A shorter term needs a person, a fact and reasons; without them the three years stand."""
+    """A shorter term needs a person, a fact and reasons; without them the three years hold."""
     file.campaign("2014-03-03", "2014-04-03", "2016-09-10")
     file.do("2017-08-20", "request_renewal")
     file.refused("exclusion.reasons_missing", "2017-08-28", "renew_permit", term="P1Y")

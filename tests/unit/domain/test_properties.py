@@ -116,7 +116,7 @@ def _groundless(file: File, day: date) -> bool:
 
 
 @given(lives(where="MA", steps=18))
-def test_nobody_is_lawful_without_a_ground(file: File) -> None:
+def test_no_stay_is_lawful_without_a_ground(file: File) -> None:
     """A title over, lost or withdrawn, no request waiting and the days to leave past: the stay is not lawful."""
     if _annulled(file) or "permit.return_recorded" in file.names():
         return
@@ -178,7 +178,7 @@ def test_a_second_pass_on_the_same_day_finds_nothing(file: File) -> None:
 
 
 @given(lives(steps=16, closing=True))
-def test_acts_of_the_clock_bear_their_day_and_no_later_one(file: File) -> None:
+def test_time_effects_bear_their_day_and_no_later_one(file: File) -> None:
     """Each bears the pass's day or the earlier day on which it fell due, and they come in that order."""
     drafts = file.run_pass()
     days = [draft.effective_on for draft in drafts]
@@ -222,7 +222,7 @@ def test_the_same_history_gives_the_same_file(file: File) -> None:
 
 
 @given(lives(steps=18))
-def test_no_clock_starts_from_an_irregular_notification(file: File) -> None:
+def test_no_deadline_starts_from_an_irregular_notification(file: File) -> None:
     """Without a regular notification no departure runs, and no appeal closes but after a silence."""
     regular = any(
         isinstance(x, DecisionNotified) and x.proven and x.mode in {"written", "electronic"}

@@ -58,7 +58,7 @@ def test_a_reminder_is_a_notice_that_the_story_tells() -> None:
     )
 
 
-def test_somebody_else_may_be_named_as_the_actor() -> None:
+def test_another_actor_may_be_named() -> None:
     """Beside a command of the past, or with what is done."""
     office = Office.in_memory()
     stranger = office.actor("counter", "MA-FES")
@@ -83,7 +83,7 @@ def test_a_false_sentence_fails_with_what_came(said: dict[str, object], told: st
         story.then(*events, **said)  # type: ignore[misc,arg-type]
 
 
-def test_a_refusal_that_nobody_expected_is_raised() -> None:
+def test_an_unexpected_refusal_is_raised() -> None:
     """In ``then`` as in ``given``, as the error that it is."""
     with pytest.raises(PermitsError, match=r"transition\.not_allowed"):
         given(*a_title()).when(IssuePermit(permit_id=PERMIT_ID, on=date(2017, 3, 1))).then("permit.issued")
@@ -109,7 +109,7 @@ def test_what_does_not_survive_being_stored_fails_the_sentence() -> None:
 
 
 def test_builders_tell_one_file_from_its_holder_to_its_renewal() -> None:
-    """Each adds to the one before; fields are replaced by name, and ids let several stand side by side."""
+    """Each adds to the one before; fields are replaced by name, and ids let several exist side by side."""
     assert [c.name for c in a_renewal_request()] == [*(c.name for c in a_title()), "request_renewal"]
     assert [c.name for c in a_title()][:2] == [c.name for c in a_file()]
     office = Office.in_memory(code="MA-FES")
@@ -121,8 +121,8 @@ def test_builders_tell_one_file_from_its_holder_to_its_renewal() -> None:
         a_holder(colour="blue")
 
 
-def test_the_clock_stands_where_it_is_put() -> None:
-    """At nine in the morning of the office's own time zone, until somebody moves it."""
+def test_the_clock_shows_the_time_it_is_set_to() -> None:
+    """At nine in the morning of the office's own time zone, until someone moves it."""
     clock = FakeClock(time_zone="Africa/Casablanca")
     first = clock.at(date(2018, 7, 2))
     assert (first.hour, clock(), clock()) == (8, first, first)

@@ -55,7 +55,7 @@ def refused(code: str, act: Any) -> PermitsError:
 
 
 def erase(office: Office, holder_id: str, **more: Any) -> dict[str, Any]:
-    """Erase somebody, as the command line does."""
+    """Erase someone, as the command line does."""
     return office.engine.privacy.erase(
         holder_id, reason="asked for by the person", actor=ADMINISTRATOR, **more
     )

@@ -24,7 +24,7 @@ def live_files(url: str) -> Iterator[Path]:
 
 
 def holding(files: Iterator[Path], secret: bytes) -> list[str]:
-    """The names of the files in which some bytes stand."""
+    """The names of the files that contain some bytes."""
     found = []
     for each in files:
         with suppress(FileNotFoundError):  # a server takes files away while they are listed

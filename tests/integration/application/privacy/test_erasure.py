@@ -1,4 +1,4 @@
-"""Erasing a person: what goes, what stays, and what stands in the way."""
+"""Erasing a person: what goes, what stays, and what prevents it."""
 
 import threading
 from collections.abc import Iterator
@@ -141,7 +141,7 @@ def test_the_erasure_is_recorded_without_the_data(office: Office) -> None:
 
 
 def test_no_later_event_brings_a_key_back(office: Office) -> None:
-    """Whoever writes about an erased person, or registers them under the same id, is told ``holder.erased``."""
+    """Anyone who writes about an erased person, or registers them under the same id, is told ``holder.erased``."""
     permit_id = ended(office)
     holder_id = holder_of(office, permit_id)
     erase(office, holder_id)
@@ -301,7 +301,7 @@ def test_an_erasure_waits_for_a_host_that_writes_about_the_person(office: Office
     host.dispose()
 
 
-def test_a_register_imported_again_brings_nobody_back(office: Office, tmp_path: Path) -> None:
+def test_a_register_imported_again_brings_no_one_back(office: Office, tmp_path: Path) -> None:
     """The row stays known by an HMAC under the register's own key, and says nothing more: neither of whom, nor what."""
     register = tmp_path / "register.csv"
     head = (
@@ -329,7 +329,7 @@ def test_an_open_reader_keeps_the_erasure_unfinished(
     office: Office, store_url: str, keys: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An old reader keeps the key's bytes in SQLite's log: that is said, and the next erasure finishes. On PostgreSQL
-    whoever holds a table does."""
+    anyone who holds a table does."""
     holder_id = holder_of(office, ended(office))
     monkeypatch.setattr(erasure, "WAIT_SECONDS", 0.2)
     monkeypatch.setattr(connections, "WAIT_SECONDS", 0.2)

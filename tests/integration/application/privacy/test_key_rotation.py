@@ -122,7 +122,7 @@ def test_a_rotation_that_was_stopped_goes_on(own: Office, monkeypatch: pytest.Mo
 def test_an_open_engine_continues_through_a_rotation(own: Office, store_url: str, keys: Path) -> None:
     """Another process has the old key in memory: it finds the new one in the file, and mints nothing under the old.
 
-    One that cannot find it (its file is another) is refused instead of writing what nobody will open.
+    One that cannot find it (its file is another) is refused instead of writing what no one will open.
     """
     signing = keys.with_suffix(".signing")
     stop, problems = threading.Event(), list[BaseException]()
@@ -153,7 +153,7 @@ def test_an_open_engine_continues_through_a_rotation(own: Office, store_url: str
         refused("store.unavailable", lambda: Office(engine, own.clock).holder())
 
 
-def test_a_key_file_that_is_taken_away_stops_nobody_who_has_read_it(own: Office) -> None:
+def test_a_key_file_that_is_taken_away_stops_no_engine_that_has_read_it(own: Office) -> None:
     """As where a secret is mounted for the start only: the process goes on, and another one does not begin."""
     file = file_of(own)
     file.unlink()

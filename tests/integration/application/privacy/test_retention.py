@@ -23,7 +23,7 @@ def due(office: Office, letters: Path | None = None) -> list[str]:
 
 
 def test_a_persons_time_is_over_five_years_after_their_last_file(office: Office) -> None:
-    """Closed on 2 May 2017: nothing on 1 May 2022, due on the 2nd, with the norm; whoever has a later file stays."""
+    """Closed on 2 May 2017: nothing on 1 May 2022, due on the 2nd, with the norm; anyone who has a later file stays."""
     holder_id = holder_of(office, ended(office))
     someone = office.holder(given_names="Later")
     ended(office, someone)
@@ -45,7 +45,7 @@ def test_a_persons_time_is_over_five_years_after_their_last_file(office: Office)
 
 
 def test_a_title_that_only_ended_counts_from_its_last_day(office: Office) -> None:
-    """Nobody closed the file and no scheduler ran: its window closed on 15 February 2018."""
+    """No one closed the file and no scheduler ran: its window closed on 15 February 2018."""
     holder_id = holder_of(office, office.title())
     office.at("2023-02-14")
     assert due(office) == []
@@ -98,7 +98,7 @@ def test_the_archives_floor_holds_against_the_ceiling(office: Office) -> None:
 
 
 def test_letters_go_two_years_after_they_went_out(office: Office, tmp_path: Path) -> None:
-    """A letter in the folder, by the day on which it left; its person stays, and so does what nobody knows."""
+    """A letter in the folder, by the day on which it left; its person stays, and so does what no one knows."""
     permit_id = office.application()
     office.run_scheduler("2017-03-15")
     [notice] = [each for each in office.engine.notices.list(permit_id=permit_id) if each["state"] == "sent"][

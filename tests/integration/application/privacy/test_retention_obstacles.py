@@ -1,4 +1,4 @@
-"""What stands in the way of an erasure: an open procedure, a title in force, a duty to keep with its norm."""
+"""What prevents an erasure: an open procedure, a title in force, a duty to keep with its norm."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.integration.application.privacy.conftest import ADMINISTRATOR, ended,
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["under review", "closed"])
-def test_an_open_procedure_stands_in_the_way(office: Office, closed: bool) -> None:
+def test_an_open_procedure_prevents_erasure(office: Office, closed: bool) -> None:
     """``holder.held`` names what is open, the file and the norm; nothing is written. Once it is over the data go."""
     permit_id = office.application()
     holder_id = holder_of(office, permit_id)
@@ -24,7 +24,7 @@ def test_an_open_procedure_stands_in_the_way(office: Office, closed: bool) -> No
         assert erase(office, holder_id)["erased"]
 
 
-def test_a_title_in_force_stands_in_the_way(office: Office) -> None:
+def test_a_title_in_force_prevents_erasure(office: Office) -> None:
     """Until the last day on which its renewal may be asked for."""
     holder_id = holder_of(office, office.title())
     problem = refused("holder.held", lambda: erase(office, holder_id))
@@ -34,8 +34,8 @@ def test_a_title_in_force_stands_in_the_way(office: Office) -> None:
     assert erase(office, holder_id)["erased"]
 
 
-def test_a_refusal_that_can_be_contested_stands_in_the_way(office: Office) -> None:
-    """While the time to appeal runs, whoever appeals has to be known."""
+def test_a_refusal_that_can_be_contested_prevents_erasure(office: Office) -> None:
+    """While the time to appeal runs, anyone who appeals has to be known."""
     permit_id = office.application()
     office.do(
         "refuse_application", "2017-02-01", permit_id=permit_id, reasons_in_fact="x", reasons_in_law="y"
@@ -46,7 +46,7 @@ def test_a_refusal_that_can_be_contested_stands_in_the_way(office: Office) -> No
     assert {each["kind"] for each in problem.details["holds"]} == {"open_procedure"}
 
 
-def test_a_duty_to_keep_stands_in_the_way(office: Office) -> None:
+def test_a_duty_to_keep_prevents_erasure(office: Office) -> None:
     """A hold placed by its norm, until it is lifted or its day has passed."""
     holder_id = holder_of(office, ended(office))
     placed = office.do(

@@ -75,7 +75,7 @@ def test_an_act_of_the_clock_says_that_it_came_with_the_register_and_by_which_ru
     assert [each["rule"] for each in fact["basis"]["rules"]] == ["register"]
 
 
-def test_nobody_gets_a_letter_about_what_was_before_the_import(today: Office, take_over: Import) -> None:
+def test_no_letter_is_about_what_was_before_the_import(today: Office, take_over: Import) -> None:
     """Two hundred files of 2014: no pass, on any later day, writes about their past."""
     old = [each for each in rows(200) if each["decision"]]
     assert take_over(old).imported == len(old)
@@ -87,7 +87,7 @@ def test_nobody_gets_a_letter_about_what_was_before_the_import(today: Office, ta
 
 
 def test_the_letter_that_was_not_sent_is_on_record(today: Office, take_over: Import) -> None:
-    """``notice.suppressed`` with ``before_import``: the lapse of 2017 was announced to nobody."""
+    """``notice.suppressed`` with ``before_import``: the lapse of 2017 was announced to no one."""
     take_over([GOOD])
     assert suppressed(today, only(today)) == [("title_lapsed", "before_import")]
 
@@ -126,7 +126,7 @@ def test_a_card_expired_within_its_window_is_still_reminded(today: Office, take_
 def test_a_card_whose_window_closed_yesterday_lapses_with_the_import(
     today: Office, take_over: Import
 ) -> None:
-    """The lapse fell due today, is recorded with the import, and nobody is written to."""
+    """The lapse fell due today, is recorded with the import, and no one is written to."""
     take_over([card(TODAY - timedelta(days=16))])
     permit_id = only(today)
     assert acts(today, permit_id)[-1] == ("lapsed", TODAY.isoformat())

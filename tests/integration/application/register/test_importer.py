@@ -56,7 +56,7 @@ def test_a_good_row_becomes_a_holder_and_a_permit_with_the_registers_own_dates(
 
 
 def test_the_person_is_encrypted_and_can_be_read_with_their_key(today: Office, take_over: Import) -> None:
-    """Names, birth date and contact stand nowhere in clear, and come back whole."""
+    """Names, birth date and contact are nowhere in clear, and come back whole."""
     take_over([GOOD])
     holder_id = today.engine.permit(only(today)).holder_id
     with today.engine.database.read() as tx:
@@ -87,7 +87,7 @@ def test_a_file_number_reveals_itself_nowhere_without_the_keys(today: Office, ta
 
 
 def test_a_refused_and_an_open_file_come_in_as_what_they_are(today: Office, take_over: Import) -> None:
-    """A refusal nobody is known to have been told of changes nothing for the stay; an open file goes on."""
+    """A refusal no one is known to have been told of changes nothing for the stay; an open file goes on."""
     waiting = PENDING | {"categorie": "ordinary", "critere": "", "date_depot": "2026-05-20"}
     take_over([row(numero_dossier="1", **REFUSED), row(numero_dossier="2", **waiting)])
     views = {
@@ -178,7 +178,7 @@ def test_a_changed_row_with_a_known_number_is_rejected(
     assert today.position() == head
 
 
-def test_a_row_that_stands_twice_in_one_file_goes_in_once(today: Office, take_over: Import) -> None:
+def test_a_repeated_row_of_one_file_goes_in_once(today: Office, take_over: Import) -> None:
     """The second is unchanged; one with the same number and other content is rejected."""
     report = take_over([GOOD, GOOD, row(nom="Keïta"), GOOD])
     assert counts(report) == (4, 1, 2, 1)
@@ -288,7 +288,7 @@ def test_the_register_is_never_its_own_rejects_file(today: Office, tmp_path: Pat
 def test_a_country_without_a_policy_is_refused_before_anything_is_written(
     today: Office, tmp_path: Path
 ) -> None:
-    """Nobody's rules can place the rows."""
+    """No one's rules can place the rows."""
     head = today.position()
     with pytest.raises(PermitsError) as caught:
         today.engine.store.import_register(write(tmp_path / "register.csv", [GOOD]), jurisdiction="IT")

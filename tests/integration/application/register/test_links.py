@@ -19,7 +19,7 @@ def link(office: Office, one: str, other: str, *, undo: bool = False, **more: ob
 
 
 def linked(engine: Engine, holder_id: str) -> tuple[str, ...]:
-    """Whom somebody said a holder is."""
+    """Whom someone said a holder is."""
     with engine.database.read() as tx:
         return engine.context.person(tx, holder_id).linked
 

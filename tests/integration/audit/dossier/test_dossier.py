@@ -127,7 +127,7 @@ def test_who_may_not_see_the_file_gets_no_dossier(signed: Past) -> None:
     assert signed.office.position() == before
 
 
-def test_text_stands_out_on_every_ground(signed: Past, tmp_path: Path) -> None:
+def test_text_is_legible_on_every_ground(signed: Past, tmp_path: Path) -> None:
     """4.5 to 1 in light, dark and print (WCAG 2.2)."""
     modes = colours(page_of(signed, tmp_path))
     assert len(modes) == 3

@@ -1,4 +1,4 @@
-"""The dossier in the court's language: how each deadline was counted and why each gate was passed are in it too."""
+"""The dossier in the court's language, with how deadlines were counted and why quality checks were passed."""
 
 import re
 from pathlib import Path
@@ -45,7 +45,7 @@ class Gathered(Runner):
 
 @pytest.fixture(scope="module")
 def dossiers() -> list[Dossier]:
-    """Those of every scenario, as they stood after each step."""
+    """Those of every scenario, as they were after each step."""
     found: list[Dossier] = []
     for name in TOLD:
         run = Gathered(load(SCENARIOS / f"{name}.yaml"))
@@ -60,7 +60,7 @@ def clocks(dossier: Dossier) -> list[dict[str, Any]]:
     return [*dossier.permit["deadlines"], *(x for each in dossier.decisions for x in each["deadlines"])]
 
 
-def test_they_meet_every_kind_of_deadline_and_gate(dossiers: list[Dossier]) -> None:
+def test_they_meet_every_kind_of_deadline_and_quality_check(dossiers: list[Dossier]) -> None:
     """So that what is proved of them is proved of all."""
     source = Path(deadlines.__file__).read_text(encoding="utf-8")
     kinds = set(re.findall(r'(?:\bDeadline\(|_add\(s, found,)\s*"(\w+)"', source))
@@ -71,7 +71,7 @@ def test_they_meet_every_kind_of_deadline_and_gate(dossiers: list[Dossier]) -> N
 
 
 def test_what_the_rules_say_is_said_in_phrases(dossiers: list[Dossier]) -> None:
-    """The working of every deadline, the reason of every gate, every warning."""
+    """The working of every deadline, the reason of every quality check, every warning."""
     for each in dossiers:
         assert all(isinstance(clock["explanation"], Phrase) for clock in clocks(each))
         for decision in each.decisions:
@@ -80,7 +80,7 @@ def test_what_the_rules_say_is_said_in_phrases(dossiers: list[Dossier]) -> None:
 
 
 @pytest.mark.parametrize("language", ["fr", "ar"])
-def test_no_english_sentence_stands_in_a_dossier(dossiers: list[Dossier], language: str) -> None:
+def test_no_english_sentence_is_in_a_dossier(dossiers: list[Dossier], language: str) -> None:
     """No block marked as English; beside names, codes and the titles of texts only the page's own letters."""
     for each in dossiers[::3] + dossiers[-1:]:
         page = html(each, language)
@@ -101,8 +101,8 @@ def test_as_data_it_is_in_english(dossiers: list[Dossier]) -> None:
     )
 
 
-def test_the_gates_are_called_by_their_own_names(dossiers: list[Dossier]) -> None:
-    """A gate that was not passed is not called like a message that did not go out, nor one by a mode of notifying."""
+def test_quality_checks_are_called_by_their_own_names(dossiers: list[Dossier]) -> None:
+    """A failed quality check is not named like a message that did not go out, nor like a mode of notifying."""
     removal = next(
         x for x in dossiers if any(each["name"] == "permit.removal_ordered" for each in x.decisions)
     )

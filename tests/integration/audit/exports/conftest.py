@@ -10,12 +10,12 @@ from permits_engine.store.events.history import StoredRecord
 from permits_engine.testing import Office
 
 NAMES = ("Diallo", "Aminata", "holder@example.org", "=SUM(A1:A9)", "فاطمة", "F-2016/17", "bail non fourni")
-"""What is personal in this history: none of it may stand in an export that was not asked for it."""
+"""What is personal in this history: none of it may be in an export that was not asked for it."""
 
 
 @dataclass
 class Past:
-    """The office, and its files by what became of them."""
+    """The office, and its files by their outcome."""
 
     office: Office
     granted: str

@@ -45,9 +45,7 @@ def test_the_signed_root_follows_from_the_export_alone(past: Past, tmp_path: Pat
     assert root == checkpoint.root
 
 
-def test_a_stream_stands_whole_and_in_order_in_the_partition_of_its_permit(
-    past: Past, tmp_path: Path
-) -> None:
+def test_a_stream_is_whole_and_in_order_in_its_permits_partition(past: Past, tmp_path: Path) -> None:
     """With its notices beside it, so that partitions can be decided again apart from one another."""
     past.office.engine.audit.export(tmp_path / "history")
     files = sorted((tmp_path / "history").rglob("*.parquet"))

@@ -160,7 +160,7 @@ def test_a_single_format_may_be_one_file(past: Past, tmp_path: Path) -> None:
 
 @given(st.text())
 def test_no_text_begins_a_formula(text: str) -> None:
-    """Whatever somebody is called, their name is text; and it is there whole."""
+    """Whatever someone is called, their name is text; and it is there whole."""
     cell = harmless(text)
     assert cell[:1] not in set("=+-@\t\r\n＝＋－＠") - {""}
     assert cell.endswith(text)

@@ -39,7 +39,7 @@ def put(run: Any, level: int, number: int, at: int, value: bytes) -> bytes:
 
 
 def renumber(run: Any, after: int, by: int) -> None:
-    """Move every event after a position; by way of places that nobody has."""
+    """Move every event after a position; by way of unused positions."""
     run("UPDATE events SET position = position + 1000000 WHERE position > :after", {"after": after})
     run(
         "UPDATE events SET position = position - 1000000 + :by WHERE position > 1000000",

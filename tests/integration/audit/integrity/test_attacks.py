@@ -40,7 +40,7 @@ def test_an_altered_payload_is_named(store: Store, position: int) -> None:
 
 
 def test_what_is_sealed_but_in_no_checkpoint_is_named_without_proof(store: Store) -> None:
-    """Between the last checkpoint and the seal, event and sealed hash differ: which is right nobody signed."""
+    """Between the last checkpoint and the seal, event and sealed hash differ: which is right no one signed."""
     store.attack("UPDATE events SET payload = :payload WHERE position = 620", payload=PAYLOAD)
     found = of_kind(store.verify(), "altered")
     assert (found.first, found.vouched_by) == (620, None)
@@ -195,7 +195,7 @@ def test_a_time_that_goes_back_is_named(store: Store) -> None:
 
 
 def test_versions_out_of_order_are_named(store: Store) -> None:
-    """A stream's versions stand in the order of their places."""
+    """A stream's versions are in the order of their places."""
     store.attack(
         "UPDATE events SET version = 5000 WHERE position = 680",
         "UPDATE events SET version = 98 WHERE position = 687",

@@ -30,7 +30,7 @@ def test_a_rewritten_checkpoint_does_not_count(store: Store) -> None:
 
 
 def test_a_checkpoint_that_cannot_be_read_does_not_count(store: Store) -> None:
-    """Whatever stands in its row, nothing ends in a traceback."""
+    """Whatever is in its row, nothing ends in a traceback."""
     store.attack("UPDATE checkpoints SET note = 'nothing' WHERE size = 600")
     assert [each.kind for each in store.verify().findings] == ["checkpoint"]
     with pytest.raises(PermitsError, match=r"integrity\.broken.*last checkpoint.*cannot be read"):

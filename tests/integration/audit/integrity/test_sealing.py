@@ -99,7 +99,7 @@ def test_two_sealers_at_once_do_no_harm(empty: Store, monkeypatch: pytest.Monkey
     assert empty.verify().intact
 
 
-def test_appending_while_somebody_seals(empty: Store) -> None:
+def test_appending_while_another_seals(empty: Store) -> None:
     """Appends never wait for a seal; in the end everything is sealed, and meets every checkpoint on the way."""
     done = threading.Event()
     problems: list[BaseException] = []
@@ -136,7 +136,7 @@ def test_appending_while_somebody_seals(empty: Store) -> None:
     ],
 )
 def test_what_was_sealed_and_signed_only_grows(store: Store, statement: str) -> None:
-    """The database refuses to forget or to change a seal, whoever asks."""
+    """The database refuses to forget or to change a seal, no matter who asks."""
     with pytest.raises(PermitsError, match=r"integrity\.broken.*append-only"), store.database.write() as tx:
         tx.run(Statement(statement))
     assert store.verify().intact

@@ -57,7 +57,7 @@ def renewed(office: Office) -> str:
 
 
 def lapsed(office: Office) -> str:
-    """A card of 2017 that nobody asked to renew; gives the ``permit_id``."""
+    """A card of 2017 that no one asked to renew; gives the ``permit_id``."""
     permit_id = office.title()
     office.run_scheduler("2018-02-20")
     return permit_id

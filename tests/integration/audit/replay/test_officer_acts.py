@@ -1,4 +1,4 @@
-"""Control across permits: what an officer did, decisions that fail a gate, who looked at whom, a sample by lot."""
+"""Control across permits: an officer's acts, decisions that fail a quality check, who looked at whom, a sample."""
 
 from datetime import date
 
@@ -47,7 +47,7 @@ def test_everybody_is_counted_by_what_they_did(office: Office) -> None:
     assert counts["counter-1", "holder.registered"] == 1
 
 
-def test_decisions_that_fail_a_gate_are_found(office: Office) -> None:
+def test_decisions_that_fail_a_quality_check_are_found(office: Office) -> None:
     """A refusal told by word of mouth only; the one that was regularly notified passes."""
     good = refused(office)
     bad = office.application()
@@ -63,7 +63,7 @@ def test_decisions_that_fail_a_gate_are_found(office: Office) -> None:
     assert good != bad
 
 
-def test_acts_of_the_clock_are_nobodys_decisions(office: Office) -> None:
+def test_time_effects_are_no_officers_decisions(office: Office) -> None:
     """A lapse and an extended receipt are not controlled."""
     office.title()
     office.run_scheduler("2018-02-20")

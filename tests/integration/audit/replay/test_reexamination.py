@@ -65,7 +65,7 @@ def test_conditions_narrow_what_is_looked_at(office: Office) -> None:
 
 
 def test_each_is_opened_again_with_its_basis_and_decided_anew(office: Office) -> None:
-    """An event by whoever ordered it, under the adopted text and its rules; a receipt; then an ordinary decision."""
+    """An event by the officer who ordered it, under the adopted text; a receipt; then an ordinary decision."""
     permit_id = refused(office)
     office.at("2018-03-27")
     office.engine.policies.adopt(WIDENED)
@@ -102,7 +102,7 @@ def test_only_under_the_text_in_use(office: Office) -> None:
 
 
 def test_a_pending_appeal_is_left_to_its_body(office: Office) -> None:
-    """It is not opened over the head of whoever is to rule."""
+    """It is not opened over the head of the body that is to rule."""
     permit_id = refused(office)
     office.do("lodge_appeal", "2017-02-20", permit_id=permit_id, body="national_commission")
     office.at(DAY)

@@ -102,7 +102,7 @@ def test_what_an_old_register_decided_is_counted_apart(office: Office, tmp_path:
 def test_several_processes_give_the_answer_of_one(
     office: Office, monkeypatch: pytest.MonkeyPatch, altered: Callable[[str, int, str, str], None]
 ) -> None:
-    """Parts are folded in their own order, whoever was quicker, and the differences stand in it."""
+    """Parts are folded in their own order, whichever was quicker, and the differences are in it."""
     ids = sorted(office.title() for _ in range(7))
     for permit_id in ids[::3]:
         altered(permit_id, 4, '"term":"P1Y"', '"term":"P9Y"')

@@ -109,7 +109,7 @@ def test_a_longer_first_term_spares_the_renewal(office: Office) -> None:
 
 
 def test_a_lapse_that_is_spared_leaves_the_next_end_undetermined(office: Office) -> None:
-    """Nobody knows whether who let one year pass would have renewed after three: it is counted apart."""
+    """It is unknown whether a person who let one year pass would have renewed after three: it is counted apart."""
     permit_id = lapsed(office)
     early = office.engine.replays.what_if(THREE_YEARS, until=date(2019, 1, 1))
     assert figures(early)["lapses"] == (1, 0)
@@ -122,7 +122,7 @@ def test_a_lapse_that_is_spared_leaves_the_next_end_undetermined(office: Office)
     assert (later["figures"]["lapses"]["history"], later["figures"]["lapses"]["other"]) == (1, 0)
 
 
-def test_an_act_that_nobody_did_leaves_the_file_undetermined(office: Office) -> None:
+def test_an_act_that_was_not_done_leaves_the_file_undetermined(office: Office) -> None:
     """Where another policy wants an opinion that was never given, no grant is made up."""
     permit_id = office.application(category="ordinary", criterion=None)
     office.do("issue_permit", "2017-02-01", permit_id=permit_id)
@@ -131,8 +131,8 @@ def test_an_act_that_nobody_did_leaves_the_file_undetermined(office: Office) -> 
     assert counted(told, "spared") == {}
 
 
-def test_a_refusal_stands_only_on_the_same_grounds(office: Office) -> None:
-    """Where the criteria differ, whether it would have been refused is nobody's to say."""
+def test_a_refusal_remains_only_on_the_same_grounds(office: Office) -> None:
+    """Where the criteria differ, whether it would have been refused cannot be said."""
     permit_id = refused(office)
     told = office.engine.replays.what_if(_criteria(MA), until=date(2017, 5, 1))
     assert counted(told, "undetermined") == {"refused under another campaign.criteria": 1}

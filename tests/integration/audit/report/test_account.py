@@ -119,7 +119,7 @@ def test_a_request_answers_the_last_reminder_before_it(office: Office) -> None:
 
 
 def test_a_request_without_any_reminder_is_unprompted(office: Office) -> None:
-    """Nobody wrote to this holder."""
+    """No one wrote to this holder."""
     permit_id = office.title()
     office.do("request_renewal", "2017-12-20", permit_id=permit_id)
     assert office.engine.audit.account().terms == {"unprompted": 1}
@@ -141,7 +141,7 @@ def test_a_lapse_says_whether_the_holder_was_reminded(office: Office) -> None:
 
 
 def test_a_lapse_that_a_request_recorded_late_has_made_void_is_not_counted(office: Office) -> None:
-    """The pass had recorded it; whoever had asked in time did not let the title lapse, and a loss is no other case."""
+    """The pass had recorded it; a title whose holder asked in time did not lapse, and a loss is counted alike."""
     asked, away = office.title(), office.title(office.holder(family_name="Away"))
     office.do("record_exit", "2017-05-02", permit_id=away)
     office.run_scheduler("2018-02-17")
@@ -170,7 +170,7 @@ def test_titles_end_in_other_ways(office: Office, name: str, kind: str) -> None:
 
 
 def test_decisions_that_depart_from_the_law_are_counted_by_office(office: Office, tmp_path: Path) -> None:
-    """A refugee's card of one year is in the account and on its page; nobody was stopped from recording it."""
+    """A refugee's card of one year is in the account and on its page; no one was stopped from recording it."""
     permit_id = office.application(category="refugee", criterion=None)
     office.do("issue_permit", "2017-02-01", permit_id=permit_id, term="P1Y")
     assert office.engine.audit.account().departures == {"MA-RAB": {"shorter_term": 1}}

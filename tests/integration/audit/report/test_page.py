@@ -69,7 +69,7 @@ def test_an_account_of_nothing_is_a_page_too(past: Past, tmp_path: Path, languag
     check(tmp_path / "account.html", language)
 
 
-def test_nobody_is_named(past: Past, page: Path) -> None:
+def test_no_person_is_named(past: Past, page: Path) -> None:
     """Sums only: no name, no number, no id of a person or a file."""
     text = page.read_text(encoding="utf-8")
     ids = [past.granted, past.refused, past.pending]

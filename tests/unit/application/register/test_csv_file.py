@@ -107,7 +107,7 @@ def test_a_needed_column_that_is_missing_is_named(name: str, tmp_path: Path) -> 
     assert f"no column {csv_file.COLUMNS[name]} ({name})" in said
 
 
-def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+def test_a_repeated_column_is_refused(tmp_path: Path) -> None:
     """Two columns of one meaning, also in two languages, leave open which one counts."""
     assert "occurs twice" in refusal(tmp_path, text([GOOD], columns=[*FRENCH, "family_name"]).encode())
 
@@ -258,7 +258,7 @@ def test_a_stray_byte_in_utf_8_does_not_make_the_file_another_encoding(tmp_path:
 
 
 def test_a_byte_that_windows_1252_does_not_have_stays_visible(tmp_path: Path) -> None:
-    """Undefined bytes are kept as such, for the row to be rejected by whoever knows its columns."""
+    """Undefined bytes are kept as such, for the row to be rejected by code that knows its columns."""
     whole = (
         text([row(nom="Keita", prenoms="xx")])
         .encode("cp1252")

@@ -1,4 +1,4 @@
-"""The rejects file: whole, safe in a spreadsheet, and never put over somebody else's file."""
+"""The rejects file: whole, safe in a spreadsheet, and never put over someone else's file."""
 
 import csv
 import resource
@@ -78,14 +78,14 @@ def test_without_rejects_no_file_is_made(tmp_path: Path) -> None:
 
 
 def test_only_the_importer_may_read_the_rejects(tmp_path: Path) -> None:
-    """Names and birth dates stand in it."""
+    """It holds names and birth dates."""
     place = tmp_path / "bad.csv"
     made(place, (2, ["x"])).finish()
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
 
 
 def test_an_unfinished_file_leaves_nothing(tmp_path: Path) -> None:
-    """Until it is whole it does not stand in its place."""
+    """Until it is whole it is not in its place."""
     rejects = made(tmp_path / "bad.csv", (2, ["x"]))
     assert not (tmp_path / "bad.csv").exists()
     rejects.discard()
@@ -104,7 +104,7 @@ def test_another_file_is_never_overwritten(content: bytes, tmp_path: Path) -> No
 
 
 def test_the_rejects_of_the_same_register_are_replaced(tmp_path: Path) -> None:
-    """Run again, the same rejects stand there once; after an interruption the longer ones."""
+    """Run again, the same rejects are there once; after an interruption the longer ones."""
     place = tmp_path / "bad.csv"
     made(place, (2, ["x"])).finish()
     made(place, (2, ["x"]), (3, ["y"])).finish()
@@ -112,7 +112,7 @@ def test_the_rejects_of_the_same_register_are_replaced(tmp_path: Path) -> None:
     assert sorted(each.name for each in tmp_path.iterdir()) == ["bad.csv"]
 
 
-def test_rejects_that_somebody_worked_on_are_kept_beside(tmp_path: Path) -> None:
+def test_rejects_that_were_worked_on_are_kept_beside(tmp_path: Path) -> None:
     """A correction typed into the file is not lost when the register is imported once more."""
     place = tmp_path / "bad.csv"
     made(place, (2, ["wrong"])).finish()

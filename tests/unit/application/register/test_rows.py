@@ -169,7 +169,7 @@ def test_a_bad_row_has_its_code_and_a_reason(checks: Checks, code: str, changed:
 
 
 def test_the_reason_names_the_column_in_both_languages(checks: Checks) -> None:
-    """Whoever made the register knows the column by its own name."""
+    """Anyone who made the register knows the column by its own name."""
     assert rejected(checks, date_depot="demain").reason == (
         "date_depot (lodged_on) “demain” is not a day of the calendar written 2014-03-10, 10/03/2014 "
         "or 10-03-2014"

@@ -20,7 +20,7 @@ HOW = st.sampled_from(sorted(set(ENDS) - {"tie_ended"}))
 
 
 def a_spouses_file() -> File:
-    """A card of two years that hangs on another file."""
+    """A card of two years that depends on another file."""
     file = File("MA", "ordinary", START)
     file.do("lodge_application", missing=[])
     file.do("record_fact", kind="spouse_of_resident", since=date(2010, 6, 1), of=ABOVE, evidence="a deed")

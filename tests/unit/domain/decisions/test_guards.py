@@ -1,4 +1,4 @@
-"""What is recorded behind something later: which answer stands in the way, and what to do instead."""
+"""What is recorded behind something later: which answer prevents it, and what to do instead."""
 
 from datetime import date
 from typing import Any

@@ -1,4 +1,4 @@
-"""What is recorded about a person stands in one list."""
+"""What is recorded about a person is in one list."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Each kind of deadline: when it stands, from which event and rule, and the working that a jurist can follow."""
+"""Each kind of deadline: when it holds, from which event and rule, and the working that a jurist can follow."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -258,7 +258,7 @@ def test_deadlines_stand_in_their_order_and_each_names_a_rule_in_force(name: str
         ("a title before its window (Spain)", "title_expiry", "2025-02-28"),
     ],
 )
-def test_a_deadline_stands_on_its_last_day_and_not_after_it(name: str, kind: str, last: str) -> None:
+def test_a_deadline_holds_on_its_last_day_and_not_after_it(name: str, kind: str, last: str) -> None:
     """The last day counts."""
     state, day = SAID[name][0], date.fromisoformat(last)
     assert kind in kinds(state, last)

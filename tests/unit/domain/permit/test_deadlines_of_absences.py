@@ -1,4 +1,4 @@
-"""The last day on which a return keeps the title: whose it is, and when it is nobody's."""
+"""The last day on which a return keeps the title: whose it is, and when no day keeps it."""
 
 from tests.model.lives import a_life, kinds
 from tests.model.world import REASONS
@@ -6,7 +6,7 @@ from tests.model.world import REASONS
 GRANTED = ("2019-02-04", "issue_permit", {})
 
 
-def test_the_limit_of_an_absence_stands_from_the_exit_until_the_day_before_the_return() -> None:
+def test_the_limit_of_an_absence_holds_from_the_exit_until_the_day_before_the_return() -> None:
     """Decree 2-09-607 article 19: who is here, or back, has nothing to keep."""
     state = a_life(GRANTED, ("2019-03-04", "record_exit", {}), ("2019-06-03", "record_return", {}))
     stands = {

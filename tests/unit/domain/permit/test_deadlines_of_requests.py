@@ -173,7 +173,7 @@ def test_the_window_of_a_term_that_was_over_when_granted_says_from_when_it_is_co
 
 
 def test_an_earlier_title_that_was_given_back_does_not_count_for_the_term_granted_after_it() -> None:
-    """Whoever got the first title back, and the second only when it was over, has the days of the second."""
+    """Anyone who got the first title back, and the second only when it was over, has the days of the second."""
     why = {"reasons_in_fact": "x", "reasons_in_law": "y"}
     state = a_life(
         ("2014-04-01", "issue_permit", {}),
@@ -212,14 +212,14 @@ def test_a_person_coming_of_age_sees_the_months_to_ask_and_the_day_of_majority()
 
 
 def test_a_request_that_is_decided_has_no_time_to_decide() -> None:
-    """Granted within its sixty days: what is left of them is nobody's."""
+    """Granted within its sixty days: what is left of them is lost."""
     state = a_life(("2021-03-10", "issue_permit", {}), filed="2021-03-01")
     assert "decision_due" in kinds(state, "2021-03-09")
     assert not {"decision_due", "implicit_refusal"} & kinds(state, "2021-03-10")
 
 
 def test_a_clock_is_said_to_run_until_something_suspends_it() -> None:
-    """The time to decide stands still while documents are waited for; the commission's goes on."""
+    """The time to decide is suspended while documents are waited for; the commission's goes on."""
     asked = ("2021-03-21", "request_documents", {"documents": ("passport-original",), "reason": "a doubt"})
     state = a_life(asked, filed="2021-03-01")
     said = [

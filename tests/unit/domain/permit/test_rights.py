@@ -20,7 +20,7 @@ BIRTHS = st.dates(date(1999, 1, 1), date(2005, 12, 31))
 
 
 def a_minors_file(birth: date) -> File:
-    """A minors' document of somebody who is sixteen, on a file that knows the last day of minority."""
+    """A minors' document of someone who is sixteen, on a file that knows the last day of minority."""
     file = File("MA", "minor", add(birth, Period(years=16, days=40)))
     majority_on = add(birth, Period(years=18))
     file.do("lodge_application", missing=[])

@@ -38,7 +38,7 @@ def test_a_receipt_stands_for_the_title_and_the_request_goes_on_after_it() -> No
 
 
 def test_a_title_is_a_ground_until_its_last_day_and_then_the_window_is_a_contested_one() -> None:
-    """Decree 2-09-607 article 8: fifteen days in which nobody is removable, and nothing is certain."""
+    """Decree 2-09-607 article 8: fifteen days in which no one is removable, and nothing is certain."""
     state = a_life(GRANTED)
     assert stands(state, "2020-02-03") == Standing(True, "title", ())
     assert stands(state, "2020-02-04") == Standing(True, "renewal_window", ("renewal.closes",), certain=False)

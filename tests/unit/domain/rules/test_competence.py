@@ -103,7 +103,7 @@ def test_a_decider_needs_a_delegation_where_the_policy_asks_for_one(office: Offi
 
 
 def test_a_delegation_has_its_days(office: Office) -> None:
-    """Before the rule nobody needs one; after its last day it gives nothing any more."""
+    """Before the rule no one needs one; after its last day it gives nothing any more."""
     advised(office)
     assert given(office=office).when(issue(date(2018, 1, 2)), DECIDER).refusal.code == "actor.not_competent"
     office = Office.in_memory()

@@ -1,4 +1,4 @@
-"""A day on which the rules may answer differently is known beforehand, so that nobody need look before."""
+"""A day on which the rules may answer differently is known beforehand, so that no one need look before."""
 
 from datetime import date, timedelta
 

@@ -32,7 +32,7 @@ LETTER = Letter(
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), min_size=1, max_size=200))
-def test_whatever_the_subject_says_stands_in_the_event(summary: str) -> None:
+def test_the_event_says_what_the_subject_says(summary: str) -> None:
     """Commas, semicolons, backslashes and letters of any script; no line is longer than 75 octets."""
     made = calendar_file.event(uid="n@example.org", stamp=STAMP, day=date(2018, 1, 31), summary=summary)
     assert all(len(line) <= 75 for line in made.split(b"\r\n"))

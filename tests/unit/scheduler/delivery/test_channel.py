@@ -24,7 +24,7 @@ LETTER = Letter(
 
 
 def test_the_counter_takes_letters_without_address() -> None:
-    """A letter to somebody without an address waits at the counter of its office, and that is evidence."""
+    """A letter to someone without an address waits at the counter of its office, and that is evidence."""
     channel: Channel = CounterChannel()
     evidence = channel.send(LETTER)
     assert evidence == Evidence("counter", None, "waits at the counter of MA-RAB")

@@ -1,4 +1,4 @@
-"""Messages are valid, the same at every attempt, and nobody's name or address can add to them."""
+"""Messages are valid, the same at every attempt, and no one's name or address can add to them."""
 
 import re
 from dataclasses import replace
@@ -111,7 +111,7 @@ def test_lines_are_valid(letter: Letter) -> None:
 
 
 def test_a_message_is_a_function_of_the_letter() -> None:
-    """Made twice, a message is the same to the last octet; its id hangs on the notice and the domain only."""
+    """Made twice, a message is the same to the last octet; its id depends on the notice and the domain only."""
     assert message_bytes(LETTER, sender=SENDER) == message_bytes(LETTER, sender=SENDER)
     later = replace(LETTER, sent_at=LETTER.sent_at + timedelta(days=3), subject="x")
     first, second = (parsed(message_bytes(each, sender=SENDER)) for each in (LETTER, later))

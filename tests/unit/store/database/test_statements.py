@@ -74,7 +74,7 @@ def test_a_forgotten_parameter_is_an_error(database: Database) -> None:
 
 
 def test_changes_count_their_rows(database: Database) -> None:
-    """A guarded change tells by its count whether somebody else was first."""
+    """A guarded change tells by its count whether someone else was first."""
     change = Statement(
         update(holders)
         .where(holders.c.holder_id == bindparam("of"), holders.c.version == bindparam("seen"))

@@ -125,7 +125,7 @@ def test_encrypted_data_open_only_at_their_own_place(other: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("encrypted", ["", "!", "AAAA", "A" * 64])
 def test_encrypted_data_that_were_changed_do_not_open(encrypted: str) -> None:
-    """Whatever stands in the place of encrypted data is refused, however short or odd."""
+    """Whatever is in the place of encrypted data is refused, however short or odd."""
     with pytest.raises(PermitsError, match=r"integrity\.broken"):
         decrypt(msgspec.structs.replace(registered(family_name=None, email=None), sealed=encrypted))
 

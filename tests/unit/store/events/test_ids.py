@@ -20,7 +20,7 @@ def test_a_minted_identity_tells_its_millisecond(now_us: int) -> None:
 
 
 def test_identities_of_one_millisecond_ascend() -> None:
-    """Ten thousand minted while the clock stands still are all different and in order."""
+    """Ten thousand minted while the clock is stopped are all different and in order."""
     made = [uuid7(MOMENT) for _ in range(10_000)]
     assert made == sorted(set(made))
 

@@ -1,4 +1,4 @@
-"""Keys: read from a file that nobody else can read, and bound to the holder whose they are."""
+"""Keys: read from a file that no one else can read, and bound to the holder whose they are."""
 
 import base64
 import json
@@ -174,6 +174,6 @@ def test_a_digest_belongs_to_one_holder() -> None:
 
 
 def test_the_same_text_is_never_encrypted_alike() -> None:
-    """Nonces are fresh: nobody sees that two holders, or two events, have the same name in them."""
+    """Nonces are fresh: no one sees that two holders, or two events, have the same name in them."""
     cipher = Cipher(b"1" * 32)
     assert len({cipher.encrypt(b"plain", b"") for _ in range(1000)}) == 1000

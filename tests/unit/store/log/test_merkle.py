@@ -1,4 +1,4 @@
-"""The Merkle tree: the published vectors, and the definitions of RFC 9162 written out as they stand there."""
+"""The Merkle tree: the published vectors, and the definitions of RFC 9162 written out as the RFC words them."""
 
 from hashlib import sha256
 
@@ -234,7 +234,7 @@ def test_a_subtree_begins_where_it_may() -> None:
 
 
 def test_a_subtree_can_be_amended_as_it_becomes_whole() -> None:
-    """Whoever knows better what a whole subtree was puts its hash in, and the tree goes on from that."""
+    """Anyone who knows better what a whole subtree was puts its hash in, and the tree goes on from that."""
     right, wrong = leaves(8), [*leaves(3), leaf_hash(b"wrong"), *leaves(8)[4:]]
     known = {2: iter([tree_hash(right[:4]), tree_hash(right[4:])])}
     grown = merkle.CompactRange()

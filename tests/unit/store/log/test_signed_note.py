@@ -56,7 +56,7 @@ def test_whatever_was_signed_is_opened_again(text: str) -> None:
 
 @given(at=st.integers(0), bit=st.integers(0, 7))
 def test_a_note_with_one_changed_bit_is_refused(at: int, bit: int) -> None:
-    """No bit of text or signature can be changed: it cannot be read, or nobody signed it."""
+    """No bit of text or signature can be changed: it cannot be read, or no one signed it."""
     data = bytearray(ONE.sign("origin\n7\n").encode())
     data[at % len(data)] ^= 1 << bit
     with pytest.raises(NoteError):
@@ -79,7 +79,7 @@ def test_one_bad_signature_of_a_known_key_spoils_the_note() -> None:
         Note.parse((good + bad).encode()).opened([ONE.verifier, OTHER.verifier])
 
 
-def test_a_note_that_nobody_known_signed_is_refused() -> None:
+def test_a_note_without_a_known_signature_is_refused() -> None:
     """The refusal names the keys that were asked for."""
     with pytest.raises(NoteError, match=r"not signed by one \("):
         Note.parse(OTHER.sign("a\n").encode()).opened([ONE.verifier])
