@@ -16,8 +16,8 @@ from permits_engine.commands import Command
 from permits_engine.domain.decisions import lifecycle
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.events import Actor
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.competence import competence_error
 from permits_engine.store.database.host_transactions import HostSession
 
@@ -121,7 +121,7 @@ class Executor:
                 raise not_found(permit_id)
             policy = self.context.policies.current(tx, permit.jurisdiction)
         today = self.context.today(policy)
-        s = Situation(permit, on or today, policy.at(today))
+        s = situation_on(permit, on or today, policy.at(today))
         found = []
         for name in lifecycle.allowed_commands(s):
             body = s.pending_appeal.body if name == "decide_appeal" and s.pending_appeal else None

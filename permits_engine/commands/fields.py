@@ -204,5 +204,7 @@ Sex = Literal["F", "M", "X"]
 Age = Annotated[int, Field(ge=0, le=130, strict=True)]
 Instant = Annotated[datetime, BeforeValidator(_moment), AfterValidator(_in_time)]
 Against = Literal["decision", "removal"]
-Body = Literal["national_commission", "administrative_tribunal", "gracious", "hierarchical"]
+Body = Literal[
+    "national_commission", "administrative_tribunal", "gracious", "hierarchical", "administrative_authority"
+]
 Mode = Literal["written", "electronic", "oral"]

@@ -149,8 +149,12 @@ class LodgeAppeal(PermitCommand):
 
 
 class DecideAppeal(PermitCommand):
-    """Decide the pending appeal against the decision, or against the removal."""
+    """Decide the pending appeal against the decision, or against the removal.
 
+    ``body`` says which where several are pending (default: the latest one that the actor may decide).
+    """
+
+    body: Body | None = None
     outcome: Literal["upheld", "dismissed", "withdrawn"]
     reasons: Text
     against: Against = "decision"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from permits_engine.application.context import Context
 from permits_engine.documents.receipt_proof import Filing, mark_of
 from permits_engine.domain.errors import PermitsError, error, invalid
-from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.projections.listing import with_receipts
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.log.signed_note import MOST_BYTES, Note, NoteError, Signer, Verifier, decoded
@@ -81,7 +81,7 @@ def _superseded(database: Database, context: Context, today: date) -> Iterator[b
                 except PermitsError:
                     continue  # status and doctor report a permit that cannot be read
                 assert permit is not None
-                receipt = Situation(permit, today, uow.policy(jurisdiction).at(today)).receipt
+                receipt = situation_on(permit, today, uow.policy(jurisdiction).at(today)).receipt
                 for each in permit.receipts:
                     if each.until >= today and (receipt is None or each.version != receipt.version):
                         yield mark_of(uuid.UUID(permit_id).bytes, each.version)

@@ -101,7 +101,7 @@ ENGLISH: dict[str, str] = {
     "receipt": "receipt of {on} valid until {until}, inclusive",
     "majority": "of age on {day}; the holder can apply for their own card until {until}",
     "absence": "the day before the absence ends the title: {day}",
-    "ruling": "lodged on {on}; due on {due}",
+    "recourse": "the recourse of {on} gives a new period from its rejection; a court may read the law otherwise",
     "source": "{source} ({rank})",
     # Whether a decision passes the quality checks, and why.
     "competent": "{role} of {office} on {on:iso}",

@@ -11,6 +11,7 @@ import msgspec
 from permits_engine.domain.decisions import time_effects, timeline
 from permits_engine.domain.periods import ONE_DAY
 from permits_engine.domain.permit import deadlines, notices
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import GRANTS, REFUSALS, Permit
 from permits_engine.domain.rules.policy import Policy
@@ -24,7 +25,7 @@ def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False
     ``settled`` says that a scheduler pass has just done all that was due on the day; otherwise what is due
     already makes ``next_due`` the day of filing: overdue for a pass of any day.
     """
-    s = Situation(permit, today, policy.at(today))
+    s = situation_on(permit, today, policy.at(today))
     effect = time_effects.next_effect(s)
     row, due = evaluated(s)
     if not settled and (due or effect is not None):

@@ -15,6 +15,7 @@ from permits_engine.commands import RecordFact
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import DependentLinked, Event, PrincipalEnded, PrincipalRestored
 from permits_engine.domain.permit import family
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import apply
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
@@ -59,7 +60,7 @@ def propagate(uow: UnitOfWork, permit: Permit, policy: Policy, today: date, stam
 
     What a dependent's file has recorded already is not recorded again.
     """
-    s = Situation(permit, today, policy.at(today))
+    s = situation_on(permit, today, policy.at(today))
     names = []
     for permit_id in dict.fromkeys(each.permit_id for each in permit.dependents):
         dependent = uow.file(permit_id)

@@ -14,9 +14,9 @@ from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Corrected, FactRecorded, PolicyAdopted
 from permits_engine.domain.permit import explanations
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import view
 from permits_engine.store.events import timestamps
 from permits_engine.store.events.application import Placed, event_store, numbered
@@ -189,7 +189,7 @@ class _Comparison:
         assert permit is not None
         facts = tuple(self._facts(known))
         policy = policies[-1]
-        s = Situation(permit, self.as_of, policy.at(self._day(at)), facts or None)
+        s = situation_on(permit, self.as_of, policy.at(self._day(at)), facts or None)
         fields: dict[str, Any] = msgspec.to_builtins(view(s))
         fields["deadlines"] = msgspec.to_builtins(explanations.explained(s))
         fields |= views.numbers_on(records, permit, self.as_of, self.cipher)

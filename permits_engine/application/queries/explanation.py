@@ -19,6 +19,7 @@ from permits_engine.domain.decisions.recorded import RecordedDecision, recorded_
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import REGISTER, Actor, Event, NoticeDue, Revoked
 from permits_engine.domain.permit import explanations
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
@@ -71,7 +72,7 @@ def explain(
             "policy": event.basis.policy,
             "rules": [_basis_rule(event, rule, policy, known) for rule in event.basis.rules],
         }
-    s = Situation(permit, event.effective_on, policy.at(known))
+    s = situation_on(permit, event.effective_on, policy.at(known))
     result["deadlines"] = explanations.explained(s, say)
     result |= _departure(event, policy, known, s, say)
     decisions = recorded_decisions(history, [each.recorded_at for each in file.records])
@@ -80,7 +81,7 @@ def explain(
     result |= _decided(made, before, policy, known, s)
     result["exchanged"] = exchanged(s)
     if before is not None and not made.imported and not made.propagated:
-        on = Situation(before, event.effective_on, policy.at(known))
+        on = situation_on(before, event.effective_on, policy.at(known))
         result["alternatives"] = alternatives(made, on, policy, known)
         result["quality"] = _quality(file.tx, event, record, result if cipher else None, on, after, say)
     return result
@@ -131,7 +132,7 @@ def _decided(
     made: RecordedDecision, before: Permit | None, policy: Policy, known: date, after: Situation
 ) -> dict[str, Any]:
     first, on = made.first, made.first.effective_on
-    state = decide.state_of(Situation(before, on, policy.at(known))) if before is not None else None
+    state = decide.state_of(situation_on(before, on, policy.at(known))) if before is not None else None
     office = policy.offices.get(after.prefecture)
     return {
         "command": made.name or None,

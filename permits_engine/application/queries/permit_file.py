@@ -10,6 +10,7 @@ from permits_engine.application.context import Context
 from permits_engine.application.outcome import not_found
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import ApplicationLodged
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
@@ -88,7 +89,7 @@ class PermitFile:
         known = self._by(self.limit(known_at))
         today = self.context.today(known.policy)
         day = today if known_at is None else local_day(known.policy, known_at)
-        return Situation(known.permit, as_of or today, known.policy.at(day), known.facts)
+        return situation_on(known.permit, as_of or today, known.policy.at(day), known.facts)
 
     def _by(self, limit: int | None) -> _Knowledge:
         found = self._known.get(limit)

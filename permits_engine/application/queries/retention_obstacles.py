@@ -13,6 +13,7 @@ from permits_engine.application.queries import data_requests
 from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.permit import deadlines
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Rules, Silence
@@ -74,7 +75,7 @@ def assess(
         policy = uow.policy(permit.jurisdiction)
         today = context.today(policy)
         of_file = rules.setdefault(permit.jurisdiction, policy.at(today))
-        s = Situation(permit, today, of_file)
+        s = situation_on(permit, today, of_file)
         open_ones = list(_open(s, view(s), of_file))
         obstacles += open_ones
         if not open_ones:

@@ -30,6 +30,7 @@ from permits_engine.domain.events import (
 )
 from permits_engine.domain.periods import ONE_DAY, Period, before
 from permits_engine.domain.permit import notices
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import apply, fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
@@ -261,7 +262,7 @@ class CounterfactualFile:
 
     def _situation(self, day: date) -> Situation:
         assert self.permit is not None
-        return Situation(self.permit, day, self.policy.at(max(day, self._known)))
+        return situation_on(self.permit, day, self.policy.at(max(day, self._known)))
 
     def _apply(self, events: Sequence[Event]) -> None:
         for event in events:

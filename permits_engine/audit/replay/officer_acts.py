@@ -20,8 +20,8 @@ from permits_engine.domain.decisions import quality
 from permits_engine.domain.decisions.recorded import day_of, recorded_decisions
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
 from permits_engine.store.events.timestamps import iso
@@ -253,7 +253,7 @@ def _assessed(file: File, source: Source, wanted: ActFilter) -> Iterator[Control
             continue
         before = fold(file.permit_id, file.history[: version - 1])
         assert before is not None
-        s = Situation(before, event.effective_on, policy.at(made.day(zone)))
+        s = situation_on(before, event.effective_on, policy.at(made.day(zone)))
         verdicts = quality.assess(quality.AssessedDecision(event, version, s, after, messages))
         yield {
             "permit_id": file.permit_id,

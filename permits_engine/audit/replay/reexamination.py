@@ -15,8 +15,8 @@ from permits_engine.domain.decisions import decide
 from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Policy
@@ -110,7 +110,7 @@ def reexamine_part(source: Source, part: Part, *, text: str, where: Where, on: d
 
 
 def _look_at(permit: Permit, policy: Policy, where: Where, on: date, found: Reexamined) -> None:
-    s = Situation(permit, on, policy.at(on))
+    s = situation_on(permit, on, policy.at(on))
     request, outcome = s.request, s.outcome
     if request is None or outcome is None or outcome.kind != "refused" or s.title_status != "none":
         return

@@ -12,8 +12,8 @@ from permits_engine.audit.exports.source import Stream, streams
 from permits_engine.audit.report.tallies import AnnualReport, Delays, count
 from permits_engine.domain.decisions.departures import kind_of
 from permits_engine.domain.decisions.time_effects import valid_lapses
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import GRANTS, REFUSALS, Appeal, Decision, Request, Term
 from permits_engine.domain.rules.policy import Policy, count_of
 from permits_engine.store.database.statements import among
@@ -113,7 +113,7 @@ class _File:
         permit = fold(stream[0].record.stream, self.events)
         assert permit is not None
         self.permit = permit
-        self.s = Situation(permit, today, policy.at(today))
+        self.s = situation_on(permit, today, policy.at(today))
         self.lapses = list(valid_lapses(permit, self.s.rules))
         self.reminders = reminders.get(permit.permit_id, [])
 
@@ -229,7 +229,7 @@ class _File:
         if decision is not None:
             before = fold(self.permit.permit_id, [each for each in self.events if each[0] < decision.version])
             assert before is not None
-            s = Situation(before, decision.on, s.rules.policy.at(s.rules.known))
+            s = situation_on(before, decision.on, s.rules.policy.at(s.rules.known))
             request = before.request(request.version) or request
         return s.period_start(request) or request.filed_on, s.decision_due(request)
 

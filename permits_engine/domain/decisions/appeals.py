@@ -5,17 +5,19 @@ from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import AppealDecided, Appealed, Reinstated, RemovalAnnulled
 from permits_engine.domain.permit import appeal_periods
+from permits_engine.domain.permit.state import Appeal
 from permits_engine.domain.phrases import together
+from permits_engine.domain.rules.competence import roles_for
 
 
 def appeal_possible(case: Case) -> None:
-    """Require a body competent for the appeal, its time not over, and no other appeal pending."""
+    """Require a body competent for the appeal, its time not over, and no appeal pending on the same road."""
     if case.command.against == "removal":
         removals.appeal_possible(case)
         return
-    for appeal in case.situation.permit.appeals:
-        if appeal.decided_on is None or appeal.on <= case.on < appeal.decided_on:
-            raise case.not_allowed(f"an appeal to {appeal.body} of {appeal.on} is pending")
+    pending = case.situation.pending_on_road(case.command.body)
+    if pending is not None:
+        raise case.not_allowed(f"an appeal to {pending.body} of {pending.on} is pending")
     _check_body(case)
     _check_time(case)
 
@@ -38,18 +40,32 @@ def _check_body(case: Case) -> None:
 
 def _check_time(case: Case) -> None:
     words: list[str] = []
-    closes = appeal_periods.appeal_closes(case.situation, case.command.body, words)
-    if closes is not None and case.on > closes:
+    until = appeal_periods.closing(case.situation, case.command.body, words)
+    if until is not None and not until.open(case.on):
+        closes = until.last or until.first
         why = f"the time to appeal to {case.command.body} ended on {closes} ({together(words)})"
         raise error("appeal.out_of_time", why, body=case.command.body, closes=closes.isoformat())
 
 
 def appeal_pending(case: Case) -> None:
-    """Require a pending appeal to decide."""
+    """Require an appeal to answer: one that is pending, or that only silence has rejected."""
     if case.command.against == "removal":
         removals.appeal_pending(case)
-    elif case.situation.pending_appeal is None:
+    elif appeal_to_answer(case) is None:
         raise case.not_allowed("no appeal is pending")
+
+
+def appeal_to_answer(case: Case) -> Appeal | None:
+    """Return the appeal that a ruling answers: before the body named, or before the one that the actor may answer for."""
+    answerable, body = case.situation.answerable, case.command.body
+    if body is not None:
+        answerable = [appeal for appeal in answerable if appeal.body == body]
+    mine = [appeal for appeal in answerable if case.actor.role in _roles(case, appeal.body)]
+    return (mine or answerable or [None])[-1]
+
+
+def _roles(case: Case, body: str) -> dict[str, str]:
+    return roles_for(case.rules, case.on, "decide_appeal", body, case.situation.prefecture)
 
 
 @recording(Appealed)
@@ -68,7 +84,7 @@ def decide_appeal(case: Case) -> list[Draft]:
     """Record a ruling; one that annuls a revocation restores the title in full."""
     if case.command.against == "removal":
         return removals.decide_appeal(case)
-    appeal, outcome = case.situation.pending_appeal, case.command.outcome
+    appeal, outcome = appeal_to_answer(case), case.command.outcome
     assert appeal is not None
     rule, relaxed = None, list[str]()
     if appeal.body == "national_commission":

@@ -12,7 +12,7 @@ from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import SCHEDULER, Actor, Event
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.permit.state import Request
+from permits_engine.domain.permit.state import Permit, Request
 from permits_engine.domain.rules.policy import Rules, Value
 
 
@@ -26,7 +26,7 @@ class OtherTitle(msgspec.Struct, frozen=True):
 
 
 class HolderFacts(msgspec.Struct, frozen=True):
-    """What decisions need of a person: coarse attributes, facts, other titles.
+    """What decisions need of a person: coarse attributes, facts, and their other files, or the titles known of these.
 
     ``facts`` none: only those recorded through the file itself count.
     """
@@ -37,6 +37,7 @@ class HolderFacts(msgspec.Struct, frozen=True):
     age: int | None = None
     titles: tuple[OtherTitle, ...] = ()
     facts: tuple[Fact, ...] | None = None
+    files: tuple[Permit, ...] = ()
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -84,12 +85,19 @@ class Case:
     on: date
     today: date
     target: Event | None
+    recorded: Permit | None = None
 
     @property
     def situation(self) -> Situation:
         """The file on the day of the command."""
         assert self.file is not None
         return self.file
+
+    @property
+    def file_as_recorded(self) -> Permit:
+        """The file as its events tell it, without what the law granted and no pass recorded."""
+        assert self.recorded is not None
+        return self.recorded
 
     @property
     def opens_file(self) -> bool:

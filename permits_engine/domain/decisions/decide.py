@@ -6,7 +6,7 @@
 from datetime import date
 from typing import Any
 
-from permits_engine.domain.decisions import applications
+from permits_engine.domain.decisions import appeals, applications
 from permits_engine.domain.decisions.case import Case, Draft, HolderFacts
 from permits_engine.domain.decisions.lifecycle import (
     DECISION,
@@ -18,6 +18,7 @@ from permits_engine.domain.decisions.lifecycle import (
 from permits_engine.domain.errors import RuleError, error, invalid
 from permits_engine.domain.events import Actor, Event
 from permits_engine.domain.permit import removal
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.competence import competence_error
@@ -46,8 +47,9 @@ def decide(
     if on > today:
         raise invalid("on", f"{on} lies after today ({today}); give the day on which it happened")
     known = known or today
-    s = Situation(permit, on, policy.at(known), holder.facts) if permit is not None else None
-    case = Case(name, command, s, holder, policy.at(known), actor, on, today, target)
+    rules = policy.at(known)
+    s = situation_on(permit, on, rules, holder.facts, holder.files) if permit is not None else None
+    case = Case(name, command, s, holder, policy.at(known), actor, on, today, target, permit)
     if s is None:
         applications.valid_filing(case)
         check_competence(case)
@@ -109,8 +111,9 @@ def competent_body(case: Case) -> str | None:
         return str(case.command.body)
     if case.name == "decide_appeal" and case.command.against == "removal":
         return removal.BODY
-    if case.name == "decide_appeal" and case.situation.pending_appeal is not None:
-        return case.situation.pending_appeal.body
+    if case.name == "decide_appeal":
+        appeal = appeals.appeal_to_answer(case)
+        return appeal.body if appeal is not None else None
     return None
 
 

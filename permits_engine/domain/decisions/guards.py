@@ -2,7 +2,7 @@
 
 from permits_engine.domain.decisions.case import Case, Later
 from permits_engine.domain.errors import error
-from permits_engine.domain.permit.state import Term
+from permits_engine.domain.permit.state import BY_LAW, Term
 
 
 def reasons_in_fact_and_law(case: Case) -> None:
@@ -22,19 +22,6 @@ def _require_text(case: Case, field: str) -> None:
         raise error("decision.reasons_missing", why, field=field)
 
 
-def not_granted_since(case: Case) -> None:
-    """Refuse a decision dated before a grant by time alone: the request is answered.
-
-    Such a grant is no decision (law 09-08, article 11), but it gives a title, which only a revocation takes. A silence
-    that refuses excludes nothing: an express decision can replace it.
-    """
-    for term in case.situation.permit.terms:
-        if term.granted_on > case.on:
-            how, later = _granted(case, term)
-            remedy = "withdraw the title (revoke_permit), or correct what is wrong on record (correct_record)"
-            raise case.not_allowed(f"{how}; {remedy}", later)
-
-
 def not_answered_since(case: Case) -> None:
     """Refuse a request dated before what answered it, replaced it or closed the file.
 
@@ -50,7 +37,7 @@ def not_answered_since(case: Case) -> None:
             later = ("permit.renewal_requested", request.filed_on)
             raise case.not_allowed(f"{why} (correct_record, of_version {request.version})", later)
     for term in permit.terms:
-        if term.granted_on > on:
+        if term.granted_on > on and term.kind not in BY_LAW:
             how, later = _granted(case, term)
             raise case.not_allowed(f"{how}, and leaves nothing to ask for as of {on}", later)
 
@@ -68,9 +55,6 @@ def not_filed_since(case: Case) -> None:
 
 
 def _granted(case: Case, term: Term) -> tuple[str, Later]:
-    """Return in words how and when a term was granted, and the event that granted it."""
-    decision = case.situation.permit.decision(term.version)
-    kind = decision.kind if decision is not None else "renewed"
-    how = {"automatic": "by the automatic renewal of", "implicitly_granted": "by silence on"}.get(kind, "on")
-    name = "permit.renewed" if kind == "automatic" else f"permit.{kind}"
-    return f"term {term.number} was granted {how} {term.granted_on}", (name, term.granted_on)
+    """Return in words when a term was granted, and the event that granted it."""
+    how = f"term {term.number} was granted on {term.granted_on}"
+    return how, (f"permit.{term.kind}", term.granted_on)

@@ -82,7 +82,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         record(DocumentsRequested),
         title=NOT_CLOSED,
         application=UNDECIDED,
-        guards=(guards.not_granted_since, documents.documents_may_be_asked),
+        guards=(documents.documents_may_be_asked,),
     ),
     Transition(
         "extend_decision",
@@ -90,7 +90,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         record(DecisionExtended),
         title=NOT_CLOSED,
         application=frozenset({"under_review", "suspended"}),
-        guards=(guards.not_granted_since, documents.extension_possible),
+        guards=(documents.extension_possible,),
     ),
     Transition(
         "record_opinion",
@@ -108,7 +108,6 @@ TRANSITIONS: tuple[Transition, ...] = (
         application=OPEN,
         stage="application",
         guards=(
-            guards.not_granted_since,
             applications.opinion_favourable,
             titles.ground_established,
             titles.no_overlap,
@@ -121,7 +120,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         title=NONE,
         application=REFUSABLE,
         stage="application",
-        guards=(guards.not_granted_since, guards.reasons_in_fact_and_law),
+        guards=(guards.reasons_in_fact_and_law,),
     ),
     Transition(
         "reopen_examination",
@@ -150,9 +149,9 @@ TRANSITIONS: tuple[Transition, ...] = (
         DECISION,
         renewals.renew_permit,
         title=EVER_HELD,
-        application=OPEN,
+        application=OPEN | {"implicitly_granted"},
         stage="renewal",
-        guards=(guards.not_granted_since, titles.ground_for_renewal),
+        guards=(titles.ground_for_renewal, titles.no_overlap_by_renewal),
     ),
     Transition(
         "refuse_renewal",
@@ -161,7 +160,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         title=EVER_HELD,
         application=REFUSABLE,
         stage="renewal",
-        guards=(guards.not_granted_since, guards.reasons_in_fact_and_law),
+        guards=(guards.reasons_in_fact_and_law,),
     ),
     Transition(
         "revoke_permit",
@@ -188,8 +187,8 @@ TRANSITIONS: tuple[Transition, ...] = (
         RECORD,
         removals.order_removal,
         title=NOT_CLOSED,
-        checks=(removals.notified_by_then,),
-        guards=(removals.no_removal_in_force, removals.not_protected),
+        checks=(removals.ground_listed, removals.notified_by_then),
+        guards=(removals.no_removal_in_force, removals.not_protected, removals.conviction_recorded),
     ),
     Transition(
         "annul_removal", RECORD, removals.annul_removal, title=NOT_CLOSED, guards=(removals.removal_in_force,)
@@ -199,7 +198,7 @@ TRANSITIONS: tuple[Transition, ...] = (
         FACT,
         removals.carry_out_removal,
         title=NOT_CLOSED,
-        guards=(removals.removal_in_force, removals.may_be_carried_out),
+        guards=(removals.not_ended_by_card, removals.removal_in_force, removals.may_be_carried_out),
     ),
     Transition(
         "order_entry_ban",
@@ -211,7 +210,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition(
         "lift_entry_ban", RECORD, removals.lift_ban, guards=(removals.ban_in_force, guards.reasons_given)
     ),
-    Transition("record_exit", FACT, record(ExitRecorded), title=NOT_CLOSED, guards=(records.not_abroad,)),
+    Transition("record_exit", FACT, record(ExitRecorded), title=NOT_CLOSED, guards=(records.later_exit,)),
     Transition("record_return", FACT, record(ReturnRecorded), title=NOT_CLOSED, guards=(records.abroad,)),
     Transition(
         "transfer_file",

@@ -34,6 +34,7 @@ from permits_engine.domain.events import (
     RenewalRequested,
     Renewed,
 )
+from permits_engine.domain.permit.fold import is_by_law
 
 ENCRYPTED = "(encrypted)"
 """Replaces words that only the holder's key opens."""
@@ -124,7 +125,7 @@ def _belongs(first: Event, before: Event, event: Event) -> bool:
 
 def is_time_effect(event: Event) -> bool:
     """Return whether the event is an effect of time alone."""
-    return isinstance(event, TIME_EFFECTS) or (isinstance(event, Renewed) and event.track == "automatic")
+    return isinstance(event, TIME_EFFECTS) or is_by_law(event)
 
 
 def _moment(event_id: str, recorded_at: int) -> int:

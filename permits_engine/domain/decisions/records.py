@@ -11,11 +11,14 @@ from permits_engine.domain.events import Corrected, DecisionNotified, Event
 from permits_engine.domain.permit.fold import with_fields
 
 
-def not_abroad(case: Case) -> None:
-    """Require for an exit that the holder is in the country."""
+def later_exit(case: Case) -> None:
+    """Require an exit that is not recorded already, nor dated within a recorded absence.
+
+    A second exit without a return between proves one, on an unknown day (legal reference 10.7).
+    """
     for absence in case.situation.permit.absences:
-        if absence.out <= case.on and (absence.back is None or absence.back > case.on):
-            raise case.not_allowed(f"an exit on {absence.out} is recorded without a return")
+        if absence.out == case.on or (absence.back is not None and absence.out < case.on < absence.back):
+            raise case.not_allowed(f"an exit on {absence.out} is recorded")
 
 
 def abroad(case: Case) -> None:

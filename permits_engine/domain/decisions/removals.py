@@ -15,7 +15,7 @@ from permits_engine.domain.events import (
 )
 from permits_engine.domain.periods import add
 from permits_engine.domain.permit import removal
-from permits_engine.domain.permit.standing import standing
+from permits_engine.domain.permit.standing import PROTECTS, lawful_stays
 from permits_engine.domain.permit.state import Removal
 
 
@@ -65,6 +65,30 @@ def removal_in_force(case: Case) -> None:
         raise case.not_allowed("no removal is in force")
 
 
+def not_ended_by_card(case: Case) -> None:
+    """Refuse to carry out an order that a later card has ended (law 02-03, article 10)."""
+    order = removal.latest(case.situation)
+    ended = removal.ended_by_title(case.situation, order) if order is not None else None
+    if ended is not None:
+        why = f"the card that began on {ended[1]} ended the order"
+        raise _protected(why, "law 02-03, article 10", "title", ended[0])
+
+
+def ground_listed(case: Case) -> None:
+    """Require a ground of the policy's closed list (law 02-03, articles 21 and 25; law 03-01, article 1)."""
+    grounds = case.rules.need("removal.grounds", case.on, case.scope())
+    if case.command.ground not in grounds:
+        raise invalid("ground", f"{case.command.ground!r} is not one of {', '.join(grounds)}")
+
+
+def conviction_recorded(case: Case) -> None:
+    """Require the conviction on record where the ground is one (law 02-03, article 26)."""
+    needed = (case.get("removal.needs") or {}).get(case.command.ground)
+    if needed is not None and not removal.lifts(case.situation, case.command.ground):
+        why = f"{case.command.ground!r} needs the fact {needed} on the day; record it first (record_fact)"
+        raise invalid("ground", why)
+
+
 def not_protected(case: Case) -> None:
     """Require that the law does not protect the holder (law 02-03, articles 8, 21, 26 and 29)."""
     _check_protections(case, case.command.ground)
@@ -77,18 +101,28 @@ def _check_protections(case: Case, ground: str) -> None:
     if removal.may_be_minor(s, age):
         reason = "the holder may be a minor: record the fact minor, with until, or with evidence of majority"
         raise _protected(reason, "law 02-03, articles 26 and 29", "minor")
-    now = standing(s)
-    if now.because == "title" and removal.title_lifted(s, ground):
+    if removal.title_lifted(s, ground):
         case.find("removal.title_lifted")
-    elif now.lawful and now.because != "no_ground":
+        lifted = PROTECTS
+    else:
+        lifted = frozenset[str]()
+    for permit_id, now in lawful_stays(s, only_titles=removal.measure(s, ground) == removal.EXPULSION):
+        if now.because in lifted:
+            continue
         basis = s.rules.policy.by_id.get(now.basis[0]) if now.basis else None
         rule = basis or case.find("removal.lawful")
         article = str(rule.source) if rule else "law 02-03, article 21"
-        raise _protected(f"the holder may lawfully stay on {case.on} ({now.because})", article, now.because)
+        why = f"the holder may lawfully stay on {case.on} ({now.because})"
+        if permit_id != s.permit.permit_id:
+            why += f" by the file {permit_id}"
+        raise _protected(why, article, now.because, permit_id)
 
 
-def _protected(why: str, article: str, protection: str) -> PermitsError:
-    return error("removal.protected", f"{why}: {article}", article=article, protection=protection)
+def _protected(why: str, article: str, protection: str, permit_id: str | None = None) -> PermitsError:
+    details = {"article": article, "protection": protection}
+    if permit_id is not None:
+        details["permit_id"] = permit_id
+    return error("removal.protected", f"{why}: {article}", **details)
 
 
 def _questions(case: Case) -> tuple[str, ...]:
@@ -99,7 +133,8 @@ def _questions(case: Case) -> tuple[str, ...]:
 def order_removal(case: Case) -> list[Draft]:
     """Order the removal, and record the protections not yet examined (law 02-03, articles 21 and 25)."""
     questions = _questions(case)
-    case.find("removal.grounds")
+    for name in ("removal.grounds", "removal.expulsion"):
+        case.find(name)
     return [case.draft(RemovalOrdered, age=case.holder.age, asks=questions)]
 
 
@@ -108,8 +143,8 @@ def may_be_carried_out(case: Case) -> None:
     s, at, order = case.situation, case.command.at, _in_force(case)
     if removal.local_day(s, at) != case.on:
         raise invalid("at", f"{at.isoformat()} is not an instant of {case.on}")
-    if removal.pending_appeal(s) is not None:
-        rule = case.find("removal.appeal", order.on)
+    if removal.pending_appeal(s) is not None and removal.is_suspensive(s, order):
+        rule = case.rules.find("removal.appeal", order.on, case.scope(kind=removal.RECONDUITE))
         source = str(rule.source) if rule else ""
         raise _protected("an appeal suspends the removal", source, "suspensive_appeal")
     closes = removal.appeal_closes(s, order)
@@ -145,14 +180,24 @@ def appeal_possible(case: Case) -> None:
         raise error("appeal.not_available", f"a removal is contested before the {removal.BODY}", body=body)
     if any(a.outcome == "dismissed" for a in order.appeals):
         raise error("appeal.not_available", "the tribunal has ruled on this removal already", body=body)
-    closes = removal.appeal_closes(s, order)
-    if closes is None:
-        return
-    case.rules.used[closes[1].id] = None
-    if (case.command.at or removal.local_start(s, case.on)) > closes[0]:
-        last = closes[0].isoformat()
-        why = f"the removal could be contested until {last}"
-        raise error("appeal.out_of_time", why, body=body, closes=last)
+    late = _last_moment(case, order)
+    if late is not None:
+        why = f"the removal could be contested until {late}"
+        raise error("appeal.out_of_time", why, body=body, closes=late)
+
+
+def _last_moment(case: Case, order: Removal) -> str | None:
+    """Return until when the order could be contested, in hours or in days, where that has passed."""
+    s = case.situation
+    closes, days = removal.appeal_closes(s, order), removal.days_to_appeal(s, order)
+    if closes is not None:
+        case.rules.used[closes[1].id] = None
+        late = (case.command.at or removal.local_start(s, case.on)) > closes[0]
+        return closes[0].isoformat() if late else None
+    if days is None:
+        return None
+    case.rules.used[days[1].id] = None
+    return days[0].isoformat() if case.on > days[0] else None
 
 
 def appeal_pending(case: Case) -> None:

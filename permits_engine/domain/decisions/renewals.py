@@ -41,12 +41,17 @@ def request_renewal(case: Case) -> list[Draft]:
 
 @recording(Renewed)
 def renew_permit(case: Case) -> list[Draft]:
-    """Grant a further term from the end of the last one, or from the later day of decision if filed late."""
-    request, last, exclusion = case.request, case.situation.term, case.command.exclusion
+    """Grant a further term from the end of the last one, or from the later day of decision if filed late.
+
+    After a silence that granted it, this confirms the same term (Ley 39/2015, article 24.3).
+    """
+    s, request, exclusion = case.situation, case.request, case.command.exclusion
+    last, silent = s.renewed_by(request), s.outcome
     assert last is not None
-    valid_from = case.situation.next_begins(request, last, case.on)
+    confirms = silent is not None and silent.kind == "implicitly_granted"
+    valid_from = s.next_begins(request, last, silent.on if silent is not None and confirms else case.on)
     term = granted_term(case, "term.renewal", valid_from, "term.maximum")
-    default: Period = case.rules.need("term.renewal", case.on, case.situation.renewal_scope)
+    default: Period = case.rules.need("term.renewal", case.on, s.renewal_scope)
     departs = departure_from(case, "term.renewal", valid_from, term)
     shorter = departs is None and term_end(valid_from, term) < term_end(valid_from, default)
     reasons = exclusion.model_dump() if exclusion is not None else None

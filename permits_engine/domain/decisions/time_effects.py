@@ -4,11 +4,13 @@ They are effects of law and no decisions (law 09-08, article 11): each is dated 
 earlier day on which it fell due.
 """
 
+from collections.abc import Iterator
 from datetime import date
 
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.decisions.terms import term_fields
 from permits_engine.domain.events import (
+    AppealDecided,
     ApplicationReturned,
     Event,
     ImplicitlyGranted,
@@ -18,7 +20,8 @@ from permits_engine.domain.events import (
     ReceiptExtended,
     Renewed,
 )
-from permits_engine.domain.periods import ONE_DAY, Period, add, before, term_end
+from permits_engine.domain.periods import ONE_DAY, add, before
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit, Request, Term
 from permits_engine.domain.rules.policy import Rules
@@ -31,14 +34,21 @@ TIME_EFFECTS = (
     Lapsed,
     LostByAbsence,
 )
-"""Events that only time brings about; an automatic renewal is one too."""
+"""Events that only time brings about; an automatic renewal and a rejection by silence are two more."""
 
 
 def next_effect(s: Situation) -> Draft | None:
     """Return the time effect due on the day that fell due first, if any."""
     if s.request is None or s.closure is not None:
         return None
-    effects = (_returned(s, s.request), _silence(s, s.request), _receipt(s), _title(s))
+    effects = (
+        *_grants(s),
+        _returned(s, s.request),
+        _silence(s, s.request),
+        _receipt(s),
+        _title(s),
+        *_unanswered(s),
+    )
     found = [effect for effect in effects if effect is not None]
     return min(found, key=lambda effect: effect.effective_on) if found else None
 
@@ -52,8 +62,42 @@ def _draft(rules: Rules, kind: type[Event], on: date, **fields: object) -> Draft
     return Draft(kind, on, dict(fields), tuple(rules.used))
 
 
-def _term(start: date, number: int, length: Period) -> dict[str, object]:
-    return term_fields(number, start, term_end(start, length), length)
+def _grants(s: Situation) -> Iterator[Draft]:
+    """Yield what the law has granted by date and no pass has recorded."""
+    for term in s.permit.terms:
+        if term.version < 0 and term.granted_on <= s.day:
+            yield _grant(s, term)
+
+
+def _grant(s: Situation, term: Term) -> Draft:
+    rules, on = _fresh(s), term.granted_on
+    decision = next(d for d in s.permit.decisions if d.version == term.version)
+    request = s.permit.request(decision.request)
+    if term.kind == "automatic":
+        rules.find("renewal.automatic", term.valid_from - ONE_DAY, s.renewal_scope)
+    elif request is not None:
+        rules.find("decision.limit", request.filed_on, s.scope(request))
+        rules.find("decision.silence", request.filed_on, s.scope(request))
+    first = term.number == 1
+    length = rules.need(
+        "term.first" if first else "term.renewal", on, s.scope() if first else s.renewal_scope
+    )
+    fields = term_fields(term.number, term.valid_from, term.valid_until, length)
+    if term.kind == "automatic":
+        return _draft(rules, Renewed, on, track="automatic", request=decision.request, **fields)
+    kind = s.permit.title_kind
+    return _draft(rules, ImplicitlyGranted, on, request=decision.request, title_kind=kind, **fields)
+
+
+def _unanswered(s: Situation) -> Iterator[Draft]:
+    """Yield the appeals that silence has rejected (law 41-90, article 23)."""
+    for appeal, answer in s.appeals:
+        if answer is not None and answer.by_silence and appeal.silence_recorded != answer.on:
+            rules = _fresh(s)
+            for name in ("appeal.ruling", "appeal.silence"):
+                rules.find(name, appeal.on, s.scope(body=appeal.body))
+            fields = {"body": appeal.body, "outcome": answer.outcome, "decision_version": appeal.against}
+            yield _draft(rules, AppealDecided, answer.on, by_silence=True, **fields)
 
 
 def _returned(s: Situation, request: Request) -> Draft | None:
@@ -66,39 +110,17 @@ def _returned(s: Situation, request: Request) -> Draft | None:
 
 
 def _silence(s: Situation, request: Request) -> Draft | None:
-    if s.outcome is not None or s.suspended_by is not None or s.returned_on(request) is not None:
-        return None
-    effect = s.rules.get("decision.silence", request.filed_on, s.scope())
-    last = s.decision_due(request) if effect in {"refusal", "acceptance"} else None
-    if last is None or s.day <= last:
+    on = s.implicit_on
+    if on is None or s.recorded_silence(on) is not None:
         return None
     rules = _fresh(s)
     rules.find("decision.limit", request.filed_on, s.scope())
     rules.find("decision.silence", request.filed_on, s.scope())
-    if effect == "refusal":
-        return _draft(rules, ImplicitlyRefused, last + ONE_DAY, request=request.version)
-    return _acceptance(s, request, rules, last + ONE_DAY)
-
-
-def _acceptance(s: Situation, request: Request, rules: Rules, on: date) -> Draft | None:
-    """Grant by silence what the office could have granted, so no renewal of a title that was taken.
-
-    Once the title is restored, the next pass makes up for it, as for an automatic renewal.
-    """
-    term = s.term
-    if request.kind == "application" or term is None:
-        granted = _term(on, 1, rules.need("term.first", on, s.scope()))
-    elif s.running:
-        length = rules.need("term.renewal", on, s.scope())
-        granted = _term(s.next_begins(request, term, on), term.number + 1, length)
-    else:
-        return None
-    kind = s.permit.title_kind
-    return _draft(rules, ImplicitlyGranted, on, request=request.version, title_kind=kind, **granted)
+    return _draft(rules, ImplicitlyRefused, on, request=request.version)
 
 
 def _receipt(s: Situation) -> Draft | None:
-    receipt = s.receipt
+    receipt = s.paper if s.receipt is not None else None
     ahead = s.rules.get("receipt.extend_before", s.day, s.scope()) if receipt is not None else None
     if receipt is None or ahead is None or s.day < before(receipt.until, ahead):
         return None
@@ -115,8 +137,6 @@ def _title(s: Situation) -> Draft | None:
         return None
     if s.lost_on is not None and s.title_status == "lost_by_absence":
         return _lost(s, s.lost_on)
-    if s.automatic:
-        return _automatic(s, term)
     closes = s.window_closes
     if closes is None or not _has_lapsed(s):
         return None
@@ -135,21 +155,10 @@ def _has_lapsed(s: Situation) -> bool:
 def _lost(s: Situation, on: date) -> Draft | None:
     if on in s.permit.losses:
         return None
-    absence = next(a for a in s.permit.absences if (s.absence_limit(a) or date.max) + ONE_DAY == on)
+    absence = next(a for a in s.absences if (s.absence_limit(a) or date.max) + ONE_DAY == on)
     rules = _fresh(s)
     rules.find("absence.limit", absence.out, s.scope())
     return _draft(rules, LostByAbsence, on, exit_version=absence.version)
-
-
-def _automatic(s: Situation, term: Term) -> Draft | None:
-    request, on = s.renewal_request, term.valid_until
-    if s.day < on:
-        return None
-    rules = _fresh(s)
-    rules.find("renewal.automatic", on, s.renewal_scope)
-    granted = _term(on + ONE_DAY, term.number + 1, rules.need("term.renewal", on, s.renewal_scope))
-    answered = request.version if request is not None else None
-    return _draft(rules, Renewed, on, track="automatic", request=answered, **granted)
 
 
 def next_effect_day(s: Situation) -> date | None:
@@ -163,14 +172,15 @@ def next_effect_day(s: Situation) -> date | None:
         limits += [s.completion_due(request) if request.missing else None, s.decision_due(request)]
         if s.suspended_by is not None:
             limits.append(s.answer_due(request, s.suspended_by))
-    if s.receipt is not None:
+    if s.receipt is not None and s.paper is not None:
         ahead = s.rules.get("receipt.extend_before", s.day, s.scope())
         if ahead is not None:
-            days.append(before(s.receipt.until, ahead))
+            days.append(before(s.paper.until, ahead))
+    limits += [s.ruling_due(appeal) for appeal in s.pending_appeals]
     if term is not None and s.running:
         days.append(term.valid_until)
         limits += [s.ends(term), s.window_closes]
-        limits += [s.absence_limit(absence) for absence in s.permit.absences if absence.back is None]
+        limits += [s.absence_limit(absence) for absence in s.absences if absence.back is None]
     days += [limit + ONE_DAY for limit in limits if limit is not None]
     return min((day for day in days if day > s.day), default=None)
 
@@ -182,12 +192,12 @@ def valid_lapses(permit: Permit, rules: Rules) -> list[tuple[date, int]]:
     """
     found = []
     for on, number, _ in permit.lapses:
-        s = Situation(permit, on, rules)
-        if s.term is not None and s.term.number == number and _has_lapsed(s) and not s.automatic:
+        s = situation_on(permit, on, rules)
+        if s.term is not None and s.term.number == number and _has_lapsed(s):
             found.append((on, number))
     return found
 
 
 def valid_losses(permit: Permit, rules: Rules) -> list[date]:
     """Return the recorded losses by absence that still hold: no return in time was recorded since."""
-    return [on for on in permit.losses if Situation(permit, on, rules).lost_on == on]
+    return [on for on in permit.losses if situation_on(permit, on, rules).lost_on == on]

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.decisions.time_effects import TIME_EFFECTS, next_effect, next_effect_day
-from permits_engine.domain.events import PrincipalEnded, PrincipalRestored, Renewed
+from permits_engine.domain.events import AppealDecided, PrincipalEnded, PrincipalRestored, Renewed
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import apply
 from permits_engine.domain.permit.notices import Notice, outlook
 from permits_engine.domain.permit.situation import Situation
@@ -32,7 +33,11 @@ class Moment(NamedTuple):
 
 
 def settle(
-    permit: Permit, policy: Policy, day: date, known: date = date.min
+    permit: Permit,
+    policy: Policy,
+    day: date,
+    known: date = date.min,
+    others: tuple[Permit, ...] = (),
 ) -> tuple[Situation, list[Draft]]:
     """Fold every time effect due on the day into the file; return the file on that day and the effects.
 
@@ -42,7 +47,7 @@ def settle(
     known = max(day, known)
     effects: list[Draft] = []
     for _ in range(MAX_STEPS):
-        s = Situation(permit, day, policy.at(known))
+        s = situation_on(permit, day, policy.at(known), others=others)
         effect = next_effect(s)
         if effect is None:
             return s, effects
@@ -76,7 +81,7 @@ def advance(
         if effects:
             s, found = settle(permit, policy, day, known)
         else:
-            s, found = Situation(permit, day, policy.at(max(day, known))), []
+            s, found = situation_on(permit, day, policy.at(max(day, known))), []
         notices, next_message = outlook(s)
         day = next_day(s, next_message)
         yield Moment(s, found, notices, day)
@@ -93,11 +98,13 @@ def fork(permit: Permit) -> Permit:
         receipts=list(permit.receipts),
         lapses=list(permit.lapses),
         losses=list(permit.losses),
+        appeals=[replace(appeal) for appeal in permit.appeals],
         names=list(permit.names),
     )
 
 
-@recording(*TIME_EFFECTS, Renewed, PrincipalEnded, PrincipalRestored)
+@recording(*TIME_EFFECTS, Renewed, AppealDecided, PrincipalEnded, PrincipalRestored)
 def record_time_effects(case: Case) -> list[Draft]:
     """Return the effects of time alone that are due and not recorded yet."""
-    return settle(fork(case.situation.permit), case.rules.policy, case.on, case.rules.known)[1]
+    s = case.situation
+    return settle(fork(case.file_as_recorded), case.rules.policy, case.on, case.rules.known, s.others)[1]

@@ -1,10 +1,12 @@
 """The kinds of title: what each requires, which may follow which, and which facts are still to be established."""
 
+from datetime import date
 from typing import Any
 
 from permits_engine.domain.decisions.case import Case, OtherTitle
 from permits_engine.domain.errors import error
 from permits_engine.domain.periods import Period, add
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.facts import any_on, fact_on, is_recorded
 from permits_engine.domain.permit.family import lost_tie
 from permits_engine.domain.permit.majority import is_minor
@@ -114,7 +116,7 @@ def _beside(case: Case) -> list[OtherTitle]:
     kind = case.situation.permit.title_kind
     return [
         other
-        for other in case.holder.titles
+        for other in _other_titles(case)
         if other.title_kind != kind and other.valid_from <= case.on <= other.valid_until
     ]
 
@@ -151,10 +153,32 @@ def _unasked(case: Case, kinds: dict[str, Any]) -> list[str]:
     return [kind for kind in kinds if not is_recorded(case.situation.facts, kind)]
 
 
+def _other_titles(case: Case) -> list[OtherTitle]:
+    """Return the person's other titles that are neither revoked, lost nor closed on the day."""
+    found = list(case.holder.titles)
+    for other in case.holder.files:
+        s = situation_on(other, case.on, case.rules.policy.at(case.rules.known))
+        if s.term is not None and s.running:
+            first, last = s.term.valid_from, s.ends(s.term)
+            found.append(OtherTitle(other.permit_id, other.title_kind, first, last))
+    return found
+
+
 def no_overlap(case: Case) -> None:
     """Refuse two titles of one kind at a time; titles of two kinds may overlap."""
-    for other in case.holder.titles:
-        if other.title_kind == case.situation.permit.title_kind and other.valid_until >= case.on:
+    _no_overlap_from(case, case.on)
+
+
+def no_overlap_by_renewal(case: Case) -> None:
+    """Refuse a further term that shares a day with another title of the kind (legal reference 10.7)."""
+    last = case.situation.renewed_by(case.request)
+    assert last is not None
+    _no_overlap_from(case, case.situation.next_begins(case.request, last, case.on))
+
+
+def _no_overlap_from(case: Case, start: date) -> None:
+    for other in _other_titles(case):
+        if other.title_kind == case.situation.permit.title_kind and other.valid_until >= start:
             until = other.valid_until.isoformat()
-            why = f"the holder has a {other.title_kind} in force until {until}; close it (other_title) first"
+            why = f"the holder has a {other.title_kind} in force until {until}; close one file (other_title) first"
             raise error("title.overlap", why, permit_id=other.permit_id, valid_until=until)

@@ -243,7 +243,8 @@ class Appealed(Event, frozen=True, kw_only=True, omit_defaults=True):
 class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An appeal was decided; if upheld, it takes effect from the decision that it annuls.
 
-    ``relaxed`` names the relaxations that covered the holder, ``departs_from`` their rule if dismissed all the same.
+    ``by_silence``: no answer came in time, which is a rejection (law 41-90, article 23). ``relaxed`` names the
+    relaxations that covered the holder, ``departs_from`` their rule if dismissed all the same.
     """
 
     NAME = "permit.appeal_decided"
@@ -255,6 +256,7 @@ class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
     at: datetime | None = None
     relaxed: tuple[str, ...] = ()
     departs_from: str | None = None
+    by_silence: bool = False
     reasons: str | None = None
 
 

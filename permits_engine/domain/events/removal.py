@@ -32,11 +32,15 @@ class RemovalCarriedOut(Event, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RemovalAnnulled(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """The removal was annulled; a provisional stay and a new examination follow (law 02-03, article 24)."""
+    """The removal was annulled; a provisional stay and a new examination follow (law 02-03, article 24).
+
+    ``title`` is the file of the person whose new card ended the order: that card is the stay (article 10).
+    """
 
     NAME = "permit.removal_annulled"
     ENCRYPTED = frozenset({"reasons"})
     order_version: int
+    title: str | None = None
     reasons: str | None = None
 
 

@@ -1,11 +1,43 @@
-"""Periods for appeals: to which bodies, from which day, until when."""
+"""Periods for appeals: to which bodies, from which day, until when, and what an earlier appeal changes."""
 
 from datetime import date
 
+import msgspec
+
+from permits_engine.domain.permit.proceedings import ROADS
 from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.state import Appeal
 from permits_engine.domain.rules.policy import Silence, Value, count_of
 
-BODIES = ("national_commission", "administrative_tribunal", "gracious", "hierarchical")
+BODIES = tuple(ROADS)
+
+
+class Closing(msgspec.Struct, frozen=True):
+    """Until when a body may be seised of an appeal.
+
+    ``first`` counts from the decision. Where ``recourse`` was lodged with the administration by then, ``second`` counts
+    from its rejection, and none is the day of that while it waits for an answer.
+    """
+
+    first: date
+    rule: Value
+    recourse: Appeal | None = None
+    second: date | None = None
+
+    @property
+    def last(self) -> date | None:
+        """The last day by any reading; none while an answer is awaited."""
+        return self.first if self.recourse is None else self.second
+
+    def next(self, day: date) -> date | None:
+        """Return the day to act by: the first one, or the second once that has passed."""
+        return self.first if day <= self.first or self.recourse is None else self.second
+
+    def open(self, day: date) -> bool:
+        """Return whether an appeal may be lodged on a day."""
+        return day <= self.first or (
+            self.recourse is not None and (self.second is None or day <= self.second)
+        )
 
 
 def appeal_rule(s: Situation, body: str) -> Value | None:
@@ -16,6 +48,11 @@ def appeal_rule(s: Situation, body: str) -> Value | None:
     against, decision, since = adverse
     start = decision.notified_on(s.day) if decision is not None and against != "implicit" else since
     scope = s.scope(body=body, against=against)
+    if s.rules.get(
+        "appeal.by_filing", s.day, scope
+    ):  # a text that applies to requests filed since it is in force
+        request = s.permit.request(decision.request) if decision is not None else s.request
+        return s.rules.find("appeal.limit", request.filed_on, scope) if request is not None else None
     return s.rules.find("appeal.limit", start or s.day, scope)
 
 
@@ -29,25 +66,68 @@ def appeal_start(s: Situation) -> date | None:
     return decision.notified_on(s.day) if decision is not None else None
 
 
-def appeal_closes(s: Situation, body: str, words: list[str] | None = None) -> date | None:
-    """Return the last day to appeal to a body; none where no period runs or the law sets no limit."""
+def closing(s: Situation, body: str, words: list[str] | None = None) -> Closing | None:
+    """Return until when a body may be seised; none where no period runs or the law sets no limit."""
     rule, start = appeal_rule(s, body), appeal_start(s)
     if rule is None or start is None or isinstance(rule.value, Silence):
         return None
-    return s.rules.due(start, count_of(rule.value), words=words)
+    count = count_of(rule.value)
+    first = s.rules.due(start, count, words=words)
+    recourse = _recourse(s, body, first)
+    if recourse is None:
+        return Closing(first, rule)
+    rejected = _rejected_on(s, recourse)
+    again = s.rules.due(rejected, count) if rejected is not None else None
+    return Closing(first, rule, recourse, again)
 
 
-def already_ruled(s: Situation, body: str) -> bool:
-    """Return whether the body has dismissed an appeal against the decision in force."""
+def _recourse(s: Situation, body: str, first: date) -> Appeal | None:
+    """Return the first recourse to the administration lodged in the body's own time, where it gives a new one."""
+    assert s.adverse is not None
+    if not s.rules.get("appeal.after_recourse", first, s.scope(body=body, against=s.adverse[0])):
+        return None
+    for appeal, answer in s.appeals:
+        withdrawn = answer is not None and answer.outcome == "withdrawn"
+        recourse = ROADS.get(appeal.body) == "administration" and appeal.on <= first
+        if recourse and not withdrawn and is_against(s, appeal):
+            return appeal
+    return None
+
+
+def _rejected_on(s: Situation, appeal: Appeal) -> date | None:
+    """Return day 0 after a recourse: its rejection, regularly notified, or by silence where that came first."""
+    notified, silent = appeal.notified_on(s.day), s.silent_on(appeal)
+    days = [day for day in (notified, silent) if day is not None and day <= s.day]
+    return min(days) if days else None
+
+
+def is_against(s: Situation, appeal: Appeal) -> bool:
+    """Return whether an appeal is against the decision in force."""
     adverse = s.adverse
     if adverse is None:
         return False
     version = adverse[1].version if adverse[1] is not None else 0
-    silence = s.request.version if adverse[0] == "implicit" and s.request is not None else None
+    if appeal.against == version:
+        return version != 0 or (s.request is not None and appeal.request == s.request.version)
+    silent = adverse[0] == "implicit" and s.request is not None
+    return silent and appeal.against == 0 and s.request is not None and appeal.request == s.request.version
+
+
+def already_ruled(s: Situation, body: str) -> bool:
+    """Return whether the body has dismissed an appeal against the decision in force, expressly or by silence."""
     return any(
-        a.body == body
-        and (a.against == version or (silence is not None and a.against == 0 and a.request == silence))
-        and a.outcome == "dismissed"
-        for a in s.permit.appeals
-        if a.decided_on is not None and a.decided_on <= s.day
+        appeal.body == body and answer is not None and answer.outcome == "dismissed" and is_against(s, appeal)
+        for appeal, answer in s.appeals
     )
+
+
+def open_closings(s: Situation) -> list[tuple[str, Closing]]:
+    """Return the bodies that may still be seised of an appeal, each with its closing."""
+    found = []
+    for body in BODIES:
+        if s.adverse is None or s.pending_on_road(body) is not None or already_ruled(s, body):
+            continue
+        until = closing(s, body)
+        if until is not None and until.open(s.day):
+            found.append((body, until))
+    return found

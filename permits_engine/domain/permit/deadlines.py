@@ -5,16 +5,23 @@ from datetime import date, datetime
 import msgspec
 
 from permits_engine.domain.permit import majority, removal
-from permits_engine.domain.permit.appeal_periods import BODIES, already_ruled, appeal_closes, appeal_rule
+from permits_engine.domain.permit.appeal_periods import Closing, open_closings
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.permit.state import IMPLICIT_REFUSAL, Request
-from permits_engine.domain.rules.policy import Silence, count_of
+from permits_engine.domain.permit.state import IMPLICIT_REFUSAL, Appeal, Request
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """The first and last day that a deadline may turn out to be, and what that depends on."""
+
+    earliest: date | None
+    latest: date | None
+    depends_on: tuple[str, ...]
 
 
 class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
     """One deadline: its kind, its last day or instant, the version of the event that started it, its rule's id.
 
-    ``status`` is running or suspended.
+    ``status`` is running or suspended. ``bounds`` are there where the day is not certain.
     """
 
     kind: str
@@ -24,6 +31,8 @@ class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
     status: str = "running"
     body: str | None = None
     due_at: datetime | None = None
+    against: str | None = None
+    bounds: Bounds | None = None
 
 
 def deadlines(s: Situation) -> list[Deadline]:
@@ -74,8 +83,8 @@ def _request(s: Situation, found: list[Deadline]) -> None:
     request, receipt, status = s.request, s.receipt, s.application_status
     if request is None or s.closure is not None:
         return
-    if receipt is not None:
-        _add(s, found, "receipt_expiry", receipt.until, receipt.version, "receipt.term", receipt.on)
+    if receipt is not None and s.paper is not None:
+        _add(s, found, "receipt_expiry", s.paper.until, s.paper.version, "receipt.term", s.paper.on)
     filed, version = request.filed_on, request.version
     if status == "incomplete":
         due = s.completion_due(request)
@@ -120,33 +129,34 @@ def _appeals(s: Situation, found: list[Deadline]) -> None:
     if s.closure is not None:
         return
     decision = s.adverse[1] if s.adverse is not None else None
-    if s.pending_appeal is not None:
-        _ruling(s, found)
-    elif s.adverse is not None:
-        anchor = decision.version if decision is not None else 0
-        for body in BODIES:
-            due = appeal_closes(s, body)
-            if due is not None and s.day <= due and not already_ruled(s, body):
-                rule = appeal_rule(s, body)
-                found.append(Deadline("appeal_closes", due, anchor, rule.id if rule else "", body=body))
+    for appeal in s.pending_appeals:
+        _ruling(s, appeal, found)
+    anchor = decision.version if decision is not None else 0
+    for body, closing in open_closings(s):
+        found.append(_closing(s, body, closing, anchor))
     if decision is not None and decision.kind != IMPLICIT_REFUSAL:
         _add(s, found, "departure_due", s.departure_due(decision), decision.version, "departure.limit")
 
 
-def _ruling(s: Situation, found: list[Deadline]) -> None:
-    appeal = s.pending_appeal
-    assert appeal is not None
-    limit = s.rules.find("appeal.ruling", appeal.on, s.scope(body=appeal.body))
-    if limit is not None and not isinstance(limit.value, Silence):
-        due = s.rules.due(appeal.on, count_of(limit.value))
-        if s.day <= due:
-            found.append(Deadline("appeal_ruling_due", due, appeal.version, limit.id, body=appeal.body))
+def _closing(s: Situation, body: str, closing: Closing, anchor: int) -> Deadline:
+    """Return the deadline to appeal to a body; contested where an earlier recourse gives a second day."""
+    day, rule = closing.next(s.day), closing.rule.id
+    if closing.recourse is None:
+        return Deadline("appeal_closes", day, anchor, rule, body=body)
+    bounds = Bounds(day, closing.second, ("answer",))
+    return Deadline("appeal_closes", day, anchor, rule, body=body, bounds=bounds)
+
+
+def _ruling(s: Situation, appeal: Appeal, found: list[Deadline]) -> None:
+    due, rule = s.ruling_due(appeal), s.ruling_rule(appeal)
+    if due is not None and rule is not None and s.day <= due:
+        found.append(Deadline("appeal_ruling_due", due, appeal.version, rule.id, body=appeal.body))
 
 
 def _absence(s: Situation, found: list[Deadline]) -> None:
     if s.running:
-        for absence in s.permit.absences:
-            if absence.out <= s.day and (absence.back is None or absence.back > s.day):
+        for absence in s.absences:
+            if absence.back is None or absence.back > s.day:
                 limit = s.absence_limit(absence)
                 _add(s, found, "absence_limit", limit, absence.version, "absence.limit", absence.out)
 
@@ -160,6 +170,13 @@ def _removal(s: Situation, found: list[Deadline]) -> None:
         due = removal.ruling_due(s, appeal)
         _add(s, found, "removal_ruling_due", due, appeal.version, "removal.ruling", appeal.on)
     elif not any(a.on <= s.day for a in order.appeals):
+        days = removal.days_to_appeal(s, order)
+        if days is not None and s.day <= days[0]:
+            found.append(
+                Deadline(
+                    "appeal_closes", days[0], order.version, days[1].id, body=removal.BODY, against="removal"
+                )
+            )
         closes = removal.appeal_closes(s, order)
         if closes is not None and s.day <= removal.local_day(s, closes[0]):
             at, rule = closes

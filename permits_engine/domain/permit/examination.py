@@ -11,7 +11,6 @@ from permits_engine.domain.permit.state import (
     IMPLICIT_REFUSAL,
     PENDING,
     REFUSALS,
-    Appeal,
     Decision,
     Opinion,
     Permit,
@@ -25,11 +24,17 @@ class Examination:
     """The requests of a permit on a date; each property is computed once, when first read."""
 
     def __init__(
-        self, permit: Permit, day: date, rules: Rules, facts: tuple[Fact, ...] | None = None
+        self,
+        permit: Permit,
+        day: date,
+        rules: Rules,
+        facts: tuple[Fact, ...] | None = None,
+        others: tuple[Permit, ...] = (),
     ) -> None:
         self.permit = permit
         self.day = day
         self.rules = rules
+        self.others = others
         self._facts = facts
 
     @cached_property
@@ -105,26 +110,6 @@ class Examination:
     def revocation(self) -> Decision | None:
         """The revocation in force on the day."""
         return next((d for d in self.valid_decisions() if d.kind == "revoked"), None)
-
-    @cached_property
-    def appeal(self) -> Appeal | None:
-        """The latest appeal lodged by the day."""
-        return next((a for a in reversed(self.permit.appeals) if a.on <= self.day), None)
-
-    @cached_property
-    def pending_appeal(self) -> Appeal | None:
-        """The appeal that is pending on the day."""
-        appeal = self.appeal
-        if appeal is None or (appeal.decided_on is not None and appeal.decided_on <= self.day):
-            return None
-        return appeal
-
-    @property
-    def appeal_status(self) -> str:
-        """The status of the latest appeal: none, pending or its outcome."""
-        if self.appeal is None:
-            return "none"
-        return "pending" if self.pending_appeal is not None else self.appeal.outcome or "pending"
 
     @cached_property
     def opinion(self) -> Opinion | None:
@@ -243,10 +228,12 @@ class Examination:
         request = self.request
         if request is None:
             return None
-        decisions = self.valid_decisions(request)
-        if decisions:  # an express decision replaces the silence, whether or not that was recorded
-            implicit = decisions[-1].kind == IMPLICIT_REFUSAL
-            return next(d.on for d in decisions if d.kind == IMPLICIT_REFUSAL) if implicit else None
+        last = self.outcome
+        if last is not None and last.kind != IMPLICIT_REFUSAL and not self._too_late(last, request):
+            return None  # an express decision replaces the silence, whether or not that was recorded
+        recorded = next((d.on for d in self.valid_decisions(request) if d.kind == IMPLICIT_REFUSAL), None)
+        if recorded is not None:
+            return recorded
         if self.returned_on(request) is not None or self.suspended_by is not None:
             return None
         if self.rules.get("decision.silence", request.filed_on, self.scope(request)) != "refusal":
@@ -254,22 +241,31 @@ class Examination:
         due = self.decision_due(request)
         return due + ONE_DAY if due is not None and self.day > due else None
 
+    def _too_late(self, decision: Decision, request: Request) -> bool:
+        """Return whether a refusal missed the time to decide, as it was not notified in it where the law asks that."""
+        if decision.kind not in REFUSALS or decision.notified_on(self.day) is not None:
+            return False
+        if self.rules.get("decision.ends_with", request.filed_on, self.scope(request)) != "notification":
+            return False
+        due = self.decision_due(request)
+        return due is not None and self.day > due
+
     @cached_property
     def application_status(self) -> str:
         """The status of the latest request."""
         request = self.request
         if request is None:
             return "none"
-        if self.outcome is not None and self.outcome.kind != IMPLICIT_REFUSAL:
+        if self.outcome is not None and self.outcome.kind != IMPLICIT_REFUSAL and self.implicit_on is None:
             kind = self.outcome.kind
             return "granted" if kind in EXPRESS_GRANTS else "refused" if kind in REFUSALS else kind
         if self.returned_on(request) is not None:
             return "returned"
+        if self.implicit_on is not None:
+            return IMPLICIT_REFUSAL
         if self.complete_on(request) is None:
             return "incomplete"
-        if self.suspended_by is not None:
-            return "suspended"
-        return IMPLICIT_REFUSAL if self.implicit_on is not None else "under_review"
+        return "suspended" if self.suspended_by is not None else "under_review"
 
     @property
     def pending(self) -> bool:

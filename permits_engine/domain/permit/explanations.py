@@ -1,13 +1,13 @@
 """How each deadline was counted, as phrases."""
 
 from collections.abc import Callable
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from permits_engine.domain.permit import majority, removal
-from permits_engine.domain.permit.appeal_periods import appeal_closes
+from permits_engine.domain.permit.appeal_periods import closing
 from permits_engine.domain.permit.deadlines import Deadline, deadlines, expedited_target, opinion_due
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Term
@@ -23,17 +23,30 @@ class DeadlineRow(TypedDict):
     anchor: int
     rule: str
     body: NotRequired[str]
+    against: NotRequired[str]
     due_at: NotRequired[str]
+    earliest: NotRequired[str | None]
+    latest: NotRequired[str | None]
+    certain: NotRequired[bool]
+    depends_on: NotRequired[list[str]]
     explanation: str
 
 
 def explained(s: Situation, say: Callable[[str], str] = str) -> list[DeadlineRow]:
     """Return the deadlines as plain values with their working; ``say`` translates the working."""
-    found: list[Any] = [
-        {"status": d.status, **msgspec.to_builtins(d), "explanation": say(together(working(s, d)))}
-        for d in deadlines(s)
-    ]
-    return found
+    return [_row(s, d, say) for d in deadlines(s)]
+
+
+def _row(s: Situation, deadline: Deadline, say: Callable[[str], str]) -> DeadlineRow:
+    row: dict[str, Any] = {"status": deadline.status, **msgspec.to_builtins(deadline)}
+    bounds = row.pop("bounds", None)
+    if deadline.due_at is None:
+        if bounds is None:
+            row |= {"earliest": row["due_on"], "latest": row["due_on"], "certain": True}
+        else:
+            row |= {"certain": False, **bounds}
+    row["explanation"] = say(together(working(s, deadline)))
+    return cast("DeadlineRow", row)
 
 
 def working(s: Situation, deadline: Deadline) -> list[str]:
@@ -54,13 +67,19 @@ def _count(s: Situation, deadline: Deadline, words: list[str]) -> None:
             words += _extension(s, term)
         case "renewal_window_opens" | "renewal_window_closes" if term is not None:
             words += _window(s, deadline, term)
-        case "receipt_expiry" if s.receipt is not None:
-            words.append(Phrase("receipt", on=s.receipt.on, until=s.receipt.until))
+        case "receipt_expiry" if s.paper is not None:
+            words.append(Phrase("receipt", on=s.paper.on, until=s.paper.until))
         case "departure_due" if adverse is not None and adverse[1] is not None:
             s.departure_due(adverse[1], words=_Named(words, "notified"))
+        case "appeal_closes" if deadline.against == "removal":
+            order = removal.removal_in_force(s)
+            if order is not None:
+                removal.days_to_appeal(s, order, words=_Named(words, "notified"))
         case "appeal_closes" if adverse is not None and deadline.body is not None:
             start = "silence" if adverse[0] == "implicit" else "notified"
-            appeal_closes(s, deadline.body, words=_Named(words, start))
+            until = closing(s, deadline.body, words=_Named(words, start))
+            if until is not None and until.recourse is not None:
+                words.append(Phrase("recourse", on=until.recourse.on))
         case "removal_appeal_closes":
             words += _hours(s)
         case "removal_ruling_due" if (appeal := removal.pending_appeal(s)) is not None:
@@ -69,8 +88,10 @@ def _count(s: Situation, deadline: Deadline, words: list[str]) -> None:
             words.append(Phrase("majority", day=majority.reached_on(s), until=day))
         case "absence_limit":
             words.append(Phrase("absence", day=day))
-        case "appeal_ruling_due" if s.pending_appeal is not None:
-            words.append(Phrase("ruling", on=s.pending_appeal.on, due=day))
+        case "appeal_ruling_due":
+            for appeal in s.pending_appeals:
+                if appeal.version == deadline.anchor:
+                    s.ruling_due(appeal, words=_Named(words, "lodged"))
         case "documents_due" if request is not None and s.suspended_by is None:
             s.completion_due(request, words=_Named(words, "filed_incomplete"))
         case "documents_due" if request is not None and s.suspended_by is not None:

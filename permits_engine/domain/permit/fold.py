@@ -4,6 +4,7 @@ Every fact keeps the legal date from which it takes effect, so one fold answers 
 it into what holds on one of them.
 """
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -21,6 +22,7 @@ from permits_engine.domain.events import (
     DependentLinked,
     DocumentsSupplied,
     Event,
+    ExitRecorded,
     ImplicitlyGranted,
     ImplicitlyRefused,
     Issued,
@@ -66,16 +68,13 @@ def _supplied(p: Permit, version: int, x: DocumentsSupplied) -> None:
 def _granted(p: Permit, version: int, x: Issued | Renewed | ImplicitlyGranted) -> None:
     track = getattr(x, "track", "standard")
     title = getattr(x, "title_kind", p.title_kind)
-    p.terms.append(
-        state.Term(x.term_number, x.valid_from, x.valid_until, x.effective_on, version, track, title)
-    )
-    request = getattr(x, "request", p.requests[-1].version)
     kind = "automatic" if track == "automatic" else x.NAME.removeprefix("permit.")
-    p.decisions.append(Decision(kind, version, x.effective_on, request))
+    term = state.Term(x.term_number, x.valid_from, x.valid_until, x.effective_on, version, track, title, kind)
+    p.take(Decision(kind, version, x.effective_on, getattr(x, "request", p.requests[-1].version)), term)
 
 
 def _refused(p: Permit, version: int, x: Refused | RenewalRefused | ImplicitlyRefused) -> None:
-    p.decisions.append(Decision(x.NAME.removeprefix("permit."), version, x.effective_on, x.request))
+    p.take(Decision(x.NAME.removeprefix("permit."), version, x.effective_on, x.request))
 
 
 def _appealed(p: Permit, version: int, x: Appealed) -> None:
@@ -92,9 +91,13 @@ def _appeal_decided(p: Permit, version: int, x: AppealDecided) -> None:
         lodged = p.removals[-1].appeals[-1]
         lodged.decided_on, lodged.outcome = x.effective_on, x.outcome
         return
-    appeal = next((a for a in reversed(p.appeals) if a.decided_on is None), None)
+    appeal = _decided_appeal(p, x)
     if appeal is None:
         return
+    if x.by_silence:
+        appeal.silence_recorded = x.effective_on
+        return
+    appeal.ruling = version
     appeal.decided_on, appeal.outcome = x.effective_on, x.outcome
     if x.outcome != "upheld":
         return
@@ -107,6 +110,16 @@ def _appeal_decided(p: Permit, version: int, x: AppealDecided) -> None:
         for each in p.decisions:  # silence that preceded the annulled refusal falls with it
             if each.request == request.version and each.kind == IMPLICIT_REFUSAL:
                 each.annulled_on = each.annulled_on or x.effective_on
+
+
+def _decided_appeal(p: Permit, x: AppealDecided) -> state.Appeal | None:
+    """Return the appeal that a ruling answers: the latest one before that body which waits for an answer."""
+    waiting = [a for a in p.appeals if a.decided_on is None]
+    return next((a for a in reversed(waiting) if a.body == x.body), waiting[-1] if waiting else None)
+
+
+def _exit(p: Permit, version: int, x: ExitRecorded) -> None:
+    insort(p.absences, state.Absence(x.effective_on, version), key=lambda absence: absence.out)
 
 
 def _return(p: Permit, version: int, x: ReturnRecorded) -> None:
@@ -138,6 +151,10 @@ def _principal_restored(p: Permit, version: int, x: PrincipalRestored) -> None:
 
 def _removal_annulled(p: Permit, version: int, x: RemovalAnnulled) -> None:
     _dated("removals", "order_version", "annulled_on")(p, version, x)
+    if x.title is not None:
+        for each in p.removals:
+            each.title = x.title if each.version == x.order_version else each.title
+        return
     request = p.requests[-1]
     refused = REFUSALS | {IMPLICIT_REFUSAL}
     if any(d.request == request.version and d.kind in refused and d.annulled_on is None for d in p.decisions):
@@ -145,7 +162,8 @@ def _removal_annulled(p: Permit, version: int, x: RemovalAnnulled) -> None:
 
 
 def _notified(p: Permit, version: int, x: DecisionNotified) -> None:
-    decision = p.decision(x.decision_version)
+    ruled = (a for a in p.appeals if a.ruling == x.decision_version)
+    decision = p.decision(x.decision_version) or next(ruled, None)
     if decision is not None:
         decision.notifications.append(state.Notification(x.effective_on, x.regular, version))
 
@@ -187,12 +205,12 @@ STEPS: dict[str, Step] = {
     "permit.refused": _refused,
     "permit.renewal_refused": _refused,
     "permit.implicitly_refused": _refused,
-    "permit.revoked": lambda p, v, x: p.decisions.append(Decision("revoked", v, x.effective_on)),
+    "permit.revoked": lambda p, v, x: p.take(Decision("revoked", v, x.effective_on)),
     "permit.decision_notified": _notified,
     "permit.appealed": _appealed,
     "permit.appeal_decided": _appeal_decided,
     "permit.lapsed": lambda p, v, x: p.lapses.append((x.effective_on, x.term_number, v)),
-    "permit.exit_recorded": lambda p, v, x: p.absences.append(state.Absence(x.effective_on, v)),
+    "permit.exit_recorded": _exit,
     "permit.return_recorded": _return,
     "permit.lost_by_absence": lambda p, v, x: p.losses.append(x.effective_on),
     "permit.transferred": lambda p, v, x: p.offices.append((x.effective_on, x.prefecture)),
@@ -220,13 +238,51 @@ STEPS: dict[str, Step] = {
 }
 """What each event that follows the filing enters in the file; ``p`` is the file, ``v`` the event's version."""
 
+_QUESTIONING = frozenset(
+    f"permit.{name}"
+    for name in (
+        "documents_requested",
+        "documents_supplied",
+        "decision_extended",
+        "issued",
+        "refused",
+        "renewal_requested",
+        "renewed",
+        "renewal_refused",
+        "revoked",
+        "reinstated",
+        "decision_notified",
+        "appealed",
+        "appeal_decided",
+        "exit_recorded",
+        "return_recorded",
+        "closed",
+        "examination_reopened",
+        "removal_annulled",
+    )
+)
+"""Facts that, recorded late, may change what the law has done by date since."""
+
+
+def _enter(permit: Permit, version: int, event: Event, step: Step) -> None:
+    name = event.NAME
+    if name in _QUESTIONING and not is_by_law(event):
+        permit.question((event.effective_on, version))
+    step(permit, version, event)
+    permit.version = version
+    permit.names.append((name, event.effective_on))
+
+
+def is_by_law(event: Event) -> bool:
+    """Return whether an event records what the law did by date, among those that can also be a decision."""
+    return (isinstance(event, Renewed) and event.track == "automatic") or (
+        isinstance(event, AppealDecided) and event.by_silence
+    )
+
 
 def apply(permit: Permit, version: int, event: Event) -> Permit:
     """Fold one more event into the file, in place, and return the file."""
-    name = event.NAME
-    STEPS[name](permit, version, event)
-    permit.version = version
-    permit.names.append((name, event.effective_on))
+    _enter(permit, version, event, STEPS[event.NAME])
     return permit
 
 
@@ -235,7 +291,8 @@ def fold(permit_id: str, history: Iterable[tuple[int, Event]]) -> Permit | None:
 
     Raises ``integrity.broken`` where the stream does not begin with a filing or has a gap.
     """
-    numbered = corrected(history if isinstance(history, list) else list(history))
+    recorded = history if isinstance(history, list) else list(history)
+    numbered = corrected(recorded)
     if not numbered:
         return None
     version, event = numbered[0]
@@ -243,13 +300,14 @@ def fold(permit_id: str, history: Iterable[tuple[int, Event]]) -> Permit | None:
         raise error("integrity.broken", f"the history of {permit_id} begins with {event.NAME}")
     permit = _lodged(permit_id, version, event)
     for number, event in numbered[1:]:
-        name = event.NAME
-        step = STEPS.get(name)
+        step = STEPS.get(event.NAME)
         if step is None or number != version + 1:
             raise error("integrity.broken", f"event {number} of {permit_id} cannot follow {version}")
-        step(permit, number, event)
-        permit.names.append((name, event.effective_on))
-        version = permit.version = number
+        if type(event) is Corrected and event.of_version <= len(numbered):
+            before, after = recorded[event.of_version - 1][1], numbered[event.of_version - 1][1]
+            permit.question((min(before.effective_on, after.effective_on), event.of_version))
+        _enter(permit, number, event, step)
+        version = number
     return permit
 
 

@@ -5,6 +5,7 @@ from datetime import date
 
 from permits_engine.domain.periods import ONE_DAY, Period, add
 from permits_engine.domain.permit import majority, removal
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.situation import Situation
 
 PARAMETERS = ("right", "removal.protected", "removal.lawful", "stay.facts", "extension.blanket")
@@ -13,7 +14,7 @@ PARAMETERS = ("right", "removal.protected", "removal.lawful", "stay.facts", "ext
 
 def on_day(s: Situation, day: date) -> Situation:
     """Return the same file, by the same rules and facts, on another day."""
-    return Situation(s.permit, day, s.rules.policy.at(s.rules.known), s.given_facts)
+    return situation_on(s.permit, day, s.rules.policy.at(s.rules.known), s.given_facts, s.others)
 
 
 def interval_around(s: Situation, same: Callable[[date], bool]) -> tuple[date | None, date | None]:

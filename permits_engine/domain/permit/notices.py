@@ -129,10 +129,11 @@ def _immediate(s: Situation) -> Iterator[Notice]:
         for on, number, version in permit.lapses:
             if number == term.number and on <= s.day:
                 yield Notice("title_lapsed", HOLDER, version, due_on=on)
-    receipt = s.receipt
-    if receipt is not None and receipt.extension and s.day <= receipt.until:
-        yield Notice("receipt_extended", HOLDER, receipt.version, due_on=receipt.until)
-    known = [n for d in s.valid_decisions() for n in d.notifications if n.regular and n.on <= s.day]
+    paper = s.paper if s.receipt is not None else None
+    if paper is not None and paper.extension and s.day <= paper.until:
+        yield Notice("receipt_extended", HOLDER, paper.version, due_on=paper.until)
+    told = [*s.valid_decisions(), *(appeal for appeal, _ in s.appeals)]
+    known = [n for each in told for n in each.notifications if n.regular and n.on <= s.day]
     if known:
         latest = max(known, key=lambda n: n.version)
         yield Notice("decision_notified", HOLDER, latest.version, due_on=latest.on)
@@ -147,7 +148,7 @@ def _tiered(s: Situation) -> Iterator[Tiered]:
         yield from _documents(s)
         for kind, on, anchor in office_deadlines(s):
             yield Tiered("office_alert", PREFECTURE, anchor, on, on, kind)
-    if s.adverse is not None and s.pending_appeal is None:
+    if s.adverse is not None:
         yield from _appeal(s)
 
 
@@ -184,14 +185,25 @@ def _documents(s: Situation) -> Iterator[Tiered]:
 
 
 def _appeal(s: Situation) -> Iterator[Tiered]:
+    """Yield the earliest day to appeal, and the second one that a recourse gives once the first has passed."""
     assert s.adverse is not None
-    bodies = [body for body in appeal_periods.BODIES if not appeal_periods.already_ruled(s, body)]
-    closing = [on for body in bodies if (on := appeal_periods.appeal_closes(s, body)) is not None]
-    # The earliest, even once it is past: its letter named the others too.
-    if closing and s.day <= min(closing):
-        decision, earliest = s.adverse[1], min(closing)
+    decision = s.adverse[1]
+    found = [
+        until
+        for body in appeal_periods.BODIES
+        if s.pending_on_road(body) is None and not appeal_periods.already_ruled(s, body)
+        if (until := appeal_periods.closing(s, body)) is not None
+    ]
+    if not found:
+        return
+    earliest = min(until.first for until in found)
+    if s.day <= earliest:  # once it is past there is no reminder: its letter named the others too
         anchor = decision.version if decision is not None else 0
         yield Tiered("appeal_reminder", HOLDER, anchor, earliest, earliest, last=earliest)
+    for until in found:
+        if until.recourse is not None and until.second is not None and until.first < s.day <= until.second:
+            second, anchor = until.second, until.recourse.version
+            yield Tiered("appeal_reminder", HOLDER, anchor, second, second, last=second)
 
 
 def office_deadlines(s: Situation) -> list[tuple[str, date, int]]:
@@ -205,6 +217,6 @@ def office_deadlines(s: Situation) -> list[tuple[str, date, int]]:
     ]
     if s.complete_on(request) is not None and s.suspended_by is None:
         found.append(("decision_due", s.decision_due(request), request.version))
-    if s.receipt is not None:
-        found.append(("receipt_expiry", s.receipt.until, s.receipt.version))
+    if s.receipt is not None and s.paper is not None:
+        found.append(("receipt_expiry", s.paper.until, s.paper.version))
     return [(kind, on, anchor) for kind, on, anchor in found if on is not None]

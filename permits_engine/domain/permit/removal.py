@@ -7,13 +7,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from permits_engine.domain.periods import Period, add
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.facts import any_on, fact_on, is_recorded
 from permits_engine.domain.permit.majority import is_adult
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import GRANTS, REFUSALS, Appeal, EntryBan, Removal
-from permits_engine.domain.rules.policy import Rules, Value
+from permits_engine.domain.rules.policy import Rules, Silence, Value, count_of
 
 BODY = "administrative_tribunal"
+EXPULSION = "expulsion"
+RECONDUITE = "reconduite"
 
 
 class Protection(msgspec.Struct, frozen=True):
@@ -25,7 +28,8 @@ class Protection(msgspec.Struct, frozen=True):
     until: date | None = None
 
 
-def _latest(s: Situation) -> Removal | None:
+def latest(s: Situation) -> Removal | None:
+    """Return the latest removal ordered by the day."""
     return next((r for r in reversed(s.permit.removals) if r.on <= s.day), None)
 
 
@@ -34,11 +38,30 @@ def _by(s: Situation, day: date | None) -> bool:
 
 
 def removal_in_force(s: Situation) -> Removal | None:
-    """Return the latest removal ordered by the day, unless annulled or carried out by then."""
-    found = _latest(s)
+    """Return the latest removal ordered by the day, unless annulled, carried out or ended by a card by then."""
+    found = latest(s)
     if found is None or _by(s, found.annulled_on) or _by(s, found.carried_out_on):
         return None
-    return found
+    return found if ended_by_title(s, found) is None else None
+
+
+def ended_by_title(s: Situation, order: Removal) -> tuple[str, date] | None:
+    """Return the file and first day of a card that was given after an order and has begun (law 02-03, article 10)."""
+    if order.title is not None and order.annulled_on is not None:
+        return (order.title, order.annulled_on) if order.annulled_on <= s.day else None
+    for file in (s.permit, *s.others):
+        on = s if file is s.permit else situation_on(file, s.day, s.rules.policy.at(s.rules.known))
+        for term in on.terms:
+            begins = max(term.valid_from, term.granted_on)
+            if order.on < begins <= s.day:
+                return file.permit_id, begins
+    return None
+
+
+def measure(s: Situation, ground: str) -> str:
+    """Return the measure that a ground belongs to: reconduite or expulsion (law 02-03, articles 21 and 25)."""
+    expels = s.rules.get("removal.expulsion", s.day, s.scope()) or ()
+    return EXPULSION if ground in expels else RECONDUITE
 
 
 def pending_appeal(s: Situation) -> Appeal | None:
@@ -50,11 +73,17 @@ def pending_appeal(s: Situation) -> Appeal | None:
     return None
 
 
-def status(s: Situation) -> str:
+def is_suspensive(s: Situation, order: Removal) -> bool:
+    """Return whether an appeal suspends the order: that against a reconduite (law 02-03, articles 24 and 28)."""
+    return measure(s, order.ground) == RECONDUITE
+
+
+def status_by_appeal(s: Situation) -> str:
     """Return none, ordered, suspended (by an appeal), carried_out or annulled."""
-    if removal_in_force(s) is not None:
-        return "suspended" if pending_appeal(s) is not None else "ordered"
-    found = _latest(s)
+    order = removal_in_force(s)
+    if order is not None:
+        return "suspended" if pending_appeal(s) is not None and is_suspensive(s, order) else "ordered"
+    found = latest(s)
     if found is None:
         return "none"
     return "carried_out" if _by(s, found.carried_out_on) else "annulled"
@@ -62,11 +91,20 @@ def status(s: Situation) -> str:
 
 def appeal_closes(s: Situation, removal: Removal) -> tuple[datetime, Value] | None:
     """Return the instant until which the removal may be contested, hours from its notification (article 23)."""
-    rule = s.rules.find("removal.appeal", removal.on, s.scope())
+    rule = s.rules.find("removal.appeal", removal.on, s.scope(kind=measure(s, removal.ground)))
     if rule is None or not isinstance(rule.value, Period):
         return None
     hours = timedelta(days=rule.value.days, hours=rule.value.hours)
     return (removal.notified_at.astimezone(UTC) + hours), rule
+
+
+def days_to_appeal(s: Situation, order: Removal, words: list[str] | None = None) -> tuple[date, Value] | None:
+    """Return the last day to contest an order whose appeal is counted in days (law 41-90, article 23)."""
+    scope = s.scope(body=BODY, against="removal", kind=measure(s, order.ground))
+    rule = s.rules.find("appeal.limit", order.on, scope)
+    if rule is None or isinstance(rule.value, Silence):
+        return None
+    return s.rules.due(local_day(s, order.notified_at), count_of(rule.value), words=words), rule
 
 
 def ruling_due(s: Situation, appeal: Appeal, words: list[str] | None = None) -> date | None:
@@ -84,11 +122,18 @@ def local_start(s: Situation, day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(s.rules.calendar.time_zone)).astimezone(UTC)
 
 
+def lifts(s: Situation, ground: str | None) -> bool:
+    """Return whether a ground may lift protections: some do only with the conviction on record (article 26)."""
+    needed = (s.rules.get("removal.needs", s.day, s.scope()) or {}).get(ground)
+    return needed is None or fact_on(s.facts, needed, s.day) is not None
+
+
 def protections(s: Situation, rules: Rules, age: int | None, ground: str | None) -> Iterator[Protection]:
     """Yield the protections of the holder on the day against a removal on that ground."""
     listed = rules.get("removal.protected", s.day, s.scope()) or {}
+    may_lift = lifts(s, ground)
     for kind, entry in listed.items():
-        if ground in entry.get("lifted_by", ()):
+        if may_lift and ground in entry.get("lifted_by", ()):
             continue
         if any_on(s.facts, entry.get("unless", ()), s.day):
             continue
@@ -126,8 +171,8 @@ def may_be_minor(s: Situation, age: int | None) -> bool:
 
 def title_lifted(s: Situation, ground: str) -> bool:
     """Return whether a title no longer protects: on that ground, or after that sentence (articles 26 and 27)."""
-    lifts = s.rules.get("removal.title_lifted", s.day, s.scope()) or ()
-    return ground in lifts or any_on(s.facts, lifts, s.day)
+    lifted = s.rules.get("removal.title_lifted", s.day, s.scope()) or ()
+    return (ground in lifted and lifts(s, ground)) or any_on(s.facts, lifted, s.day)
 
 
 def appeal_period(s: Situation) -> tuple[date, date, Value] | None:
@@ -144,7 +189,7 @@ def ban_in_force(s: Situation) -> EntryBan | None:
     """Return the entry ban in force on the day; it falls with the removal that it belongs to."""
     for ban in reversed(s.permit.bans):
         order = next((r for r in s.permit.removals if r.version == ban.order_version), None)
-        annulled = order is not None and _by(s, order.annulled_on)
+        annulled = order is not None and (_by(s, order.annulled_on) or ended_by_title(s, order) is not None)
         if ban.on <= s.day <= ban.until and not _by(s, ban.lifted_on) and not annulled:
             return ban
     return None
@@ -152,7 +197,7 @@ def ban_in_force(s: Situation) -> EntryBan | None:
 
 def provisional_stay(s: Situation) -> Removal | None:
     """Return the annulled removal whose provisional stay lasts on the day: until a new decision (article 24)."""
-    found = next((r for r in reversed(s.permit.removals) if _by(s, r.annulled_on)), None)
+    found = next((r for r in reversed(s.permit.removals) if _by(s, r.annulled_on) and r.title is None), None)
     if found is None or found.annulled_on is None or removal_in_force(s) is not None:
         return None
     for decision in s.valid_decisions():

@@ -4,10 +4,13 @@ Nothing here depends on a scheduler having run: what time alone changes is compu
 """
 
 from datetime import date
+from itertools import pairwise
+
+from msgspec.structs import replace
 
 from permits_engine.domain.cached import cached_property
 from permits_engine.domain.periods import ONE_DAY, add, before
-from permits_engine.domain.permit.examination import Examination
+from permits_engine.domain.permit.proceedings import Proceedings
 from permits_engine.domain.permit.state import (
     GRANTS,
     IMPLICIT_REFUSAL,
@@ -21,7 +24,7 @@ from permits_engine.domain.permit.state import (
 from permits_engine.domain.rules.policy import Silence, Value
 
 
-class Situation(Examination):
+class Situation(Proceedings):
     """A permit on a date; each property is computed once, when first read."""
 
     @cached_property
@@ -69,11 +72,15 @@ class Situation(Examination):
         return None if limit is None else add(absence.out, limit)
 
     @cached_property
+    def absences(self) -> list[Absence]:
+        """The absences begun by the day that count: a later exit proves a return between, on an unknown day."""
+        out = [a for a in self.permit.absences if a.out <= self.day]
+        return [a for number, a in enumerate(out, 1) if a.back is not None or number == len(out)]
+
+    @cached_property
     def lost_on(self) -> date | None:
         """The day on which an absence ended the title."""
-        for absence in self.permit.absences:
-            if absence.out > self.day:
-                continue
+        for absence in self.absences:
             limit = self.absence_limit(absence)
             if limit is None or self.day <= limit or (absence.back is not None and absence.back <= limit):
                 continue
@@ -89,16 +96,30 @@ class Situation(Examination):
                 return decision.on, decision.annulled_on
         return None
 
-    def _closes(self, term: Term, day: date) -> date | None:
-        """Return the last day to request a renewal: by the rules of the day; once closed, by those of its closing."""
-        scope = self.renewal_scope
-        after = self.rules.get("renewal.closes", min(day, term.valid_until), scope)
+    def _closes(self, term: Term) -> date | None:
+        """Return the last day to request a renewal, each day judged by the rule in force on it.
+
+        A rule that changes while the window is open moves its end; one that comes later opens nothing.
+        """
         ends = self.ends(term)
-        if after is None or day <= term.valid_until:
-            return None if after is None else add(ends, after)
-        # A rule that changes while the window is open moves its end; one that comes later opens nothing.
-        still = self.rules.get("renewal.closes", min(day, add(ends, after)), scope)
-        return None if still is None else add(ends, still)
+        after = self.rules.get("renewal.closes", term.valid_until, self.renewal_scope)
+        if after is None:
+            return None
+        closes = add(ends, after)
+        for since in self._changes("renewal.closes", term.valid_until, closes):
+            more = self.rules.get("renewal.closes", since, self.renewal_scope)
+            closes = add(ends, more) if more is not None else since - ONE_DAY
+            if closes < since:
+                return since - ONE_DAY
+        return closes
+
+    def _changes(self, name: str, after: date, until: date) -> list[date]:
+        """Return the days, later than ``after``, on which another value of a parameter comes into force."""
+        days: set[date] = set()
+        for each in self.rules.policy.values(name, self.renewal_scope):
+            if each.known <= self.rules.known:
+                days |= {each.since, each.until + ONE_DAY} if each.until is not None else {each.since}
+        return sorted(day for day in days if after < day <= until)
 
     @cached_property
     def window_closes(self) -> date | None:
@@ -106,7 +127,7 @@ class Situation(Examination):
         term = self.term
         if term is None:
             return None
-        closes = self._closes(term, self.day)
+        closes = self._closes(term)
         if closes is None:
             return None
         given = self.given_after_end
@@ -126,17 +147,24 @@ class Situation(Examination):
             return back[1]  # an annulment before the grant restored the title before this term
         if term.granted_on <= term.valid_until:
             return None
-        closes = self._closes(term, self.day)
+        closes = self._closes(term)
         return term.granted_on if closes is not None and closes < term.granted_on else None
 
     @cached_property
     def window_opens(self) -> date | None:
-        """The first day to request a renewal, where the law sets one."""
+        """The first day to request a renewal, each day judged by the rule in force on it, where the law sets one."""
         term = self.term
         if term is None:
             return None
-        ahead = self.rules.get("renewal.opens", min(self.day, term.valid_until), self.renewal_scope)
-        return None if ahead is None else before(term.valid_until, ahead)
+        starts = [term.valid_from, *self._changes("renewal.opens", term.valid_from, term.valid_until)]
+        for since, following in pairwise([*starts, term.valid_until + ONE_DAY]):
+            ahead = self.rules.get("renewal.opens", since, self.renewal_scope)
+            if ahead is None:
+                return None
+            opens = max(before(term.valid_until, ahead), since)
+            if opens < following:
+                return opens
+        return term.valid_until
 
     @cached_property
     def timely_until(self) -> date | None:
@@ -149,23 +177,27 @@ class Situation(Examination):
             return before(term.valid_until, ahead)
         if self.term is term:
             return self.window_closes
-        return self._closes(term, day)
+        return self._closes(term)
 
     def is_timely(self, request: Request) -> bool:
         """Return whether a request was filed in time; a first application always is."""
         if request.kind == "application":
             return True
-        term = next((t for t in reversed(self.permit.terms) if t.version < request.version), None)
+        term = next((t for t in reversed(self.permit.terms) if t.order < request.order), None)
         if term is None:
             return True
         until = self._timely_until(term, request.filed_on)
         return until is None or request.filed_on <= until
 
+    def renewed_by(self, request: Request) -> Term | None:
+        """Return the term that a request asks to renew: the last one granted before it."""
+        return next((t for t in reversed(self.terms) if t.order < request.order), None)
+
     @cached_property
     def renewal_request(self) -> Request | None:
         """The request to renew the last term filed by the day, unless it was returned."""
         request, term = self.request, self.term
-        if request is None or term is None or request.kind != "renewal" or request.version < term.version:
+        if request is None or term is None or request.kind != "renewal" or request.order < term.order:
             return None
         return None if self.returned_on(request) is not None else request
 
@@ -207,30 +239,67 @@ class Situation(Examination):
         return self.title_status in {"active", "expired_in_window", "expired"}
 
     @cached_property
-    def receipt(self) -> Receipt | None:
-        """The latest receipt of the latest request while no decision on it is in force."""
-        request = self.request
-        if request is None or self.returned_on(request) is not None:
-            return None
-        decision = self.outcome
-        if decision is not None and (
-            decision.kind in GRANTS
-            or (decision.kind in REFUSALS and decision.notified_on(self.day) is not None)
-        ):
-            return None
-        given = [r for r in self.permit.receipts if r.request == request.version and r.on <= self.day]
+    def paper(self) -> Receipt | None:
+        """The last receipt recorded for the latest request, or its last extension: what the holder can show."""
+        given = self._receipts()
         return given[-1] if given else None
+
+    @cached_property
+    def receipt(self) -> Receipt | None:
+        """The receipt of the latest request while no decision on it is in force, with its present end.
+
+        It goes on from its own end, whether or not that is recorded, until the file is closed (decree 2-09-607,
+        article 5).
+        """
+        request = self.request
+        if request is None or self.returned_on(request) is not None or self._answered():
+            return None
+        given = [r for r in self._receipts() if not r.extension]
+        if not given:
+            return None
+        day = self.day if self.closure is None else min(self.day, self.closure[0])
+        return replace(given[-1], until=self._goes_on(given[-1].until, day))
+
+    def _receipts(self) -> list[Receipt]:
+        request = self.request
+        if request is None:
+            return []
+        return [r for r in self.permit.receipts if r.request == request.version and r.on <= self.day]
+
+    def _answered(self) -> bool:
+        """Return whether a decision on the latest request has ended its receipt."""
+        decision = self.outcome
+        if decision is None:
+            return False
+        refused = decision.kind in REFUSALS and decision.notified_on(self.day) is not None
+        return decision.kind in GRANTS or refused
+
+    def _goes_on(self, until: date, day: date) -> date:
+        """Return the end of the period of a receipt, or of its extensions, in which a day lies."""
+        while until < day:
+            more = self.rules.get("receipt.extension", until, self.scope())
+            if more is None:
+                break
+            until = add(until, more)
+        return until
 
     @cached_property
     def adverse(self) -> tuple[str, Decision | None, date] | None:
         """The decision in force against the holder: (refusal, revocation or implicit; decision; day)."""
         if self.revocation is not None:
             return "revocation", self.revocation, self.revocation.on
+        if self.implicit_on is not None:
+            return "implicit", self.recorded_silence(self.implicit_on), self.implicit_on
         if self.outcome is not None and self.outcome.kind in REFUSALS:
             return "refusal", self.outcome, self.outcome.on
-        if self.implicit_on is not None:
-            recorded = self.outcome if self.outcome and self.outcome.kind == IMPLICIT_REFUSAL else None
-            return "implicit", recorded, self.implicit_on
+        return None
+
+    def recorded_silence(self, on: date) -> Decision | None:
+        """Return the record of an implicit refusal of that day, also where later facts had put it in question."""
+        aside = [decision for decision, _ in self.permit.set_aside]
+        for decision in (*self.valid_decisions(self.request), *aside):
+            if decision.kind == IMPLICIT_REFUSAL and decision.on == on:
+                return decision
         return None
 
     def departure_due(self, decision: Decision, words: list[str] | None = None) -> date | None:
@@ -241,7 +310,7 @@ class Situation(Examination):
     @cached_property
     def proceedings(self) -> bool:
         """Whether a revocation is in force or an appeal pending."""
-        return self.revocation is not None or self.pending_appeal is not None
+        return self.revocation is not None or bool(self.pending_appeals)
 
     @cached_property
     def automatic(self) -> bool:
@@ -251,7 +320,18 @@ class Situation(Examination):
             return False
         if self.renewal_request is not None and not self.pending:
             return False  # only a pending request is answered by the automatic renewal
+        if any(each.valid_until > term.valid_until for each in self.titles_beside(self.permit.title_kind)):
+            return False  # two titles of one kind never overlap
         return bool(self.rules.get("renewal.automatic", term.valid_until, self.renewal_scope))
+
+    def titles_beside(self, kind: str) -> list[Term]:
+        """Return the last terms of the person's other titles of a kind, where neither revoked, lost nor closed."""
+        found = []
+        for other in self.others:
+            s = Situation(other, self.day, self.rules.policy.at(self.rules.known))
+            if s.term is not None and other.title_kind == kind and s.running:
+                found.append(replace(s.term, valid_until=s.ends(s.term)))
+        return found
 
     @cached_property
     def would_be_expedited(self) -> bool:
@@ -273,7 +353,7 @@ class Situation(Examination):
     def track(self) -> str:
         """The track of the latest request or automatic renewal."""
         request, term = self.request, self.term
-        if term is not None and (request is None or term.version > request.version):
+        if term is not None and (request is None or term.order > request.order):
             return term.track
         return request.track if request else "standard"
 

@@ -1,8 +1,11 @@
 """Whether the holder may lawfully stay on a date, and why, independent of the document they hold."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from permits_engine.domain.permit import majority, removal
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.facts import fact_on
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import REFUSALS
@@ -15,10 +18,50 @@ class Standing(msgspec.Struct, frozen=True):
     because: str
     basis: tuple[str, ...]
     certain: bool = True
+    permit_id: str | None = None
+
+
+PROTECTS = frozenset({"title", "receipt", "title_given_back"})
+"""Grounds of a stay that protect from expulsion too (law 02-03, article 26(6))."""
 
 
 def standing(s: Situation) -> Standing:
-    """Return the holder's standing on the day (law 02-03, articles 8, 11 and 12; decree 2-09-607, article 8)."""
+    """Return the person's standing on the day: by this file, or by another one of theirs."""
+    own = standing_by_file(s)
+    if own.lawful:
+        return own
+    for permit_id, other in _by_other_files(s):
+        if other.lawful:
+            return Standing(True, "other_file", other.basis, other.certain, permit_id)
+    return own
+
+
+def removal_status(s: Situation) -> str:
+    """Return none, ordered, suspended (by an appeal, a receipt or a request on any file), carried_out or annulled."""
+    by_appeal = removal.status_by_appeal(s)
+    order = removal.removal_in_force(s)
+    if by_appeal != "ordered" or order is None:
+        return by_appeal
+    held = {standing_by_file(s).because, *(found.because for _, found in _by_other_files(s) if found.lawful)}
+    lifted = removal.title_lifted(s, order.ground)
+    return "suspended" if held & {"receipt", "pending_request"} and not lifted else "ordered"
+
+
+def lawful_stays(s: Situation, *, only_titles: bool) -> Iterator[tuple[str, Standing]]:
+    """Yield the files by which the person may stay, each with the ground; ``only_titles``: a title or a receipt."""
+    for permit_id, found in ((s.permit.permit_id, standing_by_file(s)), *_by_other_files(s)):
+        if found.lawful and (found.because in PROTECTS or not only_titles):
+            yield permit_id, found
+
+
+def _by_other_files(s: Situation) -> Iterator[tuple[str, Standing]]:
+    for other in s.others:
+        rules = s.rules.policy.at(s.rules.known)
+        yield other.permit_id, standing_by_file(situation_on(other, s.day, rules, s.given_facts))
+
+
+def standing_by_file(s: Situation) -> Standing:
+    """Return the standing that one file gives (law 02-03, articles 8, 11 and 12; decree 2-09-607, article 8)."""
     if s.closure is not None:
         return Standing(s.closure[1] in {"naturalised", "other_title"}, "closed", ())
     revoked = s.revocation is not None and s.revocation.notified_on(s.day) is not None
@@ -59,7 +102,7 @@ def _by_window(s: Situation) -> Standing | None:
     if s.renewal_request is not None or term is None:
         return None
     for later in s.permit.requests:
-        if later.version > term.version and later.filed_on > s.day and s.is_timely(later):
+        if later.order > term.order and later.filed_on > s.day and s.is_timely(later):
             return Standing(True, "pending_request", _rule(s, "filing.effect"))
     return Standing(True, "renewal_window", _rule(s, "renewal.closes"), certain=False)
 
@@ -80,7 +123,8 @@ def _by_decision(s: Situation) -> Standing | None:
 
 
 def _by_removal(s: Situation) -> Standing | None:
-    if removal.pending_appeal(s) is not None:
+    order = removal.removal_in_force(s)
+    if order is not None and removal.pending_appeal(s) is not None and removal.is_suspensive(s, order):
         return Standing(True, "suspensive_appeal", _rule(s, "removal.appeal"))
     if removal.provisional_stay(s) is not None:
         return Standing(True, "provisional_stay", _rule(s, "removal.annulment"))

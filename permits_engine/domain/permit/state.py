@@ -1,5 +1,7 @@
 """The folded file and its parts: requests, decisions, terms, receipts, appeals, removals, absences."""
 
+import sys
+from bisect import insort
 from datetime import date, datetime
 
 import msgspec
@@ -11,6 +13,21 @@ EXPRESS_GRANTS = frozenset({"issued", "renewed", "automatic"})
 GRANTS = EXPRESS_GRANTS | {"implicitly_granted"}
 REFUSALS = frozenset({"refused", "renewal_refused"})
 PENDING = frozenset({"incomplete", "under_review", "suspended", IMPLICIT_REFUSAL})
+BY_LAW = frozenset({"automatic", "implicitly_granted", IMPLICIT_REFUSAL})
+"""Kinds of decision that the law takes by date, whether or not a pass has recorded them."""
+
+Order = tuple[date, int]
+"""A place in time: a day, and the place among what happened on it."""
+
+
+def order_of(kind: str, on: date, version: int) -> Order:
+    """Return the place of a decision in time.
+
+    Silence decides when its day begins, an automatic renewal when its day ends, whenever they were recorded.
+    """
+    if kind == "automatic":
+        return on, sys.maxsize
+    return on, 0 if kind in BY_LAW else version
 
 
 class Supply(msgspec.Struct):
@@ -53,6 +70,11 @@ class Request(msgspec.Struct):
     reopened_on: date | None = None
     reexamined_on: date | None = None
 
+    @property
+    def order(self) -> Order:
+        """The place of the filing in time."""
+        return self.filed_on, self.version
+
 
 class Notification(msgspec.Struct):
     """The notification of a decision to the holder."""
@@ -60,6 +82,12 @@ class Notification(msgspec.Struct):
     on: date
     regular: bool
     version: int
+
+
+def regularly(notifications: list[Notification], day: date) -> date | None:
+    """Return the day of the first regular notification by ``day``."""
+    days = [n.on for n in notifications if n.regular and n.on <= day]
+    return min(days) if days else None
 
 
 class Decision(msgspec.Struct):
@@ -72,14 +100,21 @@ class Decision(msgspec.Struct):
     notifications: list[Notification] = msgspec.field(default_factory=list)
     annulled_on: date | None = None
 
+    @property
+    def order(self) -> Order:
+        """The place of the decision in time."""
+        return order_of(self.kind, self.on, self.version)
+
     def notified_on(self, day: date) -> date | None:
         """Return the day of the first regular notification by ``day``."""
-        days = [n.on for n in self.notifications if n.regular and n.on <= day]
-        return min(days) if days else None
+        return regularly(self.notifications, day)
 
 
 class Term(msgspec.Struct):
-    """One period of validity; both ends are inclusive."""
+    """One period of validity; both ends are inclusive.
+
+    ``kind`` is that of the decision that granted it; a negative ``version`` means that none is recorded yet.
+    """
 
     number: int
     valid_from: date
@@ -88,6 +123,12 @@ class Term(msgspec.Struct):
     version: int
     track: str
     title_kind: str
+    kind: str = "issued"
+
+    @property
+    def order(self) -> Order:
+        """The place of the grant in time."""
+        return order_of(self.kind, self.granted_on, self.version)
 
 
 class Receipt(msgspec.Struct):
@@ -101,7 +142,10 @@ class Receipt(msgspec.Struct):
 
 
 class Appeal(msgspec.Struct):
-    """An appeal; ``against`` is the version of the decision or removal, 0 for an implicit refusal not recorded."""
+    """An appeal; ``against`` is the version of the decision or removal, 0 for an implicit refusal not recorded.
+
+    ``ruling`` is the version of the express answer, ``notifications`` are its own.
+    """
 
     version: int
     body: str
@@ -110,6 +154,13 @@ class Appeal(msgspec.Struct):
     request: int | None = None
     decided_on: date | None = None
     outcome: str | None = None
+    ruling: int | None = None
+    silence_recorded: date | None = None
+    notifications: list[Notification] = msgspec.field(default_factory=list)
+
+    def notified_on(self, day: date) -> date | None:
+        """Return the day of the first regular notification of the express answer by ``day``."""
+        return regularly(self.notifications, day)
 
 
 class Removal(msgspec.Struct):
@@ -122,6 +173,8 @@ class Removal(msgspec.Struct):
     appeals: list[Appeal] = msgspec.field(default_factory=list)
     annulled_on: date | None = None
     carried_out_on: date | None = None
+    title: str | None = None
+    """The file whose card ended the order."""
 
 
 class EntryBan(msgspec.Struct):
@@ -190,6 +243,8 @@ class Permit(msgspec.Struct):
     principals: list[PrincipalEnd] = msgspec.field(default_factory=list)
     closed: tuple[date, str] | None = None
     names: list[tuple[str, date]] = msgspec.field(default_factory=list)
+    set_aside: list[tuple[Decision, Term | None]] = msgspec.field(default_factory=list)
+    """What a pass recorded and a fact recorded later, with an earlier date, puts in question again."""
 
     def prefecture(self, day: date) -> str:
         """Return the office that holds the file on a day."""
@@ -198,6 +253,25 @@ class Permit(msgspec.Struct):
             if since <= day:
                 current = office
         return current
+
+    def take(self, decision: Decision, term: Term | None = None) -> None:
+        """Enter a decision and the term that it grants, each at its place in time."""
+        insort(self.decisions, decision, key=lambda d: d.order)
+        if term is not None:
+            insort(self.terms, term, key=lambda t: t.order)
+
+    def question(self, order: Order) -> None:
+        """Set aside what the law did by date after a fact that only now becomes known.
+
+        It is derived again from the facts, and keeps its event where the result is the same.
+        """
+        late = [d for d in self.decisions if d.kind in BY_LAW and d.order > order]
+        for decision in late:
+            self.decisions.remove(decision)
+            term = next((t for t in self.terms if t.version == decision.version), None)
+            if term is not None:
+                self.terms.remove(term)
+            self.set_aside.append((decision, term))
 
     def decision(self, version: int) -> Decision | None:
         """Return the decision taken by the event of that version."""

@@ -170,13 +170,13 @@ class Rules:
             values = self.policy.values(name, scope)
         for each in values:  # sorted: the last that applies wins
             if each.known > self.known:
-                self._watch(each.known)
+                self.watch(each.known)
             elif each.since > on:
-                self._watch(each.since)
+                self.watch(each.since)
             elif each.until is None:
                 best = each
             elif each.until >= on:
-                self._watch(each.until + ONE_DAY)
+                self.watch(each.until + ONE_DAY)
                 best = each
         if best is not None:
             self.used[best.id] = None
@@ -217,11 +217,12 @@ class Rules:
             while day <= last:
                 change = self.calendar.next_change(day, self.known)
                 if change is not None:
-                    self._watch(change)
+                    self.watch(change)
                 day += ONE_DAY
         return last
 
-    def _watch(self, day: date) -> None:
+    def watch(self, day: date) -> None:
+        """Remember a later day on which an answer may change."""
         if day > self.known and (self.horizon is None or day < self.horizon):
             self.horizon = day
 

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, select
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit import notices as notice
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.store.database.schema import notices, permits
@@ -91,7 +92,7 @@ def digest(context: Context, tx: Transaction, office: str, day: date, *, ahead: 
             except PermitsError:
                 continue
             assert permit is not None
-            items += _items(Situation(permit, day, rules), last)
+            items += _items(situation_on(permit, day, rules), last)
     for permit_id, kind, reason, updated_at in tx.all(_PARKED, {"office": office}):
         since = moment(updated_at).date()
         items.append(Item(PARKED, permit_id, since, (since - day).days, f"{kind}: {reason}"))

@@ -14,6 +14,7 @@ from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import NoticeDue
 from permits_engine.domain.permit import notices as notice
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
@@ -83,7 +84,7 @@ class PendingNotice(msgspec.Struct):
         """Return the permit on the day of the pass, by the rules known by then."""
         if self.situation is None:
             known = max(day, context.today(self.policy))
-            self.situation = Situation(self.permit, day, self.policy.at(known))
+            self.situation = situation_on(self.permit, day, self.policy.at(known))
         return self.situation
 
 

@@ -30,8 +30,8 @@ from permits_engine.domain.events import (
 )
 from permits_engine.domain.periods import ONE_DAY
 from permits_engine.domain.permit import notices
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.scheduler.limits import APART
@@ -282,7 +282,7 @@ def _until(permit: Permit, policy: Policy, what: notices.Notice, since: date, un
 
 
 def _is_due(permit: Permit, policy: Policy, key: str, day: date) -> bool:
-    found = notices.due(Situation(permit, day, policy.at(day)))
+    found = notices.due(situation_on(permit, day, policy.at(day)))
     return any(each.key(permit.permit_id) == key for each in found)
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import bindparam, select
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.permit import notices
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events.application import Placed, event_store, numbered
@@ -78,7 +78,7 @@ class _Load:
         try:
             permit = fold(permit_id, numbered(records))
             assert permit is not None
-            s = Situation(
+            s = situation_on(
                 permit, self.first, self.context.policies.current(tx, permit.jurisdiction).at(self.first)
             )
             days = notices.first_reminder(s)
