@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from datetime import date
 from typing import Any, NamedTuple
 
 import msgspec
 
 from permits_engine.application.adopted_policies import AdoptedPolicies
-from permits_engine.domain.decisions.case import OtherTitle
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import Event
 from permits_engine.domain.permit.fold import fold
@@ -40,11 +38,7 @@ _COMMANDS = _ById(
     " FROM commands WHERE command_id"
 )
 _HOLDERS = _ById("SELECT holder_id, version, gate FROM holders WHERE holder_id")
-_TITLES = _ById(
-    "SELECT holder_id, permit_id, title_kind, valid_from, valid_until FROM permits"
-    " WHERE valid_until IS NOT NULL AND revoked_on IS NULL AND lost_on IS NULL AND closed_on IS NULL"
-    " AND holder_id"
-)
+_FILES = _ById("SELECT holder_id, permit_id FROM permits WHERE holder_id")
 
 
 class Needs(msgspec.Struct):
@@ -54,8 +48,8 @@ class Needs(msgspec.Struct):
     persons: set[str] = msgspec.field(default_factory=set)
     holders: set[str] = msgspec.field(default_factory=set)
     keys: set[str] = msgspec.field(default_factory=set)
-    titles: set[str] = msgspec.field(default_factory=set)
-    """Holders, whose titles are looked at."""
+    files_of: set[str] = msgspec.field(default_factory=set)
+    """Holders, all whose files are looked at."""
     commands: set[str] = msgspec.field(default_factory=set)
 
 
@@ -89,7 +83,7 @@ class Loaded(ABC):
         self._persons: dict[str, Person | None] = {}
         self._keys: dict[str, Cipher | None] = {}
         self._holders: dict[str, HolderRow | None] = {}
-        self._titles: dict[str, list[OtherTitle]] = {}
+        self._files_of: dict[str, list[str]] = {}
         self._commands: dict[str, CommandResult | None] = {}
         self._policies: dict[str, Policy] = {}
         # Streams with events that are not written yet, and by holder the files among them.
@@ -108,7 +102,7 @@ class Loaded(ABC):
         self.expect_persons(sorted(needs.persons))
         self.expect_holders(sorted(needs.holders))
         self.expect_keys(sorted(needs.keys))
-        self.expect_titles(sorted(needs.titles))
+        self.expect_files_of(sorted(needs.files_of))
         self.expect_commands(sorted(needs.commands))
 
     def expect_files(self, ids: Iterable[str]) -> None:
@@ -143,13 +137,13 @@ class Loaded(ABC):
         self._holders |= dict.fromkeys(wanted)
         self._holders |= {row[0]: HolderRow(row[1], row[2]) for row in _HOLDERS.rows(self.tx, wanted)}
 
-    def expect_titles(self, holder_ids: Iterable[str]) -> None:
-        """Read the titles of holders at once: those that are not revoked, lost or closed."""
-        wanted = [each for each in dict.fromkeys(holder_ids) if each not in self._titles]
-        self._titles |= {each: [] for each in wanted}
-        for holder_id, permit_id, kind, first, last in _TITLES.rows(self.tx, wanted):
-            title = OtherTitle(permit_id, kind, date.fromisoformat(first), date.fromisoformat(last))
-            self._titles[holder_id].append(title)
+    def expect_files_of(self, holder_ids: Iterable[str]) -> None:
+        """Read all files of holders at once."""
+        wanted = [each for each in dict.fromkeys(holder_ids) if each not in self._files_of]
+        self._files_of |= {each: [] for each in wanted}
+        for holder_id, permit_id in _FILES.rows(self.tx, wanted):
+            self._files_of[holder_id].append(permit_id)
+        self.expect_files(permit_id for each in wanted for permit_id in self._files_of[each])
 
     def expect_commands(self, ids: Iterable[str]) -> None:
         """Read what commands led to at once."""
@@ -239,14 +233,18 @@ class Loaded(ABC):
             raise holder_not_found(holder_id)
         return row.version
 
-    def titles(self, permit: Permit, records: Sequence[str]) -> tuple[OtherTitle, ...]:
-        """Return the other titles of a file's holder, under all records of them."""
+    def other_files(self, permit: Permit, records: Sequence[str]) -> tuple[Permit, ...]:
+        """Return the person's other files in the same country, under all records of them."""
         own = {permit.permit_id}
-        if any(self._unwritten_files.get(each, own) - own for each in records if each not in self._titles):
+        if any(self._unwritten_files.get(each, own) - own for each in records if each not in self._files_of):
             self.write()
-        self.expect_titles(records)
-        found = [title for each in records for title in self._titles[each]]
-        return tuple(title for title in found if title.permit_id != permit.permit_id)
+        self.expect_files_of(records)
+        found = (self.file(permit_id) for each in records for permit_id in self._files_of[each])
+        return tuple(
+            file
+            for file in found
+            if file is not None and file.permit_id not in own and file.jurisdiction == permit.jurisdiction
+        )
 
     def command_result(self, command_id: str) -> CommandResult | None:
         """Return what the command with that id led to, if it was carried out."""

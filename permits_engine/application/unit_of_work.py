@@ -116,7 +116,7 @@ class UnitOfWork(Loaded, ProcessingEvent[str]):
         self._files[permit_id] = permit
         self._unwritten.add(permit_id)
         self._unwritten_files.setdefault(holder_id, set()).add(permit_id)
-        self._titles.pop(holder_id, None)
+        self._files_of.pop(holder_id, None)
         self.events += new
 
     def append(self, new: Sequence[Placed]) -> None:

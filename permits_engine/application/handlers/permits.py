@@ -10,7 +10,7 @@ import msgspec
 
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context, events_of
-from permits_engine.application.handlers import families
+from permits_engine.application.handlers import families, removals
 from permits_engine.application.loaded import Needs
 from permits_engine.application.outcome import Outcome, conflict, not_found
 from permits_engine.application.unit_of_work import UnitOfWork
@@ -27,8 +27,10 @@ from permits_engine.projections.search_entries import entries_of_file
 C = TypeVar("C", bound=PermitCommand)
 Stamp = Callable[..., Event]
 
-ON_OTHER_TITLES = frozenset({"issue_permit"})
-"""Commands whose decision depends on the holder's other titles."""
+GRANTS = frozenset({"issue_permit", "renew_permit"})
+"""Commands that give a title: it may not overlap another one, and ends an order to leave on any file."""
+ON_OTHER_FILES = GRANTS | titles.PERSON_COMMANDS
+"""Commands whose decision depends on the holder's other files."""
 _ENCRYPTED = frozenset(name for event in EVENTS.values() for name in event.ENCRYPTED)
 
 
@@ -59,9 +61,9 @@ class PermitHandler(Generic[C]):
         """Name what the command reads besides its file, once that is loaded."""
         if _needs_key(command):
             needs.keys.add(permit.holder_id)
-        if command.name in ON_OTHER_TITLES:
+        if command.name in ON_OTHER_FILES:
             needs.holders.add(permit.holder_id)
-            needs.titles.add(permit.holder_id)
+            needs.files_of.add(permit.holder_id)
         needs.permits.update(each.permit_id for each in permit.dependents)
 
     def handle(self, context: Context, uow: UnitOfWork, command: C, actor: Actor) -> Outcome:
@@ -87,13 +89,12 @@ class PermitHandler(Generic[C]):
             raise conflict(command.permit_id, permit.version, command.expected_version or 0)
         policy = uow.policy(permit.jurisdiction)
         inputs = Inputs(permit, policy, context.today(policy), HolderFacts(permit.holder_id))
-        on_titles = command.name in ON_OTHER_TITLES
+        on_files = command.name in ON_OTHER_FILES
         on_person = titles.depends_on_person(policy, permit, command.name)
-        if on_titles or on_person:
+        if on_files or on_person:
             inputs.records = uow.records_of(permit.holder_id)
-            inputs.holder = HolderFacts(
-                permit.holder_id, titles=uow.titles(permit, inputs.records) if on_titles else ()
-            )
+            files = uow.other_files(permit, inputs.records) if on_files else ()
+            inputs.holder = HolderFacts(permit.holder_id, files=files)
         if on_person:
             inputs.holder = _known_person(uow, inputs, command.on or inputs.today)
         if permit.dependents:
@@ -125,7 +126,7 @@ class PermitHandler(Generic[C]):
         if placed_of_person:
             uow.extend_holder(placed_of_person)
         for record in inputs.records:
-            if command.name in ON_OTHER_TITLES:
+            if command.name in ON_OTHER_FILES:
                 uow.bump_holder_version(record)
             if command.name in titles.PERSON_COMMANDS:
                 uow.lock_holder(record)
@@ -147,6 +148,8 @@ class PermitHandler(Generic[C]):
         """Record on the files of family members what changed for them."""
         if permit.dependents:
             families.propagate(uow, permit, inputs.policy, inputs.today, stamp)
+        if command.name in GRANTS:
+            removals.annul(uow, permit, inputs.holder.files, inputs.policy, inputs.today, stamp)
 
 
 def _needs_key(command: PermitCommand) -> bool:

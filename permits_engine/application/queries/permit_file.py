@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -30,6 +31,21 @@ class _Knowledge(NamedTuple):
     permit: Permit
     policy: Policy
     facts: tuple[Fact, ...] | None
+
+
+class OtherFiles(Iterable[Permit]):
+    """The person's other files as known at a moment, read when they are first asked for: few questions need them."""
+
+    def __init__(self, file: PermitFile, permit: Permit, known_at: datetime | None) -> None:
+        self._file = file
+        self._permit = permit
+        self._known_at = known_at
+        self._found: list[Permit] | None = None
+
+    def __iter__(self) -> Iterator[Permit]:
+        if self._found is None:
+            self._found = self._file.others(self._permit, self._known_at)
+        return iter(self._found)
 
 
 class PermitFile:
@@ -89,7 +105,19 @@ class PermitFile:
         known = self._by(self.limit(known_at))
         today = self.context.today(known.policy)
         day = today if known_at is None else local_day(known.policy, known_at)
-        return situation_on(known.permit, as_of or today, known.policy.at(day), known.facts)
+        others = OtherFiles(self, known.permit, known_at)
+        return situation_on(known.permit, as_of or today, known.policy.at(day), known.facts, others)
+
+    def others(self, permit: Permit, known_at: datetime | None) -> list[Permit]:
+        """Return the other files of the same person, under all records of them, as known at a moment."""
+        uow = self.context.begin(self.tx)
+        found: Sequence[Permit] = uow.other_files(permit, uow.records_of(permit.holder_id))
+        if known_at is None or not found:
+            return list(found)
+        limit, streams = self.limit(known_at), event_store(self.tx)
+        recorded = [(each.permit_id, streams.stream(each.permit_id)) for each in found]
+        past = [(each, [r for r in records if r.recorded_at <= (limit or 0)]) for each, records in recorded]
+        return [file for each, records in past if (file := fold(each, numbered(records))) is not None]
 
     def _by(self, limit: int | None) -> _Knowledge:
         found = self._known.get(limit)

@@ -56,12 +56,13 @@ def appeal_pending(case: Case) -> None:
 
 
 def appeal_to_answer(case: Case) -> Appeal | None:
-    """Return the appeal that a ruling answers: before the body named, or before the one that the actor may answer for."""
+    """Return the appeal that a ruling answers: that before the body named, or one that the actor may answer."""
     answerable, body = case.situation.answerable, case.command.body
     if body is not None:
         answerable = [appeal for appeal in answerable if appeal.body == body]
     mine = [appeal for appeal in answerable if case.actor.role in _roles(case, appeal.body)]
-    return (mine or answerable or [None])[-1]
+    found = mine or answerable
+    return found[-1] if found else None
 
 
 def _roles(case: Case, body: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A file's life through time: the days on which something falls due, and what time alone does on each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from typing import NamedTuple
 
@@ -37,7 +37,7 @@ def settle(
     policy: Policy,
     day: date,
     known: date = date.min,
-    others: tuple[Permit, ...] = (),
+    others: Iterable[Permit] = (),
 ) -> tuple[Situation, list[Draft]]:
     """Fold every time effect due on the day into the file; return the file on that day and the effects.
 

@@ -3,7 +3,7 @@
 Every answer about a file on a day begins with ``situation_on``. A pass only records what it derives.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from msgspec.structs import replace
@@ -20,7 +20,7 @@ def situation_on(
     day: date,
     rules: Rules,
     facts: tuple[Fact, ...] | None = None,
-    others: tuple[Permit, ...] = (),
+    others: Iterable[Permit] = (),
 ) -> Situation:
     """Return the file on a day, with the terms that the law has granted by then; the file given stays as it is.
 
@@ -46,7 +46,7 @@ def _accepts(permit: Permit, policy: Policy, kind: str) -> bool:
 
 
 def with_grants(
-    permit: Permit, day: date, rules: Rules, facts: tuple[Fact, ...] | None, others: tuple[Permit, ...]
+    permit: Permit, day: date, rules: Rules, facts: tuple[Fact, ...] | None, others: Iterable[Permit]
 ) -> Permit:
     """Return the file with the terms granted by date until a day, those not recorded with negative versions."""
     file = permit
@@ -62,7 +62,7 @@ def with_grants(
 
 
 def _next_grant(
-    permit: Permit, day: date, rules: Rules, facts: tuple[Fact, ...] | None, others: tuple[Permit, ...]
+    permit: Permit, day: date, rules: Rules, facts: tuple[Fact, ...] | None, others: Iterable[Permit]
 ) -> tuple[Decision, Term] | None:
     """Return the first grant by date that is missing from the file."""
     version = min(-1, *(term.version - 1 for term in permit.terms)) if permit.terms else -1

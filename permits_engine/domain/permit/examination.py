@@ -1,5 +1,6 @@
 """The examination of a request on one date: completeness, suspension, the time to decide, silence."""
 
+from collections.abc import Iterable
 from datetime import date
 
 from permits_engine.domain.cached import cached_property
@@ -29,7 +30,7 @@ class Examination:
         day: date,
         rules: Rules,
         facts: tuple[Fact, ...] | None = None,
-        others: tuple[Permit, ...] = (),
+        others: Iterable[Permit] = (),
     ) -> None:
         self.permit = permit
         self.day = day

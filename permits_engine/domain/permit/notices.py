@@ -132,8 +132,8 @@ def _immediate(s: Situation) -> Iterator[Notice]:
     paper = s.paper if s.receipt is not None else None
     if paper is not None and paper.extension and s.day <= paper.until:
         yield Notice("receipt_extended", HOLDER, paper.version, due_on=paper.until)
-    told = [*s.valid_decisions(), *(appeal for appeal, _ in s.appeals)]
-    known = [n for each in told for n in each.notifications if n.regular and n.on <= s.day]
+    told = [d.notifications for d in s.valid_decisions()] + [a.notifications for a, _ in s.appeals]
+    known = [n for each in told for n in each if n.regular and n.on <= s.day]
     if known:
         latest = max(known, key=lambda n: n.version)
         yield Notice("decision_notified", HOLDER, latest.version, due_on=latest.on)

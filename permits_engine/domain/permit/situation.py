@@ -9,7 +9,7 @@ from itertools import pairwise
 from msgspec.structs import replace
 
 from permits_engine.domain.cached import cached_property
-from permits_engine.domain.periods import ONE_DAY, add, before
+from permits_engine.domain.periods import ONE_DAY, Period, add, before
 from permits_engine.domain.permit.proceedings import Proceedings
 from permits_engine.domain.permit.state import (
     GRANTS,
@@ -275,8 +275,9 @@ class Situation(Proceedings):
         return decision.kind in GRANTS or refused
 
     def _goes_on(self, until: date, day: date) -> date:
-        """Return the end of the period of a receipt, or of its extensions, in which a day lies."""
-        while until < day:
+        """Return the end of a receipt on a day, with the extensions due by then, recorded or not."""
+        ahead = self.rules.get("receipt.extend_before", day, self.scope()) or Period()
+        while day >= before(until, ahead):
             more = self.rules.get("receipt.extension", until, self.scope())
             if more is None:
                 break
