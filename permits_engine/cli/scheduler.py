@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from permits_engine.cli import daemon_setup, logs, output
+from permits_engine.cli import daemon_setup, output
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.options import argument, checked, day, flag, office, option
 from permits_engine.cli.session import Session
@@ -60,7 +60,9 @@ def daemon(
         if once:
             report = daemon_setup.one_pass(engine, session.settings, on, release=release)
             return Answer(report, lambda: output.pairs(report))
-        daemon_setup.run(engine, session.read_settings, logs.logger(machine=json or None), release=release)
+        daemon_setup.run(
+            engine, session.read_settings, daemon_setup.logger(machine=json or None), release=release
+        )
     return 0
 
 

@@ -63,25 +63,21 @@ class SealedTree:
         """Report what cannot be checked, and the checkpoints that state more events than the ``last`` position."""
         if self._lost is not None:
             _unclear(self._lost, self._tree.size)
-        rest = list(self._until(2**63))
-        for outside in (False, True):
-            most = max((trusted for trusted in rest if trusted.outside is outside), default=None)
-            if most is None:
-                continue
-            if last < most.size:
-                where = "from outside " if outside else ""
-                message = (
-                    f"{span(last + 1, most.size)} are missing: the checkpoint {where}of {most.size} events"
-                )
-                reason = ": a cut tail, or a backup restored" if outside else ""
-                found = Finding("missing", f"{message} states more than the {last} there are{reason}")
-                found.first, found.last, found.vouched_by = last + 1, most.size, most.size
-            else:
-                message = (
-                    f"the checkpoint of {most.size} events cannot be compared: the order breaks before it"
-                )
-                found = Finding("range", message, self._tree.size + 1, most.size, vouched_by=most.size)
-            self.report.add(found)
+        most = max(self._until(2**63), default=None)
+        if most is None:
+            return
+        if last < most.size:
+            where, reason = (
+                ("from outside ", ": a cut tail, or a backup restored") if most.outside else ("", "")
+            )
+            message = f"{span(last + 1, most.size)} are missing: the checkpoint {where}of {most.size} events"
+            found = Finding("missing", f"{message} states more than the {last} there are{reason}")
+            found.first, found.last = last + 1, most.size
+        else:
+            message = f"the checkpoint of {most.size} events cannot be compared: the order breaks before it"
+            found = Finding("range", message, self._tree.size + 1, most.size)
+        found.vouched_by = most.size
+        self.report.add(found)
 
     # --- checkpoints ---
 
