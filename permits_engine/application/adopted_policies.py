@@ -108,6 +108,10 @@ class AdoptedPolicies:
         """Return jurisdiction, digest, number of adoptions and moment of the last, of every adopted policy."""
         return [(row[0], row[1], row[2], row[3]) for row in tx.all(_ALL)]
 
+    def in_use(self, tx: Transaction) -> list[Policy]:
+        """Return the policy in use of every jurisdiction, by code."""
+        return [self.current(tx, code) for code, *_ in self.all(tx)]
+
     def adopted_by(self, tx: Transaction, jurisdiction: str) -> str | None:
         """Return the id of the actor who adopted the policy in use, if there is one."""
         adoptions = self._adoptions(tx, jurisdiction)

@@ -18,7 +18,7 @@ from permits_engine.projections import notice_rows, search_entries, writing
 from permits_engine.projections.permit_rows import row_of
 from permits_engine.store.database.schema import FILES, events, notices, permits
 from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Database, Statement, Transaction
+from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events.application import event_store, numbered
 from permits_engine.store.events.timestamps import moment
 from permits_engine.store.keys import blind_index
@@ -39,7 +39,6 @@ class RebuildReport(msgspec.Struct):
 
 
 def rebuild(
-    database: Database,
     context: Context,
     name: str | None = None,
     *,
@@ -53,6 +52,7 @@ def rebuild(
     if name is not None and name not in MODELS:
         raise invalid("name", f"{name!r} is none of {', '.join(MODELS)}")
     models = [name] if name else list(MODELS)
+    database = context.database
     report = RebuildReport(models)
     with database.read() as tx:
         counts = [tx.one(MODELS[model].total) for model in models]

@@ -18,7 +18,6 @@ from permits_engine.documents.receipt_proof import Filing, mark_of
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.projections.listing import with_receipts
-from permits_engine.store.database.transactions import Database
 from permits_engine.store.log.signed_note import MOST_BYTES, Note, NoteError, Signer, Verifier, decoded
 
 HEAD = "receipts"
@@ -42,9 +41,9 @@ class StatusList(NamedTuple):
         return filing.mark() in self.marks
 
 
-def make(database: Database, context: Context, signer: Signer, origin: str, today: date) -> str:
+def make(context: Context, signer: Signer, origin: str, today: date) -> str:
     """Return the signed list as of today."""
-    marks = sorted(set(_superseded(database, context, today)))
+    marks = sorted(set(_superseded(context, today)))
     coded = textwrap.wrap(base64.b64encode(b"".join(marks)).decode(), 76)
     lines = [f"{origin} {HEAD}", today.isoformat(), str(len(marks)), *coded]
     return signer.sign("\n".join(lines) + "\n")
@@ -68,10 +67,10 @@ def read(data: bytes, keys: list[Verifier]) -> StatusList:
         raise error("integrity.broken", f"the status list cannot be trusted: {problem}") from None
 
 
-def _superseded(database: Database, context: Context, today: date) -> Iterator[bytes]:
+def _superseded(context: Context, today: date) -> Iterator[bytes]:
     after: str | None = ""
     while after is not None:
-        with database.read() as tx:
+        with context.database.read() as tx:
             rows = with_receipts(tx, today - LOOK_BACK, after, _BATCH)
             uow = context.begin(tx)
             uow.expect_files(permit_id for permit_id, _ in rows)

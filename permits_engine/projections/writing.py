@@ -46,7 +46,8 @@ def _changed(names: list[str]) -> Statement:
     )
 
 
-_INSERT_PERMIT = insert_new(permits)
+INSERT_PERMIT = insert_new(permits)
+"""Adds the row of a new permit, unless it exists."""
 _UPDATE_PERMIT = Statement(
     {
         "sqlite": _moved([name for name in _PERMIT if name not in {"permit_id", *_SOUGHT}]),
@@ -69,7 +70,7 @@ _KNOWN_NOTICES = Statement(among("SELECT notice_id FROM notices WHERE notice_id"
 
 def insert_rows(tx: Transaction, rows: list[dict[str, Any]]) -> int:
     """Add the rows of new permits; return how many did not exist."""
-    return tx.each(_INSERT_PERMIT, rows)
+    return tx.each(INSERT_PERMIT, rows)
 
 
 def update_rows(tx: Transaction, rows: list[dict[str, Any]]) -> int:

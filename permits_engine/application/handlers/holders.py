@@ -15,7 +15,6 @@ from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import Actor, HolderAccessed, HolderRegistered, HolderUpdated
 from permits_engine.projections.holder import grown
 from permits_engine.projections.search_entries import entries_of_person
-from permits_engine.store.keys.keyring import NEW_KEY
 
 _ENVELOPE = {"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"}
 _REQUIRED = ("family_name", "given_names", "birth_date", "sex", "nationality", "language")
@@ -48,14 +47,9 @@ def register_holder(context: Context, uow: UnitOfWork, command: RegisterHolder, 
         )
     fields = command.model_dump(mode="json", exclude=_ENVELOPE)
     event = context.stamper(actor, command, command.on or today)(HolderRegistered, **fields)
-    cipher, row = context.keyring.make(holder_id)
-    person = grown(None, holder_id, 1, event)
-    uow.new_holder(person, cipher)
-    uow.write_row(NEW_KEY, row)
-    uow.append(uow.place(holder_id, 0, [event], holder_id))
+    uow.new_holder(holder_id, event)
     outcome = Outcome(None, holder_id, 1, (event.NAME,))
     idempotency.remember(uow, command, outcome, holder_id, 0)
-    uow.index(entries_of_person(person))
     return outcome
 
 

@@ -57,7 +57,7 @@ def annual_report(
     database, adopted = context.database, context.policies
     with database.read() as tx:
         head, row = history.head(tx), tx.one(_COUNT)
-        policies = {code: adopted.current(tx, code) for code, *_ in adopted.all(tx)}
+        policies = {policy.jurisdiction: policy for policy in adopted.in_use(tx)}
         home = adopted.home(tx)
     days = {code: _day(context.today(policy), policy, head) for code, policy in policies.items()}
     found = AnnualReport(
