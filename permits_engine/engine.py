@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from permits_engine.audit.replay.service import Replays
     from permits_engine.audit.service import Audit
     from permits_engine.documents.service import Documents
+    from permits_engine.scheduler.delivery.channel import Channel
     from permits_engine.scheduler.passes.preview import PreviewRow
+    from permits_engine.scheduler.passes.reconciler import Pass
     from permits_engine.scheduler.service import Notices
 
 
@@ -335,6 +337,17 @@ class Engine:
     def preview(self, *, on: date | None = None) -> list[PreviewRow]:
         """Return what a pass of the scheduler would do on a day (default: today), doing nothing."""
         return self.notices.preview(on=on)
+
+    # --- the scheduler ---
+
+    def run_pass(self, *, on: date | None = None, channels: Sequence[Channel] | None = None) -> Pass:
+        """Record what time alone does, and which messages are due: now, or as of 09:00 local time of a day.
+
+        With ``channels`` the letters leave too: to holders through the first channel that reaches them, to offices to
+        their counters. Without, they stay due. Raises ``scheduler.busy`` while another process runs the passes,
+        ``scheduler.braked`` where a clock is wrong, ``input.invalid`` for a day after today.
+        """
+        return self.notices.run_pass(on=on, channels=channels or ())
 
 
 __all__ = ["Engine", "Outcome", "default_key_file", "parse"]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -14,13 +15,19 @@ from permits_engine.application.queries.views import shows_encrypted
 from permits_engine.domain.errors import invalid
 from permits_engine.projections import listing
 from permits_engine.projections.notice_rows import NoticeState
-from permits_engine.scheduler.delivery.channel import Letter
+from permits_engine.scheduler.daemon.lease import taken
+from permits_engine.scheduler.delivery.channel import Channel, Letter
+from permits_engine.scheduler.delivery.counter import CounterChannel
+from permits_engine.scheduler.delivery.routing import Routes
+from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices import operations, pauses, renewal_token
 from permits_engine.scheduler.notices.bounce import Bounce
 from permits_engine.scheduler.notices.digest import AHEAD, TaskRow, as_rows, digest, offices
 from permits_engine.scheduler.passes.coverage import CoverageReport, coverage
 from permits_engine.scheduler.passes.preview import PreviewRow, preview
+from permits_engine.scheduler.passes.reconciler import Pass
 from permits_engine.scheduler.passes.reminder_load import LoadRow, plan
+from permits_engine.scheduler.passes.run import run_pass
 
 Events = list[dict[str, Any]]
 NoticeRows = list[listing.NoticeRow]
@@ -89,6 +96,21 @@ class Notices:
         with self._database.read() as tx:
             day = on or self._context.home_today(tx)
         return list(preview(self._context, day))
+
+    # --- passes ---
+
+    def run_pass(self, *, on: date | None = None, channels: Sequence[Channel] = ()) -> Pass:
+        """Run one pass of the scheduler under its lease, without a thread of its own.
+
+        Letters to holders go through the first of the ``channels`` that reaches them, those to offices to their
+        counters; without channels every message stays due. Raises ``scheduler.busy``, ``scheduler.braked``.
+        """
+        lease = taken(self._database, f"{self._context.operator}/{os.getpid()}")
+        try:
+            limits = Limits(lease.write, lease.keep)
+            return run_pass(self._context, Routes(channels, CounterChannel()), on=on, limits=limits)
+        finally:
+            lease.release()
 
     # --- handling ---
 

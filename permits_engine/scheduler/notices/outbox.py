@@ -106,6 +106,8 @@ class Outbox:
         Returns the last outcomes, for the caller's next transaction.
         """
         results: list[Result] = []
+        if not self.routes.deliver:
+            return results
         by_channel: dict[int, tuple[Channel, list[PendingNotice]]] = {}
         for each in pending:
             if self.held(each.policy, each.event.office):
@@ -240,6 +242,8 @@ class Outbox:
 
     def served_at_once(self, each: PendingNotice) -> list[Event]:
         """Return the outcome of a notice for a counter, whose record is its delivery; none for any other."""
+        if not self.routes.deliver:
+            return []
         channel = self.routes.planned(each.row)
         if not isinstance(channel, CounterChannel) or self.held(each.policy, each.event.office):
             return []
@@ -317,13 +321,15 @@ class Outbox:
 
     def anything_open(self, tx: Transaction) -> bool:
         """Return whether a notice of an earlier pass may be tried now."""
-        return bool(open_counts(tx, self.context.now(), OPEN))
+        return self.routes.deliver and bool(open_counts(tx, self.context.now(), OPEN))
 
     def flush(self, tally: Tally, states: Sequence[str] = OPEN) -> int:
         """Send every open notice in one of the states: held back, failed, or left by a crash.
 
         Returns how many quiet hours or a pause hold back.
         """
+        if not self.routes.deliver:
+            return 0
         before = self.context.now()
         with self.context.database.read() as tx:
             counts = open_counts(tx, before, states)
