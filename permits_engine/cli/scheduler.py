@@ -14,6 +14,7 @@ from permits_engine.cli.options import argument, checked, day, flag, office, opt
 from permits_engine.cli.session import Session
 from permits_engine.commands import fields
 from permits_engine.domain.errors import invalid
+from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
 
 First = Annotated[date, day("--from", "The first day of the period.")]
@@ -71,7 +72,7 @@ def daemon(
 )
 def pause(
     engine: Engine,
-    session: Session,
+    actor: Actor,
     reason: Annotated[
         str, option("--reason", "R", "Why; it is shown while it lasts.", checked(fields.label, "--reason"))
     ],
@@ -81,7 +82,7 @@ def pause(
 
     Deadlines keep running; messages that are due wait until permits resume.
     """
-    engine.notices.pause(prefecture, by=session.operator.name, reason=reason)
+    engine.notices.pause(prefecture, by=actor.id, reason=reason)
     return answer(
         {"paused": prefecture or "all"},
         f"messages of {prefecture or 'every office'} wait until permits resume",
@@ -89,9 +90,9 @@ def pause(
 
 
 @command("resume", "permits resume --prefecture MA-RAB", roles=["scheduler", "administrator"])
-def resume(engine: Engine, session: Session, prefecture: Office = None) -> Answer:
+def resume(engine: Engine, actor: Actor, prefecture: Office = None) -> Answer:
     """Let messages go out again."""
-    engine.notices.resume(prefecture, by=session.operator.name)
+    engine.notices.resume(prefecture, by=actor.id)
     return answer(
         {"resumed": prefecture or "all"},
         f"messages of {prefecture or 'every office'} go out with the next pass",

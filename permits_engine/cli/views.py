@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from permits_engine.application.queries.views import ENVELOPE
 from permits_engine.cli.output import cell, out, pairs, table
 from permits_engine.documents.language import without_isolates
 
@@ -22,14 +23,10 @@ _BECAUSE = {
     "trafficking_victim": "a victim of trafficking, by leave of the judicial authority",
     "no_ground": "there is no title, receipt, pending request or suspensive appeal",
 }
-_ENVELOPE = frozenset(
-    {
-        *("version", "name", "type", "position", "recorded_at", "event_id", "effective_on", "actor"),
-        *("operator", "correlation_id", "causation_id", "command_id", "basis", "holder_id"),
-        *("jurisdiction", "title_kind", "deadlines", "warning", "command", "decided_on", "file"),
-        *("acting_as", "exchanged", "alternatives", "quality", "departs_from", "policy_title", "imported"),
-    }
-)
+_PRINTED = (ENVELOPE - {"sealed"}) | {
+    *("jurisdiction", "title_kind", "deadlines", "warning", "command", "decided_on", "file"),
+    *("acting_as", "exchanged", "alternatives", "quality", "departs_from", "policy_title", "imported"),
+}
 """Fields that are printed elsewhere, or not at all."""
 _RARE = frozenset({"relaxed", "asks", "beside"})
 """Fields that are printed only where they are not empty."""
@@ -143,7 +140,7 @@ def history(events: Iterable[Mapping[str, Any]]) -> None:
 
 def _says(event: Mapping[str, Any]) -> str:
     """Return the fields of an event besides its envelope, on one line."""
-    own = {name: value for name, value in event.items() if name not in _ENVELOPE}
+    own = {name: value for name, value in event.items() if name not in _PRINTED}
     quiet = {name for name in _RARE if not own.get(name)}
     return cell({k: v for k, v in own.items() if v not in (None, [], "") and k not in quiet})
 

@@ -10,7 +10,7 @@ import msgspec
 
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import error, invalid
-from permits_engine.domain.events import EVENTS, Corrected
+from permits_engine.domain.events import EVENTS, Corrected, Event
 from permits_engine.domain.permit import explanations, rights
 from permits_engine.domain.permit.explanations import DeadlineRow
 from permits_engine.domain.permit.rights import RightRow
@@ -21,6 +21,11 @@ from permits_engine.projections.search_entries import NUMBERS, NumberKind
 from permits_engine.store.events.application import Placed
 from permits_engine.store.events.timestamps import iso
 from permits_engine.store.keys.keyring import Cipher
+
+ENVELOPE = frozenset(
+    {"version", "name", "type", "position", "recorded_at", "holder_id", *Event.__struct_fields__}
+)
+"""What every event has besides what it says itself, as ``shown`` names it."""
 
 
 class PermitView(View, frozen=True):

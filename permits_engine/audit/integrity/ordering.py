@@ -46,12 +46,12 @@ class HistoryEnds(NamedTuple):
 
     def check(self, report: VerificationReport, seen: int) -> None:
         """Report where head and rows disagree; ``seen`` is the number of rows with a position."""
-        head = self.head
-        if head.position != self.last:
-            message = f"the head is at {head.position}, the last event at {self.last}"
-            report.add(Finding("head", message, self.last, self.last))
-        elif head.recorded_at != self.recorded_at:
+        message = ""
+        if self.head.position != self.last:
+            message = f"the head is at {self.head.position}, the last event at {self.last}"
+        elif self.head.recorded_at != self.recorded_at:
             message = f"the head's time is not that of the last event, {self.last}"
+        if message:
             report.add(Finding("head", message, self.last, self.last))
         if self.rows > seen:
             message = f"rows that have no place in the order: {self.rows - seen}"
