@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from permits_engine.application.queries.views import ENVELOPE
-from permits_engine.cli.output import cell, out, pairs, table
+from permits_engine.cli.output import cell, count, out, pairs, table
 from permits_engine.documents.language import without_isolates
 
 _BECAUSE = {
@@ -36,12 +36,13 @@ def permit(view: dict[str, Any]) -> None:
     """Print one permit on a date: what it is, its state, and which deadlines run."""
     known = f", as known at {view['known_at']}" if view.get("known_at") else ""
     out(f"Permit {view['permit_id']} on {view['as_of']}{known}")
+    track = None if view["track"] == "standard" else f"{view['track']} track"
     pairs(
         {
             "holder": view["holder_id"],
             "file": _of(view["category"], view["criterion"], view["prefecture"], view["file_number"]),
             "title": _title(view),
-            "application": _of(view["application_status"], _unless(view["track"], "standard")),
+            "application": _of(view["application_status"], track),
             "appeal": view["appeal_status"],
             **_seldom(view),
             "receipt": f"until {view['receipt_until']}" if view["receipt_until"] else None,
@@ -71,10 +72,6 @@ def _seldom(view: Mapping[str, Any]) -> dict[str, str]:
 
 def _of(*parts: Any) -> str:
     return ", ".join(str(part) for part in parts if part is not None)
-
-
-def _unless(value: str, usual: str) -> str | None:
-    return None if value == usual else f"{value} track"
 
 
 def _title(view: Mapping[str, Any]) -> str:
@@ -273,7 +270,7 @@ def status(state: Mapping[str, Any]) -> None:
     )
     _scheduler(state)
     for each in state["policies"]:
-        times = f"{each['adoptions']} adoption{'s' if each['adoptions'] != 1 else ''}"
+        times = count(each["adoptions"], "adoption")
         out(f"policy     {each['jurisdiction']} {each['digest'][:12]}… ({times})")
     for each in state["parked_streams"]:
         out(f"parked     {each['stream']}: {cell(each['reason'])}")

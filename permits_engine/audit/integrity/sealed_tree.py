@@ -61,8 +61,10 @@ class SealedTree:
 
     def finish(self, last: int) -> None:
         """Report what cannot be checked, and the checkpoints that state more events than the ``last`` position."""
-        if self._lost is not None:
-            _unclear(self._lost, self._tree.size)
+        lost, size = self._lost, self._tree.size
+        if lost is not None and lost.last is not None and size > lost.last:
+            lost.unclear_to = size
+            lost.message += f"; of {span(lost.last + 1, size)} nothing can be said by way of checkpoints"
         most = max(self._until(2**63), default=None)
         if most is None:
             return
@@ -172,13 +174,6 @@ def _appended(tree: merkle.CompactRange, hashes: list[bytes], whole: dict[int, s
         return
     for leaf in hashes:
         tree.append_subtree(0, leaf, note)
-
-
-def _unclear(found: Finding, to: int) -> None:
-    """Mark the events up to ``to`` as unverifiable because of a finding."""
-    if found.last is not None and to > found.last:
-        found.unclear_to = to
-        found.message += f"; of {span(found.last + 1, to)} nothing can be said by way of checkpoints"
 
 
 def _unbroken(made: list[bytes | None]) -> list[bytes]:
