@@ -27,7 +27,7 @@ from permits_engine.documents.language import checked_language
 from permits_engine.documents.wording import phrase_translator
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
-from permits_engine.domain.permit.explanations import DeadlineRow
+from permits_engine.domain.permit import explanations
 from permits_engine.projections import listing
 from permits_engine.reader import Reader
 from permits_engine.scheduler.daemon import health
@@ -318,10 +318,10 @@ class Engine:
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
-    ) -> list[DeadlineRow]:
+    ) -> list[explanations.DeadlineRow]:
         """Return the deadlines of the permit that run on a day, with their working in words."""
         with self.database.read() as tx:
-            return views.deadlines_of(PermitFile(self.context, tx, permit_id), on, known_at)
+            return explanations.explained(PermitFile(self.context, tx, permit_id).situation(on, known_at))
 
     def subscribe(
         self, *, after: int = 0, timeout: float | None = 1.0, names: tuple[str, ...] | None = None

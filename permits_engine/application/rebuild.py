@@ -11,7 +11,6 @@ from sqlalchemy import ColumnElement, Table, TextClause, and_, bindparam, func, 
 
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, search_entries, writing
@@ -19,7 +18,7 @@ from permits_engine.projections.permit_rows import row_of
 from permits_engine.store.database.schema import FILES, events, notices, permits
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events.application import event_store, numbered
+from permits_engine.store.events.application import event_store, folded
 from permits_engine.store.events.timestamps import moment
 from permits_engine.store.keys import blind_index
 
@@ -106,8 +105,7 @@ def _permits(batch: Batch, ids: list[str]) -> None:
     uow, rows = context.begin(tx), []
     for stream, records in event_store(tx).several(ids).items():
         try:
-            permit = fold(stream, numbered(records))
-            assert permit is not None
+            permit = folded(stream, records)
             policy = uow.policy(permit.jurisdiction)
             row = row_of(permit, policy, context.today(policy))
         except PermitsError as problem:

@@ -23,8 +23,7 @@ from permits_engine.domain.errors import invalid
 from permits_engine.engine import Engine
 from permits_engine.scheduler.daemon import daemon, metrics
 from permits_engine.scheduler.delivery.apprise import AppriseChannel
-from permits_engine.scheduler.delivery.channel import Channel
-from permits_engine.scheduler.delivery.counter import CounterChannel
+from permits_engine.scheduler.delivery.channel import Channel, CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.delivery.smtp import SmtpChannel

@@ -68,10 +68,8 @@ def read(data: bytes, keys: list[Verifier]) -> StatusList:
 
 
 def _superseded(context: Context, today: date) -> Iterator[bytes]:
-    after: str | None = ""
-    while after is not None:
+    for rows in with_receipts(context.database, today - LOOK_BACK, _BATCH):
         with context.database.read() as tx:
-            rows = with_receipts(tx, today - LOOK_BACK, after, _BATCH)
             uow = context.begin(tx)
             uow.expect_files(permit_id for permit_id, _ in rows)
             for permit_id, jurisdiction in rows:
@@ -84,4 +82,3 @@ def _superseded(context: Context, today: date) -> Iterator[bytes]:
                 for each in permit.receipts:
                     if each.until >= today and (receipt is None or each.version != receipt.version):
                         yield mark_of(uuid.UUID(permit_id).bytes, each.version)
-        after = rows[-1][0] if len(rows) == _BATCH else None

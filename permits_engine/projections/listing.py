@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
@@ -12,7 +12,7 @@ from sqlalchemy import Select, and_, bindparam, case, func, literal, or_, select
 
 from permits_engine.domain.errors import invalid
 from permits_engine.store.database.schema import notices, permits
-from permits_engine.store.database.transactions import Statement, Transaction
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 
 TITLE = ("none", "active", "expired_in_window", "expired", "revoked", "lost_by_absence", "closed")
 APPLICATION = (
@@ -333,7 +333,6 @@ _WITH_RECEIPTS = Statement(
 )
 
 
-def with_receipts(tx: Transaction, since: date, after: str, size: int) -> list[tuple[str, str]]:
-    """Return permits (with jurisdiction) that had a receipt, filing, decision or closure since a day, by id."""
-    rows = tx.all(_WITH_RECEIPTS, {"after": after, "since": since.isoformat(), "size": size})
-    return [(row[0], row[1]) for row in rows]
+def with_receipts(database: Database, since: date, size: int) -> Iterator[list[Any]]:
+    """Yield permits (with jurisdiction) that had a receipt, filing, decision or closure since a day, page by page."""
+    return database.pages(_WITH_RECEIPTS, {"since": since.isoformat()}, size=size)

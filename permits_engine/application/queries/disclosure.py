@@ -48,13 +48,6 @@ class LookRow(TypedDict):
     operator: str
 
 
-class DisclosedNotice(TypedDict):
-    """A notice about a file, with its events."""
-
-    notice_id: str
-    history: list[dict[str, Any]]
-
-
 class Disclosure(TypedDict):
     """All that is held about a person; ``files`` are permit views with their ``history`` and ``messages``."""
 

@@ -161,7 +161,7 @@ def _acting(made: RecordedDecision, policy: Policy, known: date, on: date, offic
     reach = competence.roles_for(rules, on, made.name, body, office).get(actor.role)
     acting["reach"] = reach
     acting["competence"] = str(table.source) if table is not None else None
-    scope = {"office": actor.prefecture or "", "role": actor.role, "command": made.name, "actor": actor.id}
+    scope = competence.actor_scope(made.name, actor)
     for what in ("mandate", "delegation"):
         held = rules.find(what, on, scope)
         acting[what] = f"{held.value} ({held.source})" if held is not None else None

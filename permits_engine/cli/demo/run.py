@@ -32,8 +32,7 @@ from permits_engine.commands import (
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.engine import Engine
 from permits_engine.policies.loading import compile_text, packaged
-from permits_engine.scheduler.delivery.channel import Channel
-from permits_engine.scheduler.delivery.counter import CounterChannel
+from permits_engine.scheduler.delivery.channel import Channel, CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.passes.run import run_pass

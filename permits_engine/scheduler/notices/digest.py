@@ -12,11 +12,10 @@ from sqlalchemy import bindparam, select
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit import notices as notice
-from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events.application import event_store, numbered
+from permits_engine.store.events.application import event_store, folded
 from permits_engine.store.events.ids import derived
 from permits_engine.store.events.timestamps import moment
 
@@ -87,10 +86,9 @@ def digest(context: Context, tx: Transaction, office: str, day: date, *, ahead: 
     for start in range(0, len(ids), BATCH):
         for permit_id, records in event_store(tx).several(ids[start : start + BATCH]).items():
             try:
-                permit = fold(permit_id, numbered(records))
+                permit = folded(permit_id, records)
             except PermitsError:
                 continue
-            assert permit is not None
             items += _items(Situation(permit, day, rules), last)
     for permit_id, kind, reason, updated_at in tx.all(_PARKED, {"office": office}):
         since = moment(updated_at).date()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,12 +27,10 @@ from permits_engine.domain.events import (
 from permits_engine.domain.permit import notices
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, writing
-from permits_engine.scheduler.delivery.channel import Channel, DeliveryError, Evidence, Letter
-from permits_engine.scheduler.delivery.counter import CounterChannel
+from permits_engine.scheduler.delivery.channel import Channel, CounterChannel, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices import pauses
-from permits_engine.scheduler.notices.backoff import ATTEMPTS, delay
 from permits_engine.scheduler.notices.composer import Composer, SignToken
 from permits_engine.scheduler.notices.pending import (
     OPEN,
@@ -43,6 +42,10 @@ from permits_engine.scheduler.notices.pending import (
 )
 from permits_engine.store.database.transactions import Transaction
 
+FIRST, LONGEST, FACTOR = 30.0, 6 * 3600.0, 4.0
+"""Seconds of the first and of the longest delay, and the factor from one to the next."""
+ATTEMPTS = 8
+"""Refusals after which a channel is given up: about a day after the first."""
 RECORDED = 20
 """Letters after which outcomes are recorded at the latest: a crash repeats no more than these."""
 
@@ -357,3 +360,14 @@ class Outbox:
             self._record_now(unknown, tally)
             others = [each for each in pending if each.row["state"] != "sending"]
             self._record_now(self.deliver(others, tally), tally)
+
+
+def delay(notice_id: str, attempt: int) -> int:
+    """Return the microseconds from a failed attempt (the first is 1) to the next, with a jitter of half of them.
+
+    The jitter depends on notice and attempt only: letters refused together are not tried together, and a simulation
+    that is run again is the same.
+    """
+    seconds = min(FIRST * FACTOR ** min(attempt - 1, 20), LONGEST)
+    digest = hashlib.sha256(f"{notice_id}/{attempt}".encode()).digest()
+    return int(seconds * (0.5 + int.from_bytes(digest[:4], "big") / 2**32) * 1_000_000)

@@ -26,7 +26,6 @@ from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.events import SCHEDULER, NoticeDue
 from permits_engine.domain.permit import notices as notice
-from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.competence import competence_error
@@ -38,7 +37,7 @@ from permits_engine.scheduler.notices.outbox import Outbox, Result, Tally
 from permits_engine.scheduler.notices.pending import PendingNotice
 from permits_engine.store.database.schema import permits, scheduler_passes
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events.application import Placed, numbered
+from permits_engine.store.events.application import Placed, folded
 from permits_engine.store.events.ids import derived
 from permits_engine.store.events.timestamps import moment
 
@@ -208,8 +207,7 @@ class Reconciler:
             report.files += 1
             with self._parked_on_error(uow, permit_id, report):
                 past = list(records)
-                permit = fold(permit_id, numbered(past))
-                assert permit is not None
+                permit = folded(permit_id, past)
                 due = self._settle(uow, permit, past, report)
                 principals += [permit] if permit.dependents else []
                 if not _imported_after(self.on, past[0], uow.policy(permit.jurisdiction)):

@@ -12,11 +12,10 @@ from sqlalchemy import bindparam, select
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.permit import notices
-from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events.application import Placed, event_store, numbered
+from permits_engine.store.events.application import Placed, event_store, folded
 
 BATCH = 500
 _p = permits.c
@@ -76,8 +75,7 @@ class _Load:
     def add(self, tx: Transaction, permit_id: str, records: Iterable[Placed]) -> None:
         """Count the first reminder of a permit; skip one that cannot be read (see ``permits status``)."""
         try:
-            permit = fold(permit_id, numbered(records))
-            assert permit is not None
+            permit = folded(permit_id, records)
             s = Situation(
                 permit, self.first, self.context.policies.current(tx, permit.jurisdiction).at(self.first)
             )

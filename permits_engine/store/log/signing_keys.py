@@ -102,22 +102,24 @@ class SigningKeys:
             raise _unusable(path, f"is not a file of signing keys: {problem}") from None
 
 
-def verifiers_of(given: str, name: str = "--key") -> list[Verifier]:
+def verifiers_of(given: str) -> list[Verifier]:
     """Return public keys from their text or from a file; raise ``input.invalid``."""
     if "+" in given and not os.path.lexists(given):
         try:
             return [Verifier.parse(given)]
         except NoteError as problem:
-            raise invalid(name, f"{problem}") from None
+            raise invalid("--key", f"{problem}") from None
     try:
         signers, verifiers = _keys_of(read_limited(Path(given), MOST_BYTES))
     except NoteError as problem:
-        raise invalid(name, f"{given}: {problem}") from None
+        raise invalid("--key", f"{given}: {problem}") from None
     except OSError as problem:
-        raise invalid(name, f"{given!r} is neither a verifier key nor a file ({problem.strerror})") from None
+        raise invalid(
+            "--key", f"{given!r} is neither a verifier key nor a file ({problem.strerror})"
+        ) from None
     found = [signer.verifier for signer in signers] + verifiers
     if not found:
-        raise invalid(name, f"{given} holds no verifier key")
+        raise invalid("--key", f"{given} holds no verifier key")
     return found
 
 
