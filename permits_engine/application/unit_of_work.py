@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 from eventsourcing.application import ProcessingEvent
-from sqlalchemy import bindparam, update
 
 from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.loaded import CommandResult, HolderRow, Loaded
@@ -33,21 +32,9 @@ from permits_engine.store.keys import blind_index
 from permits_engine.store.keys.keyring import NEW_KEY, Keyring
 
 _NEW_HOLDER = insert_new(holders)
-_MOVE_HOLDER = Statement(
-    update(holders)
-    .where(holders.c.holder_id == bindparam("of"), holders.c.version == bindparam("seen"))
-    .values(version=bindparam("version"))
-)
-_BUMP_HOLDER = Statement(
-    update(holders)
-    .where(holders.c.holder_id == bindparam("of"), holders.c.gate == bindparam("seen"))
-    .values(gate=holders.c.gate + 1)
-)
-_LOCK_HOLDER = Statement(
-    update(holders)
-    .where(holders.c.holder_id == bindparam("of"), holders.c.version == bindparam("seen"))
-    .values(version=holders.c.version)
-)
+_MOVE_HOLDER = Statement("UPDATE holders SET version = :version WHERE holder_id = :of AND version = :seen")
+_BUMP_HOLDER = Statement("UPDATE holders SET gate = gate + 1 WHERE holder_id = :of AND gate = :seen")
+_LOCK_HOLDER = Statement("UPDATE holders SET version = version WHERE holder_id = :of AND version = :seen")
 _NEW_COMMAND = insert_new(commands)
 
 

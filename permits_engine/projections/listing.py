@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
 import msgspec
-from sqlalchemy import Select, and_, bindparam, case, func, literal, or_, select
+from sqlalchemy import Select, and_, case, func, literal, or_, select
 
 from permits_engine.domain.errors import invalid
 from permits_engine.store.database.schema import notices, permits
@@ -318,18 +318,11 @@ def messages(
     return found
 
 
-_since: Any = bindparam("since")
 _WITH_RECEIPTS = Statement(
-    select(_p.permit_id, _p.jurisdiction)
-    .where(
-        _p.permit_id > bindparam("after"),
-        or_(
-            _p.receipt_until >= _since,
-            *(each >= _since for each in (_p.request_filed_on, _p.request_decided_on, _p.closed_on)),
-        ),
-    )
-    .order_by(_p.permit_id)
-    .limit(bindparam("size"))
+    """SELECT permit_id, jurisdiction FROM permits
+    WHERE permit_id > :after AND (receipt_until >= :since OR request_filed_on >= :since
+        OR request_decided_on >= :since OR closed_on >= :since)
+    ORDER BY permit_id LIMIT :size"""
 )
 
 

@@ -99,11 +99,7 @@ def moved(row: dict[str, Any], seen: int) -> dict[str, Any]:
 
 
 _PARK = insert_new(parked)
-_MARK = Statement(
-    permits.update()
-    .where(permits.c.permit_id == bindparam("of"))
-    .values(parked=bindparam("reason"), next_due=None)
-)
+_MARK = Statement("UPDATE permits SET parked = :reason, next_due = NULL WHERE permit_id = :of")
 
 
 def park(tx: Transaction, stream: str, reason: str, now: int) -> None:

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
 
 from permits_engine.application.queries.permit_file import PermitFile, local_day
 from permits_engine.application.queries.views import RuleRow, expanded, shown
@@ -25,15 +24,12 @@ from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.store.database.schema import notices
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events.application import Placed, event_store, numbered
 from permits_engine.store.events.timestamps import moment
 
 _LETTERS = Statement(
-    select(notices.c.notice_id, notices.c.kind, notices.c.language, notices.c.state).where(
-        notices.c.permit_id == bindparam("permit_id"), notices.c.recipient == "holder"
-    )
+    "SELECT notice_id, kind, language, state FROM notices WHERE permit_id = :permit_id AND recipient = 'holder'"
 )
 Say = Callable[[str], str]
 """Returns a phrase in words."""

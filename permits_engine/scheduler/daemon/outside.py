@@ -9,16 +9,13 @@ from typing import NamedTuple
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from sqlalchemy import func, select
-
 from permits_engine.application.context import Context
-from permits_engine.store.database.schema import checkpoints
 from permits_engine.store.database.transactions import Statement
 from permits_engine.store.log import checkpoints as signed
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer."""
-_LAST = Statement(select(func.max(checkpoints.c.made_at)))
+_LAST = Statement("SELECT max(made_at) FROM checkpoints")
 
 
 class Posted(NamedTuple):

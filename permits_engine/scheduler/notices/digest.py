@@ -33,9 +33,7 @@ _OPEN = Statement(
     .order_by(_p.permit_id)
 )
 _PARKED = Statement(
-    select(_n.permit_id, _n.kind, _n.reason, _n.updated_at).where(
-        _n.office == bindparam("office"), _n.state == "parked"
-    )
+    "SELECT permit_id, kind, reason, updated_at FROM notices WHERE office = :office AND state = 'parked'"
 )
 _OFFICES = Statement(
     select(_p.prefecture)
