@@ -7,7 +7,7 @@ from datetime import UTC, date
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, TextClause, and_, bindparam, func, select, text
+from sqlalchemy import Table, bindparam, func, select, text
 
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError, invalid
@@ -202,27 +202,19 @@ class _Model(NamedTuple):
     rebuild: Callable[[Batch, list[str]], None]
 
 
-def _model(begins: ColumnElement[bool] | TextClause, rebuild: Callable[[Batch, list[str]], None]) -> _Model:
-    stream = events.c.stream
+def _model(begins: str, rebuild: Callable[[Batch, list[str]], None]) -> _Model:
+    stream, first = events.c.stream, text(begins)
+    following = select(stream).where(first, stream > bindparam("after")).order_by(stream)
     return _Model(
-        Statement(select(func.count()).select_from(events).where(begins)),
-        Statement(
-            select(stream)
-            .where(begins, stream > bindparam("after"))
-            .order_by(stream)
-            .limit(bindparam("size"))
-        ),
+        Statement(select(func.count()).select_from(events).where(first)),
+        Statement(following.limit(bindparam("size"))),
         rebuild,
     )
 
 
-def _begins_as(family: str) -> ColumnElement[bool]:
-    return and_(events.c.version == 1, events.c.name.like(f"{family}.%"))
-
-
 MODELS = {
-    "permits": _model(text(FILES), _permits),
-    "notices": _model(_begins_as("notice"), _notices),
-    "search": _model(_begins_as("holder"), _search),
+    "permits": _model(FILES, _permits),
+    "notices": _model("version = 1 AND name >= 'notice.' AND name < 'notice/'", _notices),
+    "search": _model("version = 1 AND name >= 'holder.' AND name < 'holder/'", _search),
 }
 """The read models by name."""
