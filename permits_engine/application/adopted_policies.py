@@ -173,8 +173,5 @@ class AdoptedPolicies:
 
 
 def _none(jurisdiction: str) -> PermitsError:
-    return error(
-        "policy.none_in_force",
-        f"no policy of {jurisdiction} has been adopted; run: permits policy adopt FILE",
-        jurisdiction=jurisdiction,
-    )
+    message = f"no policy of {jurisdiction} has been adopted; run: permits policy adopt FILE"
+    return error("policy.none_in_force", message, jurisdiction=jurisdiction)

@@ -150,11 +150,8 @@ class Privacy:
         """
         found = self.retention_due(letters=letters)
         if plan != found.plan:
-            raise error(
-                "concurrency.conflict",
-                f"what is due has changed since the plan {plan}: look at {found.plan} first",
-                plan=found.plan,
-            )
+            message = f"what is due has changed since the plan {plan}: look at {found.plan} first"
+            raise error("concurrency.conflict", message, plan=found.plan)
         erased = []
         for each in found.people:
             command = EraseHolder(holder_id=each.holder_id, reason=f"retention: {each.norm}")

@@ -23,11 +23,8 @@ def replayed(uow: UnitOfWork, command: Command) -> Outcome | None:
         return None
     cipher = uow.key(result.holder_id) if result.holder_id else None
     if cipher is None or cipher.hmac(content_of(command)) != bytes(result.digest):
-        raise error(
-            "command.id_reused",
-            f"command_id {command.command_id!r} was used for another content; give a new one",
-            command_id=command.command_id,
-        )
+        message = f"command_id {command.command_id!r} was used for another content; give a new one"
+        raise error("command.id_reused", message, command_id=command.command_id)
     uow.write()  # the first run may be part of this very transaction
     last = result.last_version
     rows = uow.tx.all(_NAMES, {"stream": result.stream, "first": result.first_version, "last": last})

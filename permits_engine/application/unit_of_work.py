@@ -225,8 +225,5 @@ def _conflict(changed: list[_Changed]) -> PermitsError:
 
 def taken(permit_id: str) -> PermitsError:
     """Return ``concurrency.conflict`` for a caller's ``permit_id`` that is another person's file."""
-    return error(
-        "concurrency.conflict",
-        f"permit_id {permit_id} is taken; choose another or leave it out",
-        permit_id=permit_id,
-    )
+    message = f"permit_id {permit_id} is taken; choose another or leave it out"
+    return error("concurrency.conflict", message, permit_id=permit_id)

@@ -146,12 +146,8 @@ def held(holder_id: str, obstacles: list[Obstacle]) -> PermitsError:
         "archive_duty": "erase then, or with the archives' agreement (archive_agreement)",
         "hold": "lift the hold first (lift_hold)",
     }.get(first.kind, "end the procedure first")
-    return error(
-        "holder.held",
-        f"the holder's data have to be kept: {first.because}{until}, {first.norm}{more}; {remedy}",
-        holder_id=holder_id,
-        holds=msgspec.to_builtins(obstacles),
-    )
+    message = f"the holder's data have to be kept: {first.because}{until}, {first.norm}{more}; {remedy}"
+    return error("holder.held", message, holder_id=holder_id, holds=msgspec.to_builtins(obstacles))
 
 
 def _check_anonymous(person: Person, **texts: str | None) -> None:

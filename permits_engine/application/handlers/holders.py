@@ -54,11 +54,8 @@ def register_holder(context: Context, uow: UnitOfWork, command: RegisterHolder, 
     holder_id = command.holder_id or context.new_id()
     if command.holder_id is not None and uow.holder(holder_id) is not None:
         uow.cipher(holder_id)
-        raise error(
-            "concurrency.conflict",
-            f"holder_id {holder_id} is registered already; use update_holder",
-            holder_id=holder_id,
-        )
+        message = f"holder_id {holder_id} is registered already; use update_holder"
+        raise error("concurrency.conflict", message, holder_id=holder_id)
     fields = command.model_dump(mode="json", exclude=_ENVELOPE)
     event = context.stamper(actor, command, command.on or today)(HolderRegistered, **fields)
     uow.new_holder(holder_id, event)
@@ -129,9 +126,10 @@ def link_holders(
         raise conflict(ids[0], seen[ids[0]], command.expected_version or 0)
     wanted = isinstance(command, LinkHolders)
     if (ids[1] in uow.person(ids[0]).linked) == wanted:
+        why = "the holders are linked already" if wanted else "the holders are not linked"
         raise error(
             "transition.not_allowed",
-            f"{command.name} is not possible: the holders are {'linked already' if wanted else 'not linked'}",
+            f"{command.name} is not possible: {why}",
             state={"linked": not wanted},
             command=command.name,
             allowed=["unlink_holders" if wanted else "link_holders"],

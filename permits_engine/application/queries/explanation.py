@@ -86,12 +86,8 @@ def _record(file: PermitFile, version: int | None) -> Placed:
     """Return the event of a version (default: the last); raise ``position.beyond_head``."""
     count = len(file.records)
     if version is not None and not 1 <= version <= count:
-        raise error(
-            "position.beyond_head",
-            f"{file.permit_id} has {count} events, there is no version {version}",
-            version=version,
-            head=count,
-        )
+        message = f"{file.permit_id} has {count} events, there is no version {version}"
+        raise error("position.beyond_head", message, version=version, head=count)
     return file.records[(version or count) - 1]
 
 

@@ -63,12 +63,8 @@ class PermitFile:
         limit = micros(known_at)
         latest = max(self.context.now(), history.head(self.tx).recorded_at)
         if limit > latest:
-            raise error(
-                "position.beyond_head",
-                f"known_at {known_at.isoformat()} lies after the store's clock, {iso(latest)}",
-                known_at=known_at.isoformat(),
-                clock=iso(latest),
-            )
+            message = f"known_at {known_at.isoformat()} lies after the store's clock, {iso(latest)}"
+            raise error("position.beyond_head", message, known_at=known_at.isoformat(), clock=iso(latest))
         return limit
 
     def recorded_by(self, limit: int | None) -> list[Placed]:

@@ -206,11 +206,10 @@ def taken(database: Database, holder: str, seconds: float = SECONDS) -> Lease:
         now = look(database)
         if (now.epoch, now.expires_at) != (first.epoch, first.expires_at):
             break
-    raise error(
-        "scheduler.busy",
-        f"{first.holder} runs the passes of this store since {moment(first.since)}; let it, or stop it first",
-        holder=first.holder,
+    message = (
+        f"{first.holder} runs the passes of this store since {moment(first.since)}; let it, or stop it first"
     )
+    raise error("scheduler.busy", message, holder=first.holder)
 
 
 def look(database: Database) -> LeaseState:
