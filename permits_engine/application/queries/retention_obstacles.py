@@ -15,12 +15,12 @@ from permits_engine.domain.permit import deadlines
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Rules, Silence
+from permits_engine.projections.search_entries import FILES
 from permits_engine.store.database.transactions import Statement
 
 if TYPE_CHECKING:
     from permits_engine.application.context import Context
 
-FILES = Statement("SELECT permit_id FROM permits WHERE holder_id = :holder_id")
 LETTERS = Statement(
     "SELECT notice_id FROM notices JOIN permits ON permits.permit_id = notices.permit_id"
     " WHERE permits.holder_id = :holder_id"

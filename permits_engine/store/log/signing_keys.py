@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Self
 
 from permits_engine.domain.errors import PermitsError, error, invalid
-from permits_engine.store.log.signed_note import NoteError, Signer, Verifier
+from permits_engine.store.log.signed_note import PRIVATE, NoteError, Signer, Verifier
 
 MOST_BYTES = 1 << 20
-_PRIVATE = "PRIVATE+KEY+"
 
 
 def origin_of(store_id: str) -> str:
@@ -139,7 +138,7 @@ def _keys_of(data: bytes) -> tuple[list[Signer], list[Verifier]]:
         raise NoteError("it is not text") from None
     signers, verifiers = [], []
     for line in map(str.strip, lines):
-        if line.startswith(_PRIVATE):
+        if line.startswith(PRIVATE):
             signers.append(Signer.parse(line))
         elif line and not line.startswith("#"):
             verifiers.append(Verifier.parse(line))
