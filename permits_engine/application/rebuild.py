@@ -121,7 +121,7 @@ def _permits(batch: Batch, ids: list[str]) -> None:
             batch.report.differences.append({"permit_id": stream, "missing": True})
     if rows:
         tx.run(_UNPARK, {"ids": [row["permit_id"] for row in rows]})
-        writing.replace_rows(tx, rows)
+        tx.many(writing.REPLACE_PERMIT, rows)
         batch.report.written += len(rows)
 
 

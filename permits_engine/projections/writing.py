@@ -56,7 +56,8 @@ _UPDATE_PERMIT = Statement(
 )
 # SQLite rewrites the indexes of all columns that are set, changed or not; PostgreSQL compares.
 _UPDATE_SOUGHT = [_changed(["next_due"]), _changed([name for name in _SOUGHT if name != "next_due"])]
-_REPLACE_PERMIT = replace(permits)
+REPLACE_PERMIT = replace(permits)
+"""Inserts the row of a permit or replaces the present one, for a rebuild."""
 INSERT_NOTICE = insert_new(notices)
 """Adds the row of a new notice, unless it exists."""
 UPDATE_NOTICE = Statement(
@@ -80,11 +81,6 @@ def update_rows(tx: Transaction, rows: list[dict[str, Any]]) -> int:
         for statement in _UPDATE_SOUGHT:
             tx.each(statement, rows)
     return done
-
-
-def replace_rows(tx: Transaction, rows: list[dict[str, Any]]) -> None:
-    """Insert rows or replace the present ones, for a rebuild."""
-    tx.many(_REPLACE_PERMIT, rows)
 
 
 def known_notices(tx: Transaction, ids: list[str]) -> set[str]:
