@@ -19,7 +19,7 @@ from benchmarks.measure import Measure
 from benchmarks.people import filings
 from benchmarks.stores import Place, at, bare
 from permits_engine import Engine
-from permits_engine.scheduler.delivery.counter import CounterChannel
+from permits_engine.scheduler.delivery.channel import CounterChannel
 from permits_engine.scheduler.delivery.memory import SinkChannel
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.delivery.smtp import SmtpChannel

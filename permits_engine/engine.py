@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from permits_engine.documents.language import checked_language
 from permits_engine.documents.wording import phrase_translator
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
-from permits_engine.domain.permit.explanations import DeadlineRow
+from permits_engine.domain.permit import explanations
 from permits_engine.projections import listing
 from permits_engine.reader import Reader
 from permits_engine.scheduler.daemon import health
@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from permits_engine.audit.replay.service import Replays
     from permits_engine.audit.service import Audit
     from permits_engine.documents.service import Documents
+    from permits_engine.scheduler.delivery.channel import Channel
     from permits_engine.scheduler.passes.preview import PreviewRow
+    from permits_engine.scheduler.passes.reconciler import Pass
     from permits_engine.scheduler.service import Notices
 
 
@@ -316,10 +318,10 @@ class Engine:
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
-    ) -> list[DeadlineRow]:
+    ) -> list[explanations.DeadlineRow]:
         """Return the deadlines of the permit that run on a day, with their working in words."""
         with self.database.read() as tx:
-            return views.deadlines_of(PermitFile(self.context, tx, permit_id), on, known_at)
+            return explanations.explained(PermitFile(self.context, tx, permit_id).situation(on, known_at))
 
     def subscribe(
         self, *, after: int = 0, timeout: float | None = 1.0, names: tuple[str, ...] | None = None
@@ -335,6 +337,17 @@ class Engine:
     def preview(self, *, on: date | None = None) -> list[PreviewRow]:
         """Return what a pass of the scheduler would do on a day (default: today), doing nothing."""
         return self.notices.preview(on=on)
+
+    # --- the scheduler ---
+
+    def run_pass(self, *, on: date | None = None, channels: Sequence[Channel] | None = None) -> Pass:
+        """Record what time alone does, and which messages are due: now, or as of 09:00 local time of a day.
+
+        With ``channels`` the letters leave too: to holders through the first channel that reaches them, to offices to
+        their counters. Without, they stay due. Raises ``scheduler.busy`` while another process runs the passes,
+        ``scheduler.braked`` where a clock is wrong, ``input.invalid`` for a day after today.
+        """
+        return self.notices.run_pass(on=on, channels=channels or ())
 
 
 __all__ = ["Engine", "Outcome", "default_key_file", "parse"]

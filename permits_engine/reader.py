@@ -24,8 +24,7 @@ from permits_engine.documents.language import checked_language
 from permits_engine.documents.wording import phrase_translator
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
-from permits_engine.domain.permit.explanations import DeadlineRow
-from permits_engine.domain.permit.rights import RightRow
+from permits_engine.domain.permit import explanations, rights
 from permits_engine.projections import listing
 from permits_engine.projections.holder import Person
 from permits_engine.projections.listing import FoundRow, Page, Wanted
@@ -105,10 +104,10 @@ class Reader:
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
-    ) -> list[DeadlineRow]:
+    ) -> list[explanations.DeadlineRow]:
         """Return the deadlines that run on a day, with their working in words."""
         with self._context.database.read() as tx:
-            return views.deadlines_of(self._access.file(tx, permit_id), on, known_at)
+            return explanations.explained(self._access.file(tx, permit_id).situation(on, known_at))
 
     def history(self, permit_id: str, *, as_of: date | None = None, known_at: datetime | None = None) -> Rows:
         """Return every event of the permit; numbers and free text for a reader who may see them."""
@@ -213,10 +212,10 @@ class ReaderQueries:
 
     def rights(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
-    ) -> list[RightRow]:
+    ) -> list[rights.RightRow]:
         """Return what the permit opens on a day."""
         with self._context.database.read() as tx:
-            return views.rights_of(self._access.file(tx, permit_id), on, known_at)
+            return rights.explained(self._access.file(tx, permit_id).situation(on, known_at))
 
     def holder(self, holder_id: str) -> Person:
         """Return what is known about a person; raise ``holder.not_found``, ``actor.not_competent``."""

@@ -12,7 +12,7 @@ from datetime import date
 from typing import TypeVar
 
 from permits_engine.application.context import Context
-from permits_engine.application.handlers import holder_events
+from permits_engine.application.handlers import holders
 from permits_engine.application.outcome import valid_actor
 from permits_engine.application.queries import search
 from permits_engine.application.queries.permit_file import PermitFile
@@ -189,7 +189,7 @@ class Access:
                     _, today = self.rules(tx)
                     stamp = self.context.stamper(self.actor, None, today)
                     for holder_id in holder_ids if again else self._unseen(tx, holder_ids, today):
-                        holder_events.note_access(uow, holder_id, stamp, purpose)
+                        holders.note_access(uow, holder_id, stamp, purpose)
                     uow.write()
                     return
             except ConflictError:

@@ -108,6 +108,10 @@ class AdoptedPolicies:
         """Return jurisdiction, digest, number of adoptions and moment of the last, of every adopted policy."""
         return [(row[0], row[1], row[2], row[3]) for row in tx.all(_ALL)]
 
+    def in_use(self, tx: Transaction) -> list[Policy]:
+        """Return the policy in use of every jurisdiction, by code."""
+        return [self.current(tx, code) for code, *_ in self.all(tx)]
+
     def adopted_by(self, tx: Transaction, jurisdiction: str) -> str | None:
         """Return the id of the actor who adopted the policy in use, if there is one."""
         adoptions = self._adoptions(tx, jurisdiction)
@@ -169,8 +173,5 @@ class AdoptedPolicies:
 
 
 def _none(jurisdiction: str) -> PermitsError:
-    return error(
-        "policy.none_in_force",
-        f"no policy of {jurisdiction} has been adopted; run: permits policy adopt FILE",
-        jurisdiction=jurisdiction,
-    )
+    message = f"no policy of {jurisdiction} has been adopted; run: permits policy adopt FILE"
+    return error("policy.none_in_force", message, jurisdiction=jurisdiction)

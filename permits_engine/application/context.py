@@ -76,7 +76,7 @@ class Context:
 
     def home_today(self, tx: Transaction) -> date:
         """Return the legal day in the home country."""
-        return self.today(self.policies.current(tx, self.policies.home(tx)))
+        return self.today(self.policies.home_policy(tx))
 
     def new_id(self) -> str:
         """Return a time-ordered identity (RFC 9562, version 7)."""

@@ -134,13 +134,11 @@ class Privacy:
 
     def retention_rules(self) -> list[RetentionRule]:
         """Return how long each class of data is kept, country by country."""
-        return retention.rules_of(self._context, self._context.database)
+        return retention.rules_of(self._context)
 
     def retention_due(self, *, letters: str | Path | None = None) -> retention.RetentionPlan:
         """Return the people and letters whose retention has ended today, with the obstacles; change nothing."""
-        return retention.plan(
-            self._context, self._context.database, None if letters is None else Path(letters)
-        )
+        return retention.plan(self._context, None if letters is None else Path(letters))
 
     def apply_retention(
         self, plan: str, *, actor: Actor, letters: str | Path | None = None
@@ -152,11 +150,8 @@ class Privacy:
         """
         found = self.retention_due(letters=letters)
         if plan != found.plan:
-            raise error(
-                "concurrency.conflict",
-                f"what is due has changed since the plan {plan}: look at {found.plan} first",
-                plan=found.plan,
-            )
+            message = f"what is due has changed since the plan {plan}: look at {found.plan} first"
+            raise error("concurrency.conflict", message, plan=found.plan)
         erased = []
         for each in found.people:
             command = EraseHolder(holder_id=each.holder_id, reason=f"retention: {each.norm}")

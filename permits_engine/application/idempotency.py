@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import bindparam, select
 
 from permits_engine.application.loaded import CommandResult
 from permits_engine.application.outcome import Outcome
 from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import Command
 from permits_engine.domain.errors import error
-from permits_engine.store.database.schema import events
 from permits_engine.store.database.transactions import Statement
 
 _NAMES = Statement(
-    select(events.c.name)
-    .where(
-        events.c.stream == bindparam("stream"),
-        events.c.version >= bindparam("low"),
-        events.c.version <= bindparam("high"),
-    )
-    .order_by(events.c.version)
+    "SELECT name FROM events WHERE stream = :stream AND version > :first AND version <= :last ORDER BY version"
 )
 
 
@@ -31,14 +23,11 @@ def replayed(uow: UnitOfWork, command: Command) -> Outcome | None:
         return None
     cipher = uow.key(result.holder_id) if result.holder_id else None
     if cipher is None or cipher.hmac(content_of(command)) != bytes(result.digest):
-        raise error(
-            "command.id_reused",
-            f"command_id {command.command_id!r} was used for another content; give a new one",
-            command_id=command.command_id,
-        )
+        message = f"command_id {command.command_id!r} was used for another content; give a new one"
+        raise error("command.id_reused", message, command_id=command.command_id)
     uow.write()  # the first run may be part of this very transaction
     last = result.last_version
-    rows = uow.tx.all(_NAMES, {"stream": result.stream, "low": result.first_version + 1, "high": last})
+    rows = uow.tx.all(_NAMES, {"stream": result.stream, "first": result.first_version, "last": last})
     names = tuple(row[0].partition("@")[0] for row in rows)
     return Outcome(result.permit_id, result.holder_id, last, names, replayed=True)
 

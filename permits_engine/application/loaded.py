@@ -18,7 +18,7 @@ from permits_engine.projections.holder import Person, person_of
 from permits_engine.store.database.statements import among
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events.application import event_store, numbered
-from permits_engine.store.keys.keyring import Cipher, Keyring
+from permits_engine.store.keys.keyring import Cipher, Keyring, erased
 
 
 class _ById:
@@ -213,11 +213,7 @@ class Loaded(ABC):
         """Return the holder's key; raise ``holder.erased``."""
         found = self.key(holder_id)
         if found is None:
-            raise error(
-                "holder.erased",
-                "the holder's personal data were erased; nothing more can be written about them",
-                holder_id=holder_id,
-            )
+            raise erased(holder_id)
         return found
 
     def holder(self, holder_id: str) -> HolderRow | None:

@@ -27,11 +27,8 @@ def remove(folder: Path, notice_ids: Iterable[str]) -> int:
     except FileNotFoundError:
         return 0
     except OSError as problem:
-        raise error(
-            "store.unavailable",
-            f"letters in {folder} cannot be deleted ({problem.strerror}): give this user the right, erase again",
-            path=str(folder),
-        ) from None
+        why = f"letters in {folder} cannot be deleted ({problem.strerror}): give this user the right, erase again"
+        raise error("store.unavailable", why, path=str(folder)) from None
     return len(found)
 
 
@@ -42,11 +39,8 @@ def messages(folder: Path) -> list[str]:
     except FileNotFoundError:
         return []
     except OSError as problem:
-        raise error(
-            "store.unavailable",
-            f"the folder of letters {folder} cannot be read ({problem.strerror}): give this user the right",
-            path=str(folder),
-        ) from None
+        why = f"the folder of letters {folder} cannot be read ({problem.strerror}): give this user the right"
+        raise error("store.unavailable", why, path=str(folder)) from None
 
 
 def _message(name: str) -> str:

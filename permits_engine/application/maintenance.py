@@ -23,7 +23,7 @@ class Store:
         self, name: str | None = None, *, check: bool = False, progress: Progress | None = None
     ) -> rebuild.RebuildReport:
         """Compute the read models again from history; ``check`` compares and changes nothing."""
-        return rebuild.rebuild(self._context.database, self._context, name, check=check, progress=progress)
+        return rebuild.rebuild(self._context, name, check=check, progress=progress)
 
     def backup(self, target: str | Path, *, pg_dump: str = "pg_dump") -> Backup:
         """Copy the store into a new file while it is in use; on PostgreSQL by ``pg_dump``.
@@ -43,7 +43,6 @@ class Store:
     ) -> ImportReport:
         """Import a legacy register (CSV); an interrupted import that is run again ends the same."""
         return import_register(
-            self._context.database,
             self._context,
             path,
             rejects=rejects,

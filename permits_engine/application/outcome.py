@@ -23,12 +23,8 @@ class Outcome(msgspec.Struct, frozen=True):
 def conflict(what: str, version: int | None, expected: int) -> PermitsError:
     """Return ``concurrency.conflict``: another transaction was first."""
     now = f"; it is at version {version}" if version is not None else ""
-    return error(
-        "concurrency.conflict",
-        f"{what} has changed since version {expected}{now}; read it again and decide anew",
-        expected_version=expected,
-        version=version,
-    )
+    message = f"{what} has changed since version {expected}{now}; read it again and decide anew"
+    return error("concurrency.conflict", message, expected_version=expected, version=version)
 
 
 def not_found(permit_id: str) -> PermitsError:

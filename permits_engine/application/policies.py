@@ -29,9 +29,8 @@ class Policies:
 
     def all(self) -> list[Policy]:
         """Return the policy in use of every jurisdiction, by code."""
-        adopted = self._context.policies
         with self._context.database.read() as tx:
-            return [adopted.current(tx, code) for code, *_ in adopted.all(tx)]
+            return self._context.policies.in_use(tx)
 
     def adopt(self, *texts: str, actor: Actor | None = None) -> list[Adoption]:
         """Make policy texts part of the history.

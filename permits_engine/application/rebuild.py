@@ -7,19 +7,18 @@ from datetime import UTC, date
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Table, TextClause, and_, bindparam, func, select, text
+from sqlalchemy import Table, bindparam, func, select, text
 
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, search_entries, writing
 from permits_engine.projections.permit_rows import row_of
 from permits_engine.store.database.schema import FILES, events, notices, permits
 from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Database, Statement, Transaction
-from permits_engine.store.events.application import event_store, numbered
+from permits_engine.store.database.transactions import Statement, Transaction
+from permits_engine.store.events.application import event_store, folded
 from permits_engine.store.events.timestamps import moment
 from permits_engine.store.keys import blind_index
 
@@ -39,7 +38,6 @@ class RebuildReport(msgspec.Struct):
 
 
 def rebuild(
-    database: Database,
     context: Context,
     name: str | None = None,
     *,
@@ -53,6 +51,7 @@ def rebuild(
     if name is not None and name not in MODELS:
         raise invalid("name", f"{name!r} is none of {', '.join(MODELS)}")
     models = [name] if name else list(MODELS)
+    database = context.database
     report = RebuildReport(models)
     with database.read() as tx:
         counts = [tx.one(MODELS[model].total) for model in models]
@@ -106,8 +105,7 @@ def _permits(batch: Batch, ids: list[str]) -> None:
     uow, rows = context.begin(tx), []
     for stream, records in event_store(tx).several(ids).items():
         try:
-            permit = fold(stream, numbered(records))
-            assert permit is not None
+            permit = folded(stream, records)
             policy = uow.policy(permit.jurisdiction)
             row = row_of(permit, policy, context.today(policy))
         except PermitsError as problem:
@@ -123,7 +121,7 @@ def _permits(batch: Batch, ids: list[str]) -> None:
             batch.report.differences.append({"permit_id": stream, "missing": True})
     if rows:
         tx.run(_UNPARK, {"ids": [row["permit_id"] for row in rows]})
-        writing.replace_rows(tx, rows)
+        tx.many(writing.REPLACE_PERMIT, rows)
         batch.report.written += len(rows)
 
 
@@ -204,27 +202,19 @@ class _Model(NamedTuple):
     rebuild: Callable[[Batch, list[str]], None]
 
 
-def _model(begins: ColumnElement[bool] | TextClause, rebuild: Callable[[Batch, list[str]], None]) -> _Model:
-    stream = events.c.stream
+def _model(begins: str, rebuild: Callable[[Batch, list[str]], None]) -> _Model:
+    stream, first = events.c.stream, text(begins)
+    following = select(stream).where(first, stream > bindparam("after")).order_by(stream)
     return _Model(
-        Statement(select(func.count()).select_from(events).where(begins)),
-        Statement(
-            select(stream)
-            .where(begins, stream > bindparam("after"))
-            .order_by(stream)
-            .limit(bindparam("size"))
-        ),
+        Statement(select(func.count()).select_from(events).where(first)),
+        Statement(following.limit(bindparam("size"))),
         rebuild,
     )
 
 
-def _begins_as(family: str) -> ColumnElement[bool]:
-    return and_(events.c.version == 1, events.c.name.like(f"{family}.%"))
-
-
 MODELS = {
-    "permits": _model(text(FILES), _permits),
-    "notices": _model(_begins_as("notice"), _notices),
-    "search": _model(_begins_as("holder"), _search),
+    "permits": _model(FILES, _permits),
+    "notices": _model("version = 1 AND name >= 'notice.' AND name < 'notice/'", _notices),
+    "search": _model("version = 1 AND name >= 'holder.' AND name < 'holder/'", _search),
 }
 """The read models by name."""

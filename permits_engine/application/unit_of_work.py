@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 from eventsourcing.application import ProcessingEvent
-from sqlalchemy import bindparam, update
 
 from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.loaded import CommandResult, HolderRow, Loaded
@@ -22,31 +21,20 @@ from permits_engine.domain.events import Event
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import writing
-from permits_engine.projections.holder import Person
+from permits_engine.projections.holder import grown
 from permits_engine.projections.permit_rows import row_of
+from permits_engine.projections.search_entries import entries_of_person
 from permits_engine.store.database.schema import commands, holders
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.database.upserts import insert_new
 from permits_engine.store.events.application import Placed
 from permits_engine.store.keys import blind_index
-from permits_engine.store.keys.keyring import NEW_KEY, Cipher, Keyring
+from permits_engine.store.keys.keyring import NEW_KEY, Keyring
 
 _NEW_HOLDER = insert_new(holders)
-_MOVE_HOLDER = Statement(
-    update(holders)
-    .where(holders.c.holder_id == bindparam("of"), holders.c.version == bindparam("seen"))
-    .values(version=bindparam("version"))
-)
-_BUMP_HOLDER = Statement(
-    update(holders)
-    .where(holders.c.holder_id == bindparam("of"), holders.c.gate == bindparam("seen"))
-    .values(gate=holders.c.gate + 1)
-)
-_LOCK_HOLDER = Statement(
-    update(holders)
-    .where(holders.c.holder_id == bindparam("of"), holders.c.version == bindparam("seen"))
-    .values(version=holders.c.version)
-)
+_MOVE_HOLDER = Statement("UPDATE holders SET version = :version WHERE holder_id = :of AND version = :seen")
+_BUMP_HOLDER = Statement("UPDATE holders SET gate = gate + 1 WHERE holder_id = :of AND gate = :seen")
+_LOCK_HOLDER = Statement("UPDATE holders SET version = version WHERE holder_id = :of AND version = :seen")
 _NEW_COMMAND = insert_new(commands)
 
 
@@ -120,7 +108,7 @@ class UnitOfWork(Loaded, ProcessingEvent[str]):
         self.events += new
 
     def append(self, new: Sequence[Placed]) -> None:
-        """Record events of a stream that has no row of a file."""
+        """Record events of a stream whose row, if it has one, is given to ``write_row``."""
         self.events += new
 
     def index(self, entries: Iterable[blind_index.Entry]) -> None:
@@ -142,12 +130,15 @@ class UnitOfWork(Loaded, ProcessingEvent[str]):
 
     # --- holders ---
 
-    def new_holder(self, person: Person, key: Cipher) -> None:
-        """Record a person who is registered; the key was made in this transaction."""
-        self._persons[person.holder_id] = person
-        self._keys[person.holder_id] = key
-        self._holders[person.holder_id] = HolderRow(person.version, 0)
-        self.write_row(_NEW_HOLDER, {"holder_id": person.holder_id, "version": person.version, "gate": 0})
+    def new_holder(self, holder_id: str, event: Event) -> None:
+        """Record a person under a key of their own, who can be found by name and birth date."""
+        self._keys[holder_id], key = self.keyring.make(holder_id)
+        self._persons[holder_id] = person = grown(None, holder_id, 1, event)
+        self._holders[holder_id] = HolderRow(person.version, 0)
+        self.write_row(_NEW_HOLDER, {"holder_id": holder_id, "version": person.version, "gate": 0})
+        self.write_row(NEW_KEY, key)
+        self.append(self.place(holder_id, 0, [event], holder_id))
+        self.index(entries_of_person(person))
 
     def extend_holder(self, new: Sequence[Placed]) -> None:
         """Record new events of a holder's stream."""
@@ -234,8 +225,5 @@ def _conflict(changed: list[_Changed]) -> PermitsError:
 
 def taken(permit_id: str) -> PermitsError:
     """Return ``concurrency.conflict`` for a caller's ``permit_id`` that is another person's file."""
-    return error(
-        "concurrency.conflict",
-        f"permit_id {permit_id} is taken; choose another or leave it out",
-        permit_id=permit_id,
-    )
+    message = f"permit_id {permit_id} is taken; choose another or leave it out"
+    return error("concurrency.conflict", message, permit_id=permit_id)

@@ -166,8 +166,8 @@ class Audit:
     ) -> Iterator[officer_acts.ActRow]:
         policies = self._context.policies
         with self._database.read() as tx:
-            zone = policies.current(tx, jurisdiction or policies.home(tx)).calendar.time_zone
-        return officer_acts.acts(self._database, wanted, zone, names)
+            policy = policies.current(tx, jurisdiction) if jurisdiction else policies.home_policy(tx)
+        return officer_acts.acts(self._database, wanted, policy.calendar.time_zone, names)
 
     # --- the annual account ---
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +15,7 @@ from types import FrameType
 from typing import Any
 
 import msgspec
+import structlog
 from structlog.typing import FilteringBoundLogger
 
 from permits_engine.cli.settings import Service, Settings
@@ -20,8 +23,7 @@ from permits_engine.domain.errors import invalid
 from permits_engine.engine import Engine
 from permits_engine.scheduler.daemon import daemon, metrics
 from permits_engine.scheduler.delivery.apprise import AppriseChannel
-from permits_engine.scheduler.delivery.channel import Channel
-from permits_engine.scheduler.delivery.counter import CounterChannel
+from permits_engine.scheduler.delivery.channel import Channel, CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.delivery.smtp import SmtpChannel
@@ -124,6 +126,30 @@ def _metrics_server(
     server.open()
     running.log.info("metrics.open", port=server.port)
     return server
+
+
+def logger(*, machine: bool | None = None) -> Any:
+    """Set up the log on standard error; ``machine`` asks for JSON (default: unless that is a terminal)."""
+    plain = machine if machine is not None else not sys.stderr.isatty()
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    shown: Any = (
+        structlog.processors.JSONRenderer()
+        if plain
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[*shared, shown],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    # A tick that comes while a pass is running is normal, and not for the operator.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
+    return structlog.get_logger()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from permits_engine.cli import output
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.files import write
 from permits_engine.cli.options import Limit, id_argument, office, option
-from permits_engine.cli.session import Session
+from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
 from permits_engine.reader import Reader
 from permits_engine.scheduler.delivery.mime import page
@@ -106,19 +106,19 @@ def preview(
 
 
 @command("notices retry", "permits notices retry ID", roles=ROLES)
-def retry(engine: Engine, session: Session, notice_id: NoticeId) -> Answer:
+def retry(engine: Engine, actor: Actor, notice_id: NoticeId) -> Answer:
     """Let the next pass send a parked or failed message."""
-    row = engine.notices.retry(notice_id, by=session.operator.name)
+    row = engine.notices.retry(notice_id, by=actor.id)
     return answer(row, f"{row['notice_id']} is {row['state']}; the next pass tries it")
 
 
 @command("notices served", "permits notices served ID", roles=ROLES)
-def served(engine: Engine, session: Session, notice_id: NoticeId) -> Answer:
+def served(engine: Engine, actor: Actor, notice_id: NoticeId) -> Answer:
     """Record that a message was handed over in person.
 
     The message was parked or has failed.
     """
-    row = engine.notices.served(notice_id, by=session.operator.name)
+    row = engine.notices.served(notice_id, by=actor.id)
     return answer(row, f"{row['notice_id']} is {row['state']}")
 
 

@@ -13,6 +13,7 @@ from permits_engine.cli.options import argument, day, option
 from permits_engine.cli.session import Session
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.rules.policy import Policy, Value
+from permits_engine.engine import Engine
 from permits_engine.policies.loading import compile_text, packaged, packaged_codes, read_file
 
 Jurisdiction = Annotated[str, option("--jurisdiction", "J", "Whose rules, such as MA, FR or ES.")]
@@ -21,14 +22,13 @@ PolicyFile = Annotated[
 ]
 
 
-@command("policy adopt", "permits policy adopt ma-2027.yaml")
-def adopt(session: Session, text: PolicyFile) -> Answer:
+@command("policy adopt", "permits policy adopt ma-2027.yaml", roles=["administrator"])
+def adopt(engine: Engine, text: PolicyFile) -> Answer:
     """Make a policy text part of the history.
 
     It holds from now on; parts that it lacks stay as they are.
     """
-    with session.open("administrator") as engine:
-        [(jurisdiction, digest, new)] = engine.policies.adopt(text)
+    [(jurisdiction, digest, new)] = engine.policies.adopt(text)
     return answer(
         {"jurisdiction": jurisdiction, "digest": digest, "adopted": new},
         f"{jurisdiction} {digest} {'adopted' if new else 'was in use already'}",

@@ -10,7 +10,7 @@ from permits_engine.domain.decisions.diagram import diagram
 from permits_engine.policies.loading import (
     compile_text,
     completed,
-    documents,
+    country_and_missing,
     packaged,
     packaged_codes,
     read_file,
@@ -27,8 +27,8 @@ def check(
     reason of each fault, and exit 2.
     """
     text = read_file(file)
-    code = next((content.get(kind) for kind, (content, _) in documents(text).items()), None)
-    if isinstance(code, str) and code in packaged_codes():
+    code, _ = country_and_missing(text)
+    if code in packaged_codes():
         text = completed(text, packaged(code))
     policy = compile_text(text)
     result = {

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 
-from permits_engine.audit.replay import parallel
+from permits_engine.audit.replay.parallel import Run, Workers
 from permits_engine.audit.replay.parquet import ParquetSource
 from permits_engine.audit.replay.reexamination import Reexamined
 from permits_engine.audit.replay.replay import ReplayReport
 from permits_engine.audit.replay.replay import replay as replay_history
+from permits_engine.audit.replay.sources import Source, StoreSource
 from permits_engine.audit.replay.what_if import summary
 from permits_engine.audit.replay.what_if import what_if as compare
 from permits_engine.cli import output
 from permits_engine.cli.command import Answer, answer, command
-from permits_engine.cli.options import Workers, day, flag, one_of, option
+from permits_engine.cli.options import Workers as Processes
+from permits_engine.cli.options import day, flag, one_of, option
 from permits_engine.cli.session import Session
 from permits_engine.domain.errors import invalid
 from permits_engine.policies.loading import read_file
@@ -48,21 +51,26 @@ _KINDS = {
     "permits replay --parquet history --dask tcp://scheduler:8786",
 )
 def replay(
-    session: Session, parquet: Parquet = None, workers: Workers = 1, dask: Dask = None, state: State = None
+    session: Session, parquet: Parquet = None, workers: Processes = 1, dask: Dask = None, state: State = None
 ) -> Answer:
     """Decide every decision again.
 
     From its recorded input, under the rules that it pins; exit 3 where the result differs. What was imported with an
     old register was decided elsewhere and is counted apart.
     """
-    with output.bar("deciding again") as progress:
-        if parquet is not None:
-            run = parallel.Run(parallel.Workers(workers, dask), state, progress)
-            report = replay_history(ParquetSource.at(parquet), run)
-        else:
-            with session.open(*READERS) as engine:
-                report = engine.replays.replay(workers=workers, dask=dask, state=state, progress=progress)
+    with output.bar("deciding again") as progress, _history(session, parquet) as source:
+        report = replay_history(source, Run(Workers(workers, dask), state, progress))
     return answer(report, *_replayed(report), code=output.EXIT["integrity"] if report.disagree else 0)
+
+
+@contextmanager
+def _history(session: Session, parquet: str | None) -> Iterator[Source]:
+    """Give the history to be read: an export, which needs no store, or the store's."""
+    if parquet is not None:
+        yield ParquetSource.at(parquet)
+        return
+    with session.open(*READERS) as engine:
+        yield StoreSource.of(engine.database)
 
 
 def _replayed(report: ReplayReport) -> Iterator[str]:
@@ -107,7 +115,7 @@ def what_if(
         str | None, option("--list", "FILE", "Write a CSV of the permits behind each figure there.")
     ] = None,
     parquet: Parquet = None,
-    workers: Workers = 1,
+    workers: Processes = 1,
     dask: Dask = None,
     state: State = None,
 ) -> Answer:
@@ -117,15 +125,8 @@ def what_if(
     offices judged. An act for which the other policy has no occasion is left out; where it needs an act that was not
     done, the permit is undetermined from that day and counted apart.
     """
-    with output.bar("deciding otherwise") as progress:
-        if parquet is not None:
-            run = parallel.Run(parallel.Workers(workers, dask), state, progress)
-            compared = compare(ParquetSource.at(parquet), policy, until, run)
-        else:
-            with session.open(*READERS) as engine:
-                compared = engine.replays.what_if(
-                    policy, until=until, workers=workers, dask=dask, state=state, progress=progress
-                )
+    with output.bar("deciding otherwise") as progress, _history(session, parquet) as source:
+        compared = compare(source, policy, until, Run(Workers(workers, dask), state, progress))
     found = summary(compared)
     if list_ is not None:
         _write_list(list_, found)
@@ -199,7 +200,7 @@ def reexamine(
         bool, flag("--record", "Open each again, as events; the text must be the one in use.")
     ] = False,
     on: Annotated[date | None, day("--on", "The legal day [today].")] = None,
-    workers: Workers = 1,
+    workers: Processes = 1,
     state: State = None,
 ) -> Answer:
     """List refused files that another policy would accept.

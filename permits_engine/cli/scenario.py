@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
+
 from permits_engine.cli import output
 from permits_engine.cli.command import Answer, command
 from permits_engine.cli.options import argument, flag
 from permits_engine.domain.errors import PermitsError, invalid
-from permits_engine.testing.scenarios import Result, plain, run_file
+from permits_engine.testing.scenarios import Result, run_file
 
 
 @command("scenario run", "permits scenario run tests/scenarios")
@@ -33,7 +35,15 @@ def run(
             output.say(f"{path}: {problem.code}: {problem.message.removeprefix(f'{path}: ')}")
             continue
         worst = max(worst, 0 if result.passed else 1)
-        results.append(_as_dict(path, result))
+        results.append(
+            {
+                "file": path,
+                "name": result.name,
+                "passed": result.passed,
+                "steps": result.steps,
+                "failures": msgspec.to_builtins(result.failures),
+            }
+        )
         if not json:
             output.out(f"{'passed' if result.passed else 'FAILED'}  {result.name} ({result.steps} steps)")
             for failure in result.failures:
@@ -45,27 +55,6 @@ def run(
             output.out(f"{passed} of {len(results)} passed")
 
     return Answer(results, show, worst)
-
-
-def _as_dict(path: str, result: Result) -> dict[str, Any]:
-    return {
-        "file": path,
-        "name": result.name,
-        "passed": result.passed,
-        "steps": result.steps,
-        "failures": [
-            {
-                "step": each.step,
-                "day": each.day.isoformat(),
-                "do": each.do,
-                "field": each.field,
-                "expected": plain(each.expected),
-                "came": plain(each.came),
-                "explanation": list(each.explanation),
-            }
-            for each in result.failures
-        ],
-    }
 
 
 def _files(path: str) -> list[str]:

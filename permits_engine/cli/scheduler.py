@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import msgspec
 
-from permits_engine.cli import daemon_setup, logs, output
+from permits_engine.cli import daemon_setup, output
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.options import argument, checked, day, flag, office, option
 from permits_engine.cli.session import Session
 from permits_engine.commands import fields
 from permits_engine.domain.errors import invalid
+from permits_engine.domain.events import Actor
 from permits_engine.engine import Engine
 
 First = Annotated[date, day("--from", "The first day of the period.")]
@@ -60,7 +61,9 @@ def daemon(
         if once:
             report = daemon_setup.one_pass(engine, session.settings, on, release=release)
             return Answer(report, lambda: output.pairs(report))
-        daemon_setup.run(engine, session.read_settings, logs.logger(machine=json or None), release=release)
+        daemon_setup.run(
+            engine, session.read_settings, daemon_setup.logger(machine=json or None), release=release
+        )
     return 0
 
 
@@ -69,7 +72,7 @@ def daemon(
 )
 def pause(
     engine: Engine,
-    session: Session,
+    actor: Actor,
     reason: Annotated[
         str, option("--reason", "R", "Why; it is shown while it lasts.", checked(fields.label, "--reason"))
     ],
@@ -79,7 +82,7 @@ def pause(
 
     Deadlines keep running; messages that are due wait until permits resume.
     """
-    engine.notices.pause(prefecture, by=session.operator.name, reason=reason)
+    engine.notices.pause(prefecture, by=actor.id, reason=reason)
     return answer(
         {"paused": prefecture or "all"},
         f"messages of {prefecture or 'every office'} wait until permits resume",
@@ -87,9 +90,9 @@ def pause(
 
 
 @command("resume", "permits resume --prefecture MA-RAB", roles=["scheduler", "administrator"])
-def resume(engine: Engine, session: Session, prefecture: Office = None) -> Answer:
+def resume(engine: Engine, actor: Actor, prefecture: Office = None) -> Answer:
     """Let messages go out again."""
-    engine.notices.resume(prefecture, by=session.operator.name)
+    engine.notices.resume(prefecture, by=actor.id)
     return answer(
         {"resumed": prefecture or "all"},
         f"messages of {prefecture or 'every office'} go out with the next pass",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from permits_engine.cli.output import cell, out, pairs, table
+from permits_engine.application.queries.views import ENVELOPE
+from permits_engine.cli.output import cell, count, out, pairs, table
 from permits_engine.documents.language import without_isolates
 
 _BECAUSE = {
@@ -22,14 +23,10 @@ _BECAUSE = {
     "trafficking_victim": "a victim of trafficking, by leave of the judicial authority",
     "no_ground": "there is no title, receipt, pending request or suspensive appeal",
 }
-_ENVELOPE = frozenset(
-    {
-        *("version", "name", "type", "position", "recorded_at", "event_id", "effective_on", "actor"),
-        *("operator", "correlation_id", "causation_id", "command_id", "basis", "holder_id"),
-        *("jurisdiction", "title_kind", "deadlines", "warning", "command", "decided_on", "file"),
-        *("acting_as", "exchanged", "alternatives", "quality", "departs_from", "policy_title", "imported"),
-    }
-)
+_PRINTED = (ENVELOPE - {"sealed"}) | {
+    *("jurisdiction", "title_kind", "deadlines", "warning", "command", "decided_on", "file"),
+    *("acting_as", "exchanged", "alternatives", "quality", "departs_from", "policy_title", "imported"),
+}
 """Fields that are printed elsewhere, or not at all."""
 _RARE = frozenset({"relaxed", "asks", "beside"})
 """Fields that are printed only where they are not empty."""
@@ -39,12 +36,13 @@ def permit(view: dict[str, Any]) -> None:
     """Print one permit on a date: what it is, its state, and which deadlines run."""
     known = f", as known at {view['known_at']}" if view.get("known_at") else ""
     out(f"Permit {view['permit_id']} on {view['as_of']}{known}")
+    track = None if view["track"] == "standard" else f"{view['track']} track"
     pairs(
         {
             "holder": view["holder_id"],
             "file": _of(view["category"], view["criterion"], view["prefecture"], view["file_number"]),
             "title": _title(view),
-            "application": _of(view["application_status"], _unless(view["track"], "standard")),
+            "application": _of(view["application_status"], track),
             "appeal": view["appeal_status"],
             **_seldom(view),
             "receipt": f"until {view['receipt_until']}" if view["receipt_until"] else None,
@@ -74,10 +72,6 @@ def _seldom(view: Mapping[str, Any]) -> dict[str, str]:
 
 def _of(*parts: Any) -> str:
     return ", ".join(str(part) for part in parts if part is not None)
-
-
-def _unless(value: str, usual: str) -> str | None:
-    return None if value == usual else f"{value} track"
 
 
 def _title(view: Mapping[str, Any]) -> str:
@@ -143,7 +137,7 @@ def history(events: Iterable[Mapping[str, Any]]) -> None:
 
 def _says(event: Mapping[str, Any]) -> str:
     """Return the fields of an event besides its envelope, on one line."""
-    own = {name: value for name, value in event.items() if name not in _ENVELOPE}
+    own = {name: value for name, value in event.items() if name not in _PRINTED}
     quiet = {name for name in _RARE if not own.get(name)}
     return cell({k: v for k, v in own.items() if v not in (None, [], "") and k not in quiet})
 
@@ -276,7 +270,7 @@ def status(state: Mapping[str, Any]) -> None:
     )
     _scheduler(state)
     for each in state["policies"]:
-        times = f"{each['adoptions']} adoption{'s' if each['adoptions'] != 1 else ''}"
+        times = count(each["adoptions"], "adoption")
         out(f"policy     {each['jurisdiction']} {each['digest'][:12]}… ({times})")
     for each in state["parked_streams"]:
         out(f"parked     {each['stream']}: {cell(each['reason'])}")

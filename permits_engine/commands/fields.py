@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import uuid
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated, Literal
 
@@ -20,8 +21,6 @@ _BREAKS = frozenset("\n\r\t\u2028\u2029")
 _STATELESS = frozenset({"XXA", "XXB", "XXC", "XXX", "XKX"})
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.{0,24}")
-_OFFICE = re.compile(r"[A-Z]{2}-[A-Z0-9]{1,3}(\.[A-Z0-9]{1,8})?")
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _PHONE = re.compile(r"\+[\d\s().\-/]+")
 
@@ -102,27 +101,29 @@ def label(value: str) -> str:
     return value
 
 
-def _code(value: str) -> str:
-    if not _CODE.fullmatch(value):
-        raise ValueError("is not a code: letters, digits, dots, dashes and underscores, 80 at most")
-    return value
+def _matching(pattern: str, otherwise: str) -> Callable[[str], str]:
+    """Return what returns a text of a pattern unchanged, and raises ``ValueError`` for any other."""
+
+    def checked(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(otherwise)
+        return value
+
+    return checked
+
+
+_code = _matching(
+    r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}",
+    "is not a code: letters, digits, dots, dashes and underscores, 80 at most",
+)
+_country = _matching("[A-Z]{2}", "is not a country code in two capitals such as MA")
+office = _matching(
+    r"[A-Z]{2}-[A-Z0-9]{1,3}(\.[A-Z0-9]{1,8})?", "is not an office code such as MA-RAB or MA-CAS.HH"
+)
 
 
 def _once(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
-
-
-def office(value: str) -> str:
-    """Return an office's code; raise ``ValueError``."""
-    if not _OFFICE.fullmatch(value):
-        raise ValueError("is not an office code such as MA-RAB or MA-CAS.HH")
-    return value
-
-
-def _country(value: str) -> str:
-    if not re.fullmatch("[A-Z]{2}", value):
-        raise ValueError("is not a country code in two capitals such as MA")
-    return value
 
 
 def _period(value: str) -> str:

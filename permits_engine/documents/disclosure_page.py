@@ -10,17 +10,13 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from permits_engine.application.queries import views
 from permits_engine.application.queries.disclosure import Disclosure
 from permits_engine.documents.dates import day_in_words
 from permits_engine.documents.language import choose_language, package_yaml
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_ENVELOPE = frozenset(
-    {
-        *("version", "name", "type", "position", "recorded_at", "event_id", "effective_on", "actor", "basis"),
-        *("operator", "correlation_id", "causation_id", "command_id", "sealed", "changed", "holder_id"),
-    }
-)
+_ENVELOPE = views.ENVELOPE | {"changed"}
 
 
 def languages() -> list[str]:

@@ -18,7 +18,6 @@ from permits_engine.documents.receipt_proof import Filing, mark_of
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.projections.listing import with_receipts
-from permits_engine.store.database.transactions import Database
 from permits_engine.store.log.signed_note import MOST_BYTES, Note, NoteError, Signer, Verifier, decoded
 
 HEAD = "receipts"
@@ -42,9 +41,9 @@ class StatusList(NamedTuple):
         return filing.mark() in self.marks
 
 
-def make(database: Database, context: Context, signer: Signer, origin: str, today: date) -> str:
+def make(context: Context, signer: Signer, origin: str, today: date) -> str:
     """Return the signed list as of today."""
-    marks = sorted(set(_superseded(database, context, today)))
+    marks = sorted(set(_superseded(context, today)))
     coded = textwrap.wrap(base64.b64encode(b"".join(marks)).decode(), 76)
     lines = [f"{origin} {HEAD}", today.isoformat(), str(len(marks)), *coded]
     return signer.sign("\n".join(lines) + "\n")
@@ -68,11 +67,9 @@ def read(data: bytes, keys: list[Verifier]) -> StatusList:
         raise error("integrity.broken", f"the status list cannot be trusted: {problem}") from None
 
 
-def _superseded(database: Database, context: Context, today: date) -> Iterator[bytes]:
-    after: str | None = ""
-    while after is not None:
-        with database.read() as tx:
-            rows = with_receipts(tx, today - LOOK_BACK, after, _BATCH)
+def _superseded(context: Context, today: date) -> Iterator[bytes]:
+    for rows in with_receipts(context.database, today - LOOK_BACK, _BATCH):
+        with context.database.read() as tx:
             uow = context.begin(tx)
             uow.expect_files(permit_id for permit_id, _ in rows)
             for permit_id, jurisdiction in rows:
@@ -85,4 +82,3 @@ def _superseded(database: Database, context: Context, today: date) -> Iterator[b
                 for each in permit.receipts:
                     if each.until >= today and (receipt is None or each.version != receipt.version):
                         yield mark_of(uuid.UUID(permit_id).bytes, each.version)
-        after = rows[-1][0] if len(rows) == _BATCH else None

@@ -24,7 +24,7 @@ class Documents:
         with context.database.read() as tx:
             today = context.home_today(tx)
         signer = context.signing.signer(context.origin)
-        return receipt_status_list.make(context.database, context, signer, context.origin, today)
+        return receipt_status_list.make(context, signer, context.origin, today)
 
 
 class ReaderDocuments:

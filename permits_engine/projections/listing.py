@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
 import msgspec
-from sqlalchemy import Select, and_, bindparam, case, func, literal, or_, select
+from sqlalchemy import Select, and_, case, func, literal, or_, select
 
 from permits_engine.domain.errors import invalid
 from permits_engine.store.database.schema import notices, permits
-from permits_engine.store.database.transactions import Statement, Transaction
+from permits_engine.store.database.transactions import Database, Statement, Transaction
 
 TITLE = ("none", "active", "expired_in_window", "expired", "revoked", "lost_by_absence", "closed")
 APPLICATION = (
@@ -318,22 +318,14 @@ def messages(
     return found
 
 
-_since: Any = bindparam("since")
 _WITH_RECEIPTS = Statement(
-    select(_p.permit_id, _p.jurisdiction)
-    .where(
-        _p.permit_id > bindparam("after"),
-        or_(
-            _p.receipt_until >= _since,
-            *(each >= _since for each in (_p.request_filed_on, _p.request_decided_on, _p.closed_on)),
-        ),
-    )
-    .order_by(_p.permit_id)
-    .limit(bindparam("size"))
+    """SELECT permit_id, jurisdiction FROM permits
+    WHERE permit_id > :after AND (receipt_until >= :since OR request_filed_on >= :since
+        OR request_decided_on >= :since OR closed_on >= :since)
+    ORDER BY permit_id LIMIT :size"""
 )
 
 
-def with_receipts(tx: Transaction, since: date, after: str, size: int) -> list[tuple[str, str]]:
-    """Return permits (with jurisdiction) that had a receipt, filing, decision or closure since a day, by id."""
-    rows = tx.all(_WITH_RECEIPTS, {"after": after, "since": since.isoformat(), "size": size})
-    return [(row[0], row[1]) for row in rows]
+def with_receipts(database: Database, since: date, size: int) -> Iterator[list[Any]]:
+    """Yield permits (with jurisdiction) that had a receipt, filing, decision or closure since a day, page by page."""
+    return database.pages(_WITH_RECEIPTS, {"since": since.isoformat()}, size=size)

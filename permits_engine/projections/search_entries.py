@@ -6,11 +6,8 @@ from collections.abc import Iterable
 from copy import copy
 from typing import Literal
 
-from sqlalchemy import bindparam, select
-
 from permits_engine.domain.events import Corrected, Event, HolderRegistered, HolderUpdated
 from permits_engine.projections.holder import Person, grown
-from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events.application import event_store
 from permits_engine.store.keys.blind_index import Entry, of_file, of_person
@@ -19,7 +16,8 @@ from permits_engine.store.keys.keyring import Keyring
 NumberKind = Literal["file_number", "card_number"]
 NUMBERS: tuple[NumberKind, NumberKind] = ("file_number", "card_number")
 
-_FILES = Statement(select(permits.c.permit_id).where(permits.c.holder_id == bindparam("holder_id")))
+FILES = Statement("SELECT permit_id FROM permits WHERE holder_id = :holder_id")
+"""The files of a holder."""
 
 
 def entries_of_person(person: Person) -> list[Entry]:
@@ -60,6 +58,6 @@ def entries_of(tx: Transaction, keyring: Keyring, holder_id: str) -> list[Entry]
         if isinstance(event, HolderRegistered | HolderUpdated):
             person = grown(copy(person) if person else None, holder_id, 0, event)
             entries += entries_of_person(person)
-    for (permit_id,) in tx.all(_FILES, {"holder_id": holder_id}):
+    for (permit_id,) in tx.all(FILES, {"holder_id": holder_id}):
         entries += entries_of_file(holder_id, permit_id, decrypted(permit_id))
     return list(dict.fromkeys(entries))

@@ -46,7 +46,8 @@ def _changed(names: list[str]) -> Statement:
     )
 
 
-_INSERT_PERMIT = insert_new(permits)
+INSERT_PERMIT = insert_new(permits)
+"""Adds the row of a new permit, unless it exists."""
 _UPDATE_PERMIT = Statement(
     {
         "sqlite": _moved([name for name in _PERMIT if name not in {"permit_id", *_SOUGHT}]),
@@ -55,7 +56,8 @@ _UPDATE_PERMIT = Statement(
 )
 # SQLite rewrites the indexes of all columns that are set, changed or not; PostgreSQL compares.
 _UPDATE_SOUGHT = [_changed(["next_due"]), _changed([name for name in _SOUGHT if name != "next_due"])]
-_REPLACE_PERMIT = replace(permits)
+REPLACE_PERMIT = replace(permits)
+"""Inserts the row of a permit or replaces the present one, for a rebuild."""
 INSERT_NOTICE = insert_new(notices)
 """Adds the row of a new notice, unless it exists."""
 UPDATE_NOTICE = Statement(
@@ -69,7 +71,7 @@ _KNOWN_NOTICES = Statement(among("SELECT notice_id FROM notices WHERE notice_id"
 
 def insert_rows(tx: Transaction, rows: list[dict[str, Any]]) -> int:
     """Add the rows of new permits; return how many did not exist."""
-    return tx.each(_INSERT_PERMIT, rows)
+    return tx.each(INSERT_PERMIT, rows)
 
 
 def update_rows(tx: Transaction, rows: list[dict[str, Any]]) -> int:
@@ -79,11 +81,6 @@ def update_rows(tx: Transaction, rows: list[dict[str, Any]]) -> int:
         for statement in _UPDATE_SOUGHT:
             tx.each(statement, rows)
     return done
-
-
-def replace_rows(tx: Transaction, rows: list[dict[str, Any]]) -> None:
-    """Insert rows or replace the present ones, for a rebuild."""
-    tx.many(_REPLACE_PERMIT, rows)
 
 
 def known_notices(tx: Transaction, ids: list[str]) -> set[str]:
@@ -98,11 +95,7 @@ def moved(row: dict[str, Any], seen: int) -> dict[str, Any]:
 
 
 _PARK = insert_new(parked)
-_MARK = Statement(
-    permits.update()
-    .where(permits.c.permit_id == bindparam("of"))
-    .values(parked=bindparam("reason"), next_due=None)
-)
+_MARK = Statement("UPDATE permits SET parked = :reason, next_due = NULL WHERE permit_id = :of")
 
 
 def park(tx: Transaction, stream: str, reason: str, now: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from permits_engine.store.database.transactions import Database, Transaction
+from permits_engine.store.database.transactions import Transaction
 
 APART = 3_600_000_000
 """Microseconds by which this machine's clock and the database's may differ."""
@@ -24,8 +24,3 @@ class Limits:
     may_continue: Callable[[], bool]
     brake: int | None = None
     released: bool = False
-
-
-def unlimited(database: Database) -> Limits:
-    """Return the limits of a pass without a competitor: a scenario, a demo, a test."""
-    return Limits(database.write, lambda: True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from permits_engine.testing.clock import FakeClock as FakeClock
     from permits_engine.testing.given_when_then import given as given
     from permits_engine.testing.given_when_then import stored_form as stored_form
-    from permits_engine.testing.notices import Letters as Letters
+    from permits_engine.testing.office import Letters as Letters
     from permits_engine.testing.office import Office as Office
 
 _HOMES = {
@@ -27,8 +27,7 @@ _HOMES = {
     **dict.fromkeys(("a_title", "an_application"), "builders"),
     **dict.fromkeys(("given", "stored_form"), "given_when_then"),
     "FakeClock": "clock",
-    "Letters": "notices",
-    "Office": "office",
+    **dict.fromkeys(("Letters", "Office"), "office"),
 }
 __all__ = sorted(_HOMES)  # noqa: PLE0605 - type checkers read the imports above
 

@@ -92,6 +92,7 @@ def reading(engine: Engine, permit_id: str) -> None:
     assert_type(engine.queries.status()["head"]["simulated"], bool)
     assert_type(engine.notices.list(state="parked")[0]["expedited"], bool)
     assert_type(engine.preview()[0]["does"], str)
+    assert_type(engine.run_pass(on=date(2017, 2, 1)).notices["sent"], int)
     assert_type(engine.subscribe(after=7, timeout=None), Iterator[dict[str, Any]])
 
 

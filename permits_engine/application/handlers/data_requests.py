@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 
 from permits_engine.application.context import Context, competence
-from permits_engine.application.handlers import holder_events
+from permits_engine.application.handlers import holders
 from permits_engine.application.loaded import Needs
 from permits_engine.application.outcome import Outcome
 from permits_engine.application.queries.data_requests import holds_of, requests_of
@@ -38,7 +38,7 @@ def handle(context: Context, uow: UnitOfWork, command: DataRequestCommand, actor
     uow.holder_version(command.holder_id)
     uow.cipher(command.holder_id)
     event = _EVENT_OF[type(command)](context, uow, command, actor, today)
-    return holder_events.append(uow, command, command.holder_id, [event])
+    return holders.append(uow, command, command.holder_id, [event])
 
 
 def _recorded(

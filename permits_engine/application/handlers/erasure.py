@@ -24,6 +24,7 @@ from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.events import Actor, Event, HolderErased, HolderRequestAnswered, NoticeSuppressed
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.holder import Person
+from permits_engine.projections.search_entries import FILES
 from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.transactions import Statement
 from permits_engine.store.keys import blind_index, erasure
@@ -114,7 +115,7 @@ def _load(context: Context, uow: UnitOfWork, command: EraseHolder, actor: Actor)
 
 def _command_ids(context: Context, uow: UnitOfWork, holder_id: str) -> set[str]:
     """Return the ids of the commands about the person, those of imported register rows included."""
-    files = [row[0] for row in uow.tx.all(retention_obstacles.FILES, {"holder_id": holder_id})]
+    files = [row[0] for row in uow.tx.all(FILES, {"holder_id": holder_id})]
     found = set()
     for records in uow.store.several([holder_id, *files]).values():
         found |= {r.event.command_id for r in records}
@@ -146,12 +147,8 @@ def held(holder_id: str, obstacles: list[Obstacle]) -> PermitsError:
         "archive_duty": "erase then, or with the archives' agreement (archive_agreement)",
         "hold": "lift the hold first (lift_hold)",
     }.get(first.kind, "end the procedure first")
-    return error(
-        "holder.held",
-        f"the holder's data have to be kept: {first.because}{until}, {first.norm}{more}; {remedy}",
-        holder_id=holder_id,
-        holds=msgspec.to_builtins(obstacles),
-    )
+    message = f"the holder's data have to be kept: {first.because}{until}, {first.norm}{more}; {remedy}"
+    return error("holder.held", message, holder_id=holder_id, holds=msgspec.to_builtins(obstacles))
 
 
 def _check_anonymous(person: Person, **texts: str | None) -> None:

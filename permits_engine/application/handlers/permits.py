@@ -1,9 +1,12 @@
-"""Commands on one permit: load what the decision looks at, decide, record what follows."""
+"""Commands on one permit: load what the decision looks at, decide, record what follows.
+
+Facts about the person, and their corrections, are recorded in the holder's own stream too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import Generic, TypeVar
 
 import msgspec
@@ -14,12 +17,13 @@ from permits_engine.application.handlers import families, removals
 from permits_engine.application.loaded import Needs
 from permits_engine.application.outcome import Outcome, conflict, not_found
 from permits_engine.application.unit_of_work import UnitOfWork
+from permits_engine.commands import CorrectRecord, RecordFact
 from permits_engine.commands.base import PermitCommand
 from permits_engine.domain.decisions import decide, titles
 from permits_engine.domain.decisions.case import HolderFacts
-from permits_engine.domain.events import EVENTS, Actor, Event
+from permits_engine.domain.events import EVENTS, Actor, Event, FactNoted, FactRecorded
 from permits_engine.domain.periods import ages
-from permits_engine.domain.permit.fold import apply
+from permits_engine.domain.permit.fold import apply, corrected, fold, with_fields
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.search_entries import entries_of_file
@@ -150,6 +154,77 @@ class PermitHandler(Generic[C]):
             families.propagate(uow, permit, inputs.policy, inputs.today, stamp)
         if command.name in GRANTS:
             removals.annul(uow, permit, inputs.holder.files, inputs.policy, inputs.today, stamp)
+
+
+class FactHandler(PermitHandler[RecordFact]):
+    """``record_fact``, family ties included."""
+
+    def needs_of(self, command: RecordFact, permit: Permit, needs: Needs) -> None:
+        """Name what the command reads besides its file."""
+        super().needs_of(command, permit, needs)
+        needs.holders.add(permit.holder_id)
+        if command.of is not None:
+            needs.permits.add(command.of)
+
+    def load(self, context: Context, uow: UnitOfWork, command: RecordFact) -> Inputs:
+        """Load the inputs, the holder's version and the principal's file with its dependents."""
+        inputs = super().load(context, uow, command)
+        uow.holder(inputs.permit.holder_id)
+        inputs.principal = families.principal(uow, command, inputs.permit)
+        return inputs
+
+    def events_of_person(self, command: RecordFact, inputs: Inputs, stamp: Stamp) -> list[Event]:
+        """Return the fact with its evidence."""
+        fields = ("kind", "since", "until", "of", "evidence")
+        return [stamp(FactRecorded, **{name: getattr(command, name) for name in fields})]
+
+    def propagate(
+        self, uow: UnitOfWork, command: RecordFact, inputs: Inputs, permit: Permit, stamp: Stamp
+    ) -> None:
+        """Note a tie on the principal's file."""
+        if inputs.principal is not None:
+            families.link(uow, command, inputs.principal, inputs.policy, inputs.today, stamp)
+        else:
+            super().propagate(uow, command, inputs, permit, stamp)
+
+
+class CorrectionHandler(PermitHandler[CorrectRecord]):
+    """``correct_record``."""
+
+    def needs_of(self, command: CorrectRecord, permit: Permit, needs: Needs) -> None:
+        """Name what the command reads besides its file."""
+        super().needs_of(command, permit, needs)
+        needs.holders.add(permit.holder_id)
+
+    def load(self, context: Context, uow: UnitOfWork, command: CorrectRecord) -> Inputs:
+        """Load the inputs, with the file's events and the one that is corrected."""
+        inputs = super().load(context, uow, command)
+        inputs.past = uow.past(command.permit_id)
+        inputs.target = dict(corrected(inputs.past)).get(command.of_version)
+        if isinstance(inputs.target, FactNoted):
+            uow.holder(inputs.permit.holder_id)
+        return inputs
+
+    def events_of_person(self, command: CorrectRecord, inputs: Inputs, stamp: Stamp) -> list[Event]:
+        """Return the corrected fact: a later record of a kind and first day replaces the earlier one.
+
+        A fact that begins on another day never held from the first one.
+        """
+        before = inputs.target
+        if not isinstance(before, FactNoted):
+            return []
+        after = with_fields(before, {command.field: command.value})
+        assert isinstance(after, FactNoted)
+        right = stamp(FactRecorded, kind=after.kind, since=after.since, until=after.until, of=after.of)
+        if after.since == before.since:
+            return [right]
+        never = before.since - timedelta(days=1)
+        return [stamp(FactRecorded, kind=before.kind, since=before.since, until=never, of=before.of), right]
+
+    def applied(self, inputs: Inputs, new: Sequence[Event]) -> Permit:
+        """Return the permit as its corrected history tells it."""
+        numbered = [*inputs.past, *enumerate(new, inputs.permit.version + 1)]
+        return fold(inputs.permit.permit_id, numbered) or inputs.permit
 
 
 def _needs_key(command: PermitCommand) -> bool:

@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from permits_engine.application.context import Context
-from permits_engine.application.handlers import applications, data_requests, erasure, holders, links
-from permits_engine.application.handlers.corrections import CorrectionHandler
-from permits_engine.application.handlers.facts import FactHandler
-from permits_engine.application.handlers.permits import PermitHandler
+from permits_engine.application.handlers import applications, data_requests, erasure, holders
+from permits_engine.application.handlers.permits import CorrectionHandler, FactHandler, PermitHandler
 from permits_engine.application.loaded import Needs
 from permits_engine.application.outcome import Outcome
 from permits_engine.application.unit_of_work import UnitOfWork
@@ -50,7 +48,7 @@ def _of_permit(handler: PermitHandler[Any]) -> Handler:
 
 
 _ON_PERMIT = _of_permit(PermitHandler())
-_LINK = Handler(links.link_holders, links.needs)
+_LINK = Handler(holders.link_holders, holders.needs_of_link)
 _DATA_REQUEST = Handler(data_requests.handle, data_requests.needs)
 
 HANDLERS: dict[type[Command], Handler] = {

@@ -16,10 +16,9 @@ from permits_engine.domain.events import Corrected, FactRecorded, PolicyAdopted
 from permits_engine.domain.permit import explanations
 from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.facts import Fact
-from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.view import view
 from permits_engine.store.events import timestamps
-from permits_engine.store.events.application import Placed, event_store, numbered
+from permits_engine.store.events.application import Placed, event_store, folded
 from permits_engine.store.events.timestamps import micros, moment
 from permits_engine.store.keys.keyring import Cipher
 
@@ -185,8 +184,7 @@ class _Comparison:
         policies = [policy for record, policy in self.texts if known(record)]
         if not records or not policies:
             return _State({}, {})
-        permit = fold(self.permit_id, numbered(records))
-        assert permit is not None
+        permit = folded(self.permit_id, records)
         facts = tuple(self._facts(known))
         policy = policies[-1]
         s = situation_on(permit, self.as_of, policy.at(self._day(at)), facts or None)

@@ -13,6 +13,7 @@ from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.events import PERSONAL, HolderAccessed
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.rules.policy import Rules
+from permits_engine.projections.search_entries import FILES
 from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import timestamps
 from permits_engine.store.events.application import event_store
@@ -48,13 +49,6 @@ class LookRow(TypedDict):
     operator: str
 
 
-class DisclosedNotice(TypedDict):
-    """A notice about a file, with its events."""
-
-    notice_id: str
-    history: list[dict[str, Any]]
-
-
 class Disclosure(TypedDict):
     """All that is held about a person; ``files`` are permit views with their ``history`` and ``messages``."""
 
@@ -82,7 +76,7 @@ def disclosure(context: Context, tx: Transaction, holder_id: str) -> Disclosure:
     records = event_store(tx).stream(holder_id)
     said = [views.shown(each, holder_id, cipher) for each in records]
     found = retention_obstacles.assess(context, uow, holder_id)
-    files = [row[0] for row in tx.all(retention_obstacles.FILES, {"holder_id": holder_id})]
+    files = [row[0] for row in tx.all(FILES, {"holder_id": holder_id})]
     return {
         "holder_id": holder_id,
         "made_at": timestamps.iso(context.now()),

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
 
 from permits_engine.application.queries.permit_file import PermitFile, local_day
 from permits_engine.application.queries.views import RuleRow, expanded, shown
@@ -26,15 +25,12 @@ from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.phrases import Phrase
 from permits_engine.domain.rules import competence
 from permits_engine.domain.rules.policy import Policy
-from permits_engine.store.database.schema import notices
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events.application import Placed, event_store, numbered
 from permits_engine.store.events.timestamps import moment
 
 _LETTERS = Statement(
-    select(notices.c.notice_id, notices.c.kind, notices.c.language, notices.c.state).where(
-        notices.c.permit_id == bindparam("permit_id"), notices.c.recipient == "holder"
-    )
+    "SELECT notice_id, kind, language, state FROM notices WHERE permit_id = :permit_id AND recipient = 'holder'"
 )
 Say = Callable[[str], str]
 """Returns a phrase in words."""
@@ -91,12 +87,8 @@ def _record(file: PermitFile, version: int | None) -> Placed:
     """Return the event of a version (default: the last); raise ``position.beyond_head``."""
     count = len(file.records)
     if version is not None and not 1 <= version <= count:
-        raise error(
-            "position.beyond_head",
-            f"{file.permit_id} has {count} events, there is no version {version}",
-            version=version,
-            head=count,
-        )
+        message = f"{file.permit_id} has {count} events, there is no version {version}"
+        raise error("position.beyond_head", message, version=version, head=count)
     return file.records[(version or count) - 1]
 
 
@@ -162,7 +154,7 @@ def _acting(made: RecordedDecision, policy: Policy, known: date, on: date, offic
     reach = competence.roles_for(rules, on, made.name, body, office).get(actor.role)
     acting["reach"] = reach
     acting["competence"] = str(table.source) if table is not None else None
-    scope = {"office": actor.prefecture or "", "role": actor.role, "command": made.name, "actor": actor.id}
+    scope = competence.actor_scope(made.name, actor)
     for what in ("mandate", "delegation"):
         held = rules.find(what, on, scope)
         acting[what] = f"{held.value} ({held.source})" if held is not None else None

@@ -33,12 +33,8 @@ def events(
     with application.database.read() as tx:
         head = history.head(tx).position
     if after > head:
-        raise error(
-            "position.beyond_head",
-            f"after {after} lies beyond the head, {head}: another store, or one restored from a backup?",
-            after=after,
-            head=head,
-        )
+        message = f"after {after} lies beyond the head, {head}: another store, or one restored from a backup?"
+        raise error("position.beyond_head", message, after=after, head=head)
     return _following(application, after, timeout, names)
 
 

@@ -13,14 +13,13 @@ from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import ApplicationLodged
 from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.facts import Fact
-from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections.holder import facts_known
 from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events import history
-from permits_engine.store.events.application import Placed, event_store, numbered
+from permits_engine.store.events.application import Placed, event_store, folded
 from permits_engine.store.events.timestamps import iso, micros
 from permits_engine.store.keys.keyring import Cipher
 
@@ -81,12 +80,8 @@ class PermitFile:
         limit = micros(known_at)
         latest = max(self.context.now(), history.head(self.tx).recorded_at)
         if limit > latest:
-            raise error(
-                "position.beyond_head",
-                f"known_at {known_at.isoformat()} lies after the store's clock, {iso(latest)}",
-                known_at=known_at.isoformat(),
-                clock=iso(latest),
-            )
+            message = f"known_at {known_at.isoformat()} lies after the store's clock, {iso(latest)}"
+            raise error("position.beyond_head", message, known_at=known_at.isoformat(), clock=iso(latest))
         return limit
 
     def recorded_by(self, limit: int | None) -> list[Placed]:
@@ -122,8 +117,7 @@ class PermitFile:
     def _by(self, limit: int | None) -> _Knowledge:
         found = self._known.get(limit)
         if found is None:
-            permit = fold(self.permit_id, numbered(self.recorded_by(limit)))
-            assert permit is not None
+            permit = folded(self.permit_id, self.recorded_by(limit))
             policy = self.context.policies.at(self.tx, permit.jurisdiction, limit)
             facts = facts_known(event_store(self.tx).get, permit.holder_id, limit)
             found = self._known[limit] = _Knowledge(permit, policy, facts or None)

@@ -21,7 +21,7 @@ from permits_engine.application.queries import disclosure, retention_obstacles
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.rules.policy import Rules, Value
 from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Database, Statement, Transaction
+from permits_engine.store.database.transactions import Statement
 from permits_engine.store.events.timestamps import moment
 
 if TYPE_CHECKING:
@@ -76,29 +76,28 @@ class RetentionPlan(msgspec.Struct):
         return [each for each in self.due if each.data == "letter"]
 
 
-def plan(context: Context, database: Database, letters: Path | None) -> RetentionPlan:
+def plan(context: Context, letters: Path | None) -> RetentionPlan:
     """Return all data and letters whose retention period is over today."""
-    due = [*_people(context, database), *(_letters(context, database, letters) if letters else ())]
+    due = [*_people(context), *(_letters(context, letters) if letters else ())]
     what = sorted((each.data, each.notice_id or each.holder_id) for each in due if not each.held_by)
     return RetentionPlan(sha256(json.dumps(what).encode()).hexdigest()[:12], due)
 
 
-def rules_of(context: Context, database: Database) -> list[disclosure.RetentionRule]:
+def rules_of(context: Context) -> list[disclosure.RetentionRule]:
     """Return the classes of data with floor and ceiling by country, each with its norm."""
-    with database.read() as tx:
-        found = [context.policies.current(tx, code) for code in _countries(context, tx)]
-        lines = [
-            line for policy in found for line in disclosure.periods(policy.at(context.today(policy)), None)
-        ]
+    with context.database.read() as tx:
+        found = context.policies.in_use(tx)
+    lines = [line for policy in found for line in disclosure.periods(policy.at(context.today(policy)), None)]
     for line in lines:
         line.pop("floor_on", None)
         line.pop("ceiling_on", None)
     return lines
 
 
-def _people(context: Context, database: Database) -> Iterator[Due]:
+def _people(context: Context) -> Iterator[Due]:
+    database = context.database
     with database.read() as tx:
-        policies = [context.policies.current(tx, code) for code in _countries(context, tx)]
+        policies = context.policies.in_use(tx)
     shortest = []
     for policy in policies:
         today = context.today(policy)
@@ -133,11 +132,11 @@ def _person(holder_id: str, assessed: retention_obstacles.Assessment) -> Due | N
     return Due("person", holder_id, assessed.ended_on, latest[0], norm, held_by=assessed.obstacles)
 
 
-def _letters(context: Context, database: Database, folder: Path) -> Iterator[Due]:
+def _letters(context: Context, folder: Path) -> Iterator[Due]:
     names = mail_folder.messages(folder)
     for start in range(0, len(names), BATCH):
         ids = names[start : start + BATCH]
-        with database.read() as tx:
+        with context.database.read() as tx:
             for notice_id, holder_id, sent, jurisdiction in tx.all(_SENT, {"ids": ids}):
                 policy = context.policies.current(tx, jurisdiction)
                 today = context.today(policy)
@@ -146,10 +145,6 @@ def _letters(context: Context, database: Database, folder: Path) -> Iterator[Due
                 if ceiling is not None and add(went, ceiling.value) <= today:
                     day = add(went, ceiling.value)
                     yield Due("letter", holder_id, went, day, str(ceiling.source), notice_id)
-
-
-def _countries(context: Context, tx: Transaction) -> list[str]:
-    return sorted(str(row[0]) for row in context.policies.all(tx))
 
 
 def _ceiling(rules: Rules, data: str) -> Value | None:

@@ -7,7 +7,6 @@ from datetime import date
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import msgspec
-from sqlalchemy import bindparam, select
 
 from permits_engine.application.queries import data_requests
 from permits_engine.application.unit_of_work import UnitOfWork
@@ -17,13 +16,20 @@ from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Rules, Silence
-from permits_engine.store.database.schema import notices, permits
+from permits_engine.projections.search_entries import FILES
 from permits_engine.store.database.transactions import Statement
 
 if TYPE_CHECKING:
     from permits_engine.application.context import Context
 
-FILES = Statement(select(permits.c.permit_id).where(permits.c.holder_id == bindparam("holder_id")))
+LETTERS = Statement(
+    "SELECT notice_id FROM notices JOIN permits ON permits.permit_id = notices.permit_id"
+    " WHERE permits.holder_id = :holder_id"
+)
+"""Every message about a person's files."""
+LETTERS_OF_FILE = Statement(
+    "SELECT notice_id FROM notices WHERE permit_id = :permit_id AND holder_id = :holder_id"
+)
 PERSON = {"data": "person"}
 _UNDECIDED = frozenset({"incomplete", "under_review", "suspended"})
 _CLOCKS = frozenset({"appeal_closes", "appeal_ruling_due", "departure_due", "removal_appeal_closes"})
@@ -149,18 +155,3 @@ def _floors(rules: dict[str, Rules], ended: date, today: date) -> Iterator[Obsta
             yield Obstacle("archive_duty", "kept without limit", str(floor.source))
         elif isinstance(floor.value, Period) and today < add(ended, floor.value):
             yield Obstacle("archive_duty", because, str(floor.source), until=add(ended, floor.value))
-
-
-LETTERS = Statement(
-    select(notices.c.notice_id)
-    .join(permits, permits.c.permit_id == notices.c.permit_id)
-    .where(permits.c.holder_id == bindparam("holder_id"))
-)
-"""Every message about a person's files."""
-
-
-LETTERS_OF_FILE = Statement(
-    select(notices.c.notice_id).where(
-        notices.c.permit_id == bindparam("permit_id"), notices.c.holder_id == bindparam("holder_id")
-    )
-)

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Any
 
-from sqlalchemy import bindparam, select
-
 from permits_engine.application.context import Context
 from permits_engine.application.queries import views
 from permits_engine.application.queries.permit_file import PermitFile
@@ -15,7 +13,6 @@ from permits_engine.domain.errors import invalid
 from permits_engine.projections import listing
 from permits_engine.projections.holder import Person
 from permits_engine.projections.listing import FoundRow, Page, Wanted
-from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.keys import blind_index
 
@@ -26,10 +23,8 @@ Sees = Callable[[Transaction, str | None, str | None], bool]
 """Whether the reader may see a file of a jurisdiction and an office (none: a person without a file)."""
 
 _OFFICES = Statement(
-    select(permits.c.jurisdiction, permits.c.prefecture)
-    .where(permits.c.holder_id == bindparam("holder_id"))
-    .distinct()
-    .order_by(permits.c.jurisdiction, permits.c.prefecture)
+    "SELECT DISTINCT jurisdiction, prefecture FROM permits WHERE holder_id = :holder_id"
+    " ORDER BY jurisdiction, prefecture"
 )
 
 

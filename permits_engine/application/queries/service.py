@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import Any, NotRequired, TypedDict
 
 from permits_engine.application.context import Context
-from permits_engine.application.queries import departures, difference, views
+from permits_engine.application.queries import departures, difference
 from permits_engine.application.queries.permit_file import PermitFile
-from permits_engine.domain.permit.rights import RightRow
+from permits_engine.domain.permit import rights
 from permits_engine.domain.rules.competence import roles_for
 from permits_engine.projections import listing, status
 from permits_engine.store.database.transactions import Transaction
@@ -92,10 +92,10 @@ class Queries:
 
     def rights(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None
-    ) -> list[RightRow]:
+    ) -> list[rights.RightRow]:
         """Return the rights on a day: each one, open or not, with its rule and cause."""
         with self._database.read() as tx:
-            return views.rights_of(PermitFile(self._context, tx, permit_id), on, known_at)
+            return rights.explained(PermitFile(self._context, tx, permit_id).situation(on, known_at))
 
     def caseload(self, on: date | None = None) -> list[listing.CaseloadRow]:
         """Return, by office, the requests open at the end of a day (default: today), and filed and decided on it."""

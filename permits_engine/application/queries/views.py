@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypedDict
 
@@ -10,10 +10,9 @@ import msgspec
 
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import error, invalid
-from permits_engine.domain.events import EVENTS, Corrected
-from permits_engine.domain.permit import explanations, rights
+from permits_engine.domain.events import EVENTS, Corrected, Event
+from permits_engine.domain.permit import explanations
 from permits_engine.domain.permit.explanations import DeadlineRow
-from permits_engine.domain.permit.rights import RightRow
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.permit.view import View, view
 from permits_engine.domain.rules.policy import Policy, Silence
@@ -21,6 +20,11 @@ from permits_engine.projections.search_entries import NUMBERS, NumberKind
 from permits_engine.store.events.application import Placed
 from permits_engine.store.events.timestamps import iso
 from permits_engine.store.keys.keyring import Cipher
+
+ENVELOPE = frozenset(
+    {"version", "name", "type", "position", "recorded_at", "holder_id", *Event.__struct_fields__}
+)
+"""What every event has besides what it says itself, as ``shown`` names it."""
 
 
 class PermitView(View, frozen=True):
@@ -112,18 +116,6 @@ def numbers_of(file: PermitFile, kind: str, *, as_first_written: bool = False) -
         events = [each.decrypted(holder_id, cipher) for each in file.records]
         found += [value for event in events if (value := getattr(event, kind, None)) is not None]
     return found
-
-
-def deadlines_of(
-    file: PermitFile, on: date | None, known_at: datetime | None = None, say: Callable[[str], str] = str
-) -> list[DeadlineRow]:
-    """Return the deadlines that run on a day, with their working; ``say`` translates it (default: English)."""
-    return explanations.explained(file.situation(on, known_at), say)
-
-
-def rights_of(file: PermitFile, on: date | None, known_at: datetime | None = None) -> list[RightRow]:
-    """Return what the permit opens on a day, right by right."""
-    return rights.explained(file.situation(on, known_at))
 
 
 def history_of(

@@ -21,27 +21,19 @@ from permits_engine.application.register.duplicates import LookAlikes
 from permits_engine.application.register.planning import ImportedFile, Planner
 from permits_engine.application.register.rejects import Rejects, default_place
 from permits_engine.application.register.rows import BadRow, Checks, Record
+from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import writing
 from permits_engine.projections.search_entries import entries_of_file
-from permits_engine.store.database.schema import commands, holders
-from permits_engine.store.database.statements import among
-from permits_engine.store.database.transactions import Database, Statement, Transaction
-from permits_engine.store.database.upserts import insert_new
-from permits_engine.store.events.application import Placed
-from permits_engine.store.keys import blind_index
-from permits_engine.store.keys.keyring import NEW_KEY, REGISTER_KEY, Cipher, register_id
+from permits_engine.store.database.transactions import Transaction
+from permits_engine.store.keys.keyring import REGISTER_KEY, Cipher, register_id
 
 BATCH = 500
 """Rows in one transaction."""
 MOST_TEXT = 2_000_000
 """Characters in memory at once: a batch of enormous rows is cut short."""
 ATTEMPTS = 3
-
-_NEW_COMMAND = insert_new(commands)
-_NEW_HOLDER = insert_new(holders)
-_KNOWN = Statement(among("SELECT command_id, digest, holder_id FROM commands WHERE command_id"))
 
 Progress = Callable[[int, int], None]
 
@@ -71,7 +63,6 @@ class _Entry(msgspec.Struct):
 
 
 def import_register(
-    database: Database,
     context: Context,
     path: str | Path,
     *,
@@ -84,7 +75,7 @@ def import_register(
     Raises ``input.invalid``, before anything is written, where the file or its header cannot be read or the rejects
     file cannot be made; ``policy.none_in_force`` where the jurisdiction (default: the home country) has no policy.
     """
-    source = Path(path)
+    source, database = Path(path), context.database
     place = Path(rejects) if rejects is not None else default_place(source)
     with ExitStack() as stack:
         file = stack.enter_context(open_register(source))
@@ -95,7 +86,7 @@ def import_register(
         people = stack.enter_context(closing(LookAlikes()))
         with database.read() as tx:
             country = jurisdiction or context.policies.home(tx)
-        run = _Import(database, context, country, file, out, people)
+        run = _Import(context, country, file, out, people)
         run.all_rows(progress)
         done = out.finish()
         run.report.rejects = str(done) if done is not None else None
@@ -108,14 +99,12 @@ class _Import:
 
     def __init__(
         self,
-        database: Database,
         context: Context,
         jurisdiction: str,
         file: RegisterFile,
         out: Rejects,
         people: LookAlikes,
     ) -> None:
-        self.database = database
         self.context = context
         self.jurisdiction = jurisdiction
         self.file = file
@@ -166,11 +155,11 @@ class _Import:
 
     def _attempt(self, batch: list[_Entry]) -> None:
         """Check, plan and write a batch."""
-        with self.database.read() as tx:
+        with self.context.database.read() as tx:
             checks = self._current(tx)
             for entry in batch:
                 self._check(entry, checks)
-            holders_of = self._compare(tx, batch)
+            holders_of = self._compare(self.context.begin(tx), batch)
         planned = self._planned(batch, holders_of, self._planner_of(checks))
         if planned:
             self._write(planned, checks.policy)
@@ -192,24 +181,23 @@ class _Import:
         except PermitsError as problem:
             entry.bad = BadRow("row.refused", problem.message)
 
-    def _compare(self, tx: Transaction, batch: Sequence[_Entry]) -> dict[str, str]:
+    def _compare(self, uow: UnitOfWork, batch: Sequence[_Entry]) -> dict[str, str]:
         """Return the holders of keys that the store has; mark rows whose content differs from what it has."""
-        ids = list({entry.key for entry in batch if entry.bad is None})
-        found = {row[0]: row[1:] for row in tx.all(_KNOWN, {"ids": ids})} if ids else {}
-        ciphers = self.context.keyring.load_many(tx, [holder_id for _, holder_id in found.values()])
-        for entry in batch:
-            if entry.bad is not None or entry.record is None or entry.key not in found:
-                continue
-            digest, holder_id = found[entry.key]
-            cipher = ciphers[holder_id]
+        uow.expect_commands(entry.key for entry in batch if entry.bad is None)
+        known = [(entry, uow.command_result(entry.key)) for entry in batch if entry.bad is None]
+        found = [(entry, result, result.holder_id or "") for entry, result in known if result is not None]
+        uow.expect_keys(holder_id for _, _, holder_id in found)
+        for entry, result, holder_id in found:
+            assert entry.record is not None
+            cipher = uow.key(holder_id)
             if cipher is None:
                 entry.bad = BadRow(
                     "row.erased",
                     "this file is known and its holder's data were erased; it is not imported again",
                 )
-            elif cipher.hmac(entry.record.canonical()) != bytes(digest):
+            elif cipher.hmac(entry.record.canonical()) != bytes(result.digest):
                 entry.bad = _changed(entry.record)
-        return {key: holder_id for key, (_, holder_id) in found.items()}
+        return {entry.key: holder_id for entry, _, holder_id in found}
 
     def _planned(
         self, batch: Sequence[_Entry], known: dict[str, str], planner: Planner
@@ -230,30 +218,13 @@ class _Import:
         return planned
 
     def _write(self, planned: dict[str, tuple[Record, ImportedFile]], policy: Policy) -> None:
-        context, files = self.context, [file for _, file in planned.values()]
-        with self.database.write() as tx:
-            if context.policies.current(tx, self.jurisdiction).digest != policy.digest:
+        with self.context.database.write() as tx:
+            uow = self.context.begin(tx)
+            if uow.policy(self.jurisdiction).digest != policy.digest:
                 raise error("concurrency.conflict", "another policy was adopted meanwhile")
-            placed: list[Placed] = []
-            keys: list[dict[str, Any]] = []
-            results: list[dict[str, Any]] = []
             for command_id, (record, file) in planned.items():
-                cipher, key = context.keyring.make(file.holder_id)
-                keys.append(key)
-                placed += _placed(file, cipher)
-                digest, ids = cipher.hmac(record.canonical()), (file.holder_id, file.permit_id)
-                result = CommandResult(digest, *ids, file.permit_id, 0, len(file.events))
-                results.append({"command_id": command_id, **result._asdict()})
-            people = [{"holder_id": file.holder_id, "version": 1, "gate": 0} for file in files]
-            rows = [file.row for file in files]
-            messages = [row for file in files for row, _, _ in file.notices]
-            _all_new(results, tx.each(_NEW_COMMAND, results))
-            _all_new(keys, tx.each(NEW_KEY, keys))
-            _all_new(people, tx.each(_NEW_HOLDER, people))
-            _all_new(rows, writing.insert_rows(tx, rows))
-            _all_new(messages, tx.each(writing.INSERT_NOTICE, messages))
-            blind_index.write(tx, context.keyring, [entry for file in files for entry in _entries(file)])
-            context.application.events.put(placed, tx=tx, now=context.now())
+                _add(uow, command_id, record, file)
+            uow.write()
 
     # --- what a run needs ---------------------------------------------------------------------------------
 
@@ -276,43 +247,33 @@ class _Import:
 
     def _index_key(self) -> Cipher:
         keyring = self.context.keyring
-        with self.database.read() as tx:
+        with self.context.database.read() as tx:
             self._current(tx)  # a jurisdiction without a policy is refused before anything is written
             key = keyring.load(tx, REGISTER_KEY)
         if key is not None:
             return key
         try:
-            with self.database.write() as tx:
+            with self.context.database.write() as tx:
                 return keyring.mint(tx, REGISTER_KEY)
         except ConflictError:
-            with self.database.read() as tx:
+            with self.context.database.read() as tx:
                 key = keyring.load(tx, REGISTER_KEY)
             assert key is not None
             return key
 
 
-def _entries(file: ImportedFile) -> list[blind_index.Entry]:
-    """Return the entries by which the person and their file are found."""
-    person = file.person
-    names = (person.family_name, person.given_names)
-    return [
-        *blind_index.of_person(file.holder_id, names, person.birth_date),
-        *entries_of_file(file.holder_id, file.permit_id, file.events),
-    ]
-
-
-def _placed(file: ImportedFile, cipher: Cipher) -> list[Placed]:
+def _add(uow: UnitOfWork, command_id: str, record: Record, file: ImportedFile) -> None:
+    """Record a person and their file, and that the row was taken over."""
     holder_id, permit_id = file.holder_id, file.permit_id
-    found = [Placed(holder_id, 1, file.person, holder_id, cipher)]
-    found += [Placed(permit_id, n, event, holder_id, cipher) for n, event in enumerate(file.events, 1)]
+    uow.new_holder(holder_id, file.person)
+    digest = uow.cipher(holder_id).hmac(record.canonical())
+    uow.remember(command_id, CommandResult(digest, holder_id, permit_id, permit_id, 0, len(file.events)))
+    uow.write_row(writing.INSERT_PERMIT, file.row)
+    uow.append(uow.place(permit_id, 0, file.events, holder_id))
+    uow.index(entries_of_file(holder_id, permit_id, file.events))
     for row, *events in file.notices:
-        found += [Placed(row["notice_id"], n, event, holder_id, cipher) for n, event in enumerate(events, 1)]
-    return found
-
-
-def _all_new(rows: Sequence[dict[str, Any]], written: int) -> None:
-    if written != len(rows):
-        raise error("concurrency.conflict", "another import takes the same rows; check again")
+        uow.write_row(writing.INSERT_NOTICE, row)
+        uow.append(uow.place(row["notice_id"], 0, events, holder_id))
 
 
 def _changed(record: Record) -> BadRow:

@@ -32,6 +32,7 @@ from permits_engine.domain.events import (
     Renewed,
     Revoked,
 )
+from permits_engine.domain.permit import explanations
 from permits_engine.domain.phrases import Phrase
 from permits_engine.projections import listing
 from permits_engine.store.database.transactions import Transaction
@@ -101,7 +102,7 @@ def gather(context: Context, permit_id: str, *, decrypt: bool, reader: str, purp
             for event in events
             if event["name"] in DECISIONS
         ]
-        clocks = views.deadlines_of(file, None, say=untranslated)
+        clocks = explanations.explained(file.situation(), untranslated)
         person = msgspec.to_builtins(context.person(tx, view.holder_id)) if decrypt else None
         notices = _notices(context, tx, permit_id, decrypt)
     if not decrypt:

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from permits_engine.application.queries import views
 from permits_engine.audit.dossier.gather import Dossier
 from permits_engine.documents.dates import day_in_words, moment_in_words
 from permits_engine.documents.language import FIRST_STRONG, LEFT_TO_RIGHT, POP, checked_language, package_yaml
@@ -19,13 +20,9 @@ from permits_engine.domain.phrases import Phrase
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
-_ENVELOPE = frozenset(
-    {
-        *("version", "name", "type", "position", "recorded_at", "event_id", "effective_on", "actor", "basis"),
-        *("operator", "correlation_id", "causation_id", "command_id", "sealed", "holder_id", "deadlines"),
-        *("warning", "departs_from", "message_id", "template", "response", "channel"),
-    }
-)
+_ENVELOPE = views.ENVELOPE | {
+    *("deadlines", "warning", "departs_from", "message_id", "template", "response", "channel"),
+}
 _TABLES = (
     *("events", "notices", "deadlines", "roles", "ranks", "states", "values", "because", "gates"),
     *("categories", "fields"),

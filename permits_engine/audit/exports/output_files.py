@@ -16,13 +16,13 @@ MARK = "export.json"
 
 
 @contextmanager
-def whole_file(target: Path, *, force: bool = False, option: str = "--out") -> Iterator[Path]:
+def whole_file(target: Path, *, force: bool = False) -> Iterator[Path]:
     """Give a new file, readable by its owner only, that becomes ``target`` if the block succeeds.
 
     Raises ``input.invalid`` if the target exists and ``force`` is not given, or cannot be written.
     """
-    may_replace(target, force=force, option=option, folder=False)
-    with _beside(target, option) as home:
+    may_replace(target, force=force, folder=False)
+    with _beside(target) as home:
         part = home / target.name
         os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         yield part
@@ -31,10 +31,10 @@ def whole_file(target: Path, *, force: bool = False, option: str = "--out") -> I
 
 
 @contextmanager
-def whole_folder(target: Path, *, force: bool = False, option: str = "--out") -> Iterator[Path]:
+def whole_folder(target: Path, *, force: bool = False) -> Iterator[Path]:
     """Give a new folder likewise; ``force`` replaces only an earlier export or an empty folder."""
-    may_replace(target, force=force, option=option, folder=True)
-    with _beside(target, option) as home:
+    may_replace(target, force=force, folder=True)
+    with _beside(target) as home:
         part = home / "new"
         part.mkdir(mode=0o700)
         yield part
@@ -47,7 +47,7 @@ def whole_folder(target: Path, *, force: bool = False, option: str = "--out") ->
 
 
 @contextmanager
-def _beside(target: Path, option: str) -> Iterator[Path]:
+def _beside(target: Path) -> Iterator[Path]:
     try:
         home = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
@@ -56,28 +56,27 @@ def _beside(target: Path, option: str) -> Iterator[Path]:
             shutil.rmtree(home, ignore_errors=True)
     except OSError as problem:
         why = problem.strerror or str(problem)
-        raise invalid(
-            option, f"{target} cannot be written ({why}); name a place with room and rights"
-        ) from problem
+        reason = f"{target} cannot be written ({why}); name a place with room and rights"
+        raise invalid("--out", reason) from problem
 
 
-def may_replace(target: Path, *, force: bool, folder: bool, option: str = "--out") -> None:
+def may_replace(target: Path, *, force: bool, folder: bool) -> None:
     """Raise ``input.invalid`` if an output cannot be put there, or would replace something it must not."""
     if not target.name:
-        raise invalid(option, f"{target} is no name for an output")
+        raise invalid("--out", f"{target} is no name for an output")
     if not target.parent.is_dir():
-        raise invalid(option, f"make the folder {target.parent} first")
+        raise invalid("--out", f"make the folder {target.parent} first")
     if not os.path.lexists(target):
         return
     if target.is_symlink() or target.is_dir() is not folder:
         what = "a folder" if target.is_dir() else "a link or a file"
-        raise invalid(option, f"{target} is {what} and stays; name another place")
+        raise invalid("--out", f"{target} is {what} and stays; name another place")
     if folder and not any(target.iterdir()):
         return
     if not force:
-        raise invalid(option, f"{target} is there already; name another place, or replace it with --force")
+        raise invalid("--out", f"{target} is there already; name another place, or replace it with --force")
     if folder and not (target / MARK).is_file():
-        raise invalid(option, f"{target} holds no export (no {MARK}) and stays; name another place")
+        raise invalid("--out", f"{target} holds no export (no {MARK}) and stays; name another place")
 
 
 def _synced(path: Path) -> None:

@@ -13,10 +13,10 @@ MOST = 100
 class Finding(msgspec.Struct, omit_defaults=True):
     """A sign of tampering at the positions ``first`` to ``last``, both inclusive.
 
-    ``kind``: altered, inserted, missing, moved (``moved_from``: the sealed position of the first), range (something
-    between the two), diverged (another history than that of an outside checkpoint), tile (sealed hashes), checkpoint,
-    duplicate, unplaced, version, recorded_at, head. ``vouched_by`` is the size of a checkpoint that proves what was
-    sealed; events after the range up to ``unclear_to`` cannot be verified because of it.
+    ``kind``: altered, missing, moved (``moved_from``: the sealed position of the first), range (something between the
+    two), diverged (another history than that of an outside checkpoint), tile (sealed hashes), checkpoint, duplicate,
+    unplaced, version, recorded_at, head. ``vouched_by`` is the size of the last checkpoint that matches, if it proves
+    what was sealed; events after the range up to ``unclear_to`` cannot be verified because of it.
     """
 
     kind: str
@@ -33,10 +33,6 @@ class Finding(msgspec.Struct, omit_defaults=True):
     def covers(self, position: int) -> bool:
         """Whether the position lies in this range."""
         return self.first is not None and self.last is not None and self.first <= position <= self.last
-
-    def affects(self, position: int) -> bool:
-        """Whether the position lies in this range or in the unverifiable part after it."""
-        return self.covers(position) or (self.last or 0) < position <= (self.unclear_to or 0)
 
 
 class Restored(msgspec.Struct, frozen=True):

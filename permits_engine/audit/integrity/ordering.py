@@ -46,12 +46,12 @@ class HistoryEnds(NamedTuple):
 
     def check(self, report: VerificationReport, seen: int) -> None:
         """Report where head and rows disagree; ``seen`` is the number of rows with a position."""
-        head = self.head
-        if head.position != self.last:
-            message = f"the head is at {head.position}, the last event at {self.last}"
-            report.add(Finding("head", message, self.last, self.last))
-        elif head.recorded_at != self.recorded_at:
+        message = ""
+        if self.head.position != self.last:
+            message = f"the head is at {self.head.position}, the last event at {self.last}"
+        elif self.head.recorded_at != self.recorded_at:
             message = f"the head's time is not that of the last event, {self.last}"
+        if message:
             report.add(Finding("head", message, self.last, self.last))
         if self.rows > seen:
             message = f"rows that have no place in the order: {self.rows - seen}"
@@ -74,46 +74,28 @@ class OrderCheck:
         self._sealed = sealed
         self._place = self._time = 0
 
-    def rows(self, rows: Sequence[Row], after: int, until: int) -> bool:
-        """Whether the positions are those from ``after`` + 1 to ``until``, each once; gaps between calls count."""
+    def rows(self, rows: Sequence[Row]) -> None:
+        """Check the next events; gaps between calls count."""
         self.seen += len(rows)
-        positions = [row[0] for row in rows]
-        whole = positions == list(range(after + 1, until + 1))
-        if not whole or self._place != after:
-            self._gaps(positions)
-        self._place = positions[-1] if positions else self._place
-        self._recorded(rows)
-        return whole
-
-    def _gaps(self, positions: list[int]) -> None:
-        before = self._place
-        for position in positions:
-            if position == before and position > self._sealed:
-                message = f"there are several events at position {position}"
-                self._report.add(Finding("duplicate", message, position, position))
-            first = max(before + 1, self._sealed + 1)
-            if first < position:
-                message = f"{span(first, position - 1)} missing: the positions have a gap"
-                self._report.add(Finding("missing", message, first, position - 1))
-            before = position
-
-    def _recorded(self, rows: Sequence[Row]) -> None:
-        times: list[Any] = [row[4] for row in rows]
-        if not times:
-            return
-        try:
-            if self._time <= times[0] and times == sorted(times):
-                self._time = times[-1]
-                return
-        except TypeError:
-            pass
-        for (position, *_), time in zip(rows, times, strict=True):
-            if isinstance(time, int) and time >= self._time:
-                self._time = time
-                continue
-            if len(self.times) < MOST:
+        for position, *_, stored, _ in rows:
+            time: Any = stored  # on SQLite a column may hold anything
+            if position != self._place + 1:
+                self._gap(position)
+            self._place = position
+            goes_on = isinstance(time, int) and time >= self._time
+            if not goes_on and len(self.times) < MOST:
                 message = f"event {position} was recorded before the one before it"
                 self.times.append(Finding("recorded_at", message, position, position))
+            self._time = time if isinstance(time, int) else self._time
+
+    def _gap(self, position: int) -> None:
+        if position == self._place and position > self._sealed:
+            message = f"there are several events at position {position}"
+            self._report.add(Finding("duplicate", message, position, position))
+        first = max(self._place, self._sealed) + 1
+        if first < position:
+            message = f"{span(first, position - 1)} missing: the positions have a gap"
+            self._report.add(Finding("missing", message, first, position - 1))
 
 
 def versions(tx: Transaction, report: VerificationReport) -> None:

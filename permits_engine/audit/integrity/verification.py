@@ -7,12 +7,13 @@ history, and no writer waits. Every event and every pair of hashes is hashed onc
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from permits_engine.audit.integrity.diagnosis import Diagnosis
 from permits_engine.audit.integrity.findings import Finding, VerificationReport
 from permits_engine.audit.integrity.ordering import HistoryEnds, OrderCheck, following, versions
 from permits_engine.audit.integrity.sealed_tree import SealedTree
-from permits_engine.audit.integrity.trusted_roots import TrustedRoots, from_outside
+from permits_engine.audit.integrity.trusted_roots import from_outside, trusted_roots
 from permits_engine.domain.errors import PermitsError
 from permits_engine.store.database.transactions import Database, Transaction
 from permits_engine.store.log import merkle
@@ -53,9 +54,8 @@ def verify(
         events=ends.last, sealed=min(sealed, ends.last), unsealed=max(0, ends.last - sealed)
     )
     report.signatures = bool(trusted)
-    _Verification(database, TrustedRoots(database, origin, trusted, given), report, ends, sealed).run(
-        progress
-    )
+    roots = trusted_roots(database, origin, trusted, given, report)
+    _Verification(database, SealedTree(roots, report, sealed), report, ends).run(progress)
     if seal_after and report.intact:
         report.sealed_now = _sealed_now(database, sealed)
     return report
@@ -73,28 +73,21 @@ def _sealed_now(database: Database, before: int) -> int:
 
 class _Verification:
     def __init__(
-        self,
-        database: Database,
-        roots: TrustedRoots,
-        report: VerificationReport,
-        ends: HistoryEnds,
-        sealed: int,
+        self, database: Database, tree: SealedTree, report: VerificationReport, ends: HistoryEnds
     ) -> None:
         self._database = database
-        self._roots = roots
+        self._tree = tree
         self._report = report
         self._ends = ends
-        self._sealed = sealed
-        self._order = OrderCheck(report, sealed)
-        self._tree = SealedTree(roots, report, sealed)
+        self._order = OrderCheck(report, tree.sealed)
         self._ranges: list[tuple[int, int]] = []
 
     def run(self, progress: Progress | None) -> None:
-        total, after = max(self._ends.last, self._sealed), 0
+        total, after = max(self._ends.last, self._tree.sealed), 0
         while after < total:
             until = min(after + CHUNK, total)
             with self._database.read() as tx:
-                if not self._chunk(tx, after, until) and until >= self._sealed:
+                if not self._chunk(tx, after, until) and until >= self._tree.sealed:
                     # Skip a gap at once: it may be arbitrarily wide.
                     until = max(until, ((following(tx, until) or total) - 1) // CHUNK * CHUNK)
             after = until
@@ -104,7 +97,9 @@ class _Verification:
         self._ends.check(self._report, self._order.seen)
         with self._database.read() as tx:
             versions(tx, self._report)
-        self._diagnose()
+        diagnosis = Diagnosis(self._database, self._tree, self._report)
+        for first, last in self._ranges:
+            diagnosis.between(first, last)
         for each in self._order.times:
             # An event reported already explains its neighbours' times.
             if not any(
@@ -117,18 +112,18 @@ class _Verification:
         """Check some tiles; return the number of events in them."""
         last = min(until, self._ends.last)
         rows = tx.all(ROWS, {"after": after, "until": last})
-        whole = self._order.rows(rows, after, last)
-        made = _made(rows, after, last, whole=whole)
+        self._order.rows(rows)
+        made = _made(rows, after, last)
         tiles = Tiles(tx)
         for start in range(after, until, WIDTH):
             number = start // WIDTH
             now = made[start - after : start - after + WIDTH]
             tile = tiles.tile(0, number)
             sealed = _sealed(now, tile)
-            vouched = self._tree.tile(tiles, number, sealed, now)
-            if not vouched and (sealed is not now and sealed != now[: len(sealed)]):
-                self._differs(start + 1, start + max(len(now), len(sealed)))
-            if len(sealed) < min(WIDTH, self._sealed - start):
+            self._tree.add(tiles, number, sealed, now)
+            if sealed is not now and sealed != now[: len(sealed)]:
+                self._differs(start + 1, start + len(sealed))
+            if len(sealed) < min(WIDTH, self._tree.sealed - start):
                 message = f"sealed hashes are missing: tile {number} of level 0 is not whole"
                 self._report.add(Finding("tile", message))
         return len(rows)
@@ -138,29 +133,17 @@ class _Verification:
             first = self._ranges.pop()[0]
         self._ranges.append((first, last))
 
-    def _diagnose(self) -> None:
-        if not self._ranges:
-            return
-        diagnosis = Diagnosis(
-            self._database, self._roots, self._report, sealed=self._sealed, met=self._tree.met
-        )
-        for first, last in self._ranges:
-            diagnosis.between(first, last)
-        diagnosis.finish()
-
 
 def _rank(found: Finding) -> tuple[bool, int, bool]:
     """Order by position; findings that only follow from others come after these."""
-    return found.first is None, found.first or 0, found.kind in {"version", "recorded_at"}
+    return found.first is None, found.first or 0, found.kind in {"tile", "version", "recorded_at"}
 
 
-def _made(rows: Sequence[Row], after: int, last: int, *, whole: bool) -> list[bytes | None]:
+def _made(rows: Sequence[Row], after: int, last: int) -> list[bytes | None]:
     """Return the leaf hash of each position, None without exactly one readable event."""
-    if whole:
-        try:
+    if [row[0] for row in rows] == list(range(after + 1, last + 1)):
+        with suppress(*UNREADABLE):
             return list(leaf_hashes(rows))
-        except UNREADABLE:
-            pass
     made: list[bytes | None] = [None] * (last - after)
     seen = set()
     for row in rows:
@@ -171,10 +154,9 @@ def _made(rows: Sequence[Row], after: int, last: int, *, whole: bool) -> list[by
 
 
 def _hash_of(row: Row) -> bytes | None:
-    try:
+    with suppress(*UNREADABLE):
         return leaf_hashes([row])[0]
-    except UNREADABLE:
-        return None
+    return None
 
 
 def _sealed(now: list[bytes | None], tile: bytes) -> list[bytes]:

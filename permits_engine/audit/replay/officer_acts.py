@@ -16,6 +16,7 @@ import msgspec
 
 from permits_engine.audit.replay.parallel import Run
 from permits_engine.audit.replay.sources import File, Part, Source
+from permits_engine.audit.sums import tally
 from permits_engine.domain.decisions import quality
 from permits_engine.domain.decisions.recorded import day_of, recorded_decisions
 from permits_engine.domain.errors import invalid
@@ -185,19 +186,11 @@ class Controlled(msgspec.Struct):
     by_gate: dict[str, int] = msgspec.field(default_factory=dict)
     rows: list[ControlledRow] = msgspec.field(default_factory=list)
 
-    def add(self, more: Controlled) -> None:
-        """Add the counts of another part."""
-        self.decisions += more.decisions
-        self.failing += more.failing
-        for gate, count in more.by_gate.items():
-            self.by_gate[gate] = self.by_gate.get(gate, 0) + count
-        self.rows += more.rows
-        del self.rows[MOST_ROWS:]
-
     def draw(self, sample: int | None) -> None:
         """Keep the sampled rows: those with the lowest lots."""
         if sample is not None:
-            self.rows = sorted(self.rows, key=lambda row: str(row["lot"]))[:sample]
+            self.rows.sort(key=lambda row: str(row["lot"]))
+        del self.rows[sample or MOST_ROWS :]
 
 
 def controlled(
@@ -206,13 +199,8 @@ def controlled(
     """Return decisions that fail a quality check, or a ``sample`` drawn by the ``seed`` and the decision alone."""
     if sample is not None and not 1 <= sample <= MOST_ROWS:
         raise invalid("sample", f"{sample} is not a number from 1 to {MOST_ROWS}")
-
-    def add(whole: Controlled, more: Controlled) -> None:
-        whole.add(more)
-        whole.draw(sample)
-
     task = partial(control_part, wanted=wanted, sample=sample, seed=seed)
-    return run.over(source, "audit", task, Controlled(), add)
+    return run.over(source, "audit", task, Controlled(), lambda whole: whole.draw(sample))
 
 
 def control_part(
@@ -222,12 +210,15 @@ def control_part(
     found = Controlled()
     for file in source.files(part, notices=True):
         for row in _assessed(file, source, wanted):
-            gates = {each["gate"]: 1 for each in row["failed"]}
             if sample is not None:
                 lot = sha256(f"{seed}/{row['permit_id']}/{row['version']}".encode()).hexdigest()[:16]
                 row = {"lot": lot, **row}
-            listed = [row] if gates or sample is not None else []
-            found.add(Controlled(1, bool(gates), gates, listed))
+            found.decisions += 1
+            found.failing += bool(row["failed"])
+            for each in row["failed"]:
+                tally(found.by_gate, each["gate"])
+            if row["failed"] or sample is not None:
+                found.rows.append(row)
     found.draw(sample)
     return found
 

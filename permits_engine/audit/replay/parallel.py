@@ -22,10 +22,11 @@ import msgspec
 
 from permits_engine.audit.replay.parquet import ParquetSource
 from permits_engine.audit.replay.sources import Address, Part, Source, StoreSource
+from permits_engine.audit.sums import add_up
 from permits_engine.domain.errors import error, invalid
 from permits_engine.store.database.transactions import Database
 
-Result = TypeVar("Result")
+Result = TypeVar("Result", bound=msgspec.Struct)
 MOST_WORKERS = 256
 PATIENCE = 10
 """Seconds in which a Dask scheduler has to answer."""
@@ -72,9 +73,9 @@ class Run(NamedTuple):
         what: str,
         task: PartTask[Result],
         result: Result,
-        add: Callable[[Result, Result], None],
+        finish: Callable[[Result], None] | None = None,
     ) -> Result:
-        """Do a task with every part that is not done yet, and add up the results."""
+        """Do a task with every part that is not done yet, and add up the results; ``finish`` trims the sum."""
         file = Path(self.state) if self.state is not None else None
         state = _State(what, source.name, source.address.until)
         if file is not None and file.exists():
@@ -84,7 +85,9 @@ class Run(NamedTuple):
         total = source.total() if self.progress is not None else 0
         with self._results(source, state.after, task) as results:
             for part, more in results:
-                add(result, more)
+                add_up(result, more)
+                if finish is not None:
+                    finish(result)
                 state.after = part.last
                 state.files += part.files
                 if file is not None:

@@ -11,6 +11,7 @@ import msgspec
 
 from permits_engine.audit.replay.parallel import Run
 from permits_engine.audit.replay.sources import Part, Source
+from permits_engine.audit.sums import tally
 from permits_engine.domain.decisions import decide
 from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.errors import PermitsError, invalid
@@ -84,19 +85,12 @@ class Reexamined(msgspec.Struct):
     accepted: list[Accepted] = msgspec.field(default_factory=list)
     still: dict[str, int] = msgspec.field(default_factory=dict)
 
-    def add(self, more: Reexamined) -> None:
-        """Add the counts of another part."""
-        self.looked_at += more.looked_at
-        self.accepted += more.accepted
-        for code, count in more.still.items():
-            self.still[code] = self.still.get(code, 0) + count
-
 
 def reexamine(source: Source, text: str, where: Where, on: date, run: Run) -> Reexamined:
     """Return the refused files of a whole history that a policy text would accept on a day."""
     what = f"reexamine {compile_text(text).digest} {on} {msgspec.json.encode(where).decode()}"
     task = partial(reexamine_part, text=text, where=where, on=on)
-    return run.over(source, what, task, Reexamined(), Reexamined.add)
+    return run.over(source, what, task, Reexamined())
 
 
 def reexamine_part(source: Source, part: Part, *, text: str, where: Where, on: date) -> Reexamined:
@@ -124,7 +118,7 @@ def _look_at(permit: Permit, policy: Policy, where: Where, on: date, found: Reex
     try:
         reopened, *_ = decide.decide(COMMAND, command, permit, holder, policy, actor, today=on, known=on)
     except PermitsError as problem:
-        found.still[problem.code] = found.still.get(problem.code, 0) + 1
+        tally(found.still, problem.code)
         return
     found.accepted.append(
         Accepted(

@@ -11,6 +11,7 @@ import msgspec
 
 from permits_engine.audit.replay.parallel import Run
 from permits_engine.audit.replay.sources import File, Part, Source
+from permits_engine.audit.sums import tally
 from permits_engine.domain.decisions import decide, titles
 from permits_engine.domain.decisions.case import Draft, HolderFacts, OtherTitle
 from permits_engine.domain.decisions.recorded import (
@@ -51,15 +52,9 @@ class ReplayReport(msgspec.Struct):
     disagree: int = 0
     differences: list[Difference] = msgspec.field(default_factory=list)
 
-    def add(self, more: ReplayReport) -> None:
-        """Add the counts of another part."""
-        self.streams += more.streams
-        self.events += more.events
-        self.imported += more.imported
-        self.disagree += more.disagree
-        for name, count in more.decisions.items():
-            self.decisions[name] = self.decisions.get(name, 0) + count
-        self.differences += more.differences[: MOST - len(self.differences)]
+    def trim(self) -> None:
+        """Keep no more differences than are listed."""
+        del self.differences[MOST:]
 
     def differs(self, difference: Difference) -> None:
         """Count a difference."""
@@ -69,7 +64,7 @@ class ReplayReport(msgspec.Struct):
 
 def replay(source: Source, run: Run) -> ReplayReport:
     """Decide a whole history again."""
-    return run.over(source, "replay", replay_part, ReplayReport(), ReplayReport.add)
+    return run.over(source, "replay", replay_part, ReplayReport(), ReplayReport.trim)
 
 
 def replay_part(source: Source, part: Part) -> ReplayReport:
@@ -77,7 +72,7 @@ def replay_part(source: Source, part: Part) -> ReplayReport:
     report = ReplayReport()
     for file in source.files(part):
         _replay_file(file, source, report)
-    del report.differences[MOST:]
+    report.trim()
     return report
 
 
@@ -91,7 +86,7 @@ def _replay_file(file: File, source: Source, report: ReplayReport) -> None:
         if made.imported:
             report.imported += len(made.events)
         elif not made.propagated:
-            report.decisions[made.name] = report.decisions.get(made.name, 0) + 1
+            tally(report.decisions, made.name)
             difference = _decide_again(file.permit_id, made, permit, past, source)
             if difference is not None:
                 report.differs(difference)

@@ -16,6 +16,7 @@ from permits_engine.audit.replay.reexamination import Reexamined, Where
 from permits_engine.audit.replay.replay import ReplayReport
 from permits_engine.audit.replay.sources import Source, StoreSource
 from permits_engine.audit.replay.what_if import WhatIf
+from permits_engine.audit.sums import tally
 from permits_engine.commands import ReopenExamination
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.events import Actor
@@ -123,7 +124,7 @@ class Replays:
         done = {"opened": 0}
         for number, outcome in enumerate(self._executor.execute_many(commands, actor=actor), 1):
             name = outcome.code if isinstance(outcome, PermitsError) else "opened"
-            done[name] = done.get(name, 0) + 1
+            tally(done, name)
             if progress is not None:
                 progress(number, len(found.accepted))
         return done

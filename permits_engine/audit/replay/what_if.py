@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import date
 from functools import partial
 from typing import Any
@@ -75,12 +75,6 @@ class Cell(msgspec.Struct):
     other: int = 0
     permits: list[str] = msgspec.field(default_factory=list)
 
-    def add(self, history: int, other: int, permits: Sequence[str]) -> None:
-        """Add counts; a permit that comes several times in a row is listed once."""
-        self.history += history
-        self.other += other
-        self.permits += [each for each in permits if self.permits[-1:] != [each]]
-
 
 class WhatIf(msgspec.Struct):
     """A history compared with another policy; ``cells`` by (kind, name, office, year), joined by ``|``.
@@ -94,18 +88,13 @@ class WhatIf(msgspec.Struct):
     differ: int = 0
     cells: dict[str, Cell] = msgspec.field(default_factory=dict)
 
-    def add(self, more: WhatIf) -> None:
-        """Add the counts of another part."""
-        self.files += more.files
-        self.elsewhere += more.elsewhere
-        self.differ += more.differ
-        for key, cell in more.cells.items():
-            self.cells.setdefault(key, Cell()).add(cell.history, cell.other, cell.permits)
-
     def count(self, key: tuple[str, str, str, int], permit_id: str, history: int, other: int) -> None:
-        """Count one permit in a cell."""
-        permits = [permit_id] if history != other else []
-        self.cells.setdefault("|".join(map(str, key)), Cell()).add(history, other, permits)
+        """Count one permit in a cell; there it is listed once."""
+        cell = self.cells.setdefault("|".join(map(str, key)), Cell())
+        cell.history += history
+        cell.other += other
+        if history != other and cell.permits[-1:] != [permit_id]:
+            cell.permits.append(permit_id)
 
 
 def what_if(source: Source, policy: str, until: date | None, run: Run) -> WhatIf:
@@ -113,7 +102,7 @@ def what_if(source: Source, policy: str, until: date | None, run: Run) -> WhatIf
     text = complete_policy(source, policy)
     day = until or day_of(source.end(), compile_text(text).calendar.time_zone)
     task = partial(compare_part, text=text, until=day)
-    return run.over(source, f"what-if {compile_text(text).digest} {day}", task, WhatIf(), WhatIf.add)
+    return run.over(source, f"what-if {compile_text(text).digest} {day}", task, WhatIf())
 
 
 def complete_policy(source: Source, text: str) -> str:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from permits_engine.application.context import Context
 from permits_engine.audit.exports.source import Stream, streams
 from permits_engine.audit.report.tallies import AnnualReport, Delays, count
+from permits_engine.audit.sums import tally
 from permits_engine.domain.decisions.departures import kind_of
 from permits_engine.domain.decisions.time_effects import valid_lapses
 from permits_engine.domain.permit.by_law import situation_on
@@ -56,7 +57,7 @@ def annual_report(
     database, adopted = context.database, context.policies
     with database.read() as tx:
         head, row = history.head(tx), tx.one(_COUNT)
-        policies = {code: adopted.current(tx, code) for code, *_ in adopted.all(tx)}
+        policies = {policy.jurisdiction: policy for policy in adopted.in_use(tx)}
         home = adopted.home(tx)
     days = {code: _day(context.today(policy), policy, head) for code, policy in policies.items()}
     found = AnnualReport(
@@ -197,7 +198,7 @@ class _File:
             and self.within(decision.on)
         ]
         for name in names:
-            self.report.renewals[name] = self.report.renewals.get(name, 0) + 1
+            tally(self.report.renewals, name)
 
     # --- delays ---
 
@@ -264,7 +265,7 @@ class _File:
                 continue
             sent = [r for r in self._about(term) if r.state == "sent" and r.on <= request.filed_on]
             name = "after_reminder" if sent else "unprompted"
-            report.terms[name] = report.terms.get(name, 0) + 1
+            tally(report.terms, name)
             if sent:
                 count(report.reminders, max(sent, key=lambda r: r.on).tier, "answered")
 

@@ -44,7 +44,7 @@ def write(
     report = annual_report(context, year=year, progress=progress)
     with context.database.read() as tx:
         simulated = history.head(tx).simulated
-        policies = [context.policies.current(tx, code) for code, *_ in context.policies.all(tx)]
+        policies = context.policies.in_use(tx)
     names = {code: office.names for policy in policies for code, office in policy.offices.items()}
     with output_files.whole_file(target, force=force) as part:
         part.write_text(html(report, wording, names, simulated=simulated), encoding="utf-8")

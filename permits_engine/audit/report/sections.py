@@ -13,7 +13,13 @@ from permits_engine.domain.decisions.departures import KINDS
 
 MOST_ROWS = 12
 """Rows of a chart and its table; the smaller groups are added up in one more."""
-_BODIES = ("national_commission", "administrative_tribunal", "hierarchical", "gracious", "administrative_authority")
+_BODIES = (
+    "national_commission",
+    "administrative_tribunal",
+    "hierarchical",
+    "gracious",
+    "administrative_authority",
+)
 _RULINGS = ("upheld", "dismissed", "withdrawn", "pending")
 _TIERS = ("P90D", "P60D", "P30D", "P15D", "P7D", "P1D", "P1D-after", "P10D-after")
 _ANSWERS = ("answered", "unanswered", "not_sent")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from permits_engine.audit.sums import add_up, tally
+
 OUTCOMES = ("granted", "granted_on_appeal", "refused", "open")
 """Outcomes of a first application; ``open`` includes those returned or answered by silence."""
 TIME_LIMITS = ("opinion", "decision", "expedited")
@@ -30,11 +32,11 @@ class Delays(msgspec.Struct):
 
     def add(self, took: int, limit: int | None) -> None:
         """Count an act; ``limit`` in days, None where the law sets none."""
-        self.days[took] = self.days.get(took, 0) + 1
+        tally(self.days, took)
         if limit is not None:
             self.limited += 1
             self.late += took > limit
-            self.limits[limit] = self.limits.get(limit, 0) + 1
+            tally(self.limits, limit)
 
     @property
     def count(self) -> int:
@@ -60,12 +62,7 @@ class Delays(msgspec.Struct):
         """Return the sums of several."""
         whole = cls()
         for each in several:
-            for mine, theirs in ((whole.days, each.days), (whole.limits, each.limits)):
-                for days, number in theirs.items():
-                    mine[days] = mine.get(days, 0) + number
-            whole.limited += each.limited
-            whole.late += each.late
-            whole.overdue += each.overdue
+            add_up(whole, each)
         return whole
 
 
@@ -103,8 +100,7 @@ class AnnualReport(msgspec.Struct):
 
 def count(table: Table, group: str, what: str) -> None:
     """Add one to a table."""
-    row = table.setdefault(group, {})
-    row[what] = row.get(what, 0) + 1
+    tally(table.setdefault(group, {}), what)
 
 
 def total(rows: Iterable[dict[str, int]], names: Iterable[str]) -> dict[str, int]:
@@ -112,5 +108,5 @@ def total(rows: Iterable[dict[str, int]], names: Iterable[str]) -> dict[str, int
     found = dict.fromkeys(names, 0)
     for row in rows:
         for name, number in row.items():
-            found[name] = found.get(name, 0) + number
+            tally(found, name, number)
     return found

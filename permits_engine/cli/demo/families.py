@@ -25,6 +25,7 @@ from permits_engine.engine import Engine
 from permits_engine.scheduler.delivery.memory import sink_routes
 from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
+from permits_engine.testing.office import expected_role
 
 STORE = "years.db"
 OFFICE = "MA-RAB"
@@ -147,15 +148,13 @@ def _do(engine: Engine, played: Played, holders: dict[str, str], step: Step) -> 
         fields["evidence"] = "the paper was seen"
         if "of" in fields:
             fields["of"] = played.files[fields["of"]]
-    body = fields.get("body") if step.command == "record_opinion" else None
-    if step.command == "decide_appeal":
-        body = engine.queries.pending_body(played.files[step.file], step.day)
-    role = next(iter(engine.queries.roles(OFFICE[:2], step.command, step.day, body)))
+    command = parse(step.command, fields)
+    role, _ = expected_role(engine, command, OFFICE, on=step.day, permit_id=played.files.get(step.file))
     try:
-        outcome = engine.execute(parse(step.command, fields), actor=Actor(f"{role}-1", role, OFFICE))
+        outcome = engine.execute(command, actor=Actor(f"{role}-1", role, OFFICE))
     except PermitsError as refused:
-        command, reason = step.command.replace("_", " "), refused.message.partition(";")[0]
-        played.lines.append(f"{step.day}  {step.person}, {command} refused ({refused.code}): {reason}")
+        what, reason = step.command.replace("_", " "), refused.message.partition(";")[0]
+        played.lines.append(f"{step.day}  {step.person}, {what} refused ({refused.code}): {reason}")
         return
     if step.command == "lodge_application":
         played.files[step.file] = str(outcome.permit_id)

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Annotated, Any
 
+from permits_engine.audit.sums import tally as count_one
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.demo import families
 from permits_engine.cli.demo.applicants import applicants
@@ -31,8 +32,7 @@ from permits_engine.commands import (
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.engine import Engine
 from permits_engine.policies.loading import compile_text, packaged
-from permits_engine.scheduler.delivery.channel import Channel
-from permits_engine.scheduler.delivery.counter import CounterChannel
+from permits_engine.scheduler.delivery.channel import Channel, CounterChannel
 from permits_engine.scheduler.delivery.folder import FolderChannel
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.passes.run import run_pass
@@ -139,7 +139,7 @@ def _office_hours(engine: Engine, diary: Diary, day: date, account: Account, tal
     page = list(diary.page(day))
     for (given, _), outcome in zip(page, engine.execute_many(page), strict=True):
         if isinstance(outcome, PermitsError):
-            _add(account.refused, outcome.code)
+            count_one(account.refused, outcome.code)
             continue
         account.commands += 1
         tally.update(outcome.events)
@@ -150,20 +150,16 @@ def _note(account: Account, diary: Diary, command: Command, day: date) -> None:
     iso = day.isoformat()
     match command:
         case LodgeApplication():
-            _add(account.filed, iso)
+            count_one(account.filed, iso)
         case RecordOpinion(favourable=True) | DecideAppeal(outcome="upheld"):
-            _add(account.favourable, iso)
+            count_one(account.favourable, iso)
         case RequestRenewal():
-            _add(account.requests, iso)
+            count_one(account.requests, iso)
             diary.asked(command.permit_id, day)
         case RenewPermit():
-            _add(account.renewals, iso)
+            count_one(account.renewals, iso)
     if isinstance(command, DecideAppeal):
-        _add(account.rulings, command.outcome)
-
-
-def _add(counts: dict[str, int], name: str) -> None:
-    counts[name] = counts.get(name, 0) + 1
+        count_one(account.rulings, command.outcome)
 
 
 def _peak() -> int:

@@ -9,16 +9,13 @@ from typing import NamedTuple
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from sqlalchemy import func, select
-
 from permits_engine.application.context import Context
-from permits_engine.store.database.schema import checkpoints
 from permits_engine.store.database.transactions import Statement
 from permits_engine.store.log import checkpoints as signed
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer."""
-_LAST = Statement(select(func.max(checkpoints.c.made_at)))
+_LAST = Statement("SELECT max(made_at) FROM checkpoints")
 
 
 class Posted(NamedTuple):
@@ -58,7 +55,7 @@ def post_checkpoint(where: str, size: int, note: str) -> Posted:
 
 def beat(where: str) -> str | None:
     """Give a sign of life to an address or a file, whose time is set; return the error, if any."""
-    return _send(where, lambda: _touch(Path(where)), None)
+    return _send(where, lambda: Path(where).touch(mode=0o644), None)
 
 
 def _send(where: str, locally: Callable[[], None], body: bytes | None) -> str | None:
@@ -82,8 +79,3 @@ def _write(target: Path, note: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     half.replace(target)
-
-
-def _touch(file: Path) -> None:
-    file.touch(mode=0o644)
-    os.utime(file)

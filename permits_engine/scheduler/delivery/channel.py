@@ -97,6 +97,26 @@ class Channel(Protocol):
         return
 
 
+class CounterChannel(Channel):
+    """Accepts every letter for the counter of its office, where the holder is served it in person.
+
+    Nothing leaves the store: the recorded event is the delivery.
+    """
+
+    name = "counter"
+    contact: Contact | None = None
+    idempotent = True
+    batch = 200
+
+    def send_many(self, letters: Sequence[Letter]) -> list[Evidence | DeliveryError]:
+        """Leave letters at the counters of their offices."""
+        return [self.served(letter.office) for letter in letters]
+
+    def served(self, office: str) -> Evidence:
+        """Return the evidence that a letter waits at the counter of an office."""
+        return Evidence(self.name, None, f"waits at the counter of {office}")
+
+
 def one_line(text: str, limit: int = 500) -> str:
     """Return text from outside as one printable line of at most ``limit`` characters."""
     printable = "".join(c if c.isprintable() else " " for c in text[: 4 * limit])

@@ -14,8 +14,8 @@ class Routes:
     """The channels of notices by recipient and kind.
 
     ``holder`` may be several channels: the first one that reaches the holder is taken, and the next one where that
-    refuses for good. ``offices`` maps an office to its address; with ``digests`` each of these offices gets its digest
-    every working morning.
+    refuses for good; with none of them every notice stays due. ``offices`` maps an office to its address; with
+    ``digests`` each of these offices gets its digest every working morning.
     """
 
     def __init__(
@@ -31,6 +31,11 @@ class Routes:
         self.kinds = dict(kinds or {})
         self.offices = dict(offices or {})
         self.digests = digests
+
+    @property
+    def deliver(self) -> bool:
+        """Whether notices are sent at all."""
+        return bool(self.holder)
 
     def channel(self, row: Mapping[str, Any]) -> Channel:
         """Return the preferred channel of a notice that is sent now."""

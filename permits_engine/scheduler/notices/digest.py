@@ -13,11 +13,10 @@ from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit import notices as notice
 from permits_engine.domain.permit.by_law import situation_on
-from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.store.database.schema import notices, permits
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events.application import event_store, numbered
+from permits_engine.store.events.application import event_store, folded
 from permits_engine.store.events.ids import derived
 from permits_engine.store.events.timestamps import moment
 
@@ -35,9 +34,7 @@ _OPEN = Statement(
     .order_by(_p.permit_id)
 )
 _PARKED = Statement(
-    select(_n.permit_id, _n.kind, _n.reason, _n.updated_at).where(
-        _n.office == bindparam("office"), _n.state == "parked"
-    )
+    "SELECT permit_id, kind, reason, updated_at FROM notices WHERE office = :office AND state = 'parked'"
 )
 _OFFICES = Statement(
     select(_p.prefecture)
@@ -88,10 +85,9 @@ def digest(context: Context, tx: Transaction, office: str, day: date, *, ahead: 
     for start in range(0, len(ids), BATCH):
         for permit_id, records in event_store(tx).several(ids[start : start + BATCH]).items():
             try:
-                permit = fold(permit_id, numbered(records))
+                permit = folded(permit_id, records)
             except PermitsError:
                 continue
-            assert permit is not None
             items += _items(situation_on(permit, day, rules), last)
     for permit_id, kind, reason, updated_at in tx.all(_PARKED, {"office": office}):
         since = moment(updated_at).date()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,12 +27,10 @@ from permits_engine.domain.events import (
 from permits_engine.domain.permit import notices
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, writing
-from permits_engine.scheduler.delivery.channel import Channel, DeliveryError, Evidence, Letter
-from permits_engine.scheduler.delivery.counter import CounterChannel
+from permits_engine.scheduler.delivery.channel import Channel, CounterChannel, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices import pauses
-from permits_engine.scheduler.notices.backoff import ATTEMPTS, delay
 from permits_engine.scheduler.notices.composer import Composer, SignToken
 from permits_engine.scheduler.notices.pending import (
     OPEN,
@@ -43,6 +42,10 @@ from permits_engine.scheduler.notices.pending import (
 )
 from permits_engine.store.database.transactions import Transaction
 
+FIRST, LONGEST, FACTOR = 30.0, 6 * 3600.0, 4.0
+"""Seconds of the first and of the longest delay, and the factor from one to the next."""
+ATTEMPTS = 8
+"""Refusals after which a channel is given up: about a day after the first."""
 RECORDED = 20
 """Letters after which outcomes are recorded at the latest: a crash repeats no more than these."""
 
@@ -106,6 +109,8 @@ class Outbox:
         Returns the last outcomes, for the caller's next transaction.
         """
         results: list[Result] = []
+        if not self.routes.deliver:
+            return results
         by_channel: dict[int, tuple[Channel, list[PendingNotice]]] = {}
         for each in pending:
             if self.held(each.policy, each.event.office):
@@ -240,6 +245,8 @@ class Outbox:
 
     def served_at_once(self, each: PendingNotice) -> list[Event]:
         """Return the outcome of a notice for a counter, whose record is its delivery; none for any other."""
+        if not self.routes.deliver:
+            return []
         channel = self.routes.planned(each.row)
         if not isinstance(channel, CounterChannel) or self.held(each.policy, each.event.office):
             return []
@@ -317,13 +324,15 @@ class Outbox:
 
     def anything_open(self, tx: Transaction) -> bool:
         """Return whether a notice of an earlier pass may be tried now."""
-        return bool(open_counts(tx, self.context.now(), OPEN))
+        return self.routes.deliver and bool(open_counts(tx, self.context.now(), OPEN))
 
     def flush(self, tally: Tally, states: Sequence[str] = OPEN) -> int:
         """Send every open notice in one of the states: held back, failed, or left by a crash.
 
         Returns how many quiet hours or a pause hold back.
         """
+        if not self.routes.deliver:
+            return 0
         before = self.context.now()
         with self.context.database.read() as tx:
             counts = open_counts(tx, before, states)
@@ -351,3 +360,14 @@ class Outbox:
             self._record_now(unknown, tally)
             others = [each for each in pending if each.row["state"] != "sending"]
             self._record_now(self.deliver(others, tally), tally)
+
+
+def delay(notice_id: str, attempt: int) -> int:
+    """Return the microseconds from a failed attempt (the first is 1) to the next, with a jitter of half of them.
+
+    The jitter depends on notice and attempt only: letters refused together are not tried together, and a simulation
+    that is run again is the same.
+    """
+    seconds = min(FIRST * FACTOR ** min(attempt - 1, 20), LONGEST)
+    digest = hashlib.sha256(f"{notice_id}/{attempt}".encode()).digest()
+    return int(seconds * (0.5 + int.from_bytes(digest[:4], "big") / 2**32) * 1_000_000)

@@ -11,14 +11,14 @@ from datetime import date, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.scheduler.limits import APART, Limits
 from permits_engine.scheduler.notices.pending import open_counts
 from permits_engine.scheduler.passes.preview import preview
-from permits_engine.store.database.schema import permits, scheduler_passes
+from permits_engine.store.database.schema import scheduler_passes
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events import history
 from permits_engine.store.events.timestamps import moment
@@ -32,11 +32,7 @@ _LAST_PASS = Statement(
     .order_by(_p.id.desc())
     .limit(bindparam("n"))
 )
-_DUE = Statement(
-    select(func.count())
-    .select_from(permits)
-    .where(permits.c.next_due <= bindparam("today"), permits.c.parked.is_(None))
-)
+_DUE = Statement("SELECT count(*) FROM permits WHERE next_due <= :today AND parked IS NULL")
 _CLOCK = Statement(
     {
         "sqlite": "SELECT NULL",

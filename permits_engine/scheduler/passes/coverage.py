@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import bindparam, func, or_, select
 
 from permits_engine.application.context import Context
 from permits_engine.domain.decisions import timeline
@@ -36,36 +35,21 @@ from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.scheduler.limits import APART
 from permits_engine.scheduler.notices import pauses
-from permits_engine.store.database.schema import permits, scheduler_passes
 from permits_engine.store.database.transactions import Statement, Transaction
 from permits_engine.store.events.application import Placed, event_store, numbered
 from permits_engine.store.events.ids import derived
 from permits_engine.store.events.timestamps import micros, moment
 
 BATCH = 200
-_p = permits.c
-_IDS = Statement(
-    select(_p.permit_id)
-    .where(_p.permit_id > bindparam("after"))
-    .order_by(_p.permit_id)
-    .limit(bindparam("size"))
-)
-_runs = select(
-    scheduler_passes.c.on_day,
-    scheduler_passes.c.started_at,
-    func.min(scheduler_passes.c.started_at)
-    .over(order_by=scheduler_passes.c.id, rows=(1, None))
-    .label("later"),
-).subquery()
+_IDS = Statement("SELECT permit_id FROM permits WHERE permit_id > :after ORDER BY permit_id LIMIT :size")
 # A pass that started after a later one had a clock that was ahead: it did not run on the day that it recorded.
 _PASSES = Statement(
-    select(_runs.c.on_day, func.max(_runs.c.started_at))
-    .where(
-        _runs.c.on_day >= bindparam("first"),
-        _runs.c.on_day <= bindparam("last"),
-        or_(_runs.c.later.is_(None), _runs.c.later + bindparam("apart") > _runs.c.started_at),
-    )
-    .group_by(_runs.c.on_day)
+    """SELECT on_day, max(started_at) FROM (
+        SELECT on_day, started_at, min(started_at)
+            OVER (ORDER BY id ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS later
+        FROM scheduler_passes) AS runs
+    WHERE on_day >= :first AND on_day <= :last AND (later IS NULL OR later + :apart > started_at)
+    GROUP BY on_day"""
 )
 
 

@@ -7,7 +7,6 @@ from datetime import date
 from typing import Any, NotRequired, TypedDict
 
 import msgspec
-from sqlalchemy import bindparam, func, select
 
 from permits_engine.application.context import Context
 from permits_engine.application.handlers import families
@@ -15,18 +14,13 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import fold
 from permits_engine.projections import writing
-from permits_engine.scheduler.passes.reconciler import settled
-from permits_engine.store.database.schema import permits
-from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events.application import Placed, event_store, numbered
+from permits_engine.scheduler.passes.reconciler import due_ids, settled
+from permits_engine.store.database.transactions import Transaction
+from permits_engine.store.events.application import Placed, event_store, folded
 from permits_engine.store.events.ids import derived
 
 BATCH = 200
-_ALL_DUE = Statement(
-    select(permits.c.permit_id)
-    .where(permits.c.next_due <= bindparam("today"), permits.c.parked.is_(None))
-    .order_by(func.coalesce(permits.c.valid_until, "9999-12-31"), permits.c.permit_id)
-)
+_ALL = 2**31 - 1
 
 
 class PreviewRow(TypedDict):
@@ -48,7 +42,7 @@ class PreviewRow(TypedDict):
 def preview(context: Context, on: date) -> Iterator[PreviewRow]:
     """Yield each thing that a pass would do, permit by permit, nearest expiry first."""
     with context.database.read() as tx:
-        ids = [row[0] for row in tx.all(_ALL_DUE, {"today": on.isoformat()})]
+        ids = due_ids(tx, on, _ALL)
         for start in range(0, len(ids), BATCH):
             for permit_id, records in event_store(tx).several(ids[start : start + BATCH]).items():
                 yield from _of_file(context, tx, permit_id, records, on)
@@ -58,8 +52,7 @@ def _of_file(
     context: Context, tx: Transaction, permit_id: str, records: Iterable[Placed], on: date
 ) -> list[PreviewRow]:
     try:
-        permit = fold(permit_id, numbered(records))
-        assert permit is not None
+        permit = folded(permit_id, records)
         policy = context.policies.current(tx, permit.jurisdiction)
         s, effects = settled(permit, policy, on, context.today(policy))
     except PermitsError as problem:

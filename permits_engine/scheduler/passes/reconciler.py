@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import bindparam, func, insert, select
 
 from permits_engine.application.context import Context, events_of
 from permits_engine.application.handlers import families
@@ -26,7 +25,6 @@ from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.errors import ConflictError, PermitsError
 from permits_engine.domain.events import SCHEDULER, NoticeDue
 from permits_engine.domain.permit import notices as notice
-from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.competence import competence_error
@@ -36,9 +34,8 @@ from permits_engine.projections.permit_rows import evaluated, row_of
 from permits_engine.projections.writing import park
 from permits_engine.scheduler.notices.outbox import Outbox, Result, Tally
 from permits_engine.scheduler.notices.pending import PendingNotice
-from permits_engine.store.database.schema import permits, scheduler_passes
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events.application import Placed, numbered
+from permits_engine.store.events.application import Placed, folded
 from permits_engine.store.events.ids import derived
 from permits_engine.store.events.timestamps import moment
 
@@ -49,15 +46,12 @@ _NOT_THE_PERMITS = frozenset({"store.unavailable", "store.not_initialised", "con
 """Codes of errors that are not the permit's: it is not parked for them."""
 
 _DUE = Statement(
-    select(permits.c.permit_id)
-    .where(permits.c.next_due <= bindparam("today"), permits.c.parked.is_(None))
-    .order_by(func.coalesce(permits.c.valid_until, "9999-12-31"), permits.c.permit_id)
-    .limit(bindparam("size"))
+    "SELECT permit_id FROM permits WHERE next_due <= :today AND parked IS NULL"
+    " ORDER BY coalesce(valid_until, '9999-12-31'), permit_id LIMIT :size"
 )
 _PASS = Statement(
-    insert(scheduler_passes).values(
-        {name: bindparam(name) for name in ("on_day", "started_at", "finished_at", "summary")}
-    )
+    "INSERT INTO scheduler_passes (on_day, started_at, finished_at, summary)"
+    " VALUES (:on_day, :started_at, :finished_at, :summary)"
 )
 
 
@@ -208,8 +202,7 @@ class Reconciler:
             report.files += 1
             with self._parked_on_error(uow, permit_id, report):
                 past = list(records)
-                permit = fold(permit_id, numbered(past))
-                assert permit is not None
+                permit = folded(permit_id, past)
                 due = self._settle(uow, permit, past, report)
                 principals += [permit] if permit.dependents else []
                 if not _imported_after(self.on, past[0], uow.policy(permit.jurisdiction)):

@@ -7,24 +7,17 @@ from collections.abc import Iterable
 from datetime import date
 from typing import TypedDict
 
-from sqlalchemy import bindparam, select
-
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.by_law import situation_on
-from permits_engine.domain.permit.fold import fold
-from permits_engine.store.database.schema import permits
 from permits_engine.store.database.transactions import Statement, Transaction
-from permits_engine.store.events.application import Placed, event_store, numbered
+from permits_engine.store.events.application import Placed, event_store, folded
 
 BATCH = 500
-_p = permits.c
 _ENDING = Statement(
-    select(_p.permit_id)
-    .where(_p.valid_until >= bindparam("first"), _p.permit_id > bindparam("after"))
-    .order_by(_p.permit_id)
-    .limit(bindparam("size"))
+    "SELECT permit_id FROM permits WHERE valid_until >= :first AND permit_id > :after"
+    " ORDER BY permit_id LIMIT :size"
 )
 
 
@@ -76,8 +69,7 @@ class _Load:
     def add(self, tx: Transaction, permit_id: str, records: Iterable[Placed]) -> None:
         """Count the first reminder of a permit; skip one that cannot be read (see ``permits status``)."""
         try:
-            permit = fold(permit_id, numbered(records))
-            assert permit is not None
+            permit = folded(permit_id, records)
             s = situation_on(
                 permit, self.first, self.context.policies.current(tx, permit.jurisdiction).at(self.first)
             )

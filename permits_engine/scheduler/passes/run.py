@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from permits_engine.application.context import Context
 from permits_engine.domain.errors import invalid
 from permits_engine.scheduler.delivery.routing import Routes
-from permits_engine.scheduler.limits import Limits, unlimited
+from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices import renewal_token
 from permits_engine.scheduler.notices.digest_delivery import DigestResult
 from permits_engine.scheduler.notices.digest_delivery import send_digests as send
@@ -92,7 +92,9 @@ def _prepared(context: Context, routes: Routes, on: date | None, limits: Limits 
     if limits is not None and simulated:
         limits = replace(limits, released=True)
     unproven = limits is not None and not limits.released and brake.check(context, limits, day)
-    outbox = Outbox(context, routes, limits or unlimited(context.database), renewal_token.signer(context))
+    # A scenario, a demo or a test has no competitor.
+    given = limits or Limits(context.database.write, lambda: True)
+    outbox = Outbox(context, routes, given, renewal_token.signer(context))
     try:
         outbox.begin(day, now)
         yield _Run(outbox, day == today, unproven)

@@ -90,11 +90,8 @@ def _source(database: Database) -> Any:
 def _postgresql(database: Database, part: Path, now: int, pg_dump: str) -> Backup:
     program = shutil.which(pg_dump)
     if program is None:
-        raise error(
-            "store.unavailable",
-            f"{pg_dump} is not there: install PostgreSQL's client tools",
-            store=database.name,
-        )
+        message = f"{pg_dump} is not there: install PostgreSQL's client tools"
+        raise error("store.unavailable", message, store=database.name)
     address, environment = _address(database)
     with closing(_source(database)) as source:
         source.execute(_BEGIN)

@@ -124,11 +124,10 @@ class Transaction:
         name: str,
         *,
         host: bool = False,
-        simulated: bool = False,
         writing: bool = False,
     ) -> None:
         self.dialect: Dialect = dialect
-        self.simulated = simulated
+        self.simulated = False
         self.simulated_now: int | None = None
         self.writing = writing
         self._connection = connection

@@ -33,9 +33,8 @@ class Database:
     ``name`` is the address without its password.
     """
 
-    def __init__(self, source: Source, *, create_ok: bool) -> None:
+    def __init__(self, source: Source) -> None:
         self.source = source
-        self.create_ok = create_ok
         self.dialect: Dialect = source.dialect
         self.name = source.name
         self.current = False
@@ -64,7 +63,7 @@ class Database:
         source = source_of(target, create_ok=create_ok)
         if isinstance(target, Engine):
             prepare(target)
-        return cls(source, create_ok=create_ok)
+        return cls(source)
 
     def close(self) -> None:
         """Close every connection of our own; one that a thread works on is closed when it is done."""

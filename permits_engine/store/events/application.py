@@ -238,6 +238,13 @@ def event_store(tx: Transaction) -> Events:
     return Events(_MAPPER, TransactionRecorder(tx))
 
 
+def folded(permit_id: str, placed: Iterable[Placed]) -> Permit:
+    """Return the permit that its events fold to, of which there is one at least; raise ``integrity.broken``."""
+    permit = fold(permit_id, numbered(placed))
+    assert permit is not None
+    return permit
+
+
 def numbered(placed: Iterable[Placed]) -> list[tuple[int, Event]]:
     """Return versions and events, as a fold takes them."""
     return [(each.version, each.event) for each in placed]

@@ -14,7 +14,9 @@ from permits_engine.store.database.schema import PEOPLE_ASKED
 from permits_engine.store.database.statements import Row, Statement, Transaction
 
 
-class _Row(NamedTuple):
+class Record(NamedTuple):
+    """The stored fields of an event; ``recorded_at`` in microseconds since the epoch."""
+
     position: int
     stream: str
     version: int
@@ -23,7 +25,7 @@ class _Row(NamedTuple):
     payload: bytes
 
 
-class StoredRecord(_Row, library.Notification):
+class StoredRecord(Record, library.Notification):
     """An event as it is stored; ``recorded_at`` in microseconds since the epoch.
 
     It is the ``eventsourcing`` library's notification (and so its stored event), made of a row without a step in

@@ -297,12 +297,8 @@ def _track(tx: Transaction, tracking: library.Tracking) -> None:
     given = {"name": tracking.application_name, "position": tracking.notification_id}
     if tx.one(_TRACK, given) is None:
         name, position = tracking.application_name, tracking.notification_id
-        raise error(
-            "concurrency.conflict",
-            f"notification {position} of {name} was processed already: go on after it",
-            application=name,
-            position=position,
-        )
+        message = f"notification {position} of {name} was processed already: go on after it"
+        raise error("concurrency.conflict", message, application=name, position=position)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from permits_engine.domain.errors import error
+from permits_engine.domain.errors import PermitsError, error
 from permits_engine.store.database.statements import Statement, Transaction, among
 from permits_engine.store.keys.master_keys import KEY_BYTES, NONCE_BYTES, MasterKeys
 
@@ -170,8 +170,13 @@ def require_keys(tx: Transaction, holder_ids: Sequence[str]) -> None:
     found = {row[0] for row in tx.all(_SHARE_MANY, {"ids": holder_ids})}
     for each in holder_ids:
         if each not in found:
-            reason = "the holder's personal data were erased; nothing more can be written about them"
-            raise error("holder.erased", reason, holder_id=each)
+            raise erased(each)
+
+
+def erased(holder_id: str) -> PermitsError:
+    """Return ``holder.erased``."""
+    reason = "the holder's personal data were erased; nothing more can be written about them"
+    return error("holder.erased", reason, holder_id=holder_id)
 
 
 def register_id(index: Cipher, file_number: str) -> str:

@@ -42,14 +42,10 @@ def rewrap(
     """Wrap every row under the active key, retire the others, and return how many rows were wrapped."""
     with database.read() as tx:
         total = sum(number for key_id, number in counts(tx).items() if key_id != keys.active)
-    done, after = 0, ""
-    while True:
+    done = 0
+    for rows in database.pages(_OTHERS, {"active": keys.active}, size=BATCH):
         with database.write() as tx:
-            rows = tx.all(_OTHERS, {"active": keys.active, "after": after, "size": BATCH})
             done += _wrapped(tx, keys, rows)
-        if not rows:
-            break
-        after = rows[-1][0]
         if progress is not None:
             progress(min(done, total), total)
     with database.write() as tx:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Self
 
 from permits_engine.domain.errors import PermitsError, error
+from permits_engine.store.database.statements import Row
 from permits_engine.store.database.transactions import Database, Statement, Transaction
 from permits_engine.store.events import history
 from permits_engine.store.log import merkle
@@ -27,7 +28,7 @@ _FROM = {
 
 
 def _rows(order: str) -> Statement:
-    rest = f"WHERE size >= :least ORDER BY {order} LIMIT :limit OFFSET :skip"
+    rest = f"WHERE size >= :least ORDER BY {order} LIMIT :limit"
     return Statement({name: f"{start} {rest}" for name, start in _FROM.items()})
 
 
@@ -127,28 +128,20 @@ class Stored(NamedTuple):
 
 
 def stored(database: Database) -> Iterator[Stored]:
-    """Yield every kept checkpoint by size, read page by page."""
-    least, skip = -1, 0
-    while True:
-        with database.read() as tx:
-            page = nearest(tx, least, limit=_PAGE, skip=skip)
-        yield from page
-        if len(page) < _PAGE:
-            return
-        same = sum(each.size == page[-1].size for each in page)
-        least, skip = page[-1].size, same + (skip if page[-1].size == least else 0)
+    """Yield every kept checkpoint by size, a few at a time in memory."""
+    with database.read() as tx:
+        yield from map(_stored, tx.stream(_ASCENDING, {"least": -1, "limit": _MOST}, _PAGE))
 
 
 def newest(tx: Transaction, least: int, *, limit: int = 1) -> list[Stored]:
     """Return the largest kept checkpoints of at least ``least`` events."""
-    return _found(tx, _DESCENDING, least, limit, 0)
+    return [_stored(row) for row in tx.all(_DESCENDING, {"least": least, "limit": limit})]
 
 
-def nearest(tx: Transaction, least: int, *, limit: int = 1, skip: int = 0) -> list[Stored]:
+def nearest(tx: Transaction, least: int, *, limit: int = 1) -> list[Stored]:
     """Return the smallest kept checkpoints of at least ``least`` events."""
-    return _found(tx, _ASCENDING, least, limit, skip)
+    return [_stored(row) for row in tx.all(_ASCENDING, {"least": least, "limit": limit})]
 
 
-def _found(tx: Transaction, statement: Statement, least: int, limit: int, skip: int) -> list[Stored]:
-    rows = tx.all(statement, {"least": least, "limit": limit, "skip": skip})
-    return [Stored(row[0], bytes(row[1] or b"")) for row in rows]
+def _stored(row: Row) -> Stored:
+    return Stored(row[0], bytes(row[1] or b""))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from struct import Struct
-from typing import NamedTuple
 
+from permits_engine.store.events.history import Record
 from permits_engine.store.keys.encoding import framed
 
 TAG = b"permits-engine/leaf/v1"
@@ -16,17 +16,6 @@ Row = tuple[int, bytes, int, bytes, int, bytes]
 
 _MARKED = b"\x00" + TAG
 _packers: dict[tuple[int, int], Callable[..., bytes]] = {}
-
-
-class Leaf(NamedTuple):
-    """The fields of a leaf; ``recorded_at`` in microseconds since the epoch."""
-
-    position: int
-    stream: str
-    version: int
-    name: str
-    recorded_at: int
-    payload: bytes
 
 
 def leaf_bytes(
@@ -60,7 +49,7 @@ def leaf_hashes(rows: Sequence[Row]) -> list[bytes]:
     return found
 
 
-def leaf_fields(leaf: bytes) -> Leaf:
+def leaf_fields(leaf: bytes) -> Record:
     """Return the fields of a leaf's bytes; other bytes are a ``ValueError``."""
     if not leaf.startswith(TAG):
         raise ValueError("the leaf does not begin as one")
@@ -72,7 +61,7 @@ def leaf_fields(leaf: bytes) -> Leaf:
     if len(fields) != 6 or any(len(fields[number]) != 8 for number in (0, 2, 4)):
         raise ValueError("the leaf does not have its six fields")
     number = [int.from_bytes(each, "big") for each in fields]
-    found = Leaf(number[0], fields[1].decode(), number[2], fields[3].decode(), number[4], fields[5])
+    found = Record(number[0], fields[1].decode(), number[2], fields[3].decode(), number[4], fields[5])
     if leaf_bytes(*found) != leaf:
         raise ValueError("the leaf is cut short")
     return found

@@ -48,11 +48,11 @@ class CompactRange:
         self.append_subtree(0, leaf)
 
     def append_subtree(
-        self, height: int, node: bytes, amend: Callable[[int, bytes], bytes] | None = None
+        self, height: int, node: bytes, whole: Callable[[int, bytes], None] | None = None
     ) -> None:
         """Append a perfect subtree; one that cannot begin here is a ``ValueError``.
 
-        ``amend`` gets each larger subtree that becomes whole, by its height, and may return another hash for it.
+        ``whole`` gets each larger subtree that becomes whole: its height and its hash.
         """
         if self.size % (1 << height):
             raise ValueError(f"no subtree of height {height} begins at {self.size}")
@@ -60,8 +60,8 @@ class CompactRange:
         while self._peaks and self._peaks[-1][0] == height:
             node = node_hash(self._peaks.pop()[1], node)
             height += 1
-            if amend is not None:
-                node = amend(height, node)
+            if whole is not None:
+                whole(height, node)
         self._peaks.append((height, node))
 
     def root(self) -> bytes:
@@ -92,19 +92,17 @@ def range_hash(start: int, end: int, node: Node) -> bytes:
     return node_hash(range_hash(start, middle, node), range_hash(middle, end, node))
 
 
-def inclusion_proof(index: int, size: int, node: Node, height: int = 0) -> list[bytes]:
+def inclusion_proof(index: int, size: int, node: Node) -> list[bytes]:
     """Return the hashes that lead from a leaf to the root (section 2.1.3.1), its sibling first.
 
-    With a ``height``, from the subtree of that height and index. An index outside is a ``ValueError``.
+    An index outside is a ``ValueError``.
     """
-    first = index << height
-    if not 0 <= first < size:
-        raise ValueError(f"there is no leaf {first} among {size}")
-    last = min(first + (1 << height), size)
+    if not 0 <= index < size:
+        raise ValueError(f"there is no leaf {index} among {size}")
     start, end, path = 0, size, []
-    while (start, end) != (first, last):
+    while end - start > 1:
         middle = start + _split(end - start)
-        if first < middle:
+        if index < middle:
             path.append(range_hash(middle, end, node))
             end = middle
         else:
@@ -113,11 +111,8 @@ def inclusion_proof(index: int, size: int, node: Node, height: int = 0) -> list[
     return path[::-1]
 
 
-def root_of_inclusion(
-    leaf: bytes, index: int, size: int, proof: Iterable[bytes], height: int = 0
-) -> bytes | None:
+def root_of_inclusion(leaf: bytes, index: int, size: int, proof: Iterable[bytes]) -> bytes | None:
     """Return the root that a proof of inclusion leads to (section 2.1.3.2); none if its length is wrong."""
-    size = -(-size >> height)
     if not 0 <= index < size:
         return None
     place, last, found = index, size - 1, leaf

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -21,7 +21,7 @@ from permits_engine.store.events.recorder import TransactionRecorder
 from permits_engine.store.events.timestamps import moment
 from permits_engine.store.log import checkpoints, merkle
 from permits_engine.store.log.checkpoints import Checkpoint
-from permits_engine.store.log.leaf import Leaf, leaf_bytes, leaf_fields, leaf_hash
+from permits_engine.store.log.leaf import leaf_bytes, leaf_fields, leaf_hash
 from permits_engine.store.log.signed_note import NoteError, Verifier, decoded
 from permits_engine.store.log.signing_keys import SigningKeys, origin_of
 from permits_engine.store.log.tiles import Tiles
@@ -69,7 +69,7 @@ class Proof:
             raise NoteError("its hashes are not those of a path to a root")
         return cls(decoded(lines[1].removeprefix("extra ")), int(index[1]), path, Checkpoint.parse(note))
 
-    def check(self, keys: Sequence[Verifier]) -> Leaf:
+    def check(self, keys: Sequence[Verifier]) -> history.Record:
         """Return the proved event if one of the keys signed the history; raises ``integrity.broken``."""
         try:
             self.checkpoint.signed_by(keys)
@@ -99,7 +99,6 @@ def prove(
     version: int,
     *,
     now: int,
-    progress: Callable[[int, int], None] | None = None,
 ) -> Proof:
     """Prove one event under the latest checkpoint, and make a checkpoint if none covers the event.
 
@@ -112,7 +111,7 @@ def prove(
         keys = signing.verifiers(origin)
         found = _latest(tx, record.position, keys)
     if found is None:
-        found = checkpoints.take(database, signing, now=now, progress=progress)
+        found = checkpoints.take(database, signing, now=now)
         keys = keys or signing.verifiers(origin)
     with database.read() as tx:
         path = merkle.inclusion_proof(record.position - 1, found.size, Tiles(tx).node)
@@ -149,7 +148,7 @@ def _latest(tx: Transaction, position: int, keys: Sequence[Verifier]) -> Checkpo
     return None
 
 
-def to_dict(leaf: Leaf, proof: Proof) -> dict[str, Any]:
+def to_dict(leaf: history.Record, proof: Proof) -> dict[str, Any]:
     """Return a checked proof as plain values, with the payload as stored."""
     try:
         payload = msgspec.json.decode(leaf.payload)

@@ -22,7 +22,7 @@ PACKED_SIGNATURE = 4 + 64
 """Bytes of a packed signature: the key's id and Ed25519."""
 
 _ED25519 = b"\x01"
-_PRIVATE = "PRIVATE+KEY+"
+PRIVATE = "PRIVATE+KEY+"
 _DASH = "\N{EM DASH} "
 
 
@@ -100,9 +100,9 @@ class Signer:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return a private key from its text."""
-        if not text.startswith(_PRIVATE):
-            raise NoteError(f"a signing key begins with {_PRIVATE}")
-        name, _, rest = text.removeprefix(_PRIVATE).partition("+")
+        if not text.startswith(PRIVATE):
+            raise NoteError(f"a signing key begins with {PRIVATE}")
+        name, _, rest = text.removeprefix(PRIVATE).partition("+")
         stated, _, coded = rest.partition("+")
         if not is_name(name):
             raise NoteError("a signing key reads PRIVATE+KEY+NAME+ID+BASE64")
@@ -114,7 +114,7 @@ class Signer:
     def secret(self) -> str:
         """Return the private key's text, for its file and nothing else."""
         coded = _coded(_ED25519 + self._private.private_bytes_raw())
-        return f"{_PRIVATE}{self.verifier.name}+{self.verifier.key_id.hex()}+{coded}"
+        return f"{PRIVATE}{self.verifier.name}+{self.verifier.key_id.hex()}+{coded}"
 
     def signature(self, text: str) -> bytes:
         """Return a signature over a text, after the four bytes that name the key."""

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Self
 
 from permits_engine.domain.errors import PermitsError, error, invalid
-from permits_engine.store.log.signed_note import NoteError, Signer, Verifier
+from permits_engine.store.log.signed_note import PRIVATE, NoteError, Signer, Verifier
 
 MOST_BYTES = 1 << 20
-_PRIVATE = "PRIVATE+KEY+"
 
 
 def origin_of(store_id: str) -> str:
@@ -102,22 +101,24 @@ class SigningKeys:
             raise _unusable(path, f"is not a file of signing keys: {problem}") from None
 
 
-def verifiers_of(given: str, name: str = "--key") -> list[Verifier]:
+def verifiers_of(given: str) -> list[Verifier]:
     """Return public keys from their text or from a file; raise ``input.invalid``."""
     if "+" in given and not os.path.lexists(given):
         try:
             return [Verifier.parse(given)]
         except NoteError as problem:
-            raise invalid(name, f"{problem}") from None
+            raise invalid("--key", f"{problem}") from None
     try:
         signers, verifiers = _keys_of(read_limited(Path(given), MOST_BYTES))
     except NoteError as problem:
-        raise invalid(name, f"{given}: {problem}") from None
+        raise invalid("--key", f"{given}: {problem}") from None
     except OSError as problem:
-        raise invalid(name, f"{given!r} is neither a verifier key nor a file ({problem.strerror})") from None
+        raise invalid(
+            "--key", f"{given!r} is neither a verifier key nor a file ({problem.strerror})"
+        ) from None
     found = [signer.verifier for signer in signers] + verifiers
     if not found:
-        raise invalid(name, f"{given} holds no verifier key")
+        raise invalid("--key", f"{given} holds no verifier key")
     return found
 
 
@@ -137,7 +138,7 @@ def _keys_of(data: bytes) -> tuple[list[Signer], list[Verifier]]:
         raise NoteError("it is not text") from None
     signers, verifiers = [], []
     for line in map(str.strip, lines):
-        if line.startswith(_PRIVATE):
+        if line.startswith(PRIVATE):
             signers.append(Signer.parse(line))
         elif line and not line.startswith("#"):
             verifiers.append(Verifier.parse(line))

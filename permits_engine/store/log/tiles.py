@@ -110,12 +110,8 @@ def seal(database: Database, *, progress: Callable[[int, int], None] | None = No
     with database.read() as tx:
         target, size = history.head(tx).position, Tiles(tx).size()
     if size > target:
-        raise error(
-            "integrity.broken",
-            f"{size} events are sealed, but the history ends at {target}; run: permits verify",
-            sealed=size,
-            events=target,
-        )
+        message = f"{size} events are sealed, but the history ends at {target}; run: permits verify"
+        raise error("integrity.broken", message, sealed=size, events=target)
     while size < target:
         with database.read() as tx:
             tiles = Tiles(tx)
@@ -136,12 +132,8 @@ def _leaves(rows: Sequence[Row], after: int, until: int) -> list[bytes]:
             return leaf_hashes(rows)
     except UNREADABLE:
         pass
-    raise error(
-        "integrity.broken",
-        f"events {after + 1} to {until} are not whole and cannot be sealed; run: permits verify",
-        first=after + 1,
-        last=until,
-    )
+    message = f"events {after + 1} to {until} are not whole and cannot be sealed; run: permits verify"
+    raise error("integrity.broken", message, first=after + 1, last=until)
 
 
 def _growths(tiles: Tiles, size: int, added: list[bytes]) -> Iterator[_Growth]:

@@ -10,10 +10,10 @@ from sqlalchemy import create_engine, text
 
 from permits_engine import Actor, PermitsError, UpdateHolder
 from permits_engine.application.queries import permit_file
-from permits_engine.domain.events import Event
 from permits_engine.domain.permit.state import Permit
 from permits_engine.reader import Reader
 from permits_engine.store.database.transactions import Statement
+from permits_engine.store.events.application import Placed
 from permits_engine.testing import Office
 from tests.integration.application.conftest import COUNTER, COURT, DECIDER
 from tests.integration.embedding.conftest import host_url, refused
@@ -65,13 +65,13 @@ def test_a_look_reads_and_folds_the_file_once(
 ) -> None:
     """Once for both who may see it and what is shown."""
     folded: list[str] = []
-    original = permit_file.fold
+    original = permit_file.folded
 
-    def counted(stream: str, events: Iterable[tuple[int, Event]]) -> Permit | None:
+    def counted(stream: str, events: Iterable[Placed]) -> Permit:
         folded.append(stream)
         return original(stream, events)
 
-    monkeypatch.setattr(permit_file, "fold", counted)
+    monkeypatch.setattr(permit_file, "folded", counted)
     reader = office.engine.as_(DECIDER)
     for look in (reader.permit, reader.deadlines, reader.queries.rights):
         folded.clear()

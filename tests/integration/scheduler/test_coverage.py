@@ -37,6 +37,25 @@ def test_everybody_told_is_an_account_without_rows(office: Office) -> None:
     assert account(office, "2017-11-02", "2017-11-02").told == 1
 
 
+def test_a_period_counts_as_many_messages_as_the_store_holds_for_it(office: Office) -> None:
+    """Files that wait too long, a card that is revoked: every message of the period is counted once."""
+    for number in range(6):
+        office.title(holder_id=office.holder(given_names=f"Holder {number}"))
+        office.application(holder_id=office.holder(given_names=f"Waiting {number}"))
+    revoked = office.title(holder_id=office.holder(given_names="Revoked"))
+    daily(office, "2017-02-01", "2017-02-28", Post())
+    office.do("revoke_permit", "2017-03-01", permit_id=revoked, ground="public-order", **REASONS)
+    office.do("notify_decision", "2017-03-02", permit_id=revoked, mode="written", proof="signed")
+    daily(office, "2017-03-02", "2017-03-31", Post())
+    claimed = Statement("SELECT count(*) FROM notices WHERE claimed_on BETWEEN :first AND :last")
+    for first, last in (("2017-02-01", "2017-03-31"), ("2017-02-14", "2017-03-13")):
+        with office.engine.database.read() as tx:
+            [(held,)] = tx.all(claimed, {"first": first, "last": last})
+        report = account(office, first, last)
+        assert report.permits == 13
+        assert report.due == report.told + len(report.rows) == held > 0
+
+
 def test_who_was_not_told_is_named_with_the_reason(office: Office) -> None:
     """Renewed in time, no address, refused, paused, overtaken: each as the history has it."""
     people = {

@@ -11,6 +11,7 @@ from permits_engine import Engine, PermitsError
 from permits_engine.application.register import importer
 from permits_engine.application.register.importer import ImportReport
 from permits_engine.application.register.rows import CODES
+from permits_engine.store.database.transactions import Statement
 from permits_engine.testing import Office
 from tests.integration.application.register.conftest import Import
 from tests.registers import ENGLISH, GOOD, PENDING, REFUSED, row, rows, text, write
@@ -61,9 +62,7 @@ def test_the_person_is_encrypted_and_can_be_read_with_their_key(today: Office, t
     holder_id = today.engine.permit(only(today)).holder_id
     with today.engine.database.read() as tx:
         person = today.engine.context.person(tx, holder_id)
-        payloads = b"".join(
-            bytes(each[0]) for each in tx.all(importer.Statement("SELECT payload FROM events"))
-        )
+        payloads = b"".join(bytes(each[0]) for each in tx.all(Statement("SELECT payload FROM events")))
     assert (person.name, str(person.birth_date), person.sex) == ("Aminata Traoré", "1990-04-01", "F")
     assert (person.nationality, person.language) == ("MLI", "fr")
     assert (person.email, person.phone) == ("aminata@example.org", "+212661234567")
@@ -76,7 +75,7 @@ def test_a_file_number_reveals_itself_nowhere_without_the_keys(today: Office, ta
     take_over([GOOD])
     with today.engine.database.read() as tx:
         found = tx.all(
-            importer.Statement("SELECT command_id, digest FROM commands WHERE command_id LIKE 'register/%'")
+            Statement("SELECT command_id, digest FROM commands WHERE command_id LIKE 'register/%'")
         )
     [(command_id, digest)] = found
     from hashlib import sha256
@@ -318,7 +317,7 @@ def test_an_erased_holder_does_not_come_back(today: Office, take_over: Import) -
     take_over([GOOD])
     holder_id = today.engine.permit(only(today)).holder_id
     with today.engine.database.write() as tx:
-        tx.run(importer.Statement("DELETE FROM holder_keys WHERE holder_id = :of"), {"of": holder_id})
+        tx.run(Statement("DELETE FROM holder_keys WHERE holder_id = :of"), {"of": holder_id})
     head = today.position()
     report = take_over([GOOD])
     assert [each["code"] for each in rejected(report)] == ["row.erased"]

@@ -116,7 +116,7 @@ def test_a_retired_key_is_believed_while_it_is_named(store: Store) -> None:
 
 
 def test_a_third_level_is_sealed_and_verified(sqlite_url: str) -> None:
-    """Two levels rewritten, the third proves the range; a hash of the third altered alone is named."""
+    """Two levels rewritten: the third contradicts them; a hash of the third altered alone is named."""
     from permits_engine.store.database import upgrade
 
     database = Database.open(sqlite_url, create_ok=True)
@@ -138,8 +138,8 @@ def test_a_third_level_is_sealed_and_verified(sqlite_url: str) -> None:
     assert [(each.kind, each.vouched_by) for each in store.verify().findings] == [("altered", count)]
     store.bypass(lambda run: forge_leaf(run, 70000, level_above=True))
     report = store.verify()
-    assert kinds(report) == [("range", WIDTH**2 + 1, 2 * WIDTH**2)]
-    assert (report.findings[0].vouched_by, report.checkpoint) == (count, count)
+    assert kinds(report) == [("range", 1, count), ("tile", WIDTH**2 + 1, 2 * WIDTH**2)]
+    assert (report.findings[0].vouched_by, report.checkpoint) == (count, None)
     store.attack("UPDATE events SET payload = '{}' WHERE position = 70000")
     store.bypass(lambda run: forge_leaf(run, 70000, level_above=True))
     assert store.verify().intact

@@ -95,7 +95,7 @@ def test_a_backup_restored_and_gone_on_is_another_history(restored: Any) -> None
 
 
 def test_a_tile_rewritten_too_leaves_its_range(store: Store) -> None:
-    """The tile's root in the level above is proved by a checkpoint: the break is in this tile's events."""
+    """The break is before the first checkpoint that is not met; the tile's root in the level above tells the tile."""
 
     def forge(run: Any) -> None:
         run("UPDATE events SET payload = :payload WHERE position = 100", {"payload": PAYLOAD})
@@ -103,13 +103,13 @@ def test_a_tile_rewritten_too_leaves_its_range(store: Store) -> None:
 
     store.bypass(forge)
     report = store.verify()
-    assert kinds(report) == [("range", 1, 256)]
-    assert report.findings[0].vouched_by == 600
+    assert kinds(report) == [("range", 1, 300), ("tile", 1, 256)]
+    assert (report.findings[0].vouched_by, report.findings[0].unclear_to) == (300, 700)
 
 
-def test_a_checkpoint_within_a_rewritten_tile_narrows_its_range(store: Store) -> None:
+def test_checkpoints_bound_the_range_of_a_rewritten_tile(store: Store) -> None:
     """Events 257 to 300 come before the checkpoint of 300, 301 to 512 after it."""
-    for position, expected in ((290, (257, 300)), (310, (301, 512))):
+    for position, expected in ((290, (1, 300)), (310, (301, 600))):
 
         def forge(run: Any, position: int = position) -> None:
             run(
@@ -194,7 +194,7 @@ def test_a_hash_of_a_higher_level_altered_alone_is_named(store: Store) -> None:
         ("1 = 1", ("range", 1, 300)),
         ("level = 0", ("range", 1, 300)),
         ("level = 1", ("altered", 290, 290)),
-        ("level = 0 AND number = 1", ("range", 257, 300)),
+        ("level = 0 AND number = 1", ("range", 1, 300)),
     ],
 )
 def test_tiles_that_are_gone_are_missed_and_events_held_against_the_checkpoints(

@@ -3,8 +3,7 @@
 import copy
 from datetime import UTC, datetime
 
-from permits_engine.scheduler.delivery.channel import Channel, DeliveryError, Evidence, Letter
-from permits_engine.scheduler.delivery.counter import CounterChannel
+from permits_engine.scheduler.delivery.channel import Channel, CounterChannel, DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.memory import SinkChannel
 
 LETTER = Letter(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from permits_engine.documents.letter_templates import KINDS, Templates
-from permits_engine.scheduler.delivery.sms_segments import size_of
+from permits_engine.scheduler.delivery.apprise import size_of
 from tests.unit.documents.test_letter_templates import values
 
 

@@ -201,16 +201,6 @@ def test_every_tree_continues_the_empty_one() -> None:
     assert not merkle.is_consistent(3, 5, root, root, [])
 
 
-@given(sizes, st.integers(0, 4))
-def test_a_subtree_is_proved_like_a_leaf(size: int, height: int) -> None:
-    """A whole subtree, or what there is of the last one, leads to the root by its own shorter path."""
-    hashes = leaves(size)
-    for index in range(-(-size >> height)):
-        part = tree_hash(hashes[index << height : (index + 1) << height])
-        proof = merkle.inclusion_proof(index, size, node_of(hashes), height)
-        assert merkle.root_of_inclusion(part, index, size, proof, height) == tree_hash(hashes)
-
-
 @given(st.integers(0, 40), st.integers(0, 3))
 def test_a_range_goes_on_by_subtrees(tail: int, height: int) -> None:
     """Whole subtrees and then single leaves give the same root as leaves alone, also in a copy."""
@@ -233,14 +223,13 @@ def test_a_subtree_begins_where_it_may() -> None:
         grown.append_subtree(1, leaves(1)[0])
 
 
-def test_a_subtree_can_be_amended_as_it_becomes_whole() -> None:
-    """Anyone who knows better what a whole subtree was puts its hash in, and the tree goes on from that."""
-    right, wrong = leaves(8), [*leaves(3), leaf_hash(b"wrong"), *leaves(8)[4:]]
-    known = {2: iter([tree_hash(right[:4]), tree_hash(right[4:])])}
+def test_each_larger_subtree_is_told_as_it_becomes_whole() -> None:
+    """By its height and its hash, in the order in which the leaves make it whole."""
+    hashes, told = leaves(4), []
     grown = merkle.CompactRange()
-    for leaf in wrong:
-        grown.append_subtree(0, leaf, lambda height, node: next(known[height]) if height == 2 else node)
-    assert grown.root() == tree_hash(right)
+    for leaf in hashes:
+        grown.append_subtree(0, leaf, lambda height, node: told.append((height, node)))
+    assert told == [(1, tree_hash(hashes[:2])), (1, tree_hash(hashes[2:])), (2, tree_hash(hashes))]
 
 
 @pytest.mark.parametrize(("index", "size"), [(-1, 3), (3, 3), (0, 0)])
