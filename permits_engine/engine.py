@@ -20,6 +20,7 @@ from permits_engine.application.executor import Executor
 from permits_engine.application.outcome import Outcome
 from permits_engine.application.policies import Policies, checked_jurisdictions
 from permits_engine.application.queries import explanation, feed, views
+from permits_engine.application.queries.fresh_rows import fresh_rows
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.application.queries.service import Queries
 from permits_engine.commands import Command, parse
@@ -314,7 +315,8 @@ class Engine:
             after=after,
         )
         with self.database.read() as tx:
-            return listing.listing(tx, self.queries.today(), wanted)
+            today = self.queries.today()
+            return listing.listing(tx, today, wanted, fresh_rows(self.context, tx, today))
 
     def deadlines(
         self, permit_id: str, *, on: date | None = None, known_at: datetime | None = None

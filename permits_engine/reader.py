@@ -19,6 +19,7 @@ from permits_engine.application.executor import Executor
 from permits_engine.application.outcome import Outcome
 from permits_engine.application.queries import difference, explanation, search, views
 from permits_engine.application.queries.disclosure import LookRow, look_row
+from permits_engine.application.queries.fresh_rows import fresh_rows
 from permits_engine.commands import Command
 from permits_engine.documents.language import checked_language
 from permits_engine.documents.wording import phrase_translator
@@ -171,7 +172,8 @@ class Reader:
         """Return the list, narrowed to the offices that the reader may see."""
         office = self._access.listed_office(tx, wanted.prefecture)
         _, today = self._access.rules(tx)
-        found = listing.listing(tx, today, msgspec.structs.replace(wanted, prefecture=office))
+        wanted = msgspec.structs.replace(wanted, prefecture=office)
+        found = listing.listing(tx, today, wanted, fresh_rows(self._context, tx, today))
         return cast(Page[FoundRow], found)
 
     # --- acting ---

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, Generic, NotRequired, TypedDict, TypeVar
 
 import msgspec
-from sqlalchemy import Select, and_, case, func, literal, or_, select
+from sqlalchemy import Select, and_, bindparam, case, func, literal, or_, select
 
 from permits_engine.domain.errors import invalid
 from permits_engine.store.database.schema import notices, permits
@@ -48,6 +49,23 @@ def application_status(today: str) -> Any:
     """Return the application's status on a day: as evaluated, or as time alone has changed it since."""
     turned = and_(_p.application_turns_on.is_not(None), _p.application_turns_on <= literal(today))
     return case((turned, _p.application_turns_to), else_=_p.application_status)
+
+
+def _unchanged(day: str) -> Any:
+    """Return the condition that the law has changed nothing by date since the row was written."""
+    return or_(_p.changes_on.is_(None), _p.changes_on > literal(day), _p.parked.is_not(None))
+
+
+_CHANGED = Statement(
+    select(_p.permit_id, _p.holder_id)
+    .where(_p.changes_on <= bindparam("day"), _p.parked.is_(None))
+    .order_by(_p.permit_id)
+)
+
+
+def changed_by_law(tx: Transaction, day: date) -> list[tuple[str, str]]:
+    """Return the permits, with their holders, whose rows the law has changed by date and no pass has written since."""
+    return [(row[0], row[1]) for row in tx.all(_CHANGED, {"day": day.isoformat()})]
 
 
 MOST = 1_000_000
@@ -162,17 +180,42 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         return any((self.status, self.prefecture, self.expiring_before, self.holder_id))
 
 
-def listing(tx: Transaction, today: date, wanted: Wanted) -> Page[PermitRow]:
+Fresh = Sequence[Mapping[str, Any]]
+"""Rows of the files that the law has changed by date since their row was written, evaluated on the day (``shown``)."""
+
+
+def listing(tx: Transaction, today: date, wanted: Wanted, fresh: Fresh = ()) -> Page[PermitRow]:
     """Return permits by status of the title or of the application, nearest expiry first."""
     query = _selected(today, wanted, COLUMNS)
     if wanted.after is not None:
         until, permit_id = _read_cursor(wanted.after)
+        fresh = [row for row in fresh if _place(row) > (until, permit_id)]
         ends = func.coalesce(_p.valid_until, _NEVER)
         same = and_(ends == literal(until), _p.permit_id > literal(permit_id))
         query = query.where(or_(ends > literal(until), same))
     if wanted.limit is not None:
         query = query.limit(_bounded(wanted.limit) + 1)
-    return _cut(_ask(tx, query, COLUMNS), wanted.limit)
+    found: list[PermitRow] = _with_fresh(_ask(tx, query, COLUMNS), fresh, today, wanted, COLUMNS)
+    return _cut(found, wanted.limit)
+
+
+def _with_fresh(
+    found: list[Any], fresh: Fresh, today: date, wanted: Wanted, names: Sequence[str]
+) -> list[Any]:
+    """Return the rows with the fresh ones that are wanted at their places."""
+    more = [{name: row[name] for name in names} for row in fresh if _is_wanted(row, wanted, today)]
+    return sorted([*found, *more], key=_place) if more else found
+
+
+def _is_wanted(row: Mapping[str, Any], wanted: Wanted, today: date) -> bool:
+    ends = row["valid_until"] or ""
+    before = wanted.expiring_before
+    return (
+        wanted.status in {None, row["title_status"], row["application_status"]}
+        and wanted.prefecture in {None, row["prefecture"]}
+        and wanted.holder_id in {None, row["holder_id"]}
+        and (before is None or today.isoformat() <= ends < before.isoformat())
+    )
 
 
 def rows(
@@ -182,14 +225,17 @@ def rows(
     *,
     holder_ids: Sequence[str] | None = None,
     permit_ids: Sequence[str] | None = None,
+    fresh: Fresh = (),
 ) -> list[FoundRow]:
     """Return the permits of some holders, or with some ids, with holder and jurisdiction; all in one list."""
     query = _selected(today, wanted, WITH_HOLDER)
     if holder_ids is not None:
         query = query.where(_p.holder_id.in_(holder_ids))
+        fresh = [row for row in fresh if row["holder_id"] in holder_ids]
     if permit_ids is not None:
         query = query.where(_p.permit_id.in_(permit_ids))
-    return _ask(tx, query, WITH_HOLDER)
+        fresh = [row for row in fresh if row["permit_id"] in permit_ids]
+    return _with_fresh(_ask(tx, query, WITH_HOLDER), fresh, today, wanted, WITH_HOLDER)
 
 
 def without_file(holder_id: str) -> FoundRow:
@@ -235,6 +281,7 @@ def _selected(today: date, wanted: Wanted, names: Sequence[str]) -> Select[Any]:
     query = select(*(computed[name] if name in computed else _p[name] for name in names)).order_by(
         func.coalesce(_p.valid_until, _NEVER), _p.permit_id
     )
+    query = query.where(_unchanged(day))
     status = wanted.status
     if status is not None:
         if status not in {*TITLE, *APPLICATION}:
@@ -255,7 +302,7 @@ def _selected(today: date, wanted: Wanted, names: Sequence[str]) -> Select[Any]:
     return query
 
 
-def caseload(tx: Transaction, on: date) -> list[CaseloadRow]:
+def caseload(tx: Transaction, on: date, today: date, fresh: Fresh = ()) -> list[CaseloadRow]:
     """Return by office the requests open at the end of a day, and filed and decided on it."""
     day = literal(on.isoformat())
     is_open = and_(
@@ -268,22 +315,43 @@ def caseload(tx: Transaction, on: date) -> list[CaseloadRow]:
             func.sum(case((_p.request_filed_on == day, 1), else_=0)),
             func.sum(case((_p.request_decided_on == day, 1), else_=0)),
         )
+        .where(_unchanged(today.isoformat()))
         .group_by(_p.prefecture)
-        .order_by(_p.prefecture)
     )
-    return _ask(tx, query, CaseloadRow.__annotations__)
+    found: dict[str, CaseloadRow] = {row["prefecture"]: row for row in _ask(tx, query, _CASELOAD)}
+    for row in fresh:
+        counted = found.setdefault(
+            row["prefecture"], CaseloadRow(prefecture=row["prefecture"], open=0, filed=0, decided=0)
+        )
+        filed, decided = row["request_filed_on"], row["request_decided_on"]
+        counted["open"] += filed <= on.isoformat() and (decided is None or decided > on.isoformat())
+        counted["filed"] += filed == on.isoformat()
+        counted["decided"] += decided == on.isoformat()
+    return [found[office] for office in sorted(found)]
 
 
-def results(tx: Transaction, by: tuple[str, ...], category: str | None = None) -> list[dict[str, Any]]:
+_CASELOAD = tuple(CaseloadRow.__annotations__)
+
+
+def results(
+    tx: Transaction, by: tuple[str, ...], category: str | None, today: date, fresh: Fresh = ()
+) -> list[dict[str, Any]]:
     """Return the results of a campaign: first applications counted by some of the coarse attributes."""
     unknown = [name for name in by if name not in GROUPS]
     if unknown or not by:
         raise invalid("by", f"{', '.join(unknown) or 'nothing'} is none of {', '.join(GROUPS)}")
     columns = [_p[name] for name in by]
-    query = select(*columns, func.count()).group_by(*columns).order_by(func.count().desc(), *columns)
+    query = select(*columns, func.count()).where(_unchanged(today.isoformat())).group_by(*columns)
     if category is not None:
         query = query.where(_p.category == literal(category))
-    return _ask(tx, query, (*by, "applications"))
+    counted = Counter({tuple(row[:-1]): row[-1] for row in tx.all(Statement(query))})
+    counted.update(tuple(row[name] for name in by) for row in fresh if category in {None, row["category"]})
+    ordered = sorted(counted.items(), key=lambda each: (-each[1], *map(_absent_first, each[0])))
+    return [dict(zip((*by, "applications"), (*key, count), strict=True)) for key, count in ordered]
+
+
+def _absent_first(value: str | None) -> tuple[bool, str]:
+    return value is not None, value or ""
 
 
 STATES = ("due", "sending", "sent", "failed", "bounced", "parked", "suppressed")

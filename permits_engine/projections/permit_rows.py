@@ -13,7 +13,7 @@ from permits_engine.domain.periods import ONE_DAY
 from permits_engine.domain.permit import deadlines, notices
 from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.permit.state import GRANTS, REFUSALS, Permit
+from permits_engine.domain.permit.state import GRANTS, REFUSALS, Permit, Request
 from permits_engine.domain.rules.policy import Policy
 
 _encoder = msgspec.json.Encoder()
@@ -33,13 +33,21 @@ def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False
     return row
 
 
+def shown(s: Situation) -> dict[str, Any]:
+    """Return the row of a file with its statuses on the day, for lists that cannot wait for a pass."""
+    row, due = evaluated(s)
+    if due or time_effects.next_effect(s) is not None:
+        row["next_due"] = row["filed_on"]
+    return row | {"title_status": s.title_status, "application_status": s.application_status}
+
+
 def evaluated(s: Situation) -> tuple[dict[str, Any], list[notices.Notice]]:
     """Return the row of a file on a day whose time effects are recorded, and the messages due on it."""
     permit = s.permit
     due, next_message = notices.outlook(s)
     term, request, receipt = s.term, s.request, s.receipt
     first = permit.requests[0]
-    decided = [d for d in permit.decisions if d.request == first.version and d.annulled_on is None]
+    first_on, outcome = _first_answer(s, first)
     turns_on, turns_to = _turn(s)
     row = {
         "permit_id": permit.permit_id,
@@ -54,11 +62,11 @@ def evaluated(s: Situation) -> tuple[dict[str, Any], list[notices.Notice]]:
         "sex": permit.sex,
         "age": permit.age,
         "filed_on": _iso(first.filed_on),
-        "first_decided_on": _iso(decided[-1].on) if decided else None,
-        "outcome": _outcome(decided[-1].kind) if decided else "pending",
+        "first_decided_on": _iso(first_on),
+        "outcome": outcome,
         "request_kind": request.kind if request else None,
         "request_filed_on": _iso(request.filed_on) if request else None,
-        "request_decided_on": _iso(s.outcome.on) if s.outcome else None,
+        "request_decided_on": _iso(_answered_on(s)),
         "application_status": s.application_status,
         "application_turns_on": _iso(turns_on),
         "application_turns_to": turns_to,
@@ -74,6 +82,7 @@ def evaluated(s: Situation) -> tuple[dict[str, Any], list[notices.Notice]]:
         "closed_on": _iso(permit.closed[0]) if permit.closed else None,
         "lapsed_on": _iso(permit.lapses[-1][0]) if permit.lapses else None,
         "next_due": None,
+        "changes_on": _iso(time_effects.next_effect_day(s)),
         "evaluated_on": _iso(s.day),
         "deadlines": _encoder.encode(deadlines.deadlines(s)).decode(),
         "parked": None,
@@ -81,6 +90,21 @@ def evaluated(s: Situation) -> tuple[dict[str, Any], list[notices.Notice]]:
     # Last: the rules answer for everything that was asked of them before.
     row["next_due"] = _iso(timeline.next_day(s, next_message))
     return row, due
+
+
+def _answered_on(s: Situation) -> date | None:
+    """Return the day on which the latest request was answered, by a decision or by silence."""
+    if s.implicit_on is not None:
+        return s.implicit_on
+    return s.outcome.on if s.outcome is not None else None
+
+
+def _first_answer(s: Situation, first: Request) -> tuple[date | None, str]:
+    """Return when and how the first application was answered, whatever came of later requests."""
+    if s.request is first and s.implicit_on is not None:
+        return s.implicit_on, "implicitly_refused"
+    decided = [d for d in s.permit.decisions if d.request == first.version and d.annulled_on is None]
+    return (decided[-1].on, _outcome(decided[-1].kind)) if decided else (None, "pending")
 
 
 def _turn(s: Situation) -> tuple[date | None, str | None]:

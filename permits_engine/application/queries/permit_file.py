@@ -112,7 +112,7 @@ class PermitFile:
         limit, streams = self.limit(known_at), event_store(self.tx)
         recorded = [(each.permit_id, streams.stream(each.permit_id)) for each in found]
         past = [(each, [r for r in records if r.recorded_at <= (limit or 0)]) for each, records in recorded]
-        return [file for each, records in past if (file := fold(each, numbered(records))) is not None]
+        return [folded(permit_id, records) for permit_id, records in past if records]
 
     def _by(self, limit: int | None) -> _Knowledge:
         found = self._known.get(limit)

@@ -8,6 +8,7 @@ from typing import Any
 
 from permits_engine.application.context import Context
 from permits_engine.application.queries import views
+from permits_engine.application.queries.fresh_rows import fresh_rows
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import invalid
 from permits_engine.projections import listing
@@ -45,7 +46,8 @@ def people(
     uow.expect_persons(candidates)
     found = {each: uow.person(each) for each in candidates}
     matching = {each: p for each, p in found.items() if asked <= _words(p) and p.birth_date == birth_date}
-    rows = listing.rows(tx, today, wanted, holder_ids=list(matching))
+    fresh = fresh_rows(context, tx, today, matching)
+    rows = listing.rows(tx, today, wanted, holder_ids=list(matching), fresh=fresh)
     with_files = {row["holder_id"] for row in rows}
     without = [each for each in matching if each not in with_files and not offices_of(tx, each)]
     if wanted.narrow:
@@ -67,7 +69,8 @@ def numbered(
         for _, permit_id in candidates
         if asked in map(blind_index.number, views.numbers_of(PermitFile(context, tx, permit_id), kind))
     }
-    rows = listing.rows(tx, today, wanted, permit_ids=sorted(bearing))
+    fresh = fresh_rows(context, tx, today, bearing)
+    rows = listing.rows(tx, today, wanted, permit_ids=sorted(bearing), fresh=fresh)
     uow = context.begin(tx)
     people = {row["holder_id"]: uow.person(row["holder_id"]) for row in rows}
     return _page(tx, rows, people, wanted, sees)

@@ -8,6 +8,7 @@ from typing import Any, NotRequired, TypedDict
 
 from permits_engine.application.context import Context
 from permits_engine.application.queries import departures, difference
+from permits_engine.application.queries.fresh_rows import fresh_rows
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.permit import rights
 from permits_engine.domain.rules.competence import roles_for
@@ -100,14 +101,16 @@ class Queries:
     def caseload(self, on: date | None = None) -> list[listing.CaseloadRow]:
         """Return, by office, the requests open at the end of a day (default: today), and filed and decided on it."""
         with self._database.read() as tx:
-            return listing.caseload(tx, on or self.today())
+            today = self.today()
+            return listing.caseload(tx, on or today, today, fresh_rows(self._context, tx, today))
 
     def results(
         self, by: tuple[str, ...] = ("outcome",), category: str | None = None
     ) -> list[dict[str, Any]]:
         """Return first applications counted by attributes: the result of a campaign (``category``)."""
         with self._database.read() as tx:
-            return listing.results(tx, by, category)
+            today = self.today()
+            return listing.results(tx, by, category, today, fresh_rows(self._context, tx, today))
 
     def departures(
         self, *, first: date | None = None, last: date | None = None, prefecture: str | None = None

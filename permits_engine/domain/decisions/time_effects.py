@@ -175,7 +175,7 @@ def next_effect_day(s: Situation) -> date | None:
     if s.receipt is not None and s.paper is not None:
         ahead = s.rules.get("receipt.extend_before", s.day, s.scope())
         if ahead is not None:
-            days.append(before(s.paper.until, ahead))
+            days += [before(s.paper.until, ahead), before(s.receipt.until, ahead)]
     limits += [s.ruling_due(appeal) for appeal in s.pending_appeals]
     if term is not None and s.running:
         days.append(term.valid_until)

@@ -121,10 +121,11 @@ permits = _table(
     "request_kind text?, request_filed_on day?, request_decided_on day?, application_status text?,"
     "application_turns_on day?, application_turns_to text?, appeal_status text?, track text?, term_number int?,"
     "valid_from day?, valid_until day?, window_closes day?, receipt_until day?, revoked_on day?, lost_on day?,"
-    "closed_on day?, lapsed_on day?, next_due day?, evaluated_on day, deadlines text, parked text?",
+    "closed_on day?, lapsed_on day?, next_due day?, changes_on day?, evaluated_on day, deadlines text, parked text?",
     key="permit_id",
 )
 Index("permits_due", permits.c.next_due, permits.c.valid_until)
+Index("permits_changing", permits.c.changes_on)
 Index("permits_holder", permits.c.holder_id)
 Index("permits_office", permits.c.prefecture, permits.c.request_filed_on)
 Index("permits_ending", permits.c.valid_until)

@@ -15,7 +15,7 @@ from permits_engine.store.database.connections import WAIT_SECONDS
 from permits_engine.store.database.errors import not_initialised, translate
 from permits_engine.store.database.transactions import Database, Statement
 
-REVISION = "0001_ba015265fef6"
+REVISION = "0001_eaf90b2b97e7"
 """The schema that this program works with. Migration 0001 is edited in place until 1.0; the second half is the digest
 of its content (a test compares them), so that a store of a former content is refused."""
 
