@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from permits_engine.application.adopted_policies import AdoptedPolicies
 from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import Command
+from permits_engine.domain import legal_time
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor, Basis, Event
@@ -48,7 +48,6 @@ class Context:
         self.clock = clock
         self.operator = operator
         self.random = random
-        self._zones: dict[str, ZoneInfo] = {}
         self._days: dict[str, tuple[datetime, date]] = {}
 
     @property
@@ -69,8 +68,7 @@ class Context:
         before = self._days.get(name)
         if before is not None and before[0] is instant:  # a fixed clock, as in the demo
             return before[1]
-        zone = self._zones.get(name) or self._zones.setdefault(name, ZoneInfo(name))
-        day = instant.astimezone(zone).date()
+        day = instant.astimezone(legal_time.zone(name)).date()
         self._days[name] = instant, day
         return day
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from permits_engine.application.queries.service import Status
-from permits_engine.cli import output
+from permits_engine.cli import machine_time, output
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.session import Session
 from permits_engine.cli.settings import Settings
@@ -67,6 +67,7 @@ def _findings(engine: Engine, settings: Settings) -> Iterator[Finding]:
     if not state["head"]["simulated"]:
         yield from _mail(settings)
     yield from _rules(state)
+    yield from _law_days(engine, state)
     yield from _people(engine)
     yield from _keys(settings)
 
@@ -107,6 +108,13 @@ def _rules(state: Status) -> Iterator[Finding]:
         code = each["jurisdiction"]
         if code in packaged_codes() and each["digest"] != digest_of(packaged(code)):
             yield "note", f"the adopted policy of {code} is not the packaged one, which init would adopt"
+
+
+def _law_days(engine: Engine, state: Status) -> Iterator[Finding]:
+    with engine.database.read() as tx:
+        codes = [each["jurisdiction"] for each in state["policies"]]
+        calendars = {code: engine.context.policies.current(tx, code).calendar for code in codes}
+    yield from machine_time.findings((each.time_zone for each in calendars.values()), engine.queries.today())
 
 
 def _people(engine: Engine) -> Iterator[Finding]:

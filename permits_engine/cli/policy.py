@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from permits_engine.application.queries.views import plain
 from permits_engine.cli import output, views
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.options import argument, day, option
 from permits_engine.cli.session import Session
+from permits_engine.domain import legal_time
 from permits_engine.domain.errors import PermitsError, error, invalid
 from permits_engine.domain.rules.policy import Policy, Value
 from permits_engine.engine import Engine
@@ -43,7 +43,7 @@ def show(
 ) -> list[dict[str, Any]]:
     """Show the rules in force on a date, with their norms."""
     policy = _policy(session, jurisdiction)
-    asked = on or datetime.now(UTC).astimezone(ZoneInfo(policy.calendar.time_zone)).date()
+    asked = on or datetime.now(UTC).astimezone(legal_time.zone(policy.calendar.time_zone)).date()
     rows = [
         _row(value) | {"in_force_since": value.since.isoformat()}
         for name in sorted(policy.parameters)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from permits_engine.commands.fields import Country, Day, Line, Office, Text, clean
+from permits_engine.domain import legal_time
 from permits_engine.domain.rules.parameters import SCOPES
 from permits_engine.domain.rules.policy import RANKS
 
@@ -31,7 +31,7 @@ def _day_of_year(value: str) -> str:
 
 def _time_zone(value: str) -> str:
     try:
-        ZoneInfo(value)
+        legal_time.zone(value)
     except (OSError, ValueError, KeyError):
         raise ValueError("is not a time zone such as Europe/Paris") from None
     return value

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from zoneinfo import ZoneInfo
+
+from permits_engine.domain import legal_time
 
 MORNING = time(9, 0)
 
@@ -12,7 +13,7 @@ class FakeClock:
     """Shows the instant that it was set to; ``at`` sets it to 09:00 local time of a day, never back."""
 
     def __init__(self, start: datetime | None = None, time_zone: str = "UTC") -> None:
-        self.zone = ZoneInfo(time_zone)
+        self.zone = legal_time.zone(time_zone)
         self.instant = start or datetime(2000, 1, 1, 9, tzinfo=UTC)
 
     def __call__(self) -> datetime:

@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
+from permits_engine.domain import legal_time
 from permits_engine.domain.errors import PermitsError
 from permits_engine.scheduler.daemon.daemon import Setup, once
 from permits_engine.scheduler.delivery.folder import FolderChannel
@@ -21,7 +21,7 @@ from tests.simulation.storage import Crash, Locks, Process
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ZONE = ZoneInfo("Africa/Casablanca")
+ZONE = legal_time.zone("Africa/Casablanca")
 
 
 class Passes:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time
 from typing import Any, NamedTuple, NotRequired, TypedDict
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from permits_engine.application.queries import views
 from permits_engine.application.queries.permit_file import PermitFile
+from permits_engine.domain import legal_time
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Corrected, FactRecorded, PolicyAdopted
 from permits_engine.domain.permit import explanations
@@ -130,7 +130,7 @@ class _Comparison:
         self.texts = context.policies.every(tx, lodged.jurisdiction)
         self.people = event_store(tx).stream(lodged.holder_id)
         current = context.policies.current(tx, lodged.jurisdiction)
-        self.zone = ZoneInfo(current.calendar.time_zone)
+        self.zone = legal_time.zone(current.calendar.time_zone)
         self.as_of = as_of or context.today(current)
         self.versions = (0, 0)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from permits_engine.application.context import Context
 from permits_engine.application.outcome import not_found
+from permits_engine.domain import legal_time
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.events import ApplicationLodged
 from permits_engine.domain.permit.by_law import situation_on
@@ -126,4 +126,4 @@ class PermitFile:
 
 def local_day(policy: Policy, at: datetime) -> date:
     """Return the calendar day of a moment in the policy's time zone."""
-    return at.astimezone(ZoneInfo(policy.calendar.time_zone)).date()
+    return at.astimezone(legal_time.zone(policy.calendar.time_zone)).date()

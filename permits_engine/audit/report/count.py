@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from permits_engine.application.context import Context
 from permits_engine.audit.exports.source import Stream, streams
 from permits_engine.audit.report.tallies import AnnualReport, Delays, count
 from permits_engine.audit.sums import tally
+from permits_engine.domain import legal_time
 from permits_engine.domain.decisions.departures import kind_of
 from permits_engine.domain.decisions.time_effects import valid_lapses
 from permits_engine.domain.permit.by_law import situation_on
@@ -83,7 +83,7 @@ def _day(today: date, policy: Policy, head: history.Head) -> date:
     """Return today, or in a simulated store, whose days are past, the local day of its last event."""
     if not head.simulated or head.position == 0:
         return today
-    return moment(head.recorded_at).astimezone(ZoneInfo(policy.calendar.time_zone)).date()
+    return moment(head.recorded_at).astimezone(legal_time.zone(policy.calendar.time_zone)).date()
 
 
 def _reminders(database: Database, ids: Sequence[str]) -> dict[str, list[Reminder]]:

@@ -6,12 +6,11 @@ matters is whether there were any, which shows without the key.
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
-from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+from permits_engine.domain import legal_time
 from permits_engine.domain.decisions.case import own_fields
 from permits_engine.domain.decisions.lifecycle import TRANSITIONS
 from permits_engine.domain.decisions.time_effects import TIME_EFFECTS
@@ -85,12 +84,7 @@ class RecordedDecision(NamedTuple):
 
 def day_of(moment: int, time_zone: str) -> date:
     """Return the legal day of a moment given in microseconds since the epoch."""
-    return datetime.fromtimestamp(moment / 1_000_000, UTC).astimezone(_zone(time_zone)).date()
-
-
-@cache
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
+    return datetime.fromtimestamp(moment / 1_000_000, UTC).astimezone(legal_time.zone(time_zone)).date()
 
 
 def recorded_decisions(history: Sequence[Numbered], recorded: Sequence[int]) -> Iterator[RecordedDecision]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from typing import Any, NotRequired, TypedDict, cast
-from zoneinfo import ZoneInfo
 
 import msgspec
 
+from permits_engine.domain import legal_time
 from permits_engine.domain.permit import majority, removal
 from permits_engine.domain.permit.appeal_periods import closing
 from permits_engine.domain.permit.deadlines import Deadline, deadlines, expedited_target, opinion_due
@@ -133,7 +133,7 @@ def _hours(s: Situation) -> list[str]:
     closes = removal.appeal_closes(s, order) if order is not None else None
     if order is None or closes is None:
         return []
-    zone = ZoneInfo(s.rules.calendar.time_zone)
+    zone = legal_time.zone(s.rules.calendar.time_zone)
     notified, ends = order.notified_at.astimezone(zone), closes[0].astimezone(zone)
     return [Phrase("hours", told=notified, length=closes[1].value, ends=ends)]
 

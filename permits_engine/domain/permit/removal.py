@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import msgspec
 
+from permits_engine.domain import legal_time
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.facts import any_on, fact_on, is_recorded
@@ -114,12 +114,14 @@ def ruling_due(s: Situation, appeal: Appeal, words: list[str] | None = None) -> 
 
 def local_day(s: Situation, at: datetime) -> date:
     """Return the legal day of an instant."""
-    return at.astimezone(ZoneInfo(s.rules.calendar.time_zone)).date()
+    return at.astimezone(legal_time.zone(s.rules.calendar.time_zone)).date()
 
 
 def local_start(s: Situation, day: date) -> datetime:
     """Return the first instant of a legal day."""
-    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(s.rules.calendar.time_zone)).astimezone(UTC)
+    return datetime(
+        day.year, day.month, day.day, tzinfo=legal_time.zone(s.rules.calendar.time_zone)
+    ).astimezone(UTC)
 
 
 def lifts(s: Situation, ground: str | None) -> bool:

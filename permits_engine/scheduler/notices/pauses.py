@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime, time
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, insert, select, update
 
 from permits_engine.application.queries.service import PauseRow
+from permits_engine.domain import legal_time
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.rules.policy import Policy
 from permits_engine.store.database.schema import scheduler_pauses as table
@@ -33,7 +33,7 @@ _END = Statement(
 
 def is_quiet(policy: Policy, now: datetime) -> bool:
     """Return whether notices wait because of quiet hours or a public holiday in the policy's time zone."""
-    local = now.astimezone(ZoneInfo(policy.calendar.time_zone))
+    local = now.astimezone(legal_time.zone(policy.calendar.time_zone))
     quiet = policy.at(local.date()).get("notices.quiet", local.date(), {})
     if quiet is None:
         return False

@@ -7,13 +7,13 @@ bind everything recorded later. So a pass does not begin on a day that does not 
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import bindparam, select
 
 from permits_engine.application.context import Context
+from permits_engine.domain import legal_time
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.scheduler.limits import APART, Limits
 from permits_engine.scheduler.notices.pending import open_counts
@@ -48,7 +48,7 @@ def check(context: Context, limits: Limits, on: date) -> bool:
     """
     now = context.now()
     with context.database.read() as tx:
-        zone = ZoneInfo(context.policies.home_policy(tx).calendar.time_zone)
+        zone = legal_time.zone(context.policies.home_policy(tx).calendar.time_zone)
         _compare(now, (tx.one(_CLOCK) or (None,))[0])
         last, today = _day(_last_known(tx), zone), _day(now, zone)
         if today < last:
@@ -104,7 +104,7 @@ def _compare(here: int, there: int | None) -> None:
         )
 
 
-def _day(instant: int, zone: ZoneInfo) -> date:
+def _day(instant: int, zone: tzinfo) -> date:
     return moment(instant).astimezone(zone).date()
 
 

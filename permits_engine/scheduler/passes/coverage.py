@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from permits_engine.application.context import Context
+from permits_engine.domain import legal_time
 from permits_engine.domain.decisions import timeline
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import (
@@ -232,7 +232,7 @@ def _stretches(
     permit_id: str, records: Sequence[Placed], adoptions: Adoptions, starts: list[date], last: date
 ) -> Iterator[_Stretch]:
     """Split a period at each day of ``starts`` and each on which something was recorded or adopted."""
-    zone = ZoneInfo(adoptions[-1][1].calendar.time_zone)
+    zone = legal_time.zone(adoptions[-1][1].calendar.time_zone)
     moments = [*(record.recorded_at for record in records), *(at for at, _ in adoptions)]
     days = {moment(each).astimezone(zone).date() for each in moments}
     for start, following in pairwise(

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -20,6 +19,7 @@ from permits_engine.application.context import Context, events_of
 from permits_engine.application.handlers import families
 from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.commands import RunClock
+from permits_engine.domain import legal_time
 from permits_engine.domain.decisions import timeline
 from permits_engine.domain.decisions.case import Draft
 from permits_engine.domain.errors import ConflictError, PermitsError
@@ -311,5 +311,5 @@ def _imported_after(on: date, first: Placed, policy: Policy) -> bool:
     basis = first.event.basis
     if basis is None or not basis.imported:
         return False
-    zone = ZoneInfo(policy.calendar.time_zone)
+    zone = legal_time.zone(policy.calendar.time_zone)
     return on < moment(first.recorded_at).astimezone(zone).date()

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from permits_engine.application.context import Context
+from permits_engine.domain import legal_time
 from permits_engine.domain.errors import invalid
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits
@@ -80,7 +80,7 @@ def _prepared(context: Context, routes: Routes, on: date | None, limits: Limits 
     now = context.clock()
     with context.database.read() as tx:
         today = context.home_today(tx)
-        zone = ZoneInfo(context.policies.home_policy(tx).calendar.time_zone)
+        zone = legal_time.zone(context.policies.home_policy(tx).calendar.time_zone)
         simulated = tx.simulated
     day = on or today
     if day > today:

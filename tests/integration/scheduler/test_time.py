@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from permits_engine import Engine
+from permits_engine.domain import legal_time
 from permits_engine.policies.loading import compile_text, packaged
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.notices.pauses import is_quiet
@@ -14,7 +14,7 @@ from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
 from tests.integration.scheduler.conftest import Post, many_due
 
-ZONE = ZoneInfo("Africa/Casablanca")
+ZONE = legal_time.zone("Africa/Casablanca")
 FIRST, LAST = date(2018, 1, 1), date(2028, 12, 31)
 STEP = timedelta(minutes=15)
 
@@ -31,11 +31,12 @@ def changes() -> list[date]:
 
 
 def test_the_zone_changes_around_each_ramadan() -> None:
-    """The data that these tests go by: two changes a year since Morocco stays at summer time otherwise."""
+    """The data that these tests go by: two changes a year around Ramadan, one for good in 2026, and none after."""
     by_year = defaultdict(int)
     for day in changes():
         by_year[day.year] += 1
-    assert all(by_year[year] == 2 for year in range(2019, 2028))
+    assert all(by_year[year] == 2 for year in range(2019, 2026))
+    assert (by_year[2026], changes()[-1]) == (3, date(2026, 9, 20))
 
 
 def test_every_day_has_its_twelve_hours_of_sending() -> None:

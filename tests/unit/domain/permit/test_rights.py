@@ -1,11 +1,11 @@
 """Coming of age, the hours of a removal, and the spans of rights, for every day and instant there is."""
 
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from permits_engine.domain import legal_time
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.permit import intervals, majority, removal, rights
 from permits_engine.domain.permit.deadlines import deadlines
@@ -15,7 +15,7 @@ from permits_engine.domain.permit.standing import standing
 from permits_engine.domain.permit.state import Permit, Removal
 from tests.unit.domain.lives import PERMIT, POLICIES, File, lives
 
-ZONE = ZoneInfo("Africa/Casablanca")
+ZONE = legal_time.zone("Africa/Casablanca")
 BIRTHS = st.dates(date(1999, 1, 1), date(2005, 12, 31))
 
 
