@@ -22,7 +22,8 @@ def test_rights_that_need_a_title_are_open_on_a_receipt(office: Office) -> None:
     permit_id = office.application()
     on_receipt = told(office, permit_id, "2017-01-15")
     assert (on_receipt["work"]["open"], on_receipt["work"]["because"]) == (True, "receipt")
-    assert on_receipt["work"]["until"] == "2017-03-20"
+    assert on_receipt["work"]["until"] is None  # it goes on until a decision (decree 2-09-607, article 5)
+    assert told(office, permit_id, "2017-12-15")["work"]["because"] == "receipt"
     assert on_receipt["schooling"]["basis"] == "circular 13-487 of 9 October 2013"
     assert on_receipt["population_register"] == {
         "right": "population_register",
@@ -84,7 +85,7 @@ def test_a_fact_recorded_through_one_file_protects_on_another(office: Office) ->
             "2018-05-02",
             DECIDER,
             permit_id=second,
-            ground="stayed after a refusal",
+            ground="after-refusal",
             notified_at="2018-05-02T09:00:00Z",
         )
     assert caught.value.code == "removal.protected"
@@ -101,7 +102,7 @@ def test_a_removal_says_what_was_not_looked_into(office: Office) -> None:
         "2018-06-01",
         DECIDER,
         permit_id=permit_id,
-        ground="expired",
+        ground="after-expiry",
         notified_at="2018-06-01T09:00:00Z",
     )
     assert outcome.events == ("permit.removal_ordered",)
@@ -206,6 +207,7 @@ def test_no_protection_is_recorded_while_a_removal_is_being_ordered(office: Offi
     permit_id = office.title(holder_id=holder_id)
     office.at("2018-06-04")
     other = office.application(holder_id=holder_id, category="ordinary", criterion=None, on="2018-06-04")
+    office.do("close_permit", "2018-06-04", DECIDER, permit_id=other, reason="departed")  # it protects no more
     fact = {"permit_id": other, "kind": "pregnant", "since": "2018-05-01", "evidence": "certificate"}
     order = {"permit_id": permit_id, "ground": "after-expiry", "notified_at": "2018-06-04T09:00:00Z"}
     executor = office.engine.executor
