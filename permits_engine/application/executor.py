@@ -124,8 +124,11 @@ class Executor:
         s = situation_on(permit, on or today, policy.at(today))
         found = []
         for name in lifecycle.allowed_commands(s):
-            body = s.pending_appeal.body if name == "decide_appeal" and s.pending_appeal else None
-            if competence_error(policy.at(today), s.day, name, actor, s.prefecture, body) is None:
+            bodies = [a.body for a in s.answerable] if name == "decide_appeal" and s.answerable else [None]
+            problems = (
+                competence_error(policy.at(today), s.day, name, actor, s.prefecture, body) for body in bodies
+            )
+            if any(problem is None for problem in problems):
                 found.append(name)
         return found
 

@@ -14,6 +14,7 @@ from permits_engine.commands.fields import Country, Day, Line
 from permits_engine.commands.validation import reason_of, refusal, suggestion
 from permits_engine.documents.letter_templates import KINDS
 from permits_engine.domain.errors import CODES, InputError, invalid
+from permits_engine.domain.permit.explanations import DeadlineRow
 from permits_engine.domain.permit.rights import RIGHTS, Right
 from permits_engine.policies.yaml_reader import YamlError, documents, line_of
 
@@ -45,7 +46,7 @@ NOTICES = KINDS - {"office_digest"}
 BESIDE = frozenset({"error", "events", "deadlines", "no_deadlines", "notices", "no_notices", "rights"})
 """What may be expected besides the fields of the view."""
 _VIEW = frozenset(PermitView.__struct_fields__)
-_OF_DEADLINE = frozenset({"kind", "due_on", "due_at", "body", "status", "anchor", "rule", "explanation"})
+_OF_DEADLINE = frozenset(DeadlineRow.__annotations__)
 _OF_NOTICE = frozenset({"kind", "tier", "to", "language", "expedited"})
 
 

@@ -197,7 +197,7 @@ def alternatives(made: RecordedDecision, s: Situation, policy: Policy, known: da
     for name in lifecycle.allowed_commands(s):
         if name == made.name or not _is_choice(name, s):
             continue
-        body = s.pending_appeal.body if name == "decide_appeal" and s.pending_appeal is not None else None
+        body = s.answerable[-1].body if name == "decide_appeal" and s.answerable else None
         roles = competence.roles_for(s.rules, s.day, name, body, s.prefecture)
         option: dict[str, Any] = {"command": name, "by": sorted(roles)}
         if name in _WORDLESS:
@@ -212,7 +212,7 @@ def _is_choice(name: str, s: Situation) -> bool:
     if lifecycle.TRANSITION_OF[name].nature not in {lifecycle.DECISION, lifecycle.FILING}:
         return False
     if name == "decide_appeal":
-        return s.pending_appeal is not None
+        return bool(s.answerable)
     return name != "extend_decision" or s.rules.get("decision.extension", s.day, s.scope()) is not None
 
 

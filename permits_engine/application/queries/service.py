@@ -144,7 +144,7 @@ class Queries:
         return roles_for(policy.at(self._context.today(policy)), on, name, body)
 
     def pending_body(self, permit_id: str, on: date) -> str | None:
-        """Return the body before which an appeal is pending on a day."""
+        """Return the body before which an appeal may still be answered on a day: the latest one."""
         with self._database.read() as tx:
             s = PermitFile(self._context, tx, permit_id).situation(on)
-        return s.pending_appeal.body if s.pending_appeal else None
+        return s.answerable[-1].body if s.answerable else None
