@@ -144,12 +144,19 @@ def _open_rights(s: Situation, words: _Words) -> list[dict[str, Any]]:
         {
             "name": words.rights[right.right],
             "because": " + ".join(words.reason(code) for code in right.because.split("+")),
-            "until": day_in_words(right.until, words.language) if right.until else None,
+            "until": day_in_words(until, words.language) if until else None,
             "basis": words.norm(right.basis),
         }
         for right in rights.rights(s)
         if right.open
+        for until in (right.until or _end_of_receipt(s, right),)
     ]
+
+
+def _end_of_receipt(s: Situation, right: rights.Right) -> date | None:
+    """Return the present end of the receipt that opens a right: it goes on, but a paper says what is sure today."""
+    by_receipt = s.receipt is not None and "receipt" in right.because.split("+")
+    return s.receipt.until if s.receipt is not None and by_receipt else None
 
 
 def _words(jurisdiction: str, wanted: str | None, spoken: str | None) -> _Words:

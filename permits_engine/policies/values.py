@@ -24,6 +24,8 @@ CODES = {
     "receipt.given": ("always", "complete_and_timely"),
     "filing.effect": ("receipt_protects", "validity_extended"),
     "term.shorter": ("exclusion", "departure"),
+    "decision.ends_with": ("decision", "notification"),
+    "appeal.silence": ("rejection",),
     "title.kind": (
         *("registration_card", "residence_card", "minor_document"),
         *("exceptional_stay", "provisional_stay"),

@@ -224,12 +224,16 @@ def decide_appeal(case: Case) -> list[Draft]:
 def ban_possible(case: Case) -> None:
     """Require a removal in force, no other ban, a year at most, and that the person was heard (article 22)."""
     s, c = case.situation, case.command
-    if removal.removal_in_force(s) is None:
-        raise case.not_allowed("no removal is in force, and a ban goes with one")
+    order = _banned_with(case)
+    if order is None:
+        raise case.not_allowed("no removal is in force or carried out, and a ban goes with one")
     if removal.ban_in_force(s) is not None:
         raise case.not_allowed("a ban is in force already")
     most = case.need("entry_ban.limit")
-    last = add(case.on, most)
+    carried_out = (
+        order.carried_out_on
+    )  # the year runs from then; before it, a year from today is surely within
+    last = add(carried_out if carried_out is not None and carried_out <= case.on else case.on, most)
     if not case.on < c.until <= last:
         why = f"{c.until} does not lie after {case.on} and up to {last} ({most.in_words()} at most)"
         raise invalid("until", why)
@@ -238,10 +242,19 @@ def ban_possible(case: Case) -> None:
         raise error("decision.reasons_missing", f"observations is blank: {why}", field="observations")
 
 
+def _banned_with(case: Case) -> Removal | None:
+    """Return the order that a ban belongs to: the one in force, or the last one if it was carried out."""
+    last = removal.latest(case.situation)
+    gone = last is not None and last.carried_out_on is not None and last.carried_out_on <= case.on
+    return last if gone else removal.removal_in_force(case.situation)
+
+
 @recording(EntryBanned)
 def order_ban(case: Case) -> list[Draft]:
     """Order a ban on returning, separate from the removal (law 02-03, article 22)."""
-    return [case.draft(EntryBanned, order_version=_in_force(case).version)]
+    order = _banned_with(case)
+    assert order is not None
+    return [case.draft(EntryBanned, order_version=order.version)]
 
 
 def ban_in_force(case: Case) -> None:

@@ -14,9 +14,13 @@ from permits_engine.domain.rules.policy import Silence
 RIGHTS = (
     "stay",
     "work",
+    "work_without_national_preference",
     "schooling",
+    "non_formal_education",
     "primary_and_emergency_health",
     "health_cover",
+    "social_assistance",
+    "social_housing",
     "vocational_training",
     "employment_service",
     "cooperative_membership",
@@ -26,6 +30,8 @@ RIGHTS = (
 """The rights, in the order shown."""
 
 CARDS = ("registration_card", "residence_card", "minor_document", "exceptional_stay")
+UNKNOWN = "unknown"
+"""The last of the documents and facts that open a right, where the sources do not tell about all others."""
 PAPERS = ("title", "receipt", "provisional_stay", "lawful_stay", "everyone", *CARDS)
 """What can open a right besides facts; a card's kind means a title of that kind."""
 
@@ -33,8 +39,9 @@ PAPERS = ("title", "receipt", "provisional_stay", "lawful_stay", "everyone", *CA
 class Right(msgspec.Struct, frozen=True):
     """One right on a day.
 
-    ``because`` names the document or fact that opens it (``none`` if closed, ``a+b`` if both are needed), ``basis``
-    the norm. ``since`` and ``until`` are the first and last day of the unbroken run, none where not known.
+    ``because`` names the document or fact that opens it (``none`` if closed, ``unknown`` where the sources do not tell,
+    ``a+b`` if both are needed), ``basis`` the norm. ``since`` and ``until`` are the first and last day of the unbroken
+    run, none where not known.
     ``would_open`` is what would open it, ``asks`` the facts not established.
     """
 
@@ -113,10 +120,13 @@ def _stay_facts(s: Situation) -> tuple[str, ...]:
 def _right(s: Situation, name: str) -> Right:
     rule = s.rules.find("right", s.day, s.scope(right=name))
     if rule is None or isinstance(rule.value, Silence):
-        return Right(name, False, str(rule.source) if rule else None, "none", rule=rule.id if rule else None)
+        told = UNKNOWN if rule is not None and rule.value is Silence.UNKNOWN else "none"
+        return Right(name, False, str(rule.source) if rule else None, told, rule=rule.id if rule else None)
     for because in rule.value:
         if all(holds(s, part) for part in because.split("+")):
-            return Right(name, True, str(rule.source), because, rule=rule.id)
+            return Right(name, True, str(rule.source), because.partition("@")[0], rule=rule.id)
+    if UNKNOWN in rule.value:  # for others the sources do not tell
+        return Right(name, False, str(rule.source), UNKNOWN, rule=rule.id)
     grounds = dict.fromkeys(part for each in rule.value for part in each.split("+") if part not in PAPERS)
     # An unknown fact is neither satisfied nor refuted.
     asks = tuple(kind for kind in grounds if not is_recorded(s.facts, kind))
@@ -142,7 +152,13 @@ def _removal(s: Situation) -> Right:
 
 
 def holds(s: Situation, name: str) -> bool:
-    """Return whether the document or fact of that name is valid on the day."""
+    """Return whether the document or fact of that name is valid on the day.
+
+    ``right@day`` says that this right was open on that day.
+    """
+    right, _, day = name.partition("@")
+    if day:
+        return right_of(intervals.on_day(s, date.fromisoformat(day)), right).open
     match name:
         case "everyone":
             return True

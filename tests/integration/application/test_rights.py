@@ -207,7 +207,9 @@ def test_no_protection_is_recorded_while_a_removal_is_being_ordered(office: Offi
     permit_id = office.title(holder_id=holder_id)
     office.at("2018-06-04")
     other = office.application(holder_id=holder_id, category="ordinary", criterion=None, on="2018-06-04")
-    office.do("close_permit", "2018-06-04", DECIDER, permit_id=other, reason="departed")  # it protects no more
+    office.do(
+        "close_permit", "2018-06-04", DECIDER, permit_id=other, reason="departed"
+    )  # it protects no more
     fact = {"permit_id": other, "kind": "pregnant", "since": "2018-05-01", "evidence": "certificate"}
     order = {"permit_id": permit_id, "ground": "after-expiry", "notified_at": "2018-06-04T09:00:00Z"}
     executor = office.engine.executor
