@@ -18,6 +18,7 @@ from permits_engine.domain.decisions.case import Draft, HolderFacts
 from permits_engine.domain.decisions.decide import decide
 from permits_engine.domain.decisions.time_effects import next_effect_day
 from permits_engine.domain.events import Actor, Basis, Corrected, DecisionNotified, Event
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.deadlines import Deadline, deadlines
 from permits_engine.domain.permit.fold import apply, fold
 from permits_engine.domain.permit.situation import Situation
@@ -70,7 +71,7 @@ class State:
 
     def at(self, day: date) -> Situation:
         """What holds on a day, as known today."""
-        return Situation(self.permit, day, POLICIES[self.jurisdiction].at(self.today))
+        return situation_on(self.permit, day, POLICIES[self.jurisdiction].at(self.today))
 
     def situation(self, day: date) -> Situation:
         """What holds on a day, kept for today."""
@@ -165,7 +166,7 @@ def decided(state: State, act: Act) -> list[Draft]:
     body = fields.get("body") if act.command == "record_opinion" else None
     if act.command == "decide_appeal":
         s = state.situation(act.on)
-        body = s.pending_appeal.body if s.pending_appeal is not None else None
+        body = s.answerable[-1].body if s.answerable else None
         body = "administrative_tribunal" if fields.get("against") == "removal" else body
     role = _role(state.jurisdiction, act.on, state.today, act.command, body)
     office = state.permit.prefecture(act.on)

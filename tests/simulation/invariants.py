@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from permits_engine.application import rebuild
 from permits_engine.domain.events import Refused, RenewalRefused, Revoked
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.standing import standing
@@ -179,7 +180,7 @@ class Invariants:
         rules = policy.at(today)
         day = max(self._standing.get(permit_id, file.filed[0]), today - timedelta(days=400))
         while day <= today:
-            self._stands(file, permit, ends, day, Situation(permit, day, rules))
+            self._stands(file, permit, ends, day, situation_on(permit, day, rules))
             day += ONE_DAY
         self._standing[permit_id] = today - timedelta(days=40)  # what is recorded late may concern these
         self._titles(file)

@@ -125,7 +125,8 @@ def _by_decision(s: Situation) -> Standing | None:
 def _by_removal(s: Situation) -> Standing | None:
     order = removal.removal_in_force(s)
     if order is not None and removal.pending_appeal(s) is not None and removal.is_suspensive(s, order):
-        return Standing(True, "suspensive_appeal", _rule(s, "removal.appeal"))
+        rule = _rule(s, "removal.appeal", kind=removal.measure(s, order.ground))
+        return Standing(True, "suspensive_appeal", rule)
     if removal.provisional_stay(s) is not None:
         return Standing(True, "provisional_stay", _rule(s, "removal.annulment"))
     for kind in s.rules.get("stay.facts", s.day, s.scope()) or ():

@@ -15,8 +15,8 @@ from permits_engine import Actor, Engine
 from permits_engine.application.handlers import families
 from permits_engine.commands import parse
 from permits_engine.domain.errors import PermitsError
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.scheduler.delivery.memory import sink_routes
 from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.testing.clock import FakeClock
@@ -252,7 +252,7 @@ class Office(RuleBasedStateMachine):
             upper, lower = fold(above, load(unit, above)), fold(below, load(unit, below))
         assert upper is not None
         assert lower is not None
-        return families.pending_change(Situation(upper, self.today, policy.at(self.today)), lower)
+        return families.pending_change(situation_on(upper, self.today, policy.at(self.today)), lower)
 
     def _look(self, permit_id: str, day: date) -> tuple[str, str, bool]:
         shown = self.engine.permit(permit_id, as_of=day)

@@ -18,6 +18,7 @@ from permits_engine.domain.events import (
     Corrected,
     Event,
 )
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.deadlines import deadlines
 from permits_engine.domain.permit.fold import apply, fold
 from permits_engine.domain.permit.situation import Situation
@@ -60,7 +61,7 @@ class File:
     def situation(self, day: date | None = None) -> Situation:
         """What holds on a day, as known today."""
         assert self.permit is not None
-        return Situation(self.permit, day or self.today, self.policy.at(self.today))
+        return situation_on(self.permit, day or self.today, self.policy.at(self.today))
 
     def look(self, day: date) -> tuple[str, str, bool]:
         """What a pass must not change about a day."""
@@ -96,8 +97,8 @@ class File:
         if self.permit is not None:
             s = self.situation(on)
             office = s.prefecture
-            if name == "decide_appeal" and s.pending_appeal is not None:
-                body = s.pending_appeal.body
+            if name == "decide_appeal" and s.answerable:
+                body = s.answerable[-1].body
         roles = roles_for(self.policy.at(self.today), on, name, body)
         return Actor("somebody", next(iter(roles), "counter"), office)
 

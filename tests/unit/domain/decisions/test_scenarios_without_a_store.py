@@ -14,14 +14,14 @@ import msgspec
 import pytest
 
 from permits_engine.commands import RunClock, parse
-from permits_engine.domain.decisions.case import Draft, HolderFacts, OtherTitle
+from permits_engine.domain.decisions.case import Draft, HolderFacts
 from permits_engine.domain.decisions.decide import decide
 from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import Actor, Basis, Event
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.explanations import explained
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.permit.view import view
 from permits_engine.domain.rules.competence import roles_for
@@ -94,10 +94,10 @@ class Pure:
         body = fields.get("body") if do == "record_opinion" else None
         office = fields.get("prefecture") if do == "lodge_application" else None
         if permit is not None:
-            s = Situation(permit, on, self.policy.at(step.day))
+            s = situation_on(permit, on, self.policy.at(step.day), others=self._others(name))
             office = s.prefecture
             if do == "decide_appeal":
-                body = s.pending_appeal.body if s.pending_appeal is not None else None
+                body = s.answerable[-1].body if s.answerable else None
                 body = "administrative_tribunal" if fields.get("against") == "removal" else body
         role = step.as_ or next(iter(roles_for(self.policy.at(step.day), on, do, body)), "counter")
         target = dict(self.files.get(name, [])).get(fields.get("of_version", 0))
@@ -122,19 +122,23 @@ class Pure:
             if isinstance(born, date)
             else None
         )
-        titles, facts = [], []
-        for other in self.files:
-            if self.holders[other] != who:
-                continue
-            permit = self.permit(other)
-            assert permit is not None
-            facts += permit.facts
-            s = Situation(permit, on, self.policy.at(step.day))
-            if other != name and s.term is not None and s.title_status == "active":
-                titles.append(OtherTitle(other, permit.title_kind, s.term.valid_from, s.term.valid_until))
         return HolderFacts(
-            "h", person.get("nationality"), person.get("sex"), age, tuple(titles), _known(facts)
+            "h",
+            person.get("nationality"),
+            person.get("sex"),
+            age,
+            facts=_known([fact for each in self._files_of(who) for fact in each.facts]),
+            files=self._others(name),
         )
+
+    def _files_of(self, who: str | None) -> list[Permit]:
+        files = (self.permit(each) for each in self.files if self.holders[each] == who)
+        return [each for each in files if each is not None]
+
+    def _others(self, name: str) -> tuple[Permit, ...]:
+        who = self.holders.get(name)
+        others = (self.permit(each) for each in self.files if each != name and self.holders[each] == who)
+        return tuple(each for each in others if each is not None)
 
     def _record(self, name: str, drafts: list[Draft], step: Step) -> None:
         for draft in drafts:
@@ -145,10 +149,8 @@ class Pure:
             self.files[name].append((len(self.files[name]) + 1, event))
 
     def permit(self, name: str) -> Permit | None:
-        """A file as it is now."""
-        return (
-            fold("018f0000-0000-7000-8000-000000000001", self.files[name]) if self.files.get(name) else None
-        )
+        """A file as it is now; its name stands for its id."""
+        return fold(name, self.files[name]) if self.files.get(name) else None
 
     def _wrong(self, step: Step, name: str, before: dict[str, int], refused: str | None) -> list[str]:
         expect = {k: plain(v) for k, v in step.expect.items() if k not in ELSEWHERE}
@@ -158,7 +160,8 @@ class Pure:
         permit = self.permit(name)
         if permit is None or not expect:
             return []
-        s = Situation(permit, step.day, self.policy.at(step.day), self._holder(name, step, step.day).facts)
+        facts, others = self._holder(name, step, step.day).facts, self._others(name)
+        s = situation_on(permit, step.day, self.policy.at(step.day), facts, others)
         shown: dict[str, Any] = msgspec.to_builtins(view(s))
         clocks, found = explained(s), []
         for field, value in expect.items():

@@ -6,8 +6,8 @@ import pytest
 
 from permits_engine.domain.decisions import timeline
 from permits_engine.domain.permit import notices
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.fold import fold
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.view import view
 from tests.model.lives import a_life
 from tests.model.world import PERMIT, POLICIES, REASONS, State
@@ -48,7 +48,7 @@ def test_the_days_visited_tell_what_a_visit_on_every_day_tells(state: State) -> 
         day += ONE_DAY
     assert effects == found
     assert told == due
-    assert view(Situation(seldom, end, policy.at(end))) == view(Situation(daily, end, policy.at(end)))
+    assert view(situation_on(seldom, end, policy.at(end))) == view(situation_on(daily, end, policy.at(end)))
 
 
 def test_a_day_is_settled_once() -> None:

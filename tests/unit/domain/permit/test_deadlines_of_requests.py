@@ -4,9 +4,9 @@ from datetime import date
 
 from permits_engine.domain.calendars import Count
 from permits_engine.domain.periods import Period
-from permits_engine.domain.permit.appeal_periods import appeal_closes, appeal_rule
+from permits_engine.domain.permit.appeal_periods import appeal_rule, closing
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.explanations import explained
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.rules.policy import Policy, Source, Value
 from tests.model.lives import a_life, kinds, rules
 from tests.model.world import POLICIES, lodged, waited
@@ -87,19 +87,23 @@ def test_the_time_to_appeal_is_that_of_the_day_on_which_it_starts() -> None:
     for notified, ends in (("2019-06-28", date(2019, 7, 13)), ("2019-07-16", date(2019, 8, 15))):
         state = a_life(refused, (notified, "notify_decision", told))
         day = date.fromisoformat(notified)
-        assert appeal_closes(Situation(state.permit, day, policy.at(day)), "administrative_tribunal") == ends
+        until = closing(situation_on(state.permit, day, policy.at(day)), "administrative_tribunal")
+        assert until is not None
+        assert until.first == ends
     untold = a_life(refused)
-    early, late = (Situation(untold.permit, d, policy.at(d)) for d in (date(2019, 6, 1), date(2019, 8, 1)))
-    assert appeal_closes(early, "administrative_tribunal") is None
+    early, late = (situation_on(untold.permit, d, policy.at(d)) for d in (date(2019, 6, 1), date(2019, 8, 1)))
+    assert closing(early, "administrative_tribunal") is None
     found = [appeal_rule(s, "administrative_tribunal") for s in (early, late)]
     assert [rule.id if rule else None for rule in found] == ["made-up@2003-01-01", "made-up@2019-07-01"]
     for passes in ((), (("2021-05-10", "run_clock", {}),)):
         silent = a_life(*passes, filed="2021-03-01")  # a refusal from 4 May 2021
-        s = Situation(silent.permit, date(2021, 5, 10), policy.at(date(2021, 5, 10)))
-        assert appeal_closes(s, "administrative_tribunal") == date(2021, 6, 3)
+        s = situation_on(silent.permit, date(2021, 5, 10), policy.at(date(2021, 5, 10)))
+        until = closing(s, "administrative_tribunal")
+        assert until is not None
+        assert until.first == date(2021, 6, 3)
     first = a_life(filed="2021-03-01")
     assert (
-        appeal_rule(Situation(first.permit, date(2021, 3, 2), policy.at(date(2021, 3, 2))), "gracious")
+        appeal_rule(situation_on(first.permit, date(2021, 3, 2), policy.at(date(2021, 3, 2))), "gracious")
         is None
     )
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from permits_engine.domain import legal_time
 from permits_engine.domain.periods import Period, add
 from permits_engine.domain.permit import intervals, majority, removal, rights
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.deadlines import deadlines
 from permits_engine.domain.permit.facts import Fact
-from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.standing import standing
 from permits_engine.domain.permit.state import Permit, Removal
 from tests.unit.domain.lives import PERMIT, POLICIES, File, lives
@@ -77,7 +77,7 @@ def test_the_hours_to_appeal_are_hours(local: datetime) -> None:
     file.do("lodge_application", missing=[])
     assert isinstance(file.permit, Permit)
     file.permit.removals.append(Removal(9, on, "after-expiry", told))
-    s = Situation(file.permit, on, POLICIES["MA"].at(on))
+    s = situation_on(file.permit, on, POLICIES["MA"].at(on))
     closes = removal.appeal_closes(s, file.permit.removals[0])
     assert closes is not None
     assert closes[0] - told == timedelta(hours=48)
@@ -124,6 +124,6 @@ def test_facts_of_others_are_not_the_files_own() -> None:
     file = a_minors_file(date(2001, 3, 1))
     assert file.permit is not None
     given_facts = (Fact("pregnant", date(2017, 1, 1)),)
-    s = Situation(file.permit, file.today, POLICIES["MA"].at(file.today), given_facts)
+    s = situation_on(file.permit, file.today, POLICIES["MA"].at(file.today), given_facts)
     assert [fact.kind for fact in s.facts] == ["pregnant"]
     assert file.permit.permit_id == PERMIT

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from permits_engine.domain.permit.situation import Situation
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.standing import Standing, standing
 from permits_engine.domain.rules.policy import Policy, Source, Value
 from tests.model.lives import a_life
@@ -29,11 +29,12 @@ LODGED = (
 REVOKED = ("2019-05-06", "revoke_permit", {"ground": "judicial-ban", **REASONS})
 
 
-def test_a_receipt_stands_for_the_title_and_the_request_goes_on_after_it() -> None:
-    """Law 02-03 article 8; a first request needs no title before it."""
+def test_a_receipt_stands_for_the_title_and_goes_on_until_a_decision() -> None:
+    """Law 02-03 article 8, decree 2-09-607 article 5; a first request needs no title before it."""
     state = a_life()
     assert stands(state, "2019-04-07") == Standing(True, "receipt", ("receipt.stands_for_title",))
-    assert stands(state, "2019-04-08") == Standing(True, "pending_request", ("filing.effect",))
+    assert stands(state, "2019-04-08") == Standing(True, "receipt", ("receipt.stands_for_title",))
+    assert stands(state, "2021-04-08") == Standing(True, "receipt", ("receipt.stands_for_title",))
     assert stands(state, "2019-01-06") == Standing(False, "no_ground", ())
 
 
@@ -56,11 +57,11 @@ def test_a_filing_in_the_window_makes_the_days_before_it_certain() -> None:
 
 
 def test_a_refusal_acts_from_its_regular_notification_and_leaves_fifteen_days() -> None:
-    """Law 02-03 article 11, law 03-01; until then the request is a ground as before."""
+    """Law 02-03 article 11, law 03-01; until then the receipt stands as before."""
     state = a_life(
         GRANTED, ASKED, ("2020-03-02", "refuse_renewal", REASONS), ("2020-05-04", "notify_decision", TOLD)
     )
-    assert stands(state, "2020-05-03") == Standing(True, "pending_request", ("filing.effect",))
+    assert stands(state, "2020-05-03") == Standing(True, "receipt", ("receipt.stands_for_title",))
     assert stands(state, "2020-05-04") == Standing(True, "departure_period", ("departure.limit",))
     assert stands(state, "2020-05-19") == Standing(True, "departure_period", ("departure.limit",))
     assert stands(state, "2020-05-20") == Standing(False, "no_ground", ())
@@ -70,7 +71,7 @@ def test_a_refusal_acts_from_its_regular_notification_and_leaves_fifteen_days() 
         ("2020-03-02", "refuse_renewal", REASONS),
         ("2020-05-04", "notify_decision", {"mode": "oral"}),
     )
-    assert stands(oral, "2020-07-20") == Standing(True, "pending_request", ("filing.effect",))
+    assert stands(oral, "2020-07-20") == Standing(True, "receipt", ("receipt.stands_for_title",))
 
 
 def test_a_refused_renewal_leaves_the_old_title_its_term() -> None:
@@ -200,12 +201,12 @@ def test_where_the_law_makes_an_appeal_suspensive_it_is_a_ground_while_it_is_pen
     values = {**ma.parameters, "appeal.suspensive": (rule,)}
     other = Policy("MA", ma.title, "other", values, ma.calendar, ma.offices)
     day = date(2019, 3, 20)
-    found = standing(Situation(state.permit, day, other.at(day)))
+    found = standing(situation_on(state.permit, day, other.at(day)))
     assert found == Standing(True, "suspensive_appeal", ("made-up",))
     ruled = ("2019-03-18", "decide_appeal", {"outcome": "dismissed", "reasons": "lawful"})
     over = a_life(*LODGED, ruled)
-    assert not standing(Situation(over.permit, day, other.at(day))).lawful
-    assert not standing(Situation(a_life(*LODGED[:2]).permit, day, other.at(day))).lawful
+    assert not standing(situation_on(over.permit, day, other.at(day))).lawful
+    assert not standing(situation_on(a_life(*LODGED[:2]).permit, day, other.at(day))).lawful
 
 
 def test_a_fact_that_the_law_lets_stay_is_a_ground_as_long_as_it_holds() -> None:
