@@ -65,7 +65,7 @@ def france(bare: Cli, store_url: str) -> Driven:
 
 
 def person(**fields: Any) -> dict[str, Any]:
-    """The line that registers somebody."""
+    """The line that registers a person."""
     who = {"family_name": "Diallo", "given_names": "Aminata", "birth_date": "1990-04-01", "sex": "F"}
     return {
         "command": "register_holder",

@@ -50,8 +50,7 @@ def explain(
 ) -> dict[str, Any]:
     """Return why an event was allowed, under the policy text that it pins, also where that was replaced since.
 
-    ``say_in`` translates phrases (deadlines, quality, a warning); default: English. The office is named in
-    ``language``.
+    ``say_in`` translates phrases (deadlines, quality, a warning); the office is named in ``language``.
     """
     record, history = _record(file, version), numbered(file.records)
     event = record.event
@@ -75,8 +74,7 @@ def explain(
     decisions = recorded_decisions(history, [each.recorded_at for each in file.records])
     made = next(each for each in decisions if any(number == record.version for number, _ in each.events))
     before = fold(file.permit_id, history[: made.version - 1])
-    result |= _decided(made, before, policy, known, s, language)
-    result["exchanged"] = exchanged(s)
+    result |= _decided(made, before, policy, known, s, language) | {"exchanged": exchanged(s)}
     if before is not None and not made.imported and not made.propagated:
         on = Situation(before, event.effective_on, policy.at(known))
         result["alternatives"] = alternatives(made, on, policy, known)
