@@ -55,8 +55,7 @@ def test_a_period_counts_as_many_messages_as_the_store_holds_for_it(office: Offi
         office.application(holder_id=office.holder(given_names=f"Waiting {number}"))
     revoked = office.title(holder_id=office.holder(given_names="Revoked"))
     daily(office, "2017-02-01", "2017-02-28", Post())
-    office.do("revoke_permit", "2017-03-01", permit_id=revoked, ground="public-order", **REASONS)
-    office.do("notify_decision", "2017-03-02", permit_id=revoked, mode="written", proof="signed")
+    revoke(office, revoked)
     daily(office, "2017-03-02", "2017-03-31", Post())
     claimed = Statement("SELECT count(*) FROM notices WHERE claimed_on BETWEEN :first AND :last")
     for first, last in (("2017-02-01", "2017-03-31"), ("2017-02-14", "2017-03-13")):
