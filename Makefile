@@ -46,7 +46,7 @@ help:
 	@echo "make check    in a minute: lint, types, walls and the unit tests"
 	@echo "make test     lint, types, walls and all tests, on SQLite and PostgreSQL; needs Python and make only"
 	@echo "make test-browser  the pages in a real browser (chromium), at the width of a telephone and of a desk"
-	@echo "make test-matrix  in surroundings of others: Flask, Django, a pooling proxy, an environment with the wheel only"
+	@echo "make test-matrix  in surroundings of others: Flask, Django, a pooling proxy, the wheel only, the oldest and newest libraries"
 	@echo "make check-docs  mypy and pyright over every Python block of README and docs/"
 	@echo "make test-xes the event log of permits export read back by pm4py, in an environment of its own"
 	@echo "make simulate one seed of the simulated world over ten years (SEED=$(SEED); DAYS= HOLDERS= START=)"
@@ -128,7 +128,7 @@ test-xes: $(VENV)/.dev $(XES)/.made
 
 # What installs more than the tests of every day: it asks a package index.
 test-matrix: $(VENV)/.dev
-	@echo "==> frameworks, a pooling proxy, the wheel in an empty environment"
+	@echo "==> frameworks, a pooling proxy, the wheel in an empty environment, library versions"
 	@$(BIN)/python -m pytest -q -m matrix -n $(PYTEST_WORKERS)
 
 $(PYRIGHT)/.made: requirements/pyright.txt | $(VENV)/.made

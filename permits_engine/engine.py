@@ -286,7 +286,8 @@ class Engine:
         """
         say_in = partial(phrase_translator, checked_language(language))
         with self.database.read() as tx:
-            return explanation.explain(PermitFile(self.context, tx, permit_id), version, say_in)
+            file = PermitFile(self.context, tx, permit_id)
+            return explanation.explain(file, version, say_in, language=language)
 
     def find(
         self,

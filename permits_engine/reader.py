@@ -123,7 +123,9 @@ class Reader:
         say_in = partial(phrase_translator, checked_language(language))
         return self._access.answer(
             permit_id,
-            lambda file, decrypt: explanation.explain(file, version, say_in, decrypt=decrypt),
+            lambda file, decrypt: explanation.explain(
+                file, version, say_in, language=language, decrypt=decrypt
+            ),
             views.shows_encrypted,
         )
 

@@ -21,6 +21,8 @@ from hypothesis import HealthCheck, settings
 settings.register_profile(
     "ci",
     deadline=None,
+    # The same examples in every run: more of them find nothing new. ``thorough`` looks further.
+    max_examples=50,
     derandomize=True,
     print_blob=True,
     # The fixtures hand out names and empty databases; a test that needs a new one per example asks for it.

@@ -22,10 +22,11 @@ class Policies:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def current(self, jurisdiction: str) -> Policy:
-        """Return the policy in use; raise ``policy.none_in_force``."""
+    def current(self, jurisdiction: str | None = None) -> Policy:
+        """Return the policy in use (default: the home country's); raise ``policy.none_in_force``."""
+        policies = self._context.policies
         with self._context.database.read() as tx:
-            return self._context.policies.current(tx, jurisdiction)
+            return policies.home_policy(tx) if jurisdiction is None else policies.current(tx, jurisdiction)
 
     def all(self) -> list[Policy]:
         """Return the policy in use of every jurisdiction, by code."""

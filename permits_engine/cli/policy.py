@@ -16,7 +16,9 @@ from permits_engine.domain.rules.policy import Policy, Value
 from permits_engine.engine import Engine
 from permits_engine.policies.loading import compile_text, packaged, packaged_codes, read_file
 
-Jurisdiction = Annotated[str, option("--jurisdiction", "J", "Whose rules, such as MA, FR or ES.")]
+Jurisdiction = Annotated[
+    str | None, option("--jurisdiction", "J", "Whose rules, such as MA, FR or ES [the home country].")
+]
 PolicyFile = Annotated[
     str, argument("FILE", "A policy text (YAML), or a folder with its three files.", read_file)
 ]
@@ -38,7 +40,7 @@ def adopt(engine: Engine, text: PolicyFile) -> Answer:
 @command("policy show", "permits policy show --jurisdiction MA --on 2017-01-10", show=views.rules)
 def show(
     session: Session,
-    jurisdiction: Jurisdiction,
+    jurisdiction: Jurisdiction = None,
     on: Annotated[date | None, day("--on", "The legal date, with what was known on it [today].")] = None,
 ) -> list[dict[str, Any]]:
     """Show the rules in force on a date, with their norms."""
@@ -67,9 +69,9 @@ def show(
 )
 def diff(
     session: Session,
-    jurisdiction: Jurisdiction,
     since: Annotated[date, day("--from", "The earlier date.")],
     until: Annotated[date, day("--to", "The later date.")],
+    jurisdiction: Jurisdiction = None,
 ) -> list[dict[str, Any]]:
     """List the rules that changed between two dates.
 
@@ -88,16 +90,20 @@ def diff(
     return rows
 
 
-def _policy(session: Session, jurisdiction: str) -> Policy:
-    """Load the adopted policy of a jurisdiction, or the packaged one where no store was named and none is there."""
-    code, settings = jurisdiction.upper(), session.settings
+def _policy(session: Session, jurisdiction: str | None) -> Policy:
+    """Load the adopted policy of a jurisdiction, or the packaged one where no store was named and none is there.
+
+    The home country is that of the store; without one, that of a new store.
+    """
+    asked, settings = jurisdiction.upper() if jurisdiction is not None else None, session.settings
     try:
         # Rules are public: they are shown without the master key.
-        with session.open(decrypt=False) as engine, engine.database.read() as tx:
-            return engine.context.policies.current(tx, code)
+        with session.open(decrypt=False) as engine:
+            return engine.policies.current(asked)
     except PermitsError as problem:
         if problem.code != "store.not_initialised" or "store" in settings.model_fields_set:
             raise
+    code = packaged_codes()[0] if asked is None else asked
     if code not in packaged_codes():
         raise error(
             "policy.none_in_force",

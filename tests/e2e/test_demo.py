@@ -23,6 +23,7 @@ from permits_engine.policies.loading import compile_text, packaged
 from tests.docs.forks import client, forking
 from tests.e2e.command_line import Cli
 from tests.e2e.conftest import hears_ctrl_c
+from tests.shared import once
 
 SCALE = 0.004
 PERMITS = [sys.executable, "-m", "permits_engine.cli"]
@@ -41,16 +42,20 @@ def environment(**more: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which the demo ran, with a name that a shell has to be told of in quotes."""
-    return tmp_path_factory.mktemp("an office")
+    return once(tmp_path_factory, "an office", run_demo)
+
+
+def run_demo(home: Path) -> None:
+    command = [*PERMITS, "demo", "--scale", str(SCALE), "--seed", "7", "--out", "left"]
+    done = subprocess.run(command, cwd=home, env=environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    (home / "printed").write_text(done.stdout, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def told(home: Path) -> str:
     """What a demo printed that ran once for all tests."""
-    command = [*PERMITS, "demo", "--scale", str(SCALE), "--seed", "7", "--out", "left"]
-    done = subprocess.run(command, cwd=home, env=environment(), capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+    return (home / "printed").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +206,11 @@ class Run:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A demo of a few files, its standard error on a terminal, sets in one order."""
-    home = tmp_path_factory.mktemp("small")
+    home = once(tmp_path_factory, "small", run_small)
+    return Run(home / "left", (home / "shown").read_bytes(), (home / "printed").read_text(encoding="utf-8"))
+
+
+def run_small(home: Path) -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [*PERMITS, "demo", *TINY, "--seed", "3", "--out", "left"],
@@ -211,12 +220,11 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Run:
         stderr=theirs,
     ) as running:
         os.close(theirs)
-        shown = b"".join(_everything(ours))
+        (home / "shown").write_bytes(b"".join(_everything(ours)))
         assert running.stdout is not None
-        printed = running.stdout.read().decode()
+        (home / "printed").write_bytes(running.stdout.read())
     os.close(ours)
     assert running.returncode == 0
-    return Run(home / "left", shown, printed)
 
 
 def test_progress_is_shown_on_a_terminal_only(small: Run) -> None:
@@ -246,14 +254,12 @@ class Checkout:
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A checkout in which an interrupted demo has made room for a whole one."""
-    folder = tmp_path_factory.mktemp("checkout")
-    for name in (
-        "requirements/run.txt",
-        "requirements/build.txt",
-        "pyproject.toml",
-        ".venv/.made",
-        ".venv/.run",
-    ):
+    return Checkout(once(tmp_path_factory, "checkout", lay_out))
+
+
+def lay_out(folder: Path) -> None:
+    made = ("requirements/run.txt", "requirements/build.txt", "pyproject.toml", ".venv/.made", ".venv/.run")
+    for name in made:
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
     (folder / "Makefile").symlink_to(ROOT / "Makefile")
@@ -267,7 +273,6 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     (interrupted / "permits.db").write_text("half")
     done = Checkout(folder).make("left/")
     assert done.returncode == 0, done.stderr
-    return Checkout(folder)
 
 
 def test_make_demo_replaces_a_demo_and_nothing_else(checkout: Checkout) -> None:

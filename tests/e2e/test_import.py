@@ -211,14 +211,14 @@ def test_an_import_killed_at_any_moment_and_run_again_ends_the_same(
     permits: Shell, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """``kill -9`` again and again, then once to the end: the same history as one run, row for row."""
-    lines = rows(900, seed=7)
+    lines = rows(500, seed=7)
     for number in range(0, len(lines), 97):
         lines[number]["date_depot"] = "unreadable"
     bad = len(range(0, len(lines), 97))
     good = len(lines) - bad
     big = write(permits.folder / "big.csv", lines)
     chance = random.Random(str(tmp_path))
-    for _ in range(3):
+    for _ in range(2):
         with permits.start("import", "big.csv", "--json") as process:
             before = stored(permits)
             while process.poll() is None and stored(permits) == before:
@@ -252,9 +252,9 @@ def stored(permits: Shell) -> int:
 
 
 def test_memory_does_not_grow_with_the_register(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Five times the rows need no more memory to speak of."""
+    """Four times the rows need no more memory to speak of."""
     peaks = []
-    for count in (500, 2500):
+    for count in (400, 1600):
         folder = tmp_path / str(count)
         folder.mkdir()
         shell = Shell(folder, f"sqlite:///{folder / 'store.db'}", capsys)

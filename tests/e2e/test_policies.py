@@ -212,6 +212,8 @@ def test_without_a_store_the_packaged_rules_are_shown_and_it_is_said(bare: Cli) 
     done = bare.ok("policy", "show", "--jurisdiction", "ES", "--on", "2025-06-01", "--json")
     assert "these are the packaged rules" in done.err
     assert done.json
+    home = bare.ok("policy", "show", "--on", "2025-06-01", "--json").json
+    assert home == bare.ok("policy", "show", "--jurisdiction", "MA", "--on", "2025-06-01", "--json").json
     done = bare("policy", "show", "--jurisdiction", "XX", "--json")
     assert (done.code, done.error["code"]) == (1, "policy.none_in_force")
     assert list(bare.folder.iterdir()) == []

@@ -1,11 +1,11 @@
 """An office on each database whose clock shows the time that the test sets.
 
-The store is made once on each database and copied for each test, which is quicker than making it again.
+A store is made once on each database and copied for each test, which is quicker than making it again.
 """
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from itertools import count
 from pathlib import Path
@@ -14,8 +14,13 @@ from urllib.parse import urlsplit
 import pytest
 
 from permits_engine import Engine
+from permits_engine.store.database import upgrade
+from permits_engine.store.database.transactions import Database
 from permits_engine.testing import FakeClock, Office
 
+Make = Callable[[str, Path], None]
+Copy = Callable[[Make], str]
+OnDisk = tuple[str, Database]
 _numbers = count(1)
 
 
@@ -25,6 +30,18 @@ def _clock() -> FakeClock:
     return clock
 
 
+def simulated(url: str, keys: Path) -> None:
+    """Make an initialised, simulated store."""
+    Engine.initialise(url, keys=keys, clock=_clock(), simulated=True).close()
+
+
+def without_events(url: str, keys: Path) -> None:
+    """Make the tables of a store, and nothing in them."""
+    database = Database.open(url, create_ok=True)
+    upgrade.initialise(database, now=0)
+    database.close()
+
+
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The key file of every store that is copied."""
@@ -32,47 +49,88 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made_sqlite(keys: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of an initialised, simulated store."""
-    file = tmp_path_factory.mktemp("made") / "store.db"
-    Engine.initialise(f"sqlite:///{file}", keys=keys, clock=_clock(), simulated=True).close()
-    return file
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The stores that were made so far: the file or the database of each."""
+    return {"folder": str(tmp_path_factory.mktemp("made"))}
 
 
-@pytest.fixture(scope="session")
-def made_postgresql(keys: Path, postgresql_server: str) -> Iterator[str]:
-    """The name of a database that holds an initialised, simulated store."""
+@pytest.fixture
+def sqlite_copy(made: dict[str, str], keys: Path, tmp_path: Path) -> Copy:
+    """Copy the SQLite file that a function makes; gives the URL of the copy."""
+
+    def copy(make: Make) -> str:
+        file = made.setdefault(f"{make.__name__}.db", f"{made['folder']}/{make.__name__}.db")
+        if not Path(file).exists():
+            make(f"sqlite:///{file}", keys)
+        shutil.copyfile(file, tmp_path / "store.db")
+        return f"sqlite:///{tmp_path / 'store.db'}"
+
+    return copy
+
+
+@pytest.fixture
+def postgresql_copy(made: dict[str, str], keys: Path, postgresql_server: str) -> Iterator[Copy]:
+    """Copy the PostgreSQL database that a function makes; gives the URL of the copy."""
     import psycopg
 
-    name = f"permits_made_{os.getpid()}"
+    where = urlsplit(postgresql_server)
+    copies: list[str] = []
+
+    def create(name: str, template: str) -> str:
+        with psycopg.connect(postgresql_server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return f"postgresql://{where.netloc}/{name}?{where.query}"
+
+    def copy(make: Make) -> str:
+        template = f"permits_{make.__name__}_{os.getpid()}"
+        if template not in made:
+            make(create(template, "template0"), keys)
+            made[template] = template
+        copies.append(f"permits_copy_{os.getpid()}_{next(_numbers)}")
+        return create(copies[-1], template)
+
+    yield copy
     with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-    url = urlsplit(postgresql_server)
-    made = f"postgresql://{url.netloc}/{name}?{url.query}"
-    Engine.initialise(made, keys=keys, clock=_clock(), simulated=True).close()
-    yield name
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        for name in copies:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def made_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a copy of the initialised store, once on each database."""
-    if request.param == "sqlite":
-        shutil.copyfile(request.getfixturevalue("made_sqlite"), tmp_path / "store.db")
-        yield f"sqlite:///{tmp_path / 'store.db'}"
-        return
-    import psycopg
+def copied(request: pytest.FixtureRequest) -> Copy:
+    """Copy what a function makes, once on each database."""
+    copy: Copy = request.getfixturevalue(f"{request.param}_copy")
+    return copy
 
-    server: str = request.getfixturevalue("postgresql_server")
-    template: str = request.getfixturevalue("made_postgresql")
-    name = f"permits_copy_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-    url = urlsplit(server)
-    yield f"postgresql://{url.netloc}/{name}?{url.query}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+@pytest.fixture
+def made_url(copied: Copy) -> str:
+    """The URL of a copy of the initialised, simulated store, once on each database."""
+    return copied(simulated)
+
+
+@pytest.fixture
+def tables_url(copied: Copy) -> str:
+    """The URL of a copy of the store without events, once on each database."""
+    return copied(without_events)
+
+
+def _opened(url: str) -> Iterator[OnDisk]:
+    database = Database.open(url)
+    upgrade.require_current(database)
+    yield url, database
+    database.close()
+
+
+@pytest.fixture
+def on_sqlite(sqlite_copy: Copy) -> Iterator[OnDisk]:
+    """The address of an SQLite store without events, and the open store."""
+    yield from _opened(sqlite_copy(without_events))
+
+
+@pytest.fixture
+def on_postgresql(postgresql_copy: Copy) -> Iterator[OnDisk]:
+    """The address of a PostgreSQL store without events, and the open store."""
+    yield from _opened(postgresql_copy(without_events))
 
 
 @pytest.fixture

@@ -301,7 +301,7 @@ def _shown(term: law.Term) -> dict[str, Any]:
 
 
 TheFile.TestCase.settings = settings(
-    max_examples=max(1, settings().max_examples // 8),
+    max_examples=max(1, settings().max_examples // 4),
     stateful_step_count=20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

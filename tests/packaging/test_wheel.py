@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import permits_engine
+from tests.shared import once
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "permits_engine"
@@ -41,8 +42,8 @@ def run(*command: str | Path, cwd: Path, **variables: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", ROOT, "--outdir"]
+    folder = once(tmp_path_factory, "wheel", lambda folder: run(*command, folder, cwd=folder))
     (built,) = folder.glob("*.whl")
     return built
 

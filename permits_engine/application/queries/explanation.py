@@ -46,11 +46,12 @@ def explain(
     version: int | None,
     say_in: SayIn = lambda jurisdiction: str,
     *,
+    language: str = "en",
     decrypt: bool = False,
 ) -> dict[str, Any]:
     """Return why an event was allowed, under the policy text that it pins, also where that was replaced since.
 
-    ``say_in`` translates phrases (deadlines, quality, a warning); default: English.
+    ``say_in`` translates phrases (deadlines, quality, a warning); the office is named in ``language``.
     """
     record, history = _record(file, version), numbered(file.records)
     event = record.event
@@ -74,8 +75,7 @@ def explain(
     decisions = recorded_decisions(history, [each.recorded_at for each in file.records])
     made = next(each for each in decisions if any(number == record.version for number, _ in each.events))
     before = fold(file.permit_id, history[: made.version - 1])
-    result |= _decided(made, before, policy, known, s)
-    result["exchanged"] = exchanged(s)
+    result |= _decided(made, before, policy, known, s, language) | {"exchanged": exchanged(s)}
     if before is not None and not made.imported and not made.propagated:
         on = situation_on(before, event.effective_on, policy.at(known))
         result["alternatives"] = alternatives(made, on, policy, known)
@@ -121,7 +121,12 @@ def _departure(event: Event, policy: Policy, known: date, s: Situation, say: Say
 
 
 def _decided(
-    made: RecordedDecision, before: Permit | None, policy: Policy, known: date, after: Situation
+    made: RecordedDecision,
+    before: Permit | None,
+    policy: Policy,
+    known: date,
+    after: Situation,
+    language: str,
 ) -> dict[str, Any]:
     first, on = made.first, made.first.effective_on
     state = decide.state_of(situation_on(before, on, policy.at(known))) if before is not None else None
@@ -132,7 +137,7 @@ def _decided(
         "file": {
             "permit_id": after.permit.permit_id,
             "office": after.prefecture,
-            "office_name": office.name("fr") if office is not None else None,
+            "office_name": office.name(language) if office is not None else None,
             "category": after.permit.category,
             "criterion": after.permit.criterion,
             "title_kind": after.permit.title_kind,

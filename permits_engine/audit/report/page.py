@@ -19,6 +19,7 @@ from permits_engine.audit.report.sections import Figure, Section, Sections, Shee
 from permits_engine.audit.report.tallies import AnnualReport, Delays, total
 from permits_engine.audit.report.wording import Wording
 from permits_engine.documents.language import package_yaml
+from permits_engine.domain.rules.policy import Office
 from permits_engine.store.events import history
 
 
@@ -45,20 +46,20 @@ def write(
     with context.database.read() as tx:
         simulated = history.head(tx).simulated
         policies = context.policies.in_use(tx)
-    names = {code: office.names for policy in policies for code, office in policy.offices.items()}
+    offices = {code: office for policy in policies for code, office in policy.offices.items()}
     with output_files.whole_file(target, force=force) as part:
-        part.write_text(html(report, wording, names, simulated=simulated), encoding="utf-8")
+        part.write_text(html(report, wording, offices, simulated=simulated), encoding="utf-8")
     return report
 
 
 def html(
     report: AnnualReport,
     wording: Wording,
-    offices: Mapping[str, Mapping[str, str]],
+    offices: Mapping[str, Office],
     *,
     simulated: bool = False,
 ) -> str:
-    """Return the page of a report; ``offices`` holds their names by code and language."""
+    """Return the page of a report; ``offices`` are found by code."""
     sections = Sections(report, wording, offices).all()
     sections.append(_published(report, wording))
     return _template().render(

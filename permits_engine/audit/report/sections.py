@@ -10,6 +10,7 @@ from permits_engine.audit.report.charts import Bar, Chart, Range
 from permits_engine.audit.report.tallies import OUTCOMES, TIME_LIMITS, AnnualReport, Delays, Table, total
 from permits_engine.audit.report.wording import Wording
 from permits_engine.domain.decisions.departures import KINDS
+from permits_engine.domain.rules.policy import Office
 
 MOST_ROWS = 12
 """Rows of a chart and its table; the smaller groups are added up in one more."""
@@ -69,11 +70,9 @@ class Section(NamedTuple):
 
 
 class Sections:
-    """The sections of a report in one language; ``offices`` holds their names by code."""
+    """The sections of a report in one language; ``offices`` are found by code."""
 
-    def __init__(
-        self, report: AnnualReport, wording: Wording, offices: Mapping[str, Mapping[str, str]]
-    ) -> None:
+    def __init__(self, report: AnnualReport, wording: Wording, offices: Mapping[str, Office]) -> None:
         self.report, self.wording, self.offices = report, wording, offices
         self.say = wording.say
 

@@ -13,6 +13,7 @@ from babel.numbers import format_decimal, format_percent
 
 from permits_engine.documents.dates import day_in_words, locale_of
 from permits_engine.documents.language import checked_language, package_yaml
+from permits_engine.domain.rules.policy import Office
 
 
 class Wording:
@@ -58,7 +59,6 @@ class Wording:
         name = self._locale.territories.get(found.alpha_2) if found is not None else None
         return str(name or (self.words["unknown"] if code == "?" else code))
 
-    def office(self, code: str, names: Mapping[str, Mapping[str, str]]) -> str:
-        """Return an office's name in the language, else in French, else its code."""
-        found = names.get(code, {})
-        return str(found.get(self.language) or found.get("fr") or code)
+    def office(self, code: str, offices: Mapping[str, Office]) -> str:
+        """Return an office's name in the language, else in its first one, else its code."""
+        return offices[code].name(self.language) if code in offices else code

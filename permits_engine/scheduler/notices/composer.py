@@ -52,8 +52,8 @@ class Composer:
         templates = self.templates(each.permit.jurisdiction)
         to_holder = each.event.to == notices.HOLDER
         office = each.policy.offices.get(each.event.office)
-        language = each.event.language if to_holder else ""
-        values = letter_values(s, each, on, office.name(language or "fr") if office else each.event.office)
+        language = templates.language_for(each.event.language if to_holder else "")
+        values = letter_values(s, each, on, office.name(language) if office else each.event.office)
         if self.sign_token is not None and each.event.expedited and to_holder and s.term is not None:
             values["token"] = self.sign_token(Token(each.permit.permit_id, s.term.number, _last_day(s)))
         subject, text, direction, used = templates.compose(each.event.kind, language, values)

@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 from examples.portal.app import create
 from permits_engine import Engine
 from permits_engine.testing import FakeClock, Office
+from tests.acts import ADVISED
 
 PASSWORDS = {"samira": "counter-rabat", "karim": "decider-rabat", "leila": "counter-fes"}
 PERSON = {
@@ -101,14 +102,7 @@ def filed(world: World, counter: Browser) -> str:
 def granted(world: World, counter: Browser, decider: Browser) -> str:
     """The file advised on and granted."""
     address = filed(world, counter)
-    world.office.do(
-        "record_opinion",
-        "2017-01-20",
-        permit_id=address.rpartition("/")[2],
-        body="local_commission",
-        favourable=True,
-        reasons="shown",
-    )
+    world.office.do("record_opinion", "2017-01-20", permit_id=address.rpartition("/")[2], **ADVISED)
     world.office.at("2017-02-01")
     decider.get(address)
     decider.send(f"{address}/issue_permit", card_number="L 1001")

@@ -7,6 +7,7 @@ import pytest
 
 from permits_engine import PermitsError
 from permits_engine.policies.loading import packaged
+from tests.acts import correction
 from tests.integration.application.conftest import COUNTER, DECIDER, Office
 
 WHY = {"reasons_in_fact": "x", "reasons_in_law": "y"}
@@ -49,10 +50,8 @@ def test_a_correction_is_named_with_what_it_corrects(office: Office) -> None:
     permit_id = office.title()
     office.at("2017-04-01")
     before = office.clock.instant
-    office.do(
-        "correct_record", "2017-04-03", DECIDER, permit_id=permit_id, of_version=4,
-        field="valid_until", value="2018-01-30", reason="the printed card says so",
-    )  # fmt: skip
+    right = correction(4, "valid_until", "2018-01-30")
+    office.do("correct_record", "2017-04-03", DECIDER, permit_id=permit_id, **right)
     found = office.engine.queries.diff(permit_id, before, office.clock.instant, as_of=date(2017, 3, 1))
     assert by_field(found)["valid_until"] == ("2018-01-31", "2018-01-30")
     [cause] = causes(found, "valid_until")

@@ -9,7 +9,10 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from permits_engine import Actor, Engine, PermitsError, RecordExit, RequestRenewal, TransferFile
+from tests.acts import ADVISED, REVOKED
 from tests.integration.application.conftest import COUNTER, DECIDER, Office
+
+MARKED = {"reasons_in_fact": "MARKED-FACT", "reasons_in_law": "MARKED-LAW"}
 
 
 def refused(code: str, act: Any) -> PermitsError:
@@ -101,9 +104,7 @@ def test_a_refused_command_leaves_no_trace(office: Office) -> None:
         "2017-01-06",
         Actor("c", "local_commission", "MA-RAB"),
         permit_id=permit_id,
-        body="local_commission",
-        favourable=True,
-        reasons="shown",
+        **ADVISED,
     )
     assert office.do("issue_permit", "2017-01-07", DECIDER, permit_id=permit_id, command_id="i").events
 
@@ -190,15 +191,7 @@ def test_many_commands_give_an_outcome_or_an_error_each(office: Office) -> None:
 def test_what_is_stored_holds_no_personal_data_in_clear(office: Office, store_url: str) -> None:
     """Name, birth date, e-mail and reasons are nowhere in what the database holds."""
     permit_id = office.title()
-    office.do(
-        "revoke_permit",
-        "2017-05-01",
-        DECIDER,
-        permit_id=permit_id,
-        ground="documents-not-furnished",
-        reasons_in_fact="MARKED-FACT",
-        reasons_in_law="MARKED-LAW",
-    )
+    office.do("revoke_permit", "2017-05-01", DECIDER, permit_id=permit_id, **REVOKED | MARKED)
     host = create_engine(store_url.replace("postgresql://", "postgresql+psycopg://"))
     from permits_engine.store.database.schema import metadata
 

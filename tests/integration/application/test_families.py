@@ -4,9 +4,8 @@ from datetime import date
 
 from permits_engine.scheduler.delivery.memory import sink_routes
 from permits_engine.scheduler.passes.run import run_pass
+from tests.acts import REVOKED, fact
 from tests.integration.application.conftest import COURT, DECIDER, Office
-
-WHY = {"reasons_in_fact": "a finding", "reasons_in_law": "an article"}
 
 
 def a_pair(office: Office, term: str = "P1Y") -> tuple[str, str]:
@@ -15,15 +14,7 @@ def a_pair(office: Office, term: str = "P1Y") -> tuple[str, str]:
     his = office.application(holder_id=office.holder(), category="ordinary", criterion=None, on="2018-10-01")
     office.do("issue_permit", "2018-10-01", DECIDER, permit_id=his, term=term)
     hers = office.application(holder_id=office.holder(), category="ordinary", criterion=None, on="2018-10-01")
-    office.do(
-        "record_fact",
-        "2018-10-01",
-        permit_id=hers,
-        kind="spouse_of_resident",
-        since="2010-06-01",
-        of=his,
-        evidence="marriage deed",
-    )
+    office.do("record_fact", "2018-10-01", permit_id=hers, of=his, **fact("spouse_of_resident", "2010-06-01"))
     office.do("issue_permit", "2018-10-01", DECIDER, permit_id=hers, term="P5Y")
     return his, hers
 
@@ -50,7 +41,7 @@ def test_a_tie_is_on_both_files(office: Office) -> None:
 def test_the_end_of_a_title_is_told_in_the_transaction_that_ends_it(office: Office) -> None:
     """A withdrawal, its annulment, and both read models as a rebuild makes them."""
     his, hers = a_pair(office)
-    office.do("revoke_permit", "2019-03-04", DECIDER, permit_id=his, ground="documents-not-furnished", **WHY)
+    office.do("revoke_permit", "2019-03-04", DECIDER, permit_id=his, **REVOKED)
     told = office.engine.permit(hers, as_of=date(2019, 3, 4)).principal
     assert told is not None
     assert (told["how"], told["effect"]) == ("revoked", "renewal")
@@ -83,19 +74,11 @@ def test_the_pass_that_ends_a_title_tells_those_that_depend_on_it_once(office: O
 def test_a_tie_to_a_title_that_has_ended_says_so_at_once(office: Office) -> None:
     """A tie that is recorded late names the state of the title above."""
     his, _ = a_pair(office)
-    office.do("revoke_permit", "2019-03-04", DECIDER, permit_id=his, ground="documents-not-furnished", **WHY)
+    office.do("revoke_permit", "2019-03-04", DECIDER, permit_id=his, **REVOKED)
     child = office.application(
         holder_id=office.holder(), category="ordinary", criterion=None, on="2019-03-05"
     )
-    office.do(
-        "record_fact",
-        "2019-03-05",
-        permit_id=child,
-        kind="child_of_resident",
-        since="2001-01-01",
-        of=his,
-        evidence="birth certificate",
-    )
+    office.do("record_fact", "2019-03-05", permit_id=child, of=his, **fact("child_of_resident", "2001-01-01"))
     assert names(office, child)[-1] == "permit.principal_ended"
     assert office.engine.permit(child).principal["how"] == "revoked"
 
@@ -108,7 +91,7 @@ def test_one_transaction_of_many_commands_tells_as_one_by_one(office: Office) ->
     office.at("2019-03-04")
     commands = [
         parse("replace_card", {"permit_id": hers, "reason": "lost"}),
-        parse("revoke_permit", {"permit_id": his, "ground": "documents-not-furnished", **WHY}),
+        parse("revoke_permit", {"permit_id": his, **REVOKED}),
         parse("close_permit", {"permit_id": his, "reason": "departed"}),
     ]
     answers = list(office.engine.execute_many([(commands[1], DECIDER), (commands[2], DECIDER)]))

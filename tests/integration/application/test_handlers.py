@@ -12,9 +12,10 @@ from permits_engine.commands import COMMANDS
 from permits_engine.domain.decisions import decide
 from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events.ids import derived
+from tests.acts import REVOKED
 from tests.integration.application.conftest import COURT, DECIDER, Office
 from tests.integration.application.test_batches import FILE, filing, grant, opinion, registration
-from tests.integration.application.test_families import WHY, a_pair
+from tests.integration.application.test_families import a_pair
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_nothing_is_read_between_the_decision_and_the_writing(office: Office, st
     """Family ties, linked records, corrections and facts included."""
     his, hers = a_pair(office)
     day = "2019-03-04"
-    office.do("revoke_permit", day, DECIDER, permit_id=his, ground="documents-not-furnished", **WHY)
+    office.do("revoke_permit", day, DECIDER, permit_id=his, **REVOKED)
     office.do("lodge_appeal", "2019-03-05", permit_id=his, body="administrative_tribunal")
     office.do("decide_appeal", "2019-03-06", COURT, permit_id=his, outcome="upheld", reasons="unfounded")
     [noted] = [x for x in office.engine.history(hers) if x["name"] == "permit.fact_recorded"]

@@ -7,6 +7,7 @@ import pytest
 
 from permits_engine import Engine, PermitsError
 from permits_engine.commands import parse
+from tests.acts import REASONED, correction, fact, removal
 from tests.integration.application.conftest import COUNTER, DECIDER, Office
 
 
@@ -45,14 +46,7 @@ def test_rights_that_need_a_title_are_open_on_a_receipt(office: Office) -> None:
 def test_a_hearing_receipt_protects_and_opens_no_work(office: Office) -> None:
     """An asylum seeker who was heard may not be removed, and may not work on that paper."""
     permit_id = office.title()
-    office.do(
-        "record_fact",
-        "2018-06-01",
-        permit_id=permit_id,
-        kind="hearing_receipt",
-        since="2018-05-30",
-        evidence="receipt of the office for refugees",
-    )
+    office.do("record_fact", "2018-06-01", permit_id=permit_id, **fact("hearing_receipt", "2018-05-30"))
     rights = told(office, permit_id, "2018-07-01")
     assert rights["protection_from_removal"]["because"] == "hearing_receipt"
     assert "article 33" in rights["protection_from_removal"]["basis"]
@@ -65,9 +59,7 @@ def test_a_fact_recorded_through_one_file_protects_on_another(office: Office) ->
     first = office.title(holder_id=holder_id)
     office.at("2018-03-01")
     second = office.application(holder_id=holder_id, category="ordinary", criterion=None, on="2018-03-01")
-    office.do(
-        "refuse_application", "2018-03-02", DECIDER, permit_id=second, reasons_in_fact="x", reasons_in_law="y"
-    )
+    office.do("refuse_application", "2018-03-02", DECIDER, permit_id=second, **REASONED)
     office.do("notify_decision", "2018-03-03", permit_id=second, mode="written", proof="p")
     office.do(
         "record_fact",
@@ -80,14 +72,7 @@ def test_a_fact_recorded_through_one_file_protects_on_another(office: Office) ->
     )
     office.at("2018-05-02")
     with pytest.raises(PermitsError) as caught:
-        office.do(
-            "order_removal",
-            "2018-05-02",
-            DECIDER,
-            permit_id=second,
-            ground="after-refusal",
-            notified_at="2018-05-02T09:00:00Z",
-        )
+        office.do("order_removal", "2018-05-02", DECIDER, permit_id=second, **removal("2018-05-02"))
     assert caught.value.code == "removal.protected"
     assert caught.value.details == {"article": "loi 02-03, articles 26(7) and 29", "protection": "pregnant"}
     assert told(office, second, "2018-05-02")["protection_from_removal"]["because"] == "pregnant"
@@ -97,14 +82,7 @@ def test_a_fact_recorded_through_one_file_protects_on_another(office: Office) ->
 def test_a_removal_says_what_was_not_looked_into(office: Office) -> None:
     """Unknown protections neither protect nor are refuted: the order names them, and minority in doubt stops it."""
     permit_id = office.title()
-    outcome = office.do(
-        "order_removal",
-        "2018-06-01",
-        DECIDER,
-        permit_id=permit_id,
-        ground="after-expiry",
-        notified_at="2018-06-01T09:00:00Z",
-    )
+    outcome = office.do("order_removal", "2018-06-01", DECIDER, permit_id=permit_id, **removal("2018-06-01"))
     assert outcome.events == ("permit.removal_ordered",)
     event = office.engine.history(permit_id)[-1]
     assert {"pregnant", "spouse_of_moroccan", "risk_in_destination"} <= set(event["asks"])
@@ -132,15 +110,7 @@ def test_a_corrected_fact_counts_as_corrected_on_every_file(office: Office) -> N
     first = office.title(holder_id=holder_id)
     office.at("2018-03-01")
     second = office.application(holder_id=holder_id, category="ordinary", criterion=None, on="2018-03-01")
-    office.do(
-        "record_fact",
-        "2018-03-02",
-        permit_id=first,
-        kind="pregnant",
-        since="2018-03-01",
-        until="2019-12-01",
-        evidence="certificate",
-    )
+    office.do("record_fact", "2018-03-02", permit_id=first, **fact("pregnant", "2018-03-01", "2019-12-01"))
     version = office.engine.permit(first).version
 
     def because(on: str) -> str:
@@ -149,14 +119,7 @@ def test_a_corrected_fact_counts_as_corrected_on_every_file(office: Office) -> N
     assert because("2019-06-01") == "pregnant"
     for field, value in (("until", "2018-12-01"), ("since", "2018-04-01")):
         office.do(
-            "correct_record",
-            "2018-03-05",
-            DECIDER,
-            permit_id=first,
-            of_version=version,
-            field=field,
-            value=value,
-            reason="a slip of the pen",
+            "correct_record", "2018-03-05", DECIDER, permit_id=first, **correction(version, field, value)
         )
     assert because("2019-06-01") != "pregnant"
     assert because("2018-03-15") != "pregnant"
@@ -171,15 +134,7 @@ def test_a_fact_protects_under_every_record_of_the_person(office: Office) -> Non
     expired = office.title(holder_id=first)
     office.at("2018-03-01")
     other = office.application(holder_id=second, category="ordinary", criterion=None, on="2018-03-01")
-    office.do(
-        "record_fact",
-        "2018-06-01",
-        permit_id=other,
-        kind="pregnant",
-        since="2018-05-01",
-        until="2019-01-15",
-        evidence="certificate",
-    )
+    office.do("record_fact", "2018-06-01", permit_id=other, **fact("pregnant", "2018-05-01", "2019-01-15"))
     order = {
         "permit_id": expired,
         "ground": "after-expiry",

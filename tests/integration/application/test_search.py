@@ -9,6 +9,7 @@ from permits_engine import Actor, UpdateHolder
 from permits_engine.store.database.transactions import Statement
 from permits_engine.store.keys import blind_index
 from permits_engine.testing import Office, a_holder
+from tests.acts import ADVISED, correction
 from tests.integration.application.conftest import COUNTER, DECIDER
 from tests.integration.embedding.conftest import refused
 
@@ -90,14 +91,7 @@ def test_a_counter_finds_no_person_of_another_office(office: Office) -> None:
 def test_a_file_is_found_by_its_numbers(office: Office) -> None:
     """However they are typed; by every card that it has had."""
     permit_id = office.application(file_number="RAB/2016-0012 b")
-    office.do(
-        "record_opinion",
-        "2017-01-20",
-        permit_id=permit_id,
-        body="local_commission",
-        favourable=True,
-        reasons="shown",
-    )
+    office.do("record_opinion", "2017-01-20", permit_id=permit_id, **ADVISED)
     office.do("issue_permit", "2017-02-01", permit_id=permit_id, card_number="L 1001")
     office.do("replace_card", "2017-03-01", permit_id=permit_id, reason="lost", card_number="L 1002")
     reader = office.engine.as_(COUNTER)
@@ -114,15 +108,7 @@ def test_what_was_corrected_is_no_longer_found_by(office: Office) -> None:
     """The wrong number finds nothing, the right one the file; the same for a name that was updated."""
     holder_id = office.holder()
     permit_id = office.application(holder_id, file_number="12/2016")
-    office.do(
-        "correct_record",
-        "2016-12-21",
-        permit_id=permit_id,
-        of_version=1,
-        field="file_number",
-        value="21/2016",
-        reason="misread",
-    )
+    office.do("correct_record", "2016-12-21", permit_id=permit_id, **correction(1, "file_number", "21/2016"))
     reader = office.engine.as_(COUNTER)
     assert reader.find(file_number="12/2016") == []
     assert [row["permit_id"] for row in reader.find(file_number="21/2016")] == [permit_id]

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from permits_engine import PermitsError
+from tests.acts import REASONED, fact
 from tests.integration.application.conftest import COMMISSION, DECIDER, Actor, Office
 
 COURT = Actor(id="commission", role="national_commission")
-WHY = {"reasons_in_fact": "a finding", "reasons_in_law": "an article"}
 
 
 def last(office: Office, permit_id: str) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def refused(
     permit_id = office.application(
         holder_id=office.holder(**person), category=category, criterion=criterion, on=on
     )
-    office.do("refuse_application", decided, DECIDER, permit_id=permit_id, **WHY)
+    office.do("refuse_application", decided, DECIDER, permit_id=permit_id, **REASONED)
     return permit_id
 
 
@@ -107,15 +107,8 @@ def test_article_17_leaves_one_reason_to_refuse(office: Office) -> None:
             holder_id=office.holder(), category="residence", criterion=None, on="2018-09-03"
         )
         for kind in facts:
-            office.do(
-                "record_fact",
-                "2018-09-03",
-                permit_id=permit_id,
-                kind=kind,
-                since="2012-01-01",
-                evidence="paper",
-            )
-        office.do("refuse_application", "2018-10-01", DECIDER, permit_id=permit_id, **WHY)
+            office.do("record_fact", "2018-09-03", permit_id=permit_id, **fact(kind, "2012-01-01"))
+        office.do("refuse_application", "2018-10-01", DECIDER, permit_id=permit_id, **REASONED)
         cases.append(last(office, permit_id).get("departs_from"))
         if facts == ("spouse_of_moroccan",):
             assert "as of right" in office.engine.explain(permit_id)["warning"]
@@ -127,9 +120,7 @@ def test_the_right_to_a_card_goes_before_the_four_years(office: Office) -> None:
     office.at("2018-09-03")
     permit_id = office.application(category="residence", criterion=None, on="2018-09-03")
     for kind in ("lawful_residence", "spouse_of_moroccan"):
-        office.do(
-            "record_fact", "2018-09-03", permit_id=permit_id, kind=kind, since="2010-01-01", evidence="p"
-        )
+        office.do("record_fact", "2018-09-03", permit_id=permit_id, **fact(kind, "2010-01-01"))
     office.do("issue_permit", "2018-10-01", DECIDER, permit_id=permit_id)
     assert last(office, permit_id)["ground"] == "spouse_of_moroccan"
 
@@ -140,14 +131,7 @@ def test_a_refugees_card_without_the_recognition_says_what_is_not_established(of
     office.do("issue_permit", "2017-02-01", DECIDER, permit_id=permit_id)
     assert last(office, permit_id)["asks"] == ["refugee_recognised", "family_of_refugee"]
     known = office.application(holder_id=office.holder(), category="refugee", criterion=None)
-    office.do(
-        "record_fact",
-        "2017-02-01",
-        permit_id=known,
-        kind="refugee_recognised",
-        since="2017-01-01",
-        evidence="card",
-    )
+    office.do("record_fact", "2017-02-01", permit_id=known, **fact("refugee_recognised", "2017-01-01"))
     office.do("issue_permit", "2017-02-01", DECIDER, permit_id=known)
     assert last(office, known)["ground"] == "refugee_recognised"
     assert last(office, known).get("asks", []) == []
@@ -165,9 +149,7 @@ def test_a_card_for_a_minor_is_flagged_unless_they_work(office: Office) -> None:
                 "record_fact",
                 "2018-09-03",
                 permit_id=permit_id,
-                kind="salaried_from_sixteen",
-                since="2018-09-01",
-                evidence="contract",
+                **fact("salaried_from_sixteen", "2018-09-01"),
             )
         office.do("issue_permit", "2018-10-01", DECIDER, permit_id=permit_id)
         told.append(office.engine.explain(permit_id).get("warning"))
@@ -182,14 +164,7 @@ def test_the_lesser_card_beside_the_greater_is_flagged(office: Office) -> None:
     card = office.application(holder_id=holder, category="ordinary", criterion=None, on="2018-09-03")
     office.do("issue_permit", "2018-10-01", DECIDER, permit_id=card, term="P5Y")
     ten = office.application(holder_id=holder, category="residence", criterion=None, on="2018-10-01")
-    office.do(
-        "record_fact",
-        "2018-10-01",
-        permit_id=ten,
-        kind="spouse_of_moroccan",
-        since="2016-01-01",
-        evidence="d",
-    )
+    office.do("record_fact", "2018-10-01", permit_id=ten, **fact("spouse_of_moroccan", "2016-01-01"))
     office.do("issue_permit", "2018-10-02", DECIDER, permit_id=ten)
     assert "departs_from" not in last(office, ten)
     office.do("close_permit", "2018-10-03", DECIDER, permit_id=card, reason="other_title")

@@ -6,21 +6,14 @@ import pytest
 
 from permits_engine import PermitsError
 from permits_engine.policies.loading import packaged
+from tests.acts import ADVISED, REVOKED, correction
 from tests.integration.application.conftest import COMMISSION, COURT, DECIDER, Office
 
 
 def test_a_view_tells_what_was_known_at_a_moment(office: Office) -> None:
     """A notification recorded late is seen from its recording on, for the day on which it happened."""
     permit_id = office.title()
-    office.do(
-        "revoke_permit",
-        "2017-05-02",
-        DECIDER,
-        permit_id=permit_id,
-        ground="documents-not-furnished",
-        reasons_in_fact="x",
-        reasons_in_law="y",
-    )
+    office.do("revoke_permit", "2017-05-02", DECIDER, permit_id=permit_id, **REVOKED)
     office.at("2017-06-30")
     before = office.clock.instant
     office.at("2017-07-03")
@@ -33,15 +26,7 @@ def test_a_view_tells_what_was_known_at_a_moment(office: Office) -> None:
 def test_an_annulment_works_back_for_those_who_know_of_it(office: Office) -> None:
     """Days since the annulled revocation are lawful with later knowledge, and were not before."""
     permit_id = office.title()
-    office.do(
-        "revoke_permit",
-        "2017-05-02",
-        DECIDER,
-        permit_id=permit_id,
-        ground="documents-not-furnished",
-        reasons_in_fact="x",
-        reasons_in_law="y",
-    )
+    office.do("revoke_permit", "2017-05-02", DECIDER, permit_id=permit_id, **REVOKED)
     office.do("notify_decision", "2017-05-03", permit_id=permit_id, mode="written", proof="receipt")
     office.do("lodge_appeal", "2017-05-10", permit_id=permit_id, body="administrative_tribunal")
     office.at("2017-09-01")
@@ -69,10 +54,7 @@ def test_a_correction_is_appended_and_acts_from_the_fact(office: Office) -> None
         "2017-04-03",
         DECIDER,
         permit_id=permit_id,
-        of_version=issued["version"],
-        field="valid_until",
-        value="2018-01-30",
-        reason="the printed card says so",
+        **correction(issued["version"], "valid_until", "2018-01-30"),
     )
     assert office.engine.permit(permit_id, as_of=date(2017, 3, 1)).valid_until == date(2018, 1, 30)
     old = office.engine.permit(permit_id, as_of=date(2017, 3, 1), known_at=then)
@@ -95,35 +77,21 @@ def test_a_correction_that_makes_no_sense_is_refused(office: Office, field: str,
             "2017-04-03",
             DECIDER,
             permit_id=permit_id,
-            of_version=issued["version"],
-            field=field,
-            value=value,
-            reason="r",
+            **correction(issued["version"], field, value),
         )
 
 
 def test_a_notification_found_to_have_been_oral_starts_no_deadline(office: Office) -> None:
     """Correcting its mode takes its regularity with it, and the time to leave that depended on it."""
     permit_id = office.title()
-    office.do(
-        "revoke_permit",
-        "2017-05-02",
-        DECIDER,
-        permit_id=permit_id,
-        ground="documents-not-furnished",
-        reasons_in_fact="x",
-        reasons_in_law="y",
-    )
+    office.do("revoke_permit", "2017-05-02", DECIDER, permit_id=permit_id, **REVOKED)
     told = office.do("notify_decision", "2017-05-03", permit_id=permit_id, mode="written", proof="receipt")
     corrected = office.do(
         "correct_record",
         "2017-05-20",
         DECIDER,
         permit_id=permit_id,
-        of_version=told.version,
-        field="mode",
-        value="oral",
-        reason="the receipt was another's",
+        **correction(told.version, "mode", "oral"),
     )
     assert corrected.events == ("permit.corrected", "permit.corrected")
     view = office.engine.permit(permit_id)
@@ -199,24 +167,13 @@ def test_deadlines_come_with_their_working(office: Office) -> None:
 def test_a_corrected_number_counts_from_the_day_of_the_card(office: Office) -> None:
     """Years later, the view of that day shows the number that was printed, not the one that was typed."""
     permit_id = office.application()
-    office.do(
-        "record_opinion",
-        "2017-01-20",
-        COMMISSION,
-        permit_id=permit_id,
-        body="local_commission",
-        favourable=True,
-        reasons="shown",
-    )
+    office.do("record_opinion", "2017-01-20", COMMISSION, permit_id=permit_id, **ADVISED)
     issued = office.do("issue_permit", "2017-02-01", DECIDER, permit_id=permit_id, card_number="X1")
     office.do(
         "correct_record",
         "2019-03-04",
         DECIDER,
         permit_id=permit_id,
-        of_version=issued.version,
-        field="card_number",
-        value="X7",
-        reason="misread",
+        **correction(issued.version, "card_number", "X7"),
     )
     assert office.engine.permit(permit_id, as_of=date(2017, 6, 1)).card_number == "X7"

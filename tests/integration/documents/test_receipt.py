@@ -18,6 +18,7 @@ from permits_engine.documents import receipt_proof, receipt_status_list
 from permits_engine.documents.receipt import Paper
 from permits_engine.store.log.signed_note import Signer, Verifier
 from permits_engine.testing import Office
+from tests.acts import ADVISED
 
 DAY = date(2017, 1, 10)
 
@@ -144,14 +145,7 @@ def test_good_expired_and_superseded_are_told_apart(office: Office) -> None:
         receipt_proof.check(second, keys(office), on=date(2017, 6, 20), superseded=listed(office)).status
         == "good"
     )
-    office.do(
-        "record_opinion",
-        "2017-04-20",
-        permit_id=permit_id,
-        body="local_commission",
-        favourable=True,
-        reasons="shown",
-    )
+    office.do("record_opinion", "2017-04-20", permit_id=permit_id, **ADVISED)
     office.do("issue_permit", "2017-05-02", permit_id=permit_id)
     verdict = receipt_proof.check(second, keys(office), on=date(2017, 5, 2), superseded=listed(office))
     assert verdict.status == "superseded"

@@ -15,6 +15,7 @@ from permits_engine.reader import Reader
 from permits_engine.store.database.transactions import Statement
 from permits_engine.store.events.application import Placed
 from permits_engine.testing import Office
+from tests.acts import ADVISED, REVOKED
 from tests.integration.application.conftest import COUNTER, COURT, DECIDER
 from tests.integration.embedding.conftest import host_url, refused
 
@@ -23,28 +24,16 @@ ELSEWHERE = Actor("officer-8", "counter", "MA-FES")
 ADMINISTRATOR = Actor("root", "administrator")
 SECRETS = ("Diallo", "Aminata", "1990-04-01", "holder@example.org", "MARKED-FACT", "F-77", "C-88")
 
+MARKED = {"reasons_in_fact": "MARKED-FACT", "reasons_in_law": "article 20"}
+
 
 @pytest.fixture
 def permit_id(office: Office) -> str:
     """A file of Rabat with numbers, a card and a revocation in words."""
     permit_id = office.application(file_number="F-77")
-    office.do(
-        "record_opinion",
-        "2017-01-20",
-        permit_id=permit_id,
-        body="local_commission",
-        favourable=True,
-        reasons="shown",
-    )
+    office.do("record_opinion", "2017-01-20", permit_id=permit_id, **ADVISED)
     office.do("issue_permit", "2017-02-01", permit_id=permit_id, card_number="C-88")
-    office.do(
-        "revoke_permit",
-        "2017-05-02",
-        permit_id=permit_id,
-        ground="documents-not-furnished",
-        reasons_in_fact="MARKED-FACT",
-        reasons_in_law="article 20",
-    )
+    office.do("revoke_permit", "2017-05-02", permit_id=permit_id, **REVOKED | MARKED)
     return permit_id
 
 

@@ -21,6 +21,7 @@ from permits_engine import (
 )
 from permits_engine.commands import Command
 from permits_engine.testing import FakeClock, an_application
+from tests.acts import ADVISED
 from tests.integration.application.conftest import COUNTER, DECIDER, Office
 from tests.integration.embedding.conftest import Host, host_url, refused
 
@@ -33,14 +34,7 @@ def test_a_conflict_found_while_writing_leaves_nothing_half_written(office: Offi
     holder_id = office.holder()
     permit_id, other = office.application(holder_id), office.application(holder_id)
     for each in (permit_id, other):
-        office.do(
-            "record_opinion",
-            "2017-01-20",
-            permit_id=each,
-            body="local_commission",
-            favourable=True,
-            reasons="shown",
-        )
+        office.do("record_opinion", "2017-01-20", permit_id=each, **ADVISED)
     before = office.engine.permit(permit_id).version
     loser = _Overtaken(office.engine, permit_id)
     with Session(host.engine) as session, session.begin():

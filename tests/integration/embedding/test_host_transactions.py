@@ -24,6 +24,7 @@ from permits_engine.commands import Command
 from permits_engine.store.database.schema import metadata
 from permits_engine.store.database.transactions import Statement
 from permits_engine.testing import a_holder, an_application
+from tests.acts import ADVISED
 from tests.integration.application.conftest import COUNTER, DECIDER, Office
 from tests.integration.embedding.conftest import Host, host_url, refused
 
@@ -55,14 +56,7 @@ def command_of(name: str, office: Office) -> tuple[Command, Any]:
         return an_application(office.holder(), command_id="once"), COUNTER
     if name == "issue_permit":
         permit_id = office.application()
-        office.do(
-            "record_opinion",
-            "2017-01-20",
-            permit_id=permit_id,
-            body="local_commission",
-            favourable=True,
-            reasons="shown",
-        )
+        office.do("record_opinion", "2017-01-20", permit_id=permit_id, **ADVISED)
         return IssuePermit(permit_id=permit_id, on=date(2017, 1, 20), command_id="once"), DECIDER
     permit_id = office.title()
     office.at("2018-01-10")
@@ -134,14 +128,7 @@ def _refusals(office: Office) -> dict[str, Callable[[Session], object]]:
     holder_id = office.holder()
     titled = office.title(holder_id)
     second = office.application(holder_id)
-    office.do(
-        "record_opinion",
-        "2017-02-02",
-        permit_id=second,
-        body="local_commission",
-        favourable=True,
-        reasons="shown",
-    )
+    office.do("record_opinion", "2017-02-02", permit_id=second, **ADVISED)
     office.do("record_exit", "2017-02-02", permit_id=titled, command_id="used")
     engine = office.engine
 

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -15,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from permits_engine import Engine, RecordExit, RecordReturn
 from permits_engine.testing import FakeClock, Office
+from tests.integration.conftest import Copy, simulated
 from tests.integration.embedding.conftest import host_url
 from tests.integration.embedding.pooler import Pooler, pooled
 
@@ -22,16 +22,10 @@ pytestmark = pytest.mark.matrix
 
 
 @pytest.fixture
-def proxy(made_postgresql: str, postgresql_server: str) -> Iterator[Pooler]:
+def proxy(postgresql_copy: Copy) -> Iterator[Pooler]:
     """A proxy with three server connections before a copy of the made store."""
-    name = f"{made_postgresql}_pooled"
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {made_postgresql}")
-    url = urlsplit(postgresql_server)
-    with pooled(f"postgresql://{url.netloc}/{name}?{url.query}") as pooler:
+    with pooled(postgresql_copy(simulated)) as pooler:
         yield pooler
-    with psycopg.connect(postgresql_server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def settings(url: str) -> SqlEngine:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.passes.reconciler import Pass
 from permits_engine.scheduler.passes.run import run_pass
-from permits_engine.testing.clock import FakeClock
 from tests.integration.application.conftest import Office
 
 COUNTER = Actor(id="officer-17", role="counter", prefecture="MA-RAB")
@@ -54,15 +52,6 @@ class Post(Channel):
     def told(self) -> list[tuple[str, str | None]]:
         """Kind and tier of each letter that was taken."""
         return [(letter.kind, letter.tier) for letter in self.letters]
-
-
-@pytest.fixture
-def office(store_url: str, tmp_path: Path) -> Iterator[Office]:
-    """A simulated store, initialised, on each database."""
-    clock = FakeClock()
-    clock.at(date(2016, 12, 1))
-    with Engine.initialise(store_url, keys=tmp_path / "store.keys", clock=clock, simulated=True) as engine:
-        yield Office(engine, clock)
 
 
 def run(office: Office, day: str, *channels: Any, limits: Limits | None = None) -> Pass:

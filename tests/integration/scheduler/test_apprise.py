@@ -4,7 +4,6 @@ import json
 import logging
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 from urllib.parse import unquote
@@ -15,6 +14,7 @@ from permits_engine.scheduler.delivery.apprise import AppriseChannel
 from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter
 from tests.integration.application.conftest import Office
 from tests.integration.scheduler.conftest import Post, many_due, run
+from tests.letters import a_letter
 
 PHONE = "+212612345678"
 DAY = "2018-01-08"
@@ -54,21 +54,8 @@ def service() -> Iterator[Service]:
 
 
 def letter(**changed: Any) -> Letter:
-    given: dict[str, Any] = {
-        "notice_id": "0190c5a0-0000-7000-8000-000000000001",
-        "kind": "renewal_reminder",
-        "tier": "P30D",
-        "to_name": "Awa Ndiaye",
-        "to_address": PHONE,
-        "office": "MA-RAB",
-        "language": "ar",
-        "direction": "rtl",
-        "subject": "تنتهي مدة بطاقة إقامتك",
-        "text": "نص الرسالة",
-        "expedited": False,
-        "sent_at": datetime(2018, 1, 8, 9, tzinfo=UTC),
-    }
-    return Letter(**(given | changed))
+    arabic = {"language": "ar", "direction": "rtl", "subject": "تنتهي مدة بطاقة إقامتك", "text": "نص الرسالة"}
+    return a_letter(**{"kind": "renewal_reminder", "tier": "P30D", "to_address": PHONE} | arabic | changed)
 
 
 def test_a_text_message_is_the_subject_and_says_its_size(service: Service) -> None:

@@ -9,11 +9,10 @@ from permits_engine.domain.errors import InputError
 from permits_engine.policies.loading import packaged
 from permits_engine.scheduler.passes.coverage import CoverageReport
 from permits_engine.store.database.transactions import Statement
+from tests.acts import REVOKED, TOLD
 from tests.integration.application.conftest import COUNTER, Office
 from tests.integration.scheduler.conftest import Post, run
 from tests.integration.scheduler.test_outbox import refused
-
-REASONS = {"reasons_in_fact": "a finding", "reasons_in_law": "an article"}
 
 
 def account(office: Office, first: str, last: str) -> CoverageReport:
@@ -25,6 +24,18 @@ def daily(office: Office, first: str, last: str, post: Post) -> None:
     while day <= date.fromisoformat(last):
         run(office, day.isoformat(), post)
         day += timedelta(days=1)
+
+
+def revoke(office: Office, permit_id: str) -> None:
+    """A revocation of 1 March 2017, notified on the next day."""
+    office.do("revoke_permit", "2017-03-01", permit_id=permit_id, **REVOKED | {"ground": "public-order"})
+    office.do("notify_decision", "2017-03-02", permit_id=permit_id, **TOLD)
+
+
+def days_to_appeal(office: Office, permit_id: str) -> dict[str, date]:
+    """The last day to appeal to each body."""
+    found = [d for d in office.engine.deadlines(permit_id) if d["kind"] == "appeal_closes"]
+    return {d["body"]: date.fromisoformat(d["due_on"]) for d in found}
 
 
 def test_everybody_told_is_an_account_without_rows(office: Office) -> None:
@@ -44,8 +55,7 @@ def test_a_period_counts_as_many_messages_as_the_store_holds_for_it(office: Offi
         office.application(holder_id=office.holder(given_names=f"Waiting {number}"))
     revoked = office.title(holder_id=office.holder(given_names="Revoked"))
     daily(office, "2017-02-01", "2017-02-28", Post())
-    office.do("revoke_permit", "2017-03-01", permit_id=revoked, ground="public-order", **REASONS)
-    office.do("notify_decision", "2017-03-02", permit_id=revoked, mode="written", proof="signed")
+    revoke(office, revoked)
     daily(office, "2017-03-02", "2017-03-31", Post())
     claimed = Statement("SELECT count(*) FROM notices WHERE claimed_on BETWEEN :first AND :last")
     for first, last in (("2017-02-01", "2017-03-31"), ("2017-02-14", "2017-03-13")):
@@ -96,13 +106,8 @@ def test_a_reminder_is_due_until_its_deadline_and_no_longer(office: Office) -> N
     """Found by the simulated world (seed 2): a machine that was down over the last days to appeal told no one, and
     the passes of the weeks after it, when the reminder was due no more, do not make that a fault of theirs."""
     permit_id = office.title()
-    office.do("revoke_permit", "2017-03-01", permit_id=permit_id, ground="public-order", **REASONS)
-    office.do("notify_decision", "2017-03-02", permit_id=permit_id, mode="written", proof="signed")
-    (closes,) = {
-        date.fromisoformat(d["due_on"])
-        for d in office.engine.deadlines(permit_id)
-        if d["kind"] == "appeal_closes" and d["body"] == "administrative_tribunal"
-    }
+    revoke(office, permit_id)
+    closes = days_to_appeal(office, permit_id)["administrative_tribunal"]
     daily(office, "2017-03-02", (closes - timedelta(days=8)).isoformat(), Post())
     daily(office, (closes + timedelta(days=3)).isoformat(), (closes + timedelta(days=30)).isoformat(), Post())
     report = account(office, "2017-03-02", (closes + timedelta(days=20)).isoformat())
@@ -120,13 +125,8 @@ def test_a_message_that_began_after_the_last_pass_of_its_only_day_was_no_passs_f
     """Found by the simulated world (seed 1): an appeal dismissed at the counter on the last day of another appeal,
     hours after the pass of that day."""
     permit_id = office.title()
-    office.do("revoke_permit", "2017-03-01", permit_id=permit_id, ground="public-order", **REASONS)
-    office.do("notify_decision", "2017-03-02", permit_id=permit_id, mode="written", proof="signed")
-    closes = next(
-        date.fromisoformat(d["due_on"])
-        for d in office.engine.deadlines(permit_id)
-        if d["kind"] == "appeal_closes" and d["body"] == "administrative_tribunal"
-    )
+    revoke(office, permit_id)
+    closes = days_to_appeal(office, permit_id)["administrative_tribunal"]
     office.do("lodge_appeal", "2017-03-03", permit_id=permit_id, body="gracious")
     daily(office, "2017-03-03", closes.isoformat(), Post())
     office.clock.instant += timedelta(hours=3)
@@ -145,13 +145,8 @@ def test_a_pass_whose_clock_was_ahead_did_not_run_on_the_day_that_it_believed_in
     right = office.clock.instant
     run(office, "2017-03-20", Post())
     office.clock.instant = right
-    office.do("revoke_permit", "2017-03-01", permit_id=permit_id, ground="public-order", **REASONS)
-    office.do("notify_decision", "2017-03-02", permit_id=permit_id, mode="written", proof="signed")
-    (closes,) = {
-        date.fromisoformat(d["due_on"])
-        for d in office.engine.deadlines(permit_id)
-        if d["kind"] == "appeal_closes" and d["body"] == "administrative_tribunal"
-    }
+    revoke(office, permit_id)
+    closes = days_to_appeal(office, permit_id)["administrative_tribunal"]
     assert closes - timedelta(days=5) <= date(2017, 3, 20) <= closes
     daily(office, "2017-03-02", (closes - timedelta(days=8)).isoformat(), Post())
     daily(office, (closes + timedelta(days=3)).isoformat(), (closes + timedelta(days=5)).isoformat(), Post())
@@ -164,13 +159,8 @@ def test_a_reminder_that_was_due_twice_is_judged_on_the_days_on_which_it_was_due
     """Found by the simulated world (seed 3): due on days on which the machine was down, not due while an appeal was
     pending, and due again for the other bodies on the evening on which that appeal was dismissed."""
     permit_id = office.title()
-    office.do("revoke_permit", "2017-03-01", permit_id=permit_id, ground="public-order", **REASONS)
-    office.do("notify_decision", "2017-03-02", permit_id=permit_id, mode="written", proof="signed")
-    first, *_, last = sorted(
-        date.fromisoformat(d["due_on"])
-        for d in office.engine.deadlines(permit_id)
-        if d["kind"] == "appeal_closes"
-    )
+    revoke(office, permit_id)
+    first, *_, last = sorted(days_to_appeal(office, permit_id).values())
     daily(office, "2017-03-02", (first - timedelta(days=8)).isoformat(), Post())
     office.do("lodge_appeal", first - timedelta(days=2), permit_id=permit_id, body="administrative_tribunal")
     dismissed = last - timedelta(days=4)

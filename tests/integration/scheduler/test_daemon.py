@@ -113,53 +113,54 @@ def test_told_to_end_it_finishes_the_letter_in_hand(
         assert outcomes(engine) == [["notice.due", "notice.sent"]] * 12
 
 
-def test_a_killed_daemon_is_replaced_within_its_lease(
+Two = tuple[Engine, Process, Process]
+
+
+@pytest.fixture
+def two_at_work(
     postgresql_url: str, tmp_path: Path, start: Any, mail_server: tuple[str, int], mailbox: Mailbox
-) -> None:
+) -> Iterator[Two]:
+    """A store, a daemon in the middle of sixty letters, and another one on standby."""
+    with store(postgresql_url, tmp_path) as engine:
+        first = start(postgresql_url, **smtp(mail_server))
+        first.wait_for("lease.acquired")
+        second = start(postgresql_url, **smtp(mail_server))
+        second.wait_for("lease.standby")
+        mailbox.delay = 0.02
+        many_due(engine, 60)
+        until(lambda: len(mailbox.ids) >= 5, first.text)
+        yield engine, first, second
+
+
+def test_a_killed_daemon_is_replaced_within_its_lease(two_at_work: Two, mailbox: Mailbox) -> None:
     """The one on standby goes on where it died; a letter whose arrival is unknown is repeated under the same id."""
-    with store(postgresql_url, tmp_path) as engine:
-        first = start(postgresql_url, **smtp(mail_server))
-        first.wait_for("lease.acquired")
-        second = start(postgresql_url, **smtp(mail_server))
-        second.wait_for("lease.standby")
-        mailbox.delay = 0.02
-        many_due(engine, 60)
-        until(lambda: len(mailbox.ids) >= 5, first.text)
-        first.end(signal.SIGKILL)
-        killed = time.monotonic()
-        second.wait_for("lease.acquired")
-        assert time.monotonic() - killed < 1.5 + 30  # what a busy machine may add
-        until(all_sent(engine, 60), second.text)
-        assert second.end() == 0
-        assert len(mailbox.ids) == 60
-        assert mailbox.repeats <= RECORDED
-        assert all(len(ids) == 1 for ids in mailbox.per_notice.values())
-        assert outcomes(engine) == [["notice.due", "notice.sent"]] * 60
+    engine, first, second = two_at_work
+    first.end(signal.SIGKILL)
+    killed = time.monotonic()
+    second.wait_for("lease.acquired")
+    assert time.monotonic() - killed < 1.5 + 30  # what a busy machine may add
+    until(all_sent(engine, 60), second.text)
+    assert second.end() == 0
+    assert len(mailbox.ids) == 60
+    assert mailbox.repeats <= RECORDED
+    assert all(len(ids) == 1 for ids in mailbox.per_notice.values())
+    assert outcomes(engine) == [["notice.due", "notice.sent"]] * 60
 
 
-def test_a_frozen_daemon_that_wakes_up_writes_nothing(
-    postgresql_url: str, tmp_path: Path, start: Any, mail_server: tuple[str, int], mailbox: Mailbox
-) -> None:
+def test_a_frozen_daemon_that_wakes_up_writes_nothing(two_at_work: Two, mailbox: Mailbox) -> None:
     """Another one has taken over: the old one says so, goes on standby, and every message has one outcome."""
-    with store(postgresql_url, tmp_path) as engine:
-        first = start(postgresql_url, **smtp(mail_server))
-        first.wait_for("lease.acquired")
-        second = start(postgresql_url, **smtp(mail_server))
-        second.wait_for("lease.standby")
-        mailbox.delay = 0.02
-        many_due(engine, 60)
-        until(lambda: len(mailbox.ids) >= 5, first.text)
-        first.send(signal.SIGSTOP)
-        second.wait_for("lease.acquired")
-        until(all_sent(engine, 60), second.text)
-        end = engine.queries.status()["head"]["position"]
-        first.send(signal.SIGCONT)
-        first.wait_for("lease.lost")
-        first.wait_for("lease.standby")
-        assert (first.end(), second.end()) == (0, 0)
-        assert engine.queries.status()["head"]["position"] == end
-        assert mailbox.repeats <= RECORDED
-        assert outcomes(engine) == [["notice.due", "notice.sent"]] * 60
+    engine, first, second = two_at_work
+    first.send(signal.SIGSTOP)
+    second.wait_for("lease.acquired")
+    until(all_sent(engine, 60), second.text)
+    end = engine.queries.status()["head"]["position"]
+    first.send(signal.SIGCONT)
+    first.wait_for("lease.lost")
+    first.wait_for("lease.standby")
+    assert (first.end(), second.end()) == (0, 0)
+    assert engine.queries.status()["head"]["position"] == end
+    assert mailbox.repeats <= RECORDED
+    assert outcomes(engine) == [["notice.due", "notice.sent"]] * 60
 
 
 def test_on_sqlite_the_second_daemon_waits_for_the_death_of_the_first(

@@ -15,15 +15,15 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.scheduler.daemon.lease import Lease, lock_file, look, taken
 from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database, Statement
+from tests.integration.conftest import Copy, without_events
 
 _MARK = Statement("UPDATE head SET store_id = :mark")
 _MARKED = Statement("SELECT store_id FROM head")
 
 
 def open_stores(url: str) -> Iterator[tuple[Database, Database]]:
-    first = Database.open(url, create_ok=True)
-    upgrade.initialise(first, now=0)
-    second = Database.open(url)
+    first, second = Database.open(url), Database.open(url)
+    upgrade.require_current(first)
     upgrade.require_current(second)
     yield first, second
     first.close()
@@ -31,15 +31,15 @@ def open_stores(url: str) -> Iterator[tuple[Database, Database]]:
 
 
 @pytest.fixture
-def both(store_url: str) -> Iterator[tuple[Database, Database]]:
+def both(tables_url: str) -> Iterator[tuple[Database, Database]]:
     """A store as two processes would open it."""
-    yield from open_stores(store_url)
+    yield from open_stores(tables_url)
 
 
 @pytest.fixture
-def servers(postgresql_url: str) -> Iterator[tuple[Database, Database]]:
+def servers(postgresql_copy: Copy) -> Iterator[tuple[Database, Database]]:
     """The same on PostgreSQL, where the lease runs out by the server's clock."""
-    yield from open_stores(postgresql_url)
+    yield from open_stores(postgresql_copy(without_events))
 
 
 def test_one_of_two_gets_the_lease_and_the_other_after_it(both: tuple[Database, Database]) -> None:
@@ -56,9 +56,9 @@ def test_one_of_two_gets_the_lease_and_the_other_after_it(both: tuple[Database, 
     second.release()
 
 
-def test_nothing_is_left_behind_on_sqlite(sqlite_url: str) -> None:
+def test_nothing_is_left_behind_on_sqlite(sqlite_copy: Copy) -> None:
     """The file whose lock is the lease goes with the last holder, and no other process is shut out by it."""
-    for first, second in open_stores(sqlite_url):
+    for first, second in open_stores(sqlite_copy(without_events)):
         path = lock_file(first)
         assert path is not None
         for database in (first, second, first):
@@ -181,9 +181,11 @@ def test_one_pass_waits_for_the_dead_and_gives_way_to_the_living(servers: tuple[
     assert refusal.value.details == {"holder": "alive"}
 
 
-def test_a_killed_process_leaves_its_lock_to_the_next(sqlite_url: str, tmp_path: Path) -> None:
+def test_a_killed_process_leaves_its_lock_to_the_next(
+    sqlite_url: str, sqlite_copy: Copy, tmp_path: Path
+) -> None:
     """On SQLite the operating system gives the lease back in the moment of death."""
-    for first, _ in open_stores(sqlite_url):
+    for first, _ in open_stores(sqlite_copy(without_events)):
         program = (
             "import sys, time\n"
             "from permits_engine.scheduler.daemon.lease import Lease\n"

@@ -21,20 +21,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter
 from permits_engine.scheduler.delivery.mime import message_bytes
 from permits_engine.scheduler.delivery.smtp import SmtpChannel
+from tests.letters import a_letter
 
 SENDER = "Préfecture de Rabat <prefecture@example.org>"
-LETTER = Letter(
-    notice_id="n-1",
+LETTER = a_letter(
     kind="renewal_reminder",
     tier="P90D",
     to_name="أوا ندياي",
-    to_address="awa@example.org",
-    office="MA-RAB",
     language="ar",
     direction="rtl",
     subject="تذكير بتجديد سند الإقامة",
     text="تحية طيبة،\n\n.\n..\nسند الإقامة صالح إلى غاية 2 فبراير 2018.\n",
-    expedited=False,
     sent_at=datetime(2017, 11, 4, 9, 0, tzinfo=UTC),
 )
 

@@ -15,18 +15,18 @@ def host_url(url: str) -> str:
 
 
 @pytest.fixture
-def database(store_url: str) -> Iterator[Database]:
+def database(tables_url: str) -> Iterator[Database]:
     """An initialised, empty store."""
-    database = Database.open(store_url, create_ok=True)
-    upgrade.initialise(database, now=0)
+    database = Database.open(tables_url)
+    upgrade.require_current(database)
     yield database
     database.close()
 
 
 @pytest.fixture
-def host(database: Database, store_url: str) -> Iterator[Engine]:
+def host(database: Database, tables_url: str) -> Iterator[Engine]:
     """A host's engine on the store's database, with a table ``rows``."""
-    engine = create_engine(host_url(store_url))
+    engine = create_engine(host_url(tables_url))
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE rows (word TEXT)"))
     yield engine

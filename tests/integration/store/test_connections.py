@@ -18,6 +18,7 @@ from permits_engine.store.database import connections, upgrade
 from permits_engine.store.database.transactions import Database, Statement
 from permits_engine.store.events import history
 from permits_engine.store.events.recorder import TransactionRecorder
+from tests.integration.conftest import OnDisk
 
 SECRET = "s3cr3t!"
 
@@ -128,30 +129,26 @@ def test_a_database_that_is_not_there_is_unavailable(postgresql_server: str) -> 
         touch(Database.open(address))
 
 
-def test_a_connection_lost_between_transactions_is_replaced(postgresql_url: str) -> None:
+def test_a_connection_lost_between_transactions_is_replaced(on_postgresql: OnDisk) -> None:
     """After the server ended our connections, the next transactions work as if nothing had been."""
-    database = Database.open(postgresql_url)
-    upgrade.initialise(database, now=0)
+    postgresql_url, database = on_postgresql
     append(database, "a")
     touch(database)
     _end_connections(postgresql_url)
     touch(database)
     append(database, "b")
     assert length(database) == 2
-    database.close()
 
 
-def test_a_connection_lost_inside_a_transaction_is_unavailable(postgresql_url: str) -> None:
+def test_a_connection_lost_inside_a_transaction_is_unavailable(on_postgresql: OnDisk) -> None:
     """Nothing of the transaction stays, and the next one works."""
-    database = Database.open(postgresql_url)
-    upgrade.initialise(database, now=0)
+    postgresql_url, database = on_postgresql
     with pytest.raises(PermitsError, match=r"store\.unavailable"), database.write() as tx:
         TransactionRecorder(tx).insert_events([Record("a", 1, "n@1", b"")], now=1)
         _end_connections(postgresql_url)
         TransactionRecorder(tx).insert_events([Record("b", 1, "n@1", b"")], now=1)
     append(database, "c")
     assert length(database) == 1
-    database.close()
 
 
 def _end_connections(url: str) -> None:
@@ -182,13 +179,11 @@ def test_a_locked_store_is_unavailable(store_url: str, monkeypatch: pytest.Monke
     database.close()
 
 
-def test_a_value_that_the_database_cannot_store_is_the_callers(postgresql_url: str) -> None:
+def test_a_value_that_the_database_cannot_store_is_the_callers(on_postgresql: OnDisk) -> None:
     """A zero byte in a text, which PostgreSQL refuses, is input.invalid."""
-    database = Database.open(postgresql_url)
-    upgrade.initialise(database, now=0)
+    _, database = on_postgresql
     with pytest.raises(PermitsError, match=r"input\.invalid.*control characters"), database.read() as tx:
         TransactionRecorder(tx).select_events("a\x00b")
-    database.close()
 
 
 def test_a_failed_block_leaves_nothing(database: Database) -> None:

@@ -17,6 +17,7 @@ from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database, Statement
 from permits_engine.store.events import history
 from permits_engine.store.events.recorder import TransactionRecorder
+from tests.integration.conftest import OnDisk
 
 NOW = 1_394_442_000_000_000
 THREADS = 8
@@ -166,10 +167,9 @@ def test_recorded_time_never_goes_back(database: Database) -> None:
         assert history.head(tx).recorded_at == two.recorded_at
 
 
-def test_a_real_store_on_postgresql_takes_the_servers_time(postgresql_url: str) -> None:
+def test_a_real_store_on_postgresql_takes_the_servers_time(on_postgresql: OnDisk) -> None:
     """A process with a wrong clock writes the server's recorded time."""
-    database = Database.open(postgresql_url)
-    upgrade.initialise(database, now=0)
+    postgresql_url, database = on_postgresql
     before = time.time_ns() // 1000
     append(database, record("a"), now=5)
     [only] = everything(database)
@@ -183,7 +183,6 @@ def test_a_real_store_on_postgresql_takes_the_servers_time(postgresql_url: str) 
         connection.execute("SELECT set_config('permits.now', '7', true)")
         connection.execute("INSERT INTO events (stream, version, name, payload) VALUES ('b', 1, 'n', '')")
     assert everything(database)[1].recorded_at > only.recorded_at
-    database.close()
 
 
 def test_a_simulated_store_takes_the_callers_time(store_url: str) -> None:
@@ -238,21 +237,17 @@ def test_the_history_is_only_ever_appended_to(database: Database, change: str) -
 
 
 @pytest.mark.parametrize("change", ON_SQLITE)
-def test_sqlite_refuses_to_replace_events(sqlite_url: str, change: str) -> None:
+def test_sqlite_refuses_to_replace_events(on_sqlite: OnDisk, change: str) -> None:
     """Neither by key nor by place can an event be replaced, nor a place be left out."""
-    database = Database.open(sqlite_url, create_ok=True)
-    upgrade.initialise(database, now=0)
+    _, database = on_sqlite
     _refused(database, change)
-    database.close()
 
 
 @pytest.mark.parametrize("change", ON_POSTGRESQL)
-def test_postgresql_refuses_to_truncate_and_overwrite_events(postgresql_url: str, change: str) -> None:
+def test_postgresql_refuses_to_truncate_and_overwrite_events(on_postgresql: OnDisk, change: str) -> None:
     """Neither can the history be emptied, nor an event be overwritten, nor a place be chosen."""
-    database = Database.open(postgresql_url)
-    upgrade.initialise(database, now=0)
+    _, database = on_postgresql
     _refused(database, change)
-    database.close()
 
 
 def _refused(database: Database, change: str) -> None:
@@ -267,20 +262,17 @@ def _refused(database: Database, change: str) -> None:
     assert everything(database)[-1].position == 3
 
 
-def test_a_row_that_waits_for_its_place_cannot_be_given_one(postgresql_url: str) -> None:
+def test_a_row_that_waits_for_its_place_cannot_be_given_one(on_postgresql: OnDisk) -> None:
     """Not even in the transaction that wrote it may anybody but the store's trigger give an event its place."""
-    database = Database.open(postgresql_url)
-    upgrade.initialise(database, now=0)
+    _, database = on_postgresql
     with pytest.raises(PermitsError, match="append-only"), database.write() as tx:
         TransactionRecorder(tx).insert_events([record("s")], now=NOW)
         tx.run(Statement("UPDATE events SET position = 5, recorded_at = 5"))
-    database.close()
 
 
-def test_savepoints_leave_no_gap(postgresql_url: str) -> None:
+def test_savepoints_leave_no_gap(on_postgresql: OnDisk) -> None:
     """Events of a savepoint that was rolled back take no place; the others of the transaction do."""
-    database = Database.open(postgresql_url)
-    upgrade.initialise(database, now=0)
+    _, database = on_postgresql
     with database.write() as tx:
         TransactionRecorder(tx).insert_events([record("a")], now=NOW)
         tx.run(Statement("SAVEPOINT one"))
@@ -288,26 +280,22 @@ def test_savepoints_leave_no_gap(postgresql_url: str) -> None:
         tx.run(Statement("ROLLBACK TO SAVEPOINT one"))
         TransactionRecorder(tx).insert_events([record("c")], now=NOW)
     assert [(r.position, r.stream) for r in everything(database)] == [(1, "a"), (2, "c")]
-    database.close()
 
 
-def test_places_can_be_asked_for_before_the_commit(postgresql_url: str) -> None:
+def test_places_can_be_asked_for_before_the_commit(on_postgresql: OnDisk) -> None:
     """With the constraint set immediate the places are known inside the transaction, and stay the same."""
-    database = Database.open(postgresql_url)
-    upgrade.initialise(database, now=0)
+    _, database = on_postgresql
     with database.write() as tx:
         TransactionRecorder(tx).insert_events([record("a"), record("b")], now=NOW)
         tx.run(Statement("SET CONSTRAINTS events_placed IMMEDIATE"))
         assert [r.position for r in history.after(tx, 0, 9)] == [1, 2]
         TransactionRecorder(tx).insert_events([record("c")], now=NOW)
     assert [(r.position, r.stream) for r in everything(database)] == [(1, "a"), (2, "b"), (3, "c")]
-    database.close()
 
 
-def test_a_host_that_sleeps_delays_no_other_writer(postgresql_url: str) -> None:
+def test_a_host_that_sleeps_delays_no_other_writer(on_postgresql: OnDisk) -> None:
     """While a host keeps its transaction with our events open, others append and are seen."""
-    database = Database.open(postgresql_url)
-    upgrade.initialise(database, now=0)
+    postgresql_url, database = on_postgresql
     engine = create_engine(postgresql_url.replace("postgresql://", "postgresql+psycopg://"))
     with Session(engine) as session, session.begin():
         with database.write(session) as tx:
@@ -319,7 +307,6 @@ def test_a_host_that_sleeps_delays_no_other_writer(postgresql_url: str) -> None:
     assert [r.position for r in records] == list(range(1, 22))
     assert records[-1].stream == "slow"
     engine.dispose()
-    database.close()
 
 
 def test_a_reader_sees_one_moment(database: Database) -> None:
@@ -342,13 +329,11 @@ def test_a_host_that_has_other_tables_is_left_alone(database: Database, host: En
         assert connection.execute(text("DELETE FROM rows")).rowcount == 1
 
 
-def test_plain_sqlite_shows_the_refusal(sqlite_url: str) -> None:
+def test_plain_sqlite_shows_the_refusal(on_sqlite: OnDisk) -> None:
     """Someone with the sqlite3 tool gets the same refusal as the engine."""
-    database = Database.open(sqlite_url, create_ok=True)
-    upgrade.initialise(database, now=0)
+    sqlite_url, database = on_sqlite
     append(database, record("s"))
     connection: Any = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         connection.execute("DELETE FROM events")
     connection.close()
-    database.close()

@@ -14,6 +14,7 @@ from permits_engine.store.database import upgrade
 from permits_engine.store.database.transactions import Database
 from permits_engine.store.events import history
 from permits_engine.store.events.recorder import TransactionRecorder
+from tests.integration.conftest import OnDisk
 
 NOW = 1_394_442_000_000_000
 INSERT = text("INSERT INTO rows VALUES ('host')")
@@ -134,14 +135,12 @@ def test_a_savepoint_first_of_all_does_not_outlive_a_rollback(database: Database
     store.close()
 
 
-def test_sqlite_refuses_a_savepoint_that_would_be_the_transaction(sqlite_url: str) -> None:
+def test_sqlite_refuses_a_savepoint_that_would_be_the_transaction(on_sqlite: OnDisk) -> None:
     """On an engine that the store does not know, such a savepoint is refused with the remedy."""
-    database = Database.open(sqlite_url, create_ok=True)
-    upgrade.initialise(database, now=0)
+    sqlite_url, database = on_sqlite
     refused = pytest.raises(PermitsError, match=r"input\.invalid.*savepoint")
     with Session(create_engine(sqlite_url)) as session, session.begin(), session.begin_nested(), refused:
         append(database, session)
-    database.close()
 
 
 def test_autocommit_is_refused(database: Database, host: Engine) -> None:
@@ -183,10 +182,9 @@ def test_a_session_without_the_stores_tables_is_not_initialised(
         append(database, session)
 
 
-def test_a_host_that_read_before_and_lost_the_race_is_told(sqlite_url: str) -> None:
+def test_a_host_that_read_before_and_lost_the_race_is_told(on_sqlite: OnDisk) -> None:
     """On SQLite a host with an old view cannot write any more: a conflict at once, with the remedy."""
-    database = Database.open(sqlite_url, create_ok=True)
-    upgrade.initialise(database, now=0)
+    sqlite_url, database = on_sqlite
     engine = create_engine(sqlite_url)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
     with Session(engine) as session:
@@ -194,13 +192,11 @@ def test_a_host_that_read_before_and_lost_the_race_is_told(sqlite_url: str) -> N
         append(database, None)
         with pytest.raises(PermitsError, match=r"concurrency\.conflict.*roll the session back"):
             append(database, session, "late")
-    database.close()
 
 
-def test_a_host_that_finds_sqlite_locked_is_told(sqlite_url: str) -> None:
+def test_a_host_that_finds_sqlite_locked_is_told(on_sqlite: OnDisk) -> None:
     """On SQLite a host that waits in vain for another writer gets a conflict that it can try again."""
-    database = Database.open(sqlite_url, create_ok=True)
-    upgrade.initialise(database, now=0)
+    sqlite_url, database = on_sqlite
     engine = create_engine(sqlite_url, connect_args={"timeout": 0.1})
     with (
         database.write(),
@@ -208,7 +204,6 @@ def test_a_host_that_finds_sqlite_locked_is_told(sqlite_url: str) -> None:
         pytest.raises(PermitsError, match=r"concurrency\.conflict"),
     ):
         append(database, session)
-    database.close()
 
 
 @pytest.fixture

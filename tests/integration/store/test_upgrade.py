@@ -21,9 +21,9 @@ from permits_engine.store.events.recorder import TransactionRecorder
 from permits_engine.store.keys.master_keys import MasterKeys
 
 
-def test_the_migration_makes_what_the_description_says(database: Database, store_url: str) -> None:
+def test_the_migration_makes_what_the_description_says(database: Database, tables_url: str) -> None:
     """Tables, columns, types and indexes of a new store are those of ``store.schema``, and no others."""
-    engine = create_engine(store_url.replace("postgresql://", "postgresql+psycopg://"))
+    engine = create_engine(tables_url.replace("postgresql://", "postgresql+psycopg://"))
     ours = {"version_table": upgrade.VERSION_TABLE, "compare_type": True, "include_name": _described}
     with engine.connect() as connection:
         found = compare_metadata(MigrationContext.configure(connection, opts=ours), schema.metadata)
@@ -134,11 +134,11 @@ def test_a_store_of_another_schema_is_refused_with_the_remedy(
     database.close()
 
 
-def test_an_empty_version_table_asks_for_init(database: Database, store_url: str) -> None:
+def test_an_empty_version_table_asks_for_init(database: Database, tables_url: str) -> None:
     """What was never finished is no store."""
     with database.write() as tx:
         tx.run(Statement(f"DELETE FROM {upgrade.VERSION_TABLE}"))
-    again = Database.open(store_url)
+    again = Database.open(tables_url)
     with pytest.raises(PermitsError, match=r"store\.not_initialised.*empty.*run: permits init"):
         upgrade.require_current(again)
     again.close()

@@ -1,5 +1,6 @@
 """The plug-in in a host's own pytest: scenarios become tests, and no other file does."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,18 +27,10 @@ steps: 3
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
     """A host's own pytest run in a folder, which knows nothing of this checkout's settings."""
     (folder / "pytest.ini").touch()
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "permits_engine.testing.plugin",
-        "-p",
-        "no:cacheprovider",
-    ]
-    done = subprocess.run(
-        [*command, "-q", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
+    plugins = ["-p", "permits_engine.testing.plugin", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *plugins, "-q", *arguments]
+    env = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

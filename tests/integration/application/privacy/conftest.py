@@ -6,6 +6,7 @@ import pytest
 
 from permits_engine import Actor, PermitsError
 from permits_engine.testing import Office
+from tests.acts import ADVISED
 
 ADMINISTRATOR = Actor("officer-dpo", "administrator")
 MARKED = {
@@ -29,14 +30,7 @@ SECRETS = (
 def ended(office: Office, holder_id: str | None = None, day: str = "2017-05-02") -> str:
     """A file with everything personal in it, revoked in words and closed; gives the ``permit_id``."""
     permit_id = office.application(holder_id or office.holder(**MARKED), file_number="F-MARK-77")
-    office.do(
-        "record_opinion",
-        "2017-01-20",
-        permit_id=permit_id,
-        body="local_commission",
-        favourable=True,
-        reasons="REASONMARK",
-    )
+    office.do("record_opinion", "2017-01-20", permit_id=permit_id, **ADVISED | {"reasons": "REASONMARK"})
     office.do("issue_permit", "2017-02-01", permit_id=permit_id, card_number="C-MARK-88")
     office.do("close_permit", day, permit_id=permit_id, reason="departed")
     return permit_id

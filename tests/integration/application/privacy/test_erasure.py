@@ -81,7 +81,7 @@ def test_no_live_file_holds_the_key_or_a_word_of_an_erased_person(
     assert traces(office, holder_id) == {"holder_keys": 0, "search": 0, "commands": 0}
 
 
-@pytest.mark.parametrize("made_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("copied", ["postgresql"], indirect=True)
 def test_the_planner_samples_no_keys_tokens_or_digests(office: Office, store_url: str) -> None:
     """What PostgreSQL would keep of them in its catalogue no erasure could reach."""
     import psycopg

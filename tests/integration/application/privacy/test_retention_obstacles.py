@@ -3,6 +3,7 @@
 import pytest
 
 from permits_engine.testing import Office
+from tests.acts import REASONED
 from tests.integration.application.privacy.conftest import ADMINISTRATOR, ended, erase, holder_of, refused
 
 
@@ -37,9 +38,7 @@ def test_a_title_in_force_prevents_erasure(office: Office) -> None:
 def test_a_refusal_that_can_be_contested_prevents_erasure(office: Office) -> None:
     """While the time to appeal runs, anyone who appeals has to be known."""
     permit_id = office.application()
-    office.do(
-        "refuse_application", "2017-02-01", permit_id=permit_id, reasons_in_fact="x", reasons_in_law="y"
-    )
+    office.do("refuse_application", "2017-02-01", permit_id=permit_id, **REASONED)
     office.do("notify_decision", "2017-02-02", permit_id=permit_id, mode="written", proof="signed")
     holder_id = holder_of(office, permit_id)
     problem = refused("holder.held", lambda: erase(office, holder_id))

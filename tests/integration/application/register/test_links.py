@@ -5,6 +5,7 @@ import pytest
 from permits_engine import Actor, Engine, PermitsError
 from permits_engine.application.outcome import Outcome
 from permits_engine.testing import Office
+from tests.acts import ADVISED
 from tests.integration.application.register.conftest import Import
 from tests.registers import row
 
@@ -27,14 +28,7 @@ def linked(engine: Engine, holder_id: str) -> tuple[str, ...]:
 def second_card(office: Office, holder_id: str) -> Outcome:
     """A card for a second file, while another may be in force."""
     permit_id = office.application(holder_id)
-    office.do(
-        "record_opinion",
-        "2017-03-02",
-        permit_id=permit_id,
-        body="local_commission",
-        favourable=True,
-        reasons="shown",
-    )
+    office.do("record_opinion", "2017-03-02", permit_id=permit_id, **ADVISED)
     return office.do("issue_permit", "2017-03-02", permit_id=permit_id)
 
 

@@ -15,6 +15,7 @@ from lxml import etree
 from permits_engine import Actor
 from permits_engine.audit.exports.csv_table import harmless
 from permits_engine.audit.exports.xes import _value
+from tests.acts import fact
 
 from .conftest import NAMES, Past
 
@@ -101,14 +102,7 @@ def test_the_log_has_a_trace_for_each_permit_and_each_of_its_events(past: Past, 
 
 def test_nothing_personal_is_in_them_unasked(past: Past, out: Path) -> None:
     """No name, number, address or reason; nor what tells of protection or health."""
-    past.office.do(
-        "record_fact",
-        "2018-01-20",
-        permit_id=past.granted,
-        kind="pregnant",
-        since="2018-01-05",
-        evidence="seen",
-    )
+    past.office.do("record_fact", "2018-01-20", permit_id=past.granted, **fact("pregnant", "2018-01-05"))
     past.office.engine.audit.export(out, "cloudevents,csv,xes", force=True)
     for file in ("events.jsonl", "events.csv", "permits.xes"):
         lines_of_it = (out / file).read_text(encoding="utf-8").splitlines()

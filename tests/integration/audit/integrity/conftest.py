@@ -109,11 +109,11 @@ def of_kind(report: VerificationReport, kind: str) -> Finding:
 
 
 @pytest.fixture
-def empty(store_url: str) -> Iterator[Store]:
+def empty(tables_url: str) -> Iterator[Store]:
     """A store without events."""
-    database = Database.open(store_url, create_ok=True)
-    upgrade.initialise(database, now=0)
-    yield Store(store_url, database)
+    database = Database.open(tables_url)
+    upgrade.require_current(database)
+    yield Store(tables_url, database)
     database.close()
 
 

@@ -232,7 +232,7 @@ def test_the_untouched_history_is_intact(original: Original) -> None:
     assert (report.checkpoints, report.checkpoint, report.sealed) == (6, 80, SEALED)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(step=on_events)
 def test_any_single_change_of_an_event_is_named(original: Original, step: Any) -> None:
     """With the seals left alone it is not a range that is told, but the event."""
@@ -243,7 +243,7 @@ def test_any_single_change_of_an_event_is_named(original: Original, step: Any) -
         assert {found.kind for found in report.findings} & {"altered", "missing", "moved"}
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(steps=st.lists(on_events, min_size=2, max_size=4))
 def test_several_changes_of_events_are_found(original: Original, steps: Any) -> None:
     """One does not hide the other."""
@@ -251,7 +251,7 @@ def test_several_changes_of_events_are_found(original: Original, steps: Any) -> 
     check(before, after, vouched, report)
 
 
-@settings(max_examples=250)
+@settings(max_examples=120)
 @given(step=on_events, seals=st.lists(on_seals, max_size=3))
 def test_a_change_with_its_seals_rewritten_is_found(original: Original, step: Any, seals: Any) -> None:
     """Tiles made to fit, damaged or taken away, checkpoints taken away: what a checkpoint covers is found."""
@@ -260,7 +260,7 @@ def test_a_change_with_its_seals_rewritten_is_found(original: Original, step: An
     check(before, after, vouched, report, damaged=any(name == "damage" for name, _, _ in seals))
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(seals=st.lists(on_seals.filter(lambda step: step[0] != "reseal"), min_size=1, max_size=3))
 def test_damaged_seals_accuse_no_event(original: Original, seals: Any) -> None:
     """Where only hashes were changed, no event is said to be another one than was signed."""
@@ -269,7 +269,7 @@ def test_damaged_seals_accuse_no_event(original: Original, seals: Any) -> None:
         assert found.kind == "tile" or (found.kind == "altered" and found.vouched_by is None), found
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(last=st.integers(0, COUNT), seals=st.lists(on_seals, max_size=2))
 def test_any_cut_under_a_kept_checkpoint_is_found(original: Original, last: int, seals: Any) -> None:
     """As long as one checkpoint speaks of more events than there are."""

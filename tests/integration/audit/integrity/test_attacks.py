@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store.database.transactions import Database
 from permits_engine.store.events.recorder import TransactionRecorder
 from tests.integration.audit.integrity.forging import PAYLOAD, renumber
+from tests.integration.conftest import OnDisk
 
 from .conftest import Store, kinds, of_kind
 
@@ -254,12 +254,10 @@ def test_a_store_without_its_head_is_broken(store: Store) -> None:
         store.verify()
 
 
-def test_damaged_text_stops_nothing(sqlite_url: str) -> None:
+def test_damaged_text_stops_nothing(on_sqlite: OnDisk) -> None:
     """SQLite keeps any bytes as text: the event is named, and so is its stream."""
-    from permits_engine.store.database import upgrade
 
-    database = Database.open(sqlite_url, create_ok=True)
-    upgrade.initialise(database, now=0)
+    sqlite_url, database = on_sqlite
     store = Store(sqlite_url, database)
     store.append(20)
     store.checkpoint()

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 
 from permits_engine.domain.errors import PermitsError
-from permits_engine.store.database.transactions import Database
 from permits_engine.store.log import checkpoints
 from permits_engine.store.log.signed_note import Signer
 from permits_engine.store.log.signing_keys import SigningKeys
 from permits_engine.store.log.tiles import WIDTH, seal
 from tests.integration.audit.integrity.forging import PAYLOAD, forge_leaf, put
+from tests.integration.conftest import OnDisk
 
 from .conftest import Store, kinds, of_kind
 
@@ -115,12 +115,10 @@ def test_a_retired_key_is_believed_while_it_is_named(store: Store) -> None:
 # --- above 65,536 events ----------------------------------------------------------------------------------------
 
 
-def test_a_third_level_is_sealed_and_verified(sqlite_url: str) -> None:
+def test_a_third_level_is_sealed_and_verified(on_sqlite: OnDisk) -> None:
     """Two levels rewritten: the third contradicts them; a hash of the third altered alone is named."""
-    from permits_engine.store.database import upgrade
 
-    database = Database.open(sqlite_url, create_ok=True)
-    upgrade.initialise(database, now=0)
+    sqlite_url, database = on_sqlite
     store, count = Store(sqlite_url, database), 2 * WIDTH**2 + 700
 
     def fill(run: Any) -> None:
@@ -145,17 +143,13 @@ def test_a_third_level_is_sealed_and_verified(sqlite_url: str) -> None:
     assert store.verify().intact
     store.bypass(lambda run: put(run, 2, 0, 1, bytes(32)))
     assert kinds(store.verify()) == [("tile", WIDTH**2 + 1, 2 * WIDTH**2)]
-    database.close()
 
 
-def test_a_large_history_takes_no_more_memory_than_a_small_one(sqlite_url: str) -> None:
+def test_a_large_history_takes_no_more_memory_than_a_small_one(on_sqlite: OnDisk) -> None:
     """Verifying fifty thousand events allocates at its peak what verifying ten thousand does."""
     import tracemalloc
 
-    from permits_engine.store.database import upgrade
-
-    database = Database.open(sqlite_url, create_ok=True)
-    upgrade.initialise(database, now=0)
+    sqlite_url, database = on_sqlite
     store = Store(sqlite_url, database)
     peaks = []
     for first, last in ((1, 10_000), (10_001, 50_000)):
@@ -178,4 +172,3 @@ def test_a_large_history_takes_no_more_memory_than_a_small_one(sqlite_url: str) 
         tracemalloc.stop()
         assert {each.kind for each in report.findings} <= {"version"}
     assert peaks[1] < peaks[0] * 1.25
-    database.close()

@@ -10,6 +10,7 @@ from permits_engine.domain.rules.competence import competence_error
 from permits_engine.policies.loading import compile_text, packaged, packaged_codes
 from permits_engine.policies.values import ROLES
 from permits_engine.testing import PERMIT_ID, Office, a_file, given
+from tests.acts import REASONED
 
 RULES = """
   - name: delegation.required
@@ -115,14 +116,7 @@ def test_a_delegation_has_its_days(office: Office) -> None:
 def test_a_delegation_may_be_for_some_commands(office: Office) -> None:
     """What the rule does not name, everybody of the role still does."""
     given(*a_file(), office=office)
-    office.do(
-        "refuse_application",
-        "2017-02-01",
-        OTHER,
-        permit_id=PERMIT_ID,
-        reasons_in_fact="x",
-        reasons_in_law="y",
-    )
+    office.do("refuse_application", "2017-02-01", OTHER, permit_id=PERMIT_ID, **REASONED)
 
 
 def test_a_decision_says_by_which_delegation_it_was_taken(office: Office) -> None:

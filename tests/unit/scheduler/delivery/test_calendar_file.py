@@ -10,22 +10,15 @@ from hypothesis import strategies as st
 from icalendar import Calendar
 
 from permits_engine.scheduler.delivery import calendar_file
-from permits_engine.scheduler.delivery.channel import Letter
 from permits_engine.scheduler.delivery.mime import message_bytes
+from tests.letters import a_letter
 
 STAMP = datetime(2017, 11, 2, 9, 0, tzinfo=UTC)
-LETTER = Letter(
-    notice_id="n-1",
+LETTER = a_letter(
     kind="renewal_reminder",
     tier="P90D",
-    to_name="Awa Ndiaye",
-    to_address="awa@example.org",
-    office="MA-RAB",
-    language="fr",
-    direction="ltr",
     subject="Votre titre de séjour se termine le 31 janvier 2018 : pensez à le renouveler",
     text="Bonjour,\n\nVotre titre…\n",
-    expedited=False,
     sent_at=STAMP,
     deadline=date(2018, 1, 31),
 )

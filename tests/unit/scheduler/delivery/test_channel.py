@@ -1,25 +1,12 @@
 """The counter and the sink accept every letter; errors can be copied."""
 
 import copy
-from datetime import UTC, datetime
 
-from permits_engine.scheduler.delivery.channel import Channel, CounterChannel, DeliveryError, Evidence, Letter
+from permits_engine.scheduler.delivery.channel import Channel, CounterChannel, DeliveryError, Evidence
 from permits_engine.scheduler.delivery.memory import SinkChannel
+from tests.letters import a_letter
 
-LETTER = Letter(
-    notice_id="n-1",
-    kind="title_lapsed",
-    tier=None,
-    to_name=None,
-    to_address=None,
-    office="MA-RAB",
-    language="fr",
-    direction="ltr",
-    subject="Votre titre a pris fin",
-    text="Bonjour,\n",
-    expedited=False,
-    sent_at=datetime(2018, 2, 18, 9, 0, tzinfo=UTC),
-)
+LETTER = a_letter(to_name=None, to_address=None, text="Bonjour,\n")
 
 
 def test_the_counter_takes_letters_without_address() -> None:

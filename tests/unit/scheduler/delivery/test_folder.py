@@ -4,30 +4,17 @@ import os
 import stat
 import threading
 from dataclasses import replace
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 
 import pytest
 
-from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence, Letter
+from permits_engine.scheduler.delivery.channel import DeliveryError, Evidence
 from permits_engine.scheduler.delivery.folder import FolderChannel
+from tests.letters import a_letter
 
 SENDER = "prefecture@example.org"
-LETTER = Letter(
-    notice_id="n-1",
-    kind="title_lapsed",
-    tier=None,
-    to_name="Awa Ndiaye",
-    to_address="awa@example.org",
-    office="MA-RAB",
-    language="fr",
-    direction="ltr",
-    subject="Votre titre a pris fin",
-    text="Bonjour,\n\nrevenez nous voir.\n",
-    expedited=False,
-    sent_at=datetime(2018, 2, 18, 9, 0, tzinfo=UTC),
-)
+LETTER = a_letter()
 
 
 @pytest.mark.parametrize("fsync", [True, False])

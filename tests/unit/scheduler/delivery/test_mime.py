@@ -13,20 +13,15 @@ from hypothesis import strategies as st
 
 from permits_engine.scheduler.delivery.channel import DeliveryError, Letter
 from permits_engine.scheduler.delivery.mime import mailbox, message_bytes
+from tests.letters import a_letter
 
 SENDER = "Préfecture de Rabat <prefecture@example.org>"
-LETTER = Letter(
+LETTER = a_letter(
     notice_id="0190c5a0-0000-7000-8000-000000000001",
     kind="renewal_reminder",
     tier="P90D",
-    to_name="Awa Ndiaye",
-    to_address="awa@example.org",
-    office="MA-RAB",
-    language="fr",
-    direction="ltr",
     subject="Votre titre de séjour prend fin le 2 février 2018",
     text="Bonjour Awa Ndiaye,\n\nVotre titre est valable jusqu'au 2 février 2018.\n- passeport\n\nRabat\n",
-    expedited=False,
     sent_at=datetime(2017, 11, 4, 9, 0, tzinfo=UTC),
 )
 ARABIC = replace(
