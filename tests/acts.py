@@ -21,6 +21,6 @@ def correction(of_version: int, field: str, value: object) -> dict[str, Any]:
     return {"of_version": of_version, "field": field, "value": value, "reason": "a slip of the pen"}
 
 
-def removal(on: str, ground: str = "stayed after expiry") -> dict[str, Any]:
+def removal(on: str, ground: str = "after-expiry") -> dict[str, Any]:
     """An order to leave that is notified at nine on a day."""
     return {"ground": ground, "notified_at": f"{on}T09:00:00Z"}
