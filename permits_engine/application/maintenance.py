@@ -39,6 +39,7 @@ class Store:
         *,
         rejects: str | Path | None = None,
         jurisdiction: str | None = None,
+        encoding: str | None = None,
         progress: Progress | None = None,
     ) -> ImportReport:
         """Import a legacy register (CSV); an interrupted import that is run again ends the same."""
@@ -47,5 +48,6 @@ class Store:
             path,
             rejects=rejects,
             jurisdiction=jurisdiction,
+            encoding=encoding,
             progress=progress,
         )

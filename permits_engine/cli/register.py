@@ -32,6 +32,9 @@ def import_(
     jurisdiction: Annotated[
         str | None, option("--jurisdiction", "J", "The country whose register it is [the home country].")
     ] = None,
+    encoding: Annotated[
+        str | None, option("--encoding", "NAME", "The file's encoding, such as windows-1256 [found out].")
+    ] = None,
     allow_rejects: Annotated[bool, flag("--allow-rejects", "Exit 0 also where rows were rejected.")] = False,
 ) -> Answer:
     """Import the register that an office has kept so far.
@@ -39,7 +42,9 @@ def import_(
     CSV with a header in French or English. Bad rows go to the rejects file, the others are imported. Run again, also
     after an interruption, it imports nothing twice. Exit 1 where rows were rejected.
     """
-    report = engine.store.import_register(file, rejects=rejects, jurisdiction=jurisdiction, progress=progress)
+    report = engine.store.import_register(
+        file, rejects=rejects, jurisdiction=jurisdiction, encoding=encoding, progress=progress
+    )
     return answer(report, *_in_words(report), code=1 if report.rejected and not allow_rejects else 0)
 
 

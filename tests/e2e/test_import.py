@@ -156,6 +156,41 @@ def test_a_file_that_cannot_be_read_ends_with_two_and_writes_nothing(local: Shel
     assert local.json("status")["head"]["position"] == before
 
 
+def test_a_register_in_windows_1256_comes_in_as_written_or_not_at_all(local: Shell) -> None:
+    """Sure by itself with some names; a single one is refused until the encoding is named."""
+    one = row(nom="الحسن", prenoms="مريم")
+    many = [one, row(numero_dossier="2", nom="العلوي", prenoms="فاطمة", date_naissance="1991-04-01")]
+    (local.folder / "one.csv").write_bytes(text([one]).encode("cp1256"))
+    (local.folder / "many.csv").write_bytes(text(many).encode("cp1256"))
+    local("import", "one.csv", code=2)
+    assert "--encoding" in local.said
+    local("import", "one.csv", "--encoding", "klingon", code=2)
+    assert "--encoding: klingon" in local.said
+    found = local.json("import", "one.csv", "--encoding", "windows-1256")
+    assert (found["encoding"], found["imported"]) == ("windows-1256", 1)
+    with local.engine() as engine:
+        assert family_name(engine, GOOD["numero_dossier"]) == "الحسن"
+    found = local.json("import", "many.csv")
+    assert (found["encoding"], found["imported"], found["unchanged"]) == ("windows-1256", 1, 1)
+    with local.engine() as engine:
+        assert family_name(engine, "2") == "العلوي"
+
+
+def test_rejects_are_safe_in_a_spreadsheet_and_come_back(local: Shell) -> None:
+    """A formula has an apostrophe in the rejects file, and none once it is imported from there."""
+    write(
+        local.folder / "register.csv", [row(nom="=1+1", prenoms="@Awa", telephone="+212661234567", sexe="?")]
+    )
+    local("import", "register.csv", code=1)
+    rejects = local.folder / "register.rejects.csv"
+    [cells] = csv.DictReader(rejects.read_text(encoding="utf-8-sig").splitlines())
+    assert (cells["nom"], cells["prenoms"], cells["telephone"]) == ("'=1+1", "'@Awa", "'+212661234567")
+    rejects.write_text(rejects.read_text(encoding="utf-8-sig").replace(",?,", ",F,"), encoding="utf-8-sig")
+    assert local.json("import", rejects.name)["imported"] == 1
+    with local.engine() as engine:
+        assert family_name(engine, GOOD["numero_dossier"]) == "=1+1"
+
+
 def test_an_existing_file_is_not_taken_for_the_rejects(local: Shell) -> None:
     """Exit 2, and the file is as it was."""
     write(local.folder / "register.csv", [row(sexe="?")])
