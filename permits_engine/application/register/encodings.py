@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import BinaryIO
 
+import charset_normalizer
+
 from permits_engine.domain.errors import PermitsError, invalid
 
 CODE_PAGES = {
@@ -153,8 +155,6 @@ def _same(texts: dict[str, list[str]], page: str) -> set[str]:
 
 def _detected(words: list[bytes]) -> str | None:
     """Return the code page that the detector takes words for, if any."""
-    import charset_normalizer
-
     text = b" ".join(words[:2000])
     found = charset_normalizer.from_bytes(text, cp_isolation=list(CODE_PAGES), enable_fallback=False).best()
     return found.encoding if found is not None else None
