@@ -238,7 +238,7 @@ lock:
 	  case $$lock in \
 	    run)   set -- pyproject.toml ;; \
 	    build) set -- requirements/build.in -c requirements/run.txt ;; \
-	    dev)   set -- pyproject.toml --extra postgresql --extra metrics --extra channels --extra dask --extra parquet requirements/dev.in \
+	    dev)   set -- pyproject.toml --extra postgresql --extra metrics --extra channels --extra dask --extra parquet --extra excel requirements/dev.in \
 	                  -c requirements/run.txt -c requirements/build.txt ;; \
 	    xes)   set -- requirements/xes.in -c requirements/dev.txt ;; \
 	    pyright) set -- requirements/pyright.in ;; \

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from permits_engine.application import rebuild
 from permits_engine.application.context import Context
-from permits_engine.application.register.importer import ImportReport, import_register
 from permits_engine.store.database.backup import Backup, backup
+
+if TYPE_CHECKING:
+    from permits_engine.application.register.importer import ImportReport
 
 Progress = Callable[[int, int], None]
 
@@ -39,13 +42,18 @@ class Store:
         *,
         rejects: str | Path | None = None,
         jurisdiction: str | None = None,
+        encoding: str | None = None,
         progress: Progress | None = None,
     ) -> ImportReport:
         """Import a legacy register (CSV); an interrupted import that is run again ends the same."""
+        # The detector of encodings, telephone numbers and names of countries load for a tenth of a second.
+        from permits_engine.application.register.importer import import_register
+
         return import_register(
             self._context,
             path,
             rejects=rejects,
             jurisdiction=jurisdiction,
+            encoding=encoding,
             progress=progress,
         )

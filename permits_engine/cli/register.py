@@ -8,7 +8,7 @@ from typing import Annotated
 from permits_engine.application.register.importer import ImportReport
 from permits_engine.cli import output
 from permits_engine.cli.command import Answer, answer, command
-from permits_engine.cli.options import argument, option
+from permits_engine.cli.options import argument, flag, option
 from permits_engine.engine import Engine
 
 SHOWN = 20
@@ -18,7 +18,7 @@ SHOWN = 20
 @command(
     "import",
     "permits import register.csv",
-    "permits import register.csv --rejects bad-rows.csv --json",
+    "permits import register.csv --rejects bad-rows.csv --allow-rejects --json",
     roles=["administrator"],
     progress="importing",
 )
@@ -32,14 +32,20 @@ def import_(
     jurisdiction: Annotated[
         str | None, option("--jurisdiction", "J", "The country whose register it is [the home country].")
     ] = None,
+    encoding: Annotated[
+        str | None, option("--encoding", "NAME", "The file's encoding, such as windows-1256 [found out].")
+    ] = None,
+    allow_rejects: Annotated[bool, flag("--allow-rejects", "Exit 0 also where rows were rejected.")] = False,
 ) -> Answer:
     """Import the register that an office has kept so far.
 
     CSV with a header in French or English. Bad rows go to the rejects file, the others are imported. Run again, also
-    after an interruption, it imports nothing twice.
+    after an interruption, it imports nothing twice. Exit 1 where rows were rejected.
     """
-    report = engine.store.import_register(file, rejects=rejects, jurisdiction=jurisdiction, progress=progress)
-    return answer(report, *_in_words(report))
+    report = engine.store.import_register(
+        file, rejects=rejects, jurisdiction=jurisdiction, encoding=encoding, progress=progress
+    )
+    return answer(report, *_in_words(report), code=1 if report.rejected and not allow_rejects else 0)
 
 
 def _in_words(report: ImportReport) -> Iterator[str]:

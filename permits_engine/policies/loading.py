@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from datetime import date
 from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -19,10 +17,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from permits_engine.commands.validation import reason_of, suggestion
-from permits_engine.domain.calendars import Calendar, Holiday
 from permits_engine.domain.errors import PermitsError, error
 from permits_engine.domain.rules.parameters import KINDS
 from permits_engine.domain.rules.policy import Office, Policy, Source, Value
+from permits_engine.policies import calendars
 from permits_engine.policies.schema import MODELS, CalendarPart, Model, OfficesPart, PolicyPart, Row
 from permits_engine.policies.values import MisfitError, typed
 from permits_engine.policies.yaml_reader import Node, YamlError, line_of
@@ -158,12 +156,15 @@ def compile_text(text: str) -> Policy:
         if code != policy.policy:
             line = line_of(found[kind][1], (kind,))
             raise _invalid([_problem(line, (kind,), f"is of {code}, the policy of {policy.policy}")])
+    wrong = list(calendars.faults(calendar))
+    if wrong:
+        raise _invalid([_problem(line_of(found["calendar"][1], path), path, said) for path, said in wrong])
     return Policy(
         policy.policy,
         policy.title,
         digest_of(text),
         _parameters(policy, found["policy"][1]),
-        Calendar(calendar.weekend, list(_holidays(calendar)), calendar.time_zone),
+        calendars.calendar_of(calendar),
         {row.code: Office(row.code, row.name) for row in offices.list_},
     )
 
@@ -256,27 +257,3 @@ def _clash(one: Value, two: Value) -> bool:
     if mine != theirs:
         return True
     return first.since == second.since and first.known == second.known
-
-
-def _holidays(part: CalendarPart) -> Iterator[Holiday]:
-    for fixed in part.fixed:
-        month, day = (int(each) for each in fixed.day.split("-"))
-        for year in range(max(fixed.since.year, 2000), 2061):
-            try:
-                on = date(year, month, day)
-            except ValueError:
-                continue
-            if on >= fixed.since and (fixed.until is None or on <= fixed.until):
-                yield Holiday(on, fixed.name, fixed.known)
-    for moving in part.moving:
-        official = moving.official
-        if moving.estimated is not None:
-            believed = official.known if official is not None else None
-            for on in moving.estimated.on:
-                yield Holiday(on, moving.name, moving.estimated.known, believed, estimated=True)
-        for on in official.on if official is not None else ():
-            assert official is not None
-            yield Holiday(on, moving.name, official.known)
-    for exceptional in part.exceptional:
-        for on in exceptional.on:
-            yield Holiday(on, exceptional.name, exceptional.known)

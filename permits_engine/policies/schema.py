@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -41,6 +42,12 @@ def _weekend(values: list[int]) -> list[int]:
     if len(set(values)) != len(values) or len(values) == 7:
         raise ValueError("is not a list of different days, from 1 (Monday) to 7 (Sunday), fewer than seven")
     return values
+
+
+def _days_only(value: str) -> str:
+    if re.fullmatch(r"P\d{1,2}D", value) is None:
+        raise ValueError("is not a number of days such as P4D")
+    return value
 
 
 def _circumstances(values: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -98,26 +105,39 @@ class _Days(Model):
     known: Day
 
 
-class _Moving(_Based):
+class Moving(_Based):
     name: Line
     key: Line
     estimated: _Days | None = None
     official: _Days | None = None
 
 
-class _Exceptional(_Based):
+class _Condition(Model):
+    feast: Line
+    on: Day
+
+
+class Exceptional(_Based):
     name: Line
     on: list[Day] = Field(min_length=1)
     known: Day
+    condition: _Condition | None = Field(default=None, alias="if")
+
+
+class _Covers(Model):
+    since: Day = Field(alias="from")
+    until: Day
+    spread: Annotated[str, AfterValidator(_days_only)]
 
 
 class CalendarPart(_Based):
     calendar: Country
     time_zone: Annotated[str, AfterValidator(_time_zone)]
     weekend: Annotated[list[Annotated[int, Field(ge=1, le=7, strict=True)]], AfterValidator(_weekend)]
+    covers: _Covers | None = None
     fixed: list[_Fixed] = Field(default_factory=list)
-    moving: list[_Moving] = Field(default_factory=list)
-    exceptional: list[_Exceptional] = Field(default_factory=list)
+    moving: list[Moving] = Field(default_factory=list)
+    exceptional: list[Exceptional] = Field(default_factory=list)
 
 
 class _OfficeRow(Model):

@@ -1,20 +1,20 @@
 """The CSV file of a register as rows: encodings, separators, headers, quotes.
 
-The file is streamed. It may be UTF-8 with or without BOM, Windows-1252 or UTF-16, with comma, semicolon or tab, and
+The file is streamed. It may be UTF-8, UTF-16 or a code page of offices, with comma, semicolon or tab, and
 a header in French or English. A row that cannot be read comes with its fault and does not affect the rows after it.
 """
 
 from __future__ import annotations
 
-import codecs
 import io
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
+from permits_engine.application.register.encodings import encoding_of, shown
 from permits_engine.application.register.text import unescaped, word
 from permits_engine.domain.errors import invalid
 
@@ -62,16 +62,7 @@ LONGEST_CELL = 32_767
 MOST_LINES = 100
 """Lines of one row, beyond which a quotation mark counts as never closed."""
 _SEPARATORS = (",", ";", "\t")
-_CHUNK = 1 << 20
 _ENDS = "\r\n"
-_UNDECODED = re.compile("[\udc80-\udcff]")
-_SIGNATURES = {
-    b"PK\x03\x04": "is a spreadsheet or an archive; save it as CSV (UTF-8)",
-    b"\xd0\xcf\x11\xe0": "is an old spreadsheet; save it as CSV (UTF-8)",
-    b"%PDF": "is a PDF; export the register as CSV (UTF-8)",
-    b"\xff\xfe\x00\x00": "is UTF-32; save it as CSV (UTF-8)",
-    b"\x00\x00\xfe\xff": "is UTF-32; save it as CSV (UTF-8)",
-}
 
 _NAMES = {word(name): field for field, french in COLUMNS.items() for name in (field, french)}
 
@@ -181,62 +172,20 @@ class RegisterFile:
 
 
 @contextmanager
-def open_register(path: Path) -> Iterator[RegisterFile]:
-    """Open a register and read its header; raise ``input.invalid``."""
+def open_register(path: Path, encoding: str | None = None) -> Iterator[RegisterFile]:
+    """Open a register, in the encoding named if any, and read its header; raise ``input.invalid``."""
     try:
         with path.open("rb") as file:
-            encoding, errors = _encoding(file)
+            known, errors = encoding_of(file, encoding)
             size = file.seek(0, io.SEEK_END)
             file.seek(0)
-            text = io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
+            text = io.TextIOWrapper(file, encoding=known, errors=errors, newline="")
             try:
-                yield RegisterFile(text, _shown(encoding), size, file.tell)
+                yield RegisterFile(text, shown(known), size, file.tell)
             finally:
                 text.detach()
     except OSError as problem:
         raise invalid("FILE", f"{path}: {problem.strerror or problem}") from None
-
-
-# --- encodings --------------------------------------------------------------------------------------------
-
-
-def _shown(encoding: str) -> str:
-    return {"cp1252": "windows-1252", "utf-8-sig": "utf-8"}.get(encoding, encoding)
-
-
-def _encoding(file: BinaryIO) -> tuple[str, str]:
-    """Return the encoding of a file and how to handle other bytes."""
-    head = file.read(4096)
-    for signature, reason in _SIGNATURES.items():
-        if head.startswith(signature):
-            raise invalid("FILE", reason)
-    if head.startswith(b"\xef\xbb\xbf"):
-        return "utf-8-sig", "surrogateescape"
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16", "replace"
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    if max(even, odd) * 5 > len(head):
-        return ("utf-16-le" if odd > even else "utf-16-be"), "replace"
-    file.seek(0)
-    right, wrong = _multibyte(file)
-    # Windows-1252 text hardly ever contains valid UTF-8 sequences. Where more than a few occur, the file is UTF-8
-    # with damage in some rows.
-    return ("utf-8" if wrong == 0 or right * 4 > wrong else "cp1252"), "surrogateescape"
-
-
-def _multibyte(file: BinaryIO) -> tuple[int, int]:
-    """Return the numbers of non-ASCII characters of a file read as UTF-8, and of bytes that are not UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    right = wrong = 0
-    while chunk := file.read(_CHUNK):
-        if chunk.isascii():
-            decoder.reset()
-            continue
-        text = decoder.decode(chunk)
-        damaged = len(_UNDECODED.findall(text))
-        wrong += damaged
-        right += len(text) - len(text.encode("ascii", "ignore")) - damaged
-    return right, wrong
 
 
 # --- the header -------------------------------------------------------------------------------------------

@@ -68,6 +68,7 @@ def import_register(
     *,
     rejects: str | Path | None = None,
     jurisdiction: str | None = None,
+    encoding: str | None = None,
     progress: Progress | None = None,
 ) -> ImportReport:
     """Import a register; bad rows go to the rejects file (default: beside the register).
@@ -78,7 +79,7 @@ def import_register(
     source, database = Path(path), context.database
     place = Path(rejects) if rejects is not None else default_place(source)
     with ExitStack() as stack:
-        file = stack.enter_context(open_register(source))
+        file = stack.enter_context(open_register(source, encoding))
         if place.exists() and place.samefile(source):
             raise invalid("--rejects", "is the register itself; name another file")
         out = Rejects(place, file.own_columns, file.separator)

@@ -27,10 +27,9 @@ from permits_engine.domain.events import (
     Issued,
     NoticeDue,
     NoticeSuppressed,
-    ReceiptIssued,
     Refused,
 )
-from permits_engine.domain.periods import ONE_DAY, Period, add, ages, term_end
+from permits_engine.domain.periods import ONE_DAY, Period, ages, term_end
 from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import fold
 from permits_engine.projections import notice_rows
@@ -85,7 +84,6 @@ class Planner:
         self.checks = checks
         self.policy = checks.policy
         self.today = checks.today
-        self.rules = checks.rules
         self.now = 0
         self.random = random
         self.operator = operator
@@ -140,8 +138,7 @@ class Planner:
         fields = {"holder_id": holder_id, "title_kind": kind, "age": age, **_fields(r, _OF_FILE)}
         lodged = Draft(ApplicationLodged, r.lodged_on, fields)
         if r.decision is None:
-            scope = {"category": r.category, "stage": "application", "title_kind": kind}
-            return [lodged, *self._receipt(r, scope)]
+            return [lodged]  # registers list no receipts, and none is made up
         assert r.decided_on is not None
         if r.decision == "refused":
             return [lodged, Draft(Refused, r.decided_on, {"request": 1})]
@@ -155,17 +152,6 @@ class Planner:
             "title_kind": kind,
         }
         return [lodged, Draft(Issued, r.decided_on, term)]
-
-    def _receipt(self, r: Record, scope: dict[str, str]) -> list[Draft]:
-        """Return the receipt that the law gives on filing.
-
-        A register does not say it; without it an open file would lose its holder's lawful stay.
-        """
-        given = self.rules.get("receipt.given", r.lodged_on, scope)
-        term = self.rules.get("receipt.term", r.lodged_on, scope)
-        if given is None or term is None:
-            return []
-        return [Draft(ReceiptIssued, r.lodged_on, {"until": add(r.lodged_on, term)})]
 
     def _suppressed(
         self, due: notices.Notice, record: Record, permit_id: str, holder_id: str

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from permits_engine.domain.calendars import Calendar, Count, due, unrolled
+from permits_engine.domain.calendars import AS_ESTIMATED, YEAR, Calendar, Count, Reading, due, unrolled
 from permits_engine.domain.errors import error
 from permits_engine.domain.periods import ONE_DAY
 
@@ -150,17 +150,24 @@ class Rules:
     """A policy as known on one day, which remembers what it was asked.
 
     ``used`` are the ids of the values that answered, in order; ``horizon`` is the first later day on which an answer
-    may change.
+    may change; ``doubts`` are the keys of what is not certain about the days that answered. ``reading`` says how these
+    are read; with none, as estimated, and a last day may turn out to be another.
     """
 
-    __slots__ = ("calendar", "horizon", "known", "policy", "used")
+    __slots__ = ("calendar", "doubts", "horizon", "known", "policy", "reading", "used")
 
-    def __init__(self, policy: Policy, known: date) -> None:
+    def __init__(self, policy: Policy, known: date, reading: Reading | None = None) -> None:
         self.policy = policy
         self.calendar = policy.calendar
         self.known = known
+        self.reading = reading
         self.used: dict[str, None] = {}
+        self.doubts: dict[str, None] = {}
         self.horizon: date | None = None
+
+    def read(self, reading: Reading) -> "Rules":
+        """Return the same rules with an empty memory, by one reading of what is not certain."""
+        return Rules(self.policy, self.known, reading)
 
     def find(self, name: str, on: date, scope: dict[str, str]) -> Value | None:
         """Return the value in force on ``on`` in these circumstances, or none."""
@@ -211,13 +218,18 @@ class Rules:
 
     def due(self, start: date, count: Count, *, extra: int = 0, words: list[str] | None = None) -> date:
         """Return the last day of a period, by the calendar as known."""
-        last = due(start, count, self.calendar, self.known, extra_days=extra, words=words)
+        calendar, reading = self.calendar, self.reading or AS_ESTIMATED
+        last = due(start, count, calendar, self.known, extra_days=extra, words=words, reading=reading)
         if count.roll:  # a change published about one of the days examined could move the last one
             day = unrolled(start, count, extra)
             while day <= last:
-                change = self.calendar.next_change(day, self.known)
+                change = calendar.next_change(day, self.known)
                 if change is not None:
                     self.watch(change)
+                for doubt in calendar.doubts(day, self.known):
+                    self.doubts[doubt.key] = None
+                if not calendar.covers(day):
+                    self.doubts[YEAR] = None
                 day += ONE_DAY
         return last
 

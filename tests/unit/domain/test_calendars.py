@@ -1,11 +1,18 @@
 """Periods said in words, days at the edge of the calendar, what becomes known about days off, and the working."""
 
-from datetime import date
+from datetime import date, timedelta
+from itertools import combinations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from permits_engine.domain.calendars import Calendar, Count, Holiday, due, unrolled
 from permits_engine.domain.periods import Period, add, before, term_end
+from permits_engine.domain.rules.policy import Policy
+from permits_engine.policies.loading import compile_text, packaged
+from permits_engine.policies.schema import CalendarPart
+from permits_engine.policies.yaml_reader import documents
 
 D = date
 
@@ -169,3 +176,110 @@ def test_a_calendar_without_any_working_day_is_refused() -> None:
     assert Calendar([], shut[:59]).next_working(D(2021, 3, 3), D(2021, 1, 1)) == D(2021, 5, 1)
     with pytest.raises(ValueError, match="sixty days"):
         Calendar([], shut).next_working(D(2021, 3, 3), D(2021, 1, 1))
+
+
+def touched(start: date, known: date) -> tuple[date, date, list[str]]:
+    """The last day of 15 clear days in Morocco as estimated and by the other reading, and what it depends on."""
+    rules = compile_text(packaged("MA")).at(known)
+    count = Count(Period.parse("P15D"), "franc", roll=True)
+    last = rules.due(start, count)
+    doubts = list(rules.doubts)
+    return last, rules.read(frozenset(doubts)).due(start, count), doubts
+
+
+@pytest.mark.parametrize(
+    ("start", "known", "expected"),
+    [
+        (D(2026, 3, 4), D(2026, 3, 10), (D(2026, 3, 23), D(2026, 3, 20), ["eid-al-fitr-1447"])),
+        (D(2026, 3, 4), D(2026, 3, 13), (D(2026, 3, 24), D(2026, 3, 20), ["eid-al-fitr-1447"])),
+        (D(2026, 3, 4), D(2026, 3, 19), (D(2026, 3, 24), D(2026, 3, 24), [])),
+        (D(2027, 2, 22), D(2027, 2, 22), (D(2027, 3, 11), D(2027, 3, 12), ["eid-al-fitr-1448"])),
+        (D(2011, 8, 15), D(2011, 8, 16), (D(2011, 9, 1), D(2011, 9, 2), ["eid-al-fitr-1432"])),
+        (D(2011, 8, 15), D(2011, 8, 29), (D(2011, 9, 2), D(2011, 9, 2), [])),
+        (D(2031, 3, 3), D(2031, 3, 3), (D(2031, 3, 19), D(2031, 3, 24), ["year"])),
+        (D(2027, 2, 23), D(2027, 2, 23), (D(2027, 3, 11), D(2027, 3, 12), ["eid-al-fitr-1448"])),
+        (D(2027, 2, 24), D(2027, 2, 24), (D(2027, 3, 12), D(2027, 3, 12), [])),
+    ],
+)
+def test_a_feast_that_is_only_estimated_is_read_both_ways(
+    start: date, known: date, expected: tuple[date, date, list[str]]
+) -> None:
+    """Also one that only its later reading brings to the last day."""
+    assert touched(start, known) == expected
+
+
+def test_a_conditional_day_off_counts_as_one_more_reading_until_the_feast_is_certain() -> None:
+    """Friday 12 April 2024 is off if Eid falls on the 10th, which is certain on the 9th."""
+    rules = compile_text(packaged("MA")).at(D(2024, 4, 5))
+    count = Count(Period.parse("P15D"), "franc", roll=True)
+    assert rules.due(D(2024, 3, 26), count) == D(2024, 4, 15)
+    assert list(rules.doubts) == ["eid-al-fitr-1445", "bridge-2024-04-12"]
+    assert rules.read(frozenset({"bridge-2024-04-12"})).due(D(2024, 3, 26), count) == D(2024, 4, 12)
+    assert rules.horizon == D(2024, 4, 9)
+    later = compile_text(packaged("MA")).at(D(2024, 4, 9))
+    assert (later.due(D(2024, 3, 26), count), list(later.doubts)) == (D(2024, 4, 15), [])
+
+
+def test_no_day_of_a_year_without_feasts_is_called_a_working_day() -> None:
+    """Its last day is named as what it is, and the latest by how far feasts may move it."""
+    calendar, words = compile_text(packaged("MA")).calendar, list[str]()
+    assert calendar.next_working(D(2031, 3, 19), D(2031, 3, 3), words) == D(2031, 3, 19)
+    assert not [line for line in words if "is a working day" in line]
+    assert not calendar.covers(D(2003, 10, 31))
+    assert calendar.covers(D(2030, 12, 31))
+
+
+def official() -> list[tuple[date, frozenset[date], date]]:
+    """The past moving feasts of Morocco: when the date was official, its days, and the first by the estimate."""
+    [part] = [plain for plain, _ in documents(packaged("MA")) if "calendar" in plain]
+    rows = CalendarPart.model_validate(part).moving
+    return [
+        (m.official.known, frozenset(m.official.on), m.estimated.on[0])
+        for m in rows
+        if m.official is not None and m.estimated is not None
+    ]
+
+
+def test_the_past_feasts_follow_the_rule_of_the_sighting() -> None:
+    """Of 2013 to 2026, 39 feasts were a day later than the estimate and 18 on its day; never another."""
+    found = [(min(days) - first).days for known, days, first in official() if known.year >= 2013]
+    assert (found.count(1), found.count(0), len(found)) == (39, 18, 57)
+
+
+@given(
+    st.sampled_from(official()),
+    st.integers(1, 25),
+    st.integers(0, 4),
+    st.sampled_from(["P15D", "P30D", "P60D"]),
+)
+def test_a_printed_day_is_never_later_than_the_true_one(
+    feast: tuple[date, frozenset[date], date], ahead: int, off: int, length: str
+) -> None:
+    """The earliest day by every reading, seen before the date is official, against the day by what was announced."""
+    announced, _, first = feast
+    count = Count(Period.parse(length), "franc", roll=True)
+    days = Period.parse(length).days + 1
+    start = first + timedelta(days=off - days)
+    known = announced - timedelta(days=ahead)
+    policy = compile_text(packaged("MA"))
+    earliest, latest = bounds_of(policy, start, count, known)
+    true = policy.at(announced).due(start, count)
+    assert earliest <= true
+    if not policy.calendar.days_of_change() & {known + timedelta(days=n) for n in range(1, ahead)}:
+        assert true <= latest
+
+
+def bounds_of(policy: Policy, start: date, count: Count, known: date) -> tuple[date, date]:
+    """The first and last of the days by all readings."""
+    found, doubts = set[date](), set[str]()
+    while True:
+        rules = [policy.at(known).read(frozenset(each)) for each in subsets(doubts)]
+        found |= {each.due(start, count) for each in rules}
+        more = {key for each in rules for key in each.doubts}
+        if more <= doubts:
+            return min(found), max(found)
+        doubts |= more
+
+
+def subsets(keys: set[str]) -> list[tuple[str, ...]]:
+    return [part for size in range(len(keys) + 1) for part in combinations(sorted(keys), size)]

@@ -281,11 +281,11 @@ def test_g21_filed_before_and_decided_after_stays_under_the_old_rules(spanish: F
 
 
 def test_g24_a_day_off_announced_late_moves_a_deadline_and_the_old_day_stays_readable(file: File) -> None:
-    """24 April 2023 became a day off on the 19th: seen from the 18th an appeal closes on the 24th, then a day later."""
+    """24 April 2023 became a day off on the 15th: seen from the 14th an appeal closes on the 24th, then a day later."""
     file.lodge("2023-03-01")
     file.do("2023-04-03", "refuse_application", **REASONS)
     file.do("2023-04-08", "notify_decision", mode="written", proof="signed")
-    assert file.due("2023-04-18", "appeal_closes", "administrative_tribunal") == "2023-04-24"
+    assert file.due("2023-04-14", "appeal_closes", "administrative_tribunal") == "2023-04-24"
     then = file.clock.instant
     assert file.due("2023-04-20", "appeal_closes", "administrative_tribunal") == "2023-04-25"
     as_it_was = file.engine.permit(file.permit_id, as_of=date(2023, 4, 20), known_at=then).as_dict()

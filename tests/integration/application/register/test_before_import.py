@@ -4,9 +4,11 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from permits_engine.testing import Office
 from tests.integration.application.register.conftest import TODAY, Import
-from tests.registers import GOOD, PENDING, row, rows, write
+from tests.registers import COURSES, GOOD, PENDING, row, rows, write
 
 
 def only(office: Office) -> str:
@@ -156,24 +158,33 @@ def test_an_imported_card_gets_its_deadlines_and_can_be_renewed(today: Office, t
     assert today.engine.permit(permit_id).term_number == 2
 
 
-def test_an_open_file_has_a_receipt_that_goes_on(today: Office, take_over: Import) -> None:
-    """Its receipt of 2014 was extended quarter by quarter by law, without a letter; the next one is told."""
-    take_over([row(**PENDING)])
+@pytest.mark.parametrize("course", COURSES)
+def test_no_receipt_is_made_up(course: str, today: Office, take_over: Import) -> None:
+    """Registers list no receipts: an old file of any outcome has none, on no day."""
+    take_over([row(**COURSES[course])])
     permit_id = only(today)
-    names = [name for name, _ in acts(today, permit_id)]
-    assert names[:2] == ["application_lodged", "receipt_issued"]
-    assert set(names[2:]) == {"receipt_extended"}
-    view = today.engine.permit(permit_id)
-    assert view.receipt_until is not None
-    assert TODAY + timedelta(days=7) < view.receipt_until <= date(2026, 9, 10)
-    assert view.lawful_stay
-    assert sorted(suppressed(today, permit_id)) == [
-        ("office_alert", "before_import"),
-        ("receipt_extended", "before_import"),
-    ]
+    assert not {"receipt_issued", "receipt_extended"} & {name for name, _ in acts(today, permit_id)}
+    for day in (
+        date(2014, 3, 10),
+        date(2014, 9, 9),
+        date(2014, 9, 10),
+        date(2014, 9, 11),
+        date(2015, 1, 1),
+        TODAY,
+    ):
+        view = today.engine.permit(permit_id, as_of=day)
+        assert (view.receipt_until, view.receipt_paper_until) == (None, None)
+        assert view.standing["because"] != "receipt"
+
+
+def test_an_open_file_of_the_register_keeps_its_lawful_stay(today: Office, take_over: Import) -> None:
+    """The request itself is the ground; its silence refuses, and takes no power and no stay away."""
+    take_over([row(**PENDING), row(numero_dossier="2", **COURSES["pending"])])
+    for found in today.engine.find(limit=None):
+        view = today.engine.permit(str(found["permit_id"]))
+        assert view.standing["because"] == "pending_request"
+        assert set(suppressed(today, view.permit_id)) <= {("office_alert", "before_import")}
     assert today.run_scheduler(TODAY) == []
-    told = [each["kind"] for each in today.run_scheduler(view.receipt_until - timedelta(days=7))]
-    assert "receipt_extended" in told
 
 
 def test_silence_before_the_import_is_recorded_as_a_refusal(today: Office, take_over: Import) -> None:

@@ -123,7 +123,7 @@ def test_a_repeated_column_is_refused(tmp_path: Path) -> None:
         (b"%PDF-1.7\n", "is a PDF"),
         (b"\xff\xfe\x00\x00a\x00\x00\x00", "is UTF-32"),
         (b"a,b,c\n1,2,3\n", "none of the columns"),
-        (bytes(range(256)) * 40, "none of the columns"),
+        (bytes(range(256)) * 40, "name it with --encoding"),
         (b'"numero_dossier,nom\n', "none of the columns"),
     ],
 )
