@@ -176,6 +176,23 @@ def test_a_register_in_windows_1256_comes_in_as_written_or_not_at_all(local: She
         assert family_name(engine, "2") == "العلوي"
 
 
+def test_a_register_as_an_office_keeps_it_is_read(local: Shell) -> None:
+    """Titles above a header with a degree sign and plurals in brackets; line numbers are the file's own."""
+    whole = text([row(), row(numero_dossier="2", sexe="?")], separator=";")
+    for name, heading in (
+        ("numero_dossier", "N° de dossier"),
+        ("prenoms", "Prénom(s)"),
+        ("nationalite", "Nationalité(s)"),
+    ):
+        whole = whole.replace(name, heading, 1)
+    (local.folder / "register.csv").write_bytes(f"Préfecture de Rabat;;;\r\n\r\n{whole}".encode("cp1252"))
+    report = local.json("import", "register.csv", "--allow-rejects")
+    assert (report["imported"], report["rejected"], report["encoding"]) == (1, 1, "windows-1252")
+    rejects = (local.folder / "register.rejects.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert rejects[0].startswith("line;code;reason;N° de dossier;nom;Prénom(s)")
+    assert rejects[1].startswith("5;row.sex;")
+
+
 def test_rejects_are_safe_in_a_spreadsheet_and_come_back(local: Shell) -> None:
     """A formula has an apostrophe in the rejects file, and none once it is imported from there."""
     write(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from permits_engine.application.register.encodings import encoding_of, shown
+from permits_engine.application.register.headings import Headings
 from permits_engine.application.register.text import unescaped, word
 from permits_engine.domain.errors import invalid
 
@@ -64,7 +65,11 @@ MOST_LINES = 100
 _SEPARATORS = (",", ";", "\t")
 _ENDS = "\r\n"
 
-_NAMES = {word(name): field for field, french in COLUMNS.items() for name in (field, french)}
+_HEADINGS = Headings(COLUMNS)
+_SURE = 3
+"""Known columns by which a line is taken for the header."""
+_ABOVE = 30
+"""Lines with titles that may be above the header."""
 
 
 class Row(NamedTuple):
@@ -86,14 +91,7 @@ class RegisterFile:
         self.size = size
         self.position = at
         self._lines = _Lines(text)
-        first = self._lines.take()
-        if first is not None and re.fullmatch(r'\s*"?sep=.?"?\s*', first):
-            first = self._lines.take()  # a hint for spreadsheets
-        while first is not None and not first.strip():
-            first = self._lines.take()
-        if first is None:
-            raise invalid("FILE", "is empty; its first line names the columns")
-        self.separator, self.header = _header(first.rstrip(_ENDS))
+        self.separator, self.header = _found_header(self._lines)
         self.again = [word(name) for name in self.header[: len(REASONS)]] == list(REASONS)
         self.places = _places(self.header, encoding)
 
@@ -191,25 +189,47 @@ def open_register(path: Path, encoding: str | None = None) -> Iterator[RegisterF
 # --- the header -------------------------------------------------------------------------------------------
 
 
-def _header(line: str) -> tuple[str, list[str]]:
-    """Return the separator with which most column names are known, and the names."""
+def _found_header(lines: _Lines) -> tuple[str, list[str]]:
+    """Return the separator and the names of the header, which may be below titles and empty lines."""
+    taken: list[str] = []
+    first: int | None = None
+    found: tuple[int, str, list[str]] | None = None
+    while len(taken) < _ABOVE and (line := lines.take()) is not None:
+        taken.append(line)
+        if not line.strip() or re.fullmatch(r'\s*"?sep=.?"?\s*', line):  # a hint for spreadsheets
+            continue
+        first = len(taken) if first is None else first
+        found = _header(line.rstrip(_ENDS))
+        if found[0] >= _SURE:
+            return found[1:]
+    if first is None:
+        raise invalid("FILE", "is empty; its first line names the columns")
+    lines.put_back(taken[first:])
+    return _header(taken[first - 1].rstrip(_ENDS))[1:]
+
+
+def _header(line: str) -> tuple[int, str, list[str]]:
+    """Return how many columns are known with the best separator, the separator, and the names."""
     best: tuple[int, str, list[str]] = (-1, ",", [])
     for separator in _SEPARATORS:
         try:
             names = [name.strip() for name in split(line, separator)]
         except ValueError:
             continue
-        known = sum(word(name) in _NAMES for name in names)
+        known = len({_HEADINGS.field(name) for name in names} - {None})
         if known > best[0]:
             best = (known, separator, names)
-    return best[1], best[2]
+    return best
 
 
 def _places(header: list[str], encoding: str) -> Mapping[str, int]:
     """Return the index of each known column; raise ``input.invalid`` for a missing or repeated one."""
     places: dict[str, int] = {}
+    own = {_HEADINGS.own_field(name) for name in header}
     for at, name in enumerate(header):
-        field = _NAMES.get(word(name))
+        field = _HEADINGS.own_field(name)
+        if field is None and (close := _HEADINGS.field(name)) not in own:
+            field = close
         if field is None:
             continue
         if field in places:

@@ -82,6 +82,54 @@ def test_the_header_may_mix_languages_and_be_spelt_as_people_do(tmp_path: Path) 
     assert found["lodged_on"] == GOOD["date_depot"]
 
 
+AS_OFFICES_WRITE = {
+    "numero_dossier": ("N° de dossier", "Nº dossier", "N° Dossier", "Numéro du dossier", "№ de dossier"),
+    "nom": ("NOM", "Nom(s)", "Nom de famille", "Surname"),
+    "prenoms": ("Prénom(s)", "PRÉNOM", "Given name(s)", "First name"),
+    "date_naissance": ("Date de naissance", "Né(e) le", "Date of birth"),
+    "sexe": ("Sexe", "Genre"),
+    "nationalite": ("Nationalité(s)", "Nationalités"),
+    "prefecture": ("Préfecture", "Préfecture / Province"),
+    "categorie": ("Catégorie", "Categories"),
+    "date_depot": ("Date du dépôt", "Date de la demande"),
+    "date_fin": ("Date de fin", "Date d'expiration"),
+    "telephone": ("N° de téléphone", "Tél.", "GSM"),
+    "email": ("E-mail", "Courriel"),
+}
+
+
+@pytest.mark.parametrize(("name", "heading"), [(a, b) for a, each in AS_OFFICES_WRITE.items() for b in each])
+def test_a_heading_is_read_as_offices_write_it(name: str, heading: str, tmp_path: Path) -> None:
+    """A degree sign, accents, articles and plurals in brackets do not hide a column."""
+    whole = text([GOOD], separator=";").replace(name, heading, 1)
+    [found] = fields(tmp_path, whole.encode())
+    assert found == dict(zip(ENGLISH, GOOD.values(), strict=True))
+
+
+def test_a_close_heading_beside_the_columns_own_name_is_another_column(tmp_path: Path) -> None:
+    """Two close ones leave open which counts; one beside the own name does not."""
+    [found] = fields(tmp_path, text([GOOD | {"tel": "x"}], columns=[*FRENCH, "tel"]).encode())
+    assert found["phone"] == GOOD["telephone"]
+    twice = [*FRENCH[:-1], "tel", "gsm"]
+    assert "occurs twice" in refusal(tmp_path, text([GOOD], columns=twice).encode())
+
+
+@pytest.mark.parametrize(
+    "above",
+    [
+        "\n\n",
+        "Wilaya de Rabat-Salé-Kénitra\n",
+        "ROYAUME DU MAROC;;;;\n;;;;\n\nRegistre, arrêté au 31/12/2014;;\n",
+        'sep=;\n"Registre; suite"\n',
+        '"un titre ouvert\n',
+    ],
+)
+def test_titles_and_empty_lines_may_be_above_the_header(above: str, tmp_path: Path) -> None:
+    """They count as lines, and the rows keep the numbers that the office sees."""
+    [found] = read(tmp_path, (above + text([GOOD], separator=";", end="\n")).encode())
+    assert (found.line, found.fault) == (above.count("\n") + 2, None)
+
+
 def test_columns_that_mean_nothing_are_passed_over_and_named(tmp_path: Path) -> None:
     """A column of the register's own is ignored, whatever it holds, and the reader is told."""
     path = tmp_path / "register.csv"
