@@ -177,8 +177,9 @@ def test_a_register_in_windows_1256_comes_in_as_written_or_not_at_all(local: She
 
 
 def test_a_register_as_an_office_keeps_it_is_read(local: Shell) -> None:
-    """Titles above a header with a degree sign and plurals in brackets; line numbers are the file's own."""
-    whole = text([row(), row(numero_dossier="2", sexe="?")], separator=";")
+    """Titles above a header with a degree sign and plurals in brackets; countries by name; the file's own line numbers."""
+    abroad = row(numero_dossier="3", nationalite="Côte d'Ivoire", nom="Kouassi")
+    whole = text([row(nationalite="ml"), row(numero_dossier="2", sexe="?"), abroad], separator=";")
     for name, heading in (
         ("numero_dossier", "N° de dossier"),
         ("prenoms", "Prénom(s)"),
@@ -187,7 +188,10 @@ def test_a_register_as_an_office_keeps_it_is_read(local: Shell) -> None:
         whole = whole.replace(name, heading, 1)
     (local.folder / "register.csv").write_bytes(f"Préfecture de Rabat;;;\r\n\r\n{whole}".encode("cp1252"))
     report = local.json("import", "register.csv", "--allow-rejects")
-    assert (report["imported"], report["rejected"], report["encoding"]) == (1, 1, "windows-1252")
+    assert (report["imported"], report["rejected"], report["encoding"]) == (2, 1, "windows-1252")
+    with local.engine() as engine:
+        events = list(engine.subscribe(timeout=0, names=("permit.application_lodged",)))
+    assert [each["nationality"] for each in events] == ["MLI", "CIV"]
     rejects = (local.folder / "register.rejects.csv").read_text(encoding="utf-8-sig").splitlines()
     assert rejects[0].startswith("line;code;reason;N° de dossier;nom;Prénom(s)")
     assert rejects[1].startswith("5;row.sex;")

@@ -16,6 +16,7 @@ import msgspec
 import phonenumbers
 from pydantic import TypeAdapter, ValidationError
 
+from permits_engine.application.register.countries import country_code
 from permits_engine.application.register.csv_file import COLUMNS, NEEDED
 from permits_engine.application.register.text import word
 from permits_engine.commands import fields
@@ -33,7 +34,7 @@ CODES: dict[str, str] = {
     "row.order": "dates contradict one another: filing, decision, start and end follow in this order",
     "row.term": "the card is longer than the longest that the law knows",
     "row.sex": "neither F, M (or H) nor X",
-    "row.nationality": "not an ISO 3166-1 alpha-3 code",
+    "row.nationality": "neither the code of a country nor its name in French, English or Arabic",
     "row.prefecture": "neither the code nor the name of an office of the jurisdiction",
     "row.category": "not a category of the jurisdiction, or filed before its operation began",
     "row.criterion": "not a criterion of the category",
@@ -323,7 +324,7 @@ _PHONE: TypeAdapter[str] = TypeAdapter(fields.Phone)
 
 @lru_cache(maxsize=1024)
 def _nationality(cell: str) -> str:
-    return _NATIONALITY.validate_python(cell)
+    return _NATIONALITY.validate_python(country_code(cell))
 
 
 @lru_cache(maxsize=1024)

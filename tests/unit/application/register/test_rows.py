@@ -131,7 +131,7 @@ def test_h_for_homme_is_m(checks: Checks, sexe: str) -> None:
         ("row.term", {"date_fin": "2024-09-11"}),
         ("row.sex", {"sexe": "?"}),
         ("row.sex", {"sexe": "1"}),
-        ("row.nationality", {"nationalite": "ML"}),
+        ("row.nationality", {"nationalite": "Congo"}),
         ("row.nationality", {"nationalite": "malienne"}),
         ("row.nationality", {"nationalite": "ZZZ"}),
         ("row.prefecture", {"prefecture": "MA-ZZZ"}),
