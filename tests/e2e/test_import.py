@@ -177,7 +177,7 @@ def test_a_register_in_windows_1256_comes_in_as_written_or_not_at_all(local: She
 
 
 def test_a_register_as_an_office_keeps_it_is_read(local: Shell) -> None:
-    """Titles above a header with a degree sign and plurals in brackets; countries by name; the file's own line numbers."""
+    """Titles above a header with a degree sign and plurals in brackets; countries by name; the file's line numbers."""
     abroad = row(numero_dossier="3", nationalite="Côte d'Ivoire", nom="Kouassi")
     whole = text([row(nationalite="ml"), row(numero_dossier="2", sexe="?"), abroad], separator=";")
     for name, heading in (
