@@ -87,6 +87,7 @@ ENGLISH: dict[str, str] = {
     "extended": "extended on {on} to {until}",
     "working_day": "{day} is a working day",
     "year_unknown": "{day} is the first day that is no weekend or fixed holiday; the feasts of that year are not known",
+    "may_move": "until days off are certain, from {earliest} to {latest}",
     "weekend": "{day} is a {day:%A}: the next day",
     "feast": "{day} is {day:%A}, {feast}: the next day",
     "feast.estimated": "{day} is {day:%A}, {feast} (estimated): the next day",

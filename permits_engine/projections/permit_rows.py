@@ -113,15 +113,16 @@ def _turn(s: Situation) -> tuple[date | None, str | None]:
     if request is None:
         return None, None
     if s.application_status == "incomplete":
-        due = s.completion_due(request)
+        due = s.latest(lambda each: each.completion_due(request))
         return (due + ONE_DAY, "returned") if due is not None else (None, None)
     if s.application_status == "under_review":
-        due = s.decision_due(request)
+        due = s.latest(lambda each: each.decision_due(request))
         silence = s.rules.get("decision.silence", request.filed_on, s.scope())
         if due is not None and silence == "refusal":
             return due + ONE_DAY, "implicitly_refused"
-    if s.application_status == "suspended" and s.suspended_by is not None:
-        due = s.answer_due(request, s.suspended_by)
+    number = s.suspended_by
+    if s.application_status == "suspended" and number is not None:
+        due = s.latest(lambda each: each.answer_due(request, number))
         return (due + ONE_DAY, "under_review") if due is not None else (None, None)
     return None, None
 

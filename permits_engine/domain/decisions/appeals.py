@@ -41,8 +41,10 @@ def _check_body(case: Case) -> None:
 def _check_time(case: Case) -> None:
     words: list[str] = []
     until = appeal_periods.closing(case.situation, case.command.body, words)
-    if until is not None and not until.open(case.on):
-        closes = until.last or until.first
+    if until is not None and not appeal_periods.is_open(case.situation, case.command.body):
+        uncertain = appeal_periods.bounds(case.situation, case.command.body, until)
+        last = until.last if uncertain is None else uncertain.latest
+        closes = last or until.first
         why = f"the time to appeal to {case.command.body} ended on {closes} ({together(words)})"
         raise error("appeal.out_of_time", why, body=case.command.body, closes=closes.isoformat())
 

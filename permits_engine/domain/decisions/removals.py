@@ -197,7 +197,8 @@ def _last_moment(case: Case, order: Removal) -> str | None:
     if days is None:
         return None
     case.rules.used[days[1].id] = None
-    return days[0].isoformat() if case.on > days[0] else None
+    last = s.latest(lambda each: removal.last_day_to_appeal(each, order)) or days[0]
+    return last.isoformat() if case.on > last else None
 
 
 def appeal_pending(case: Case) -> None:

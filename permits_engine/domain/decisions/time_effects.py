@@ -169,19 +169,25 @@ def next_effect_day(s: Situation) -> date | None:
     limits: list[date | None] = []
     days: list[date] = []
     if s.pending:
-        limits += [s.completion_due(request) if request.missing else None, s.decision_due(request)]
-        if s.suspended_by is not None:
-            limits.append(s.answer_due(request, s.suspended_by))
+        limits += [s.decision_due(request), s.latest(lambda each: each.decision_due(request))]
+        if request.missing:
+            limits.append(s.latest(lambda each: each.completion_due(request)))
+        number = s.suspended_by
+        if number is not None:
+            limits.append(s.latest(lambda each: each.answer_due(request, number)))
     if s.receipt is not None and s.paper is not None:
         ahead = s.rules.get("receipt.extend_before", s.day, s.scope())
         if ahead is not None:
             days += [before(s.paper.until, ahead), before(s.receipt.until, ahead)]
-    limits += [s.ruling_due(appeal) for appeal in s.pending_appeals]
+    for appeal in s.pending_appeals:
+        limits.append(s.latest(lambda each, appeal=appeal: each.ruling_due(appeal)))  # type: ignore[misc]
     if term is not None and s.running:
         days.append(term.valid_until)
         limits += [s.ends(term), s.window_closes]
         limits += [s.absence_limit(absence) for absence in s.absences if absence.back is None]
     days += [limit + ONE_DAY for limit in limits if limit is not None]
+    if s.rules.doubts and s.rules.horizon is not None:  # a date that becomes official moves a last day
+        days.append(s.rules.horizon)
     return min((day for day in days if day > s.day), default=None)
 
 

@@ -1,9 +1,11 @@
 """Periods for appeals: to which bodies, from which day, until when, and what an earlier appeal changes."""
 
+from collections.abc import Callable
 from datetime import date
 
 import msgspec
 
+from permits_engine.domain.permit import readings
 from permits_engine.domain.permit.proceedings import ROADS
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.domain.permit.state import Appeal
@@ -73,12 +75,51 @@ def closing(s: Situation, body: str, words: list[str] | None = None) -> Closing 
         return None
     count = count_of(rule.value)
     first = s.rules.due(start, count, words=words)
-    recourse = _recourse(s, body, first)
+    recourse = _recourse(s, body, s.latest(lambda each: each.rules.due(start, count)) or first)
     if recourse is None:
         return Closing(first, rule)
     rejected = _rejected_on(s, recourse)
     again = s.rules.due(rejected, count) if rejected is not None else None
     return Closing(first, rule, recourse, again)
+
+
+def bounds(s: Situation, body: str, until: Closing) -> readings.Bounds | None:
+    """Return the first and last day to act by, where an answer to a recourse or a day off is not certain."""
+    following = readings.bounds(s, _next_day(body))
+    last = readings.bounds(s, last_day(body))
+    if following is None and until.recourse is None:
+        return None
+    reasons = ("answer",) if until.recourse is not None else ()
+    uncertain = following.depends_on if following is not None else ()
+    return readings.Bounds(
+        until.next(s.day) if following is None else following.earliest,
+        until.last if last is None else last.latest,
+        tuple(dict.fromkeys((*reasons, *uncertain, *(last.depends_on if last is not None else ())))),
+    )
+
+
+def first_day(body: str) -> Callable[[Situation], date | None]:
+    """Return the question for the last day to go to a body that counts from the decision."""
+    return lambda s: until.first if (until := closing(s, body)) is not None else None
+
+
+def last_day(body: str) -> Callable[[Situation], date | None]:
+    """Return the question for the last day to go to a body, none while an answer to a recourse is awaited."""
+    return lambda s: until.last if (until := closing(s, body)) is not None else None
+
+
+def _next_day(body: str) -> Callable[[Situation], date | None]:
+    return lambda s: until.next(s.day) if (until := closing(s, body)) is not None else None
+
+
+def is_open(s: Situation, body: str) -> bool:
+    """Return whether a body may be seised on the day by any reading of what is not certain."""
+
+    def by(each: Situation) -> bool:
+        until = closing(each, body)
+        return until is not None and until.open(each.day)
+
+    return readings.holds(s, by)
 
 
 def _recourse(s: Situation, body: str, first: date) -> Appeal | None:
@@ -128,6 +169,6 @@ def open_closings(s: Situation) -> list[tuple[str, Closing]]:
         if s.adverse is None or s.pending_on_road(body) is not None or already_ruled(s, body):
             continue
         until = closing(s, body)
-        if until is not None and until.open(s.day):
+        if until is not None and is_open(s, body):
             found.append((body, until))
     return found

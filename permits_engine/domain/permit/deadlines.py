@@ -1,21 +1,15 @@
 """The deadlines of one permit that run on a date, each with its rule."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 
 import msgspec
 
-from permits_engine.domain.permit import majority, removal
+from permits_engine.domain.permit import appeal_periods, majority, readings, removal
 from permits_engine.domain.permit.appeal_periods import Closing, open_closings
+from permits_engine.domain.permit.readings import Bounds
 from permits_engine.domain.permit.situation import Situation
-from permits_engine.domain.permit.state import IMPLICIT_REFUSAL, Appeal, Request
-
-
-class Bounds(msgspec.Struct, frozen=True):
-    """The first and last day that a deadline may turn out to be, and what that depends on."""
-
-    earliest: date | None
-    latest: date | None
-    depends_on: tuple[str, ...]
+from permits_engine.domain.permit.state import IMPLICIT_REFUSAL, Appeal, Decision, Removal, Request
 
 
 class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -33,6 +27,22 @@ class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
     due_at: datetime | None = None
     against: str | None = None
     bounds: Bounds | None = None
+
+    @property
+    def earliest(self) -> date | None:
+        """The first day that it may turn out to be: what a letter names."""
+        return self.due_on if self.bounds is None else self.bounds.earliest
+
+    @property
+    def of_removal(self) -> bool:
+        """Whether it belongs to a removal."""
+        return self.against == "removal" or self.kind.startswith("removal_")
+
+    @property
+    def may_move(self) -> bool:
+        """Whether its day depends on days off that are not certain."""
+        doubts = self.bounds.depends_on if self.bounds is not None else ()
+        return any(each != "answer" for each in doubts)
 
 
 def deadlines(s: Situation) -> list[Deadline]:
@@ -65,6 +75,25 @@ def _add(
         found.append(Deadline(kind, due, anchor, rule.id if rule else "", status))
 
 
+def _add_rolled(
+    s: Situation,
+    found: list[Deadline],
+    kind: str,
+    ask: Callable[[Situation], date | None],
+    anchor: int,
+    parameter: str,
+    on: date | None = None,
+    status: str = "running",
+) -> None:
+    """Add a deadline that may roll to a working day, unless it has passed by every reading."""
+    due = ask(s)
+    uncertain = readings.bounds(s, ask)
+    last = due if uncertain is None else uncertain.latest
+    if due is not None and last is not None and s.day <= last:
+        rule = s.rules.peek(parameter, on or s.day, s.scope())
+        found.append(Deadline(kind, due, anchor, rule.id if rule else "", status, bounds=uncertain))
+
+
 def _title(s: Situation, found: list[Deadline]) -> None:
     term = s.term
     if term is None or not s.running:
@@ -87,26 +116,36 @@ def _request(s: Situation, found: list[Deadline]) -> None:
         _add(s, found, "receipt_expiry", s.paper.until, s.paper.version, "receipt.term", s.paper.on)
     filed, version = request.filed_on, request.version
     if status == "incomplete":
-        due = s.completion_due(request)
-        _add(s, found, "documents_due", due, version, "documents.completion", filed)
+        due = documents_due(request)
+        _add_rolled(s, found, "documents_due", due, version, "documents.completion", filed)
     if status == "suspended" and s.suspended_by is not None:
         ask = request.asks[s.suspended_by]
-        due = s.answer_due(request, s.suspended_by)
-        _add(s, found, "documents_due", due, ask.version, "documents.answer", ask.on)
+        due = documents_due(request, s.suspended_by)
+        _add_rolled(s, found, "documents_due", due, ask.version, "documents.answer", ask.on)
     if status in {"under_review", "suspended"}:
         _decision(s, request, found)
     if status in {"incomplete", "under_review", "suspended"}:
-        _add(s, found, "opinion_due", opinion_due(s), version, "opinion.limit", filed)
+        _add_rolled(s, found, "opinion_due", opinion_due, version, "opinion.limit", filed)
+
+
+def documents_due(request: Request, number: int | None = None) -> Callable[[Situation], date | None]:
+    """Return the question for the last day to complete a file, or to answer a request for documents."""
+    if number is None:
+        return lambda s: s.completion_due(request)
+    return lambda s: s.answer_due(request, number)
 
 
 def _decision(s: Situation, request: Request, found: list[Deadline]) -> None:
     filed, version = request.filed_on, request.version
     status = "suspended" if s.suspended_by is not None else "running"
-    due = s.decision_due(request)
-    _add(s, found, "decision_due", due, version, "decision.limit", filed, status)
-    if due is not None and s.day <= due and s.rules.get("decision.silence", filed, s.scope()) == "refusal":
-        _add(s, found, "implicit_refusal", due, version, "decision.silence", filed, status)
-    _add(s, found, "expedited_target", expedited_target(s), version, "expedited.target", filed)
+
+    def due(each: Situation) -> date | None:
+        return each.decision_due(request)
+
+    _add_rolled(s, found, "decision_due", due, version, "decision.limit", filed, status)
+    if s.rules.get("decision.silence", filed, s.scope()) == "refusal":
+        _add_rolled(s, found, "implicit_refusal", due, version, "decision.silence", filed, status)
+    _add_rolled(s, found, "expedited_target", expedited_target, version, "expedited.target", filed)
 
 
 def opinion_due(s: Situation, words: list[str] | None = None) -> date | None:
@@ -135,22 +174,31 @@ def _appeals(s: Situation, found: list[Deadline]) -> None:
     for body, closing in open_closings(s):
         found.append(_closing(s, body, closing, anchor))
     if decision is not None and decision.kind != IMPLICIT_REFUSAL:
-        _add(s, found, "departure_due", s.departure_due(decision), decision.version, "departure.limit")
+        _leave(s, decision, found)
 
 
 def _closing(s: Situation, body: str, closing: Closing, anchor: int) -> Deadline:
     """Return the deadline to appeal to a body; contested where an earlier recourse gives a second day."""
     day, rule = closing.next(s.day), closing.rule.id
-    if closing.recourse is None:
-        return Deadline("appeal_closes", day, anchor, rule, body=body)
-    bounds = Bounds(day, closing.second, ("answer",))
-    return Deadline("appeal_closes", day, anchor, rule, body=body, bounds=bounds)
+    uncertain = appeal_periods.bounds(s, body, closing)
+    return Deadline("appeal_closes", day, anchor, rule, body=body, bounds=uncertain)
+
+
+def _leave(s: Situation, decision: Decision, found: list[Deadline]) -> None:
+    def due(each: Situation) -> date | None:
+        return each.departure_due(decision)
+
+    _add_rolled(s, found, "departure_due", due, decision.version, "departure.limit")
 
 
 def _ruling(s: Situation, appeal: Appeal, found: list[Deadline]) -> None:
     due, rule = s.ruling_due(appeal), s.ruling_rule(appeal)
-    if due is not None and rule is not None and s.day <= due:
-        found.append(Deadline("appeal_ruling_due", due, appeal.version, rule.id, body=appeal.body))
+    uncertain = readings.bounds(s, lambda each: each.ruling_due(appeal))
+    last = due if uncertain is None else uncertain.latest
+    if due is not None and rule is not None and last is not None and s.day <= last:
+        found.append(
+            Deadline("appeal_ruling_due", due, appeal.version, rule.id, body=appeal.body, bounds=uncertain)
+        )
 
 
 def _absence(s: Situation, found: list[Deadline]) -> None:
@@ -167,20 +215,38 @@ def _removal(s: Situation, found: list[Deadline]) -> None:
         return
     appeal = removal.pending_appeal(s)
     if appeal is not None:
-        due = removal.ruling_due(s, appeal)
-        _add(s, found, "removal_ruling_due", due, appeal.version, "removal.ruling", appeal.on)
+
+        def due(each: Situation) -> date | None:
+            return removal.ruling_due(each, appeal)
+
+        _add_rolled(s, found, "removal_ruling_due", due, appeal.version, "removal.ruling", appeal.on)
     elif not any(a.on <= s.day for a in order.appeals):
-        days = removal.days_to_appeal(s, order)
-        if days is not None and s.day <= days[0]:
-            found.append(
-                Deadline(
-                    "appeal_closes", days[0], order.version, days[1].id, body=removal.BODY, against="removal"
-                )
-            )
+        _days_to_contest(s, order, found)
         closes = removal.appeal_closes(s, order)
         if closes is not None and s.day <= removal.local_day(s, closes[0]):
             at, rule = closes
             found.append(Deadline("removal_appeal_closes", None, order.version, rule.id, due_at=at))
+
+
+def _days_to_contest(s: Situation, order: Removal, found: list[Deadline]) -> None:
+    days = removal.days_to_appeal(s, order)
+    if days is None:
+        return
+    uncertain = readings.bounds(s, lambda each: removal.last_day_to_appeal(each, order))
+    last = days[0] if uncertain is None else uncertain.latest
+    if last is not None and s.day <= last:
+        due, rule = days[0], days[1].id
+        found.append(
+            Deadline(
+                "appeal_closes",
+                due,
+                order.version,
+                rule,
+                body=removal.BODY,
+                against="removal",
+                bounds=uncertain,
+            )
+        )
 
 
 def _majority(s: Situation, found: list[Deadline]) -> None:

@@ -1,12 +1,14 @@
 """The examination of a request on one date: completeness, suspension, the time to decide, silence."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
+from typing import Self
 
 from permits_engine.domain.cached import cached_property
-from permits_engine.domain.calendars import Count
+from permits_engine.domain.calendars import Count, Reading
 from permits_engine.domain.periods import ONE_DAY
 from permits_engine.domain.permit.facts import Fact, latest
+from permits_engine.domain.permit.readings import bounds
 from permits_engine.domain.permit.state import (
     EXPRESS_GRANTS,
     IMPLICIT_REFUSAL,
@@ -37,6 +39,22 @@ class Examination:
         self.rules = rules
         self.others = others
         self._facts = facts
+
+    def read(self, reading: Reading) -> Self:
+        """Return the same file by one reading of what is not certain."""
+        return type(self)(self.permit, self.day, self.rules.read(reading), self._facts, self.others)
+
+    def earliest(self, ask: Callable[[Self], date | None]) -> date | None:
+        """Return the first day that a last day may turn out to be: what is promised to the holder."""
+        found = ask(self)
+        uncertain = bounds(self, ask)
+        return found if uncertain is None else uncertain.earliest
+
+    def latest(self, ask: Callable[[Self], date | None]) -> date | None:
+        """Return the last day that a last day may turn out to be: what is held against the holder waits for it."""
+        found = ask(self)
+        uncertain = bounds(self, ask)
+        return found if uncertain is None else uncertain.latest
 
     @cached_property
     def closure(self) -> tuple[date, str] | None:
@@ -144,7 +162,7 @@ class Examination:
         if recorded is not None and recorded <= self.day and (complete is None or complete >= recorded):
             return recorded
         if complete is None:
-            due = self.completion_due(request)
+            due = self.latest(lambda s: s.completion_due(request))
             if due is not None and self.day > due:
                 return due + ONE_DAY
         return None
@@ -170,7 +188,7 @@ class Examination:
             answered = self.ask_answered_on(request, number)
             if answered is not None and answered <= self.day:
                 continue
-            due = self.answer_due(request, number)
+            due = self.latest(lambda s, number=number: s.answer_due(request, number))  # type: ignore[misc]
             if due is None or self.day <= due:
                 return number
         return None
@@ -239,7 +257,7 @@ class Examination:
             return None
         if self.rules.get("decision.silence", request.filed_on, self.scope(request)) != "refusal":
             return None
-        due = self.decision_due(request)
+        due = self.latest(lambda s: s.decision_due(request))
         return due + ONE_DAY if due is not None and self.day > due else None
 
     def _too_late(self, decision: Decision, request: Request) -> bool:

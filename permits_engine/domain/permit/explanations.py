@@ -44,7 +44,7 @@ def _row(s: Situation, deadline: Deadline, say: Callable[[str], str]) -> Deadlin
         if bounds is None:
             row |= {"earliest": row["due_on"], "latest": row["due_on"], "certain": True}
         else:
-            row |= {"certain": False, **bounds}
+            row |= {"certain": False, **bounds, "depends_on": list(bounds["depends_on"])}
     row["explanation"] = say(together(working(s, deadline)))
     return cast("DeadlineRow", row)
 
@@ -53,6 +53,9 @@ def working(s: Situation, deadline: Deadline) -> list[str]:
     """Return the working of a deadline's day in words, with the source of its rule."""
     words: list[str] = []
     _count(s, deadline, words)
+    uncertain = deadline.bounds
+    if uncertain is not None and deadline.may_move and uncertain.latest is not None:
+        words.append(Phrase("may_move", earliest=uncertain.earliest, latest=uncertain.latest))
     rule = s.rules.policy.by_id.get(deadline.rule)
     if rule is not None:
         words.append(Phrase("source", source=str(rule.source), rank=rule.rank))
@@ -71,19 +74,13 @@ def _count(s: Situation, deadline: Deadline, words: list[str]) -> None:
             words.append(Phrase("receipt", on=s.paper.on, until=s.paper.until))
         case "departure_due" if adverse is not None and adverse[1] is not None:
             s.departure_due(adverse[1], words=_Named(words, "notified"))
-        case "appeal_closes" if deadline.against == "removal":
-            order = removal.removal_in_force(s)
-            if order is not None:
-                removal.days_to_appeal(s, order, words=_Named(words, "notified"))
+        case "appeal_closes" | "removal_appeal_closes" | "removal_ruling_due" if deadline.of_removal:
+            _of_removal(s, deadline, words)
         case "appeal_closes" if adverse is not None and deadline.body is not None:
             start = "silence" if adverse[0] == "implicit" else "notified"
             until = closing(s, deadline.body, words=_Named(words, start))
             if until is not None and until.recourse is not None:
                 words.append(Phrase("recourse", on=until.recourse.on))
-        case "removal_appeal_closes":
-            words += _hours(s)
-        case "removal_ruling_due" if (appeal := removal.pending_appeal(s)) is not None:
-            removal.ruling_due(s, appeal, words=_Named(words, "lodged"))
         case "majority_request_due":
             words.append(Phrase("majority", day=majority.reached_on(s), until=day))
         case "absence_limit":
@@ -102,6 +99,16 @@ def _count(s: Situation, deadline: Deadline, words: list[str]) -> None:
             opinion_due(s, words=_Named(words, "filed"))
         case "expedited_target":
             expedited_target(s, words=_Named(words, "filed"))
+
+
+def _of_removal(s: Situation, deadline: Deadline, words: list[str]) -> None:
+    order, appeal = removal.removal_in_force(s), removal.pending_appeal(s)
+    if deadline.kind == "removal_appeal_closes":
+        words += _hours(s)
+    elif deadline.kind == "removal_ruling_due" and appeal is not None:
+        removal.ruling_due(s, appeal, words=_Named(words, "lodged"))
+    elif order is not None:
+        removal.days_to_appeal(s, order, words=_Named(words, "notified"))
 
 
 def _window(s: Situation, deadline: Deadline, term: Term) -> list[str]:

@@ -52,8 +52,8 @@ def _dues(s: Situation) -> Iterator[date | None]:
     """Yield the last days of the periods that run on a day."""
     yield s.window_closes
     for request in s.permit.requests:
-        yield s.completion_due(request)
-        yield s.decision_due(request)
+        yield s.latest(lambda each, request=request: each.completion_due(request))  # type: ignore[misc]
+        yield s.latest(lambda each, request=request: each.decision_due(request))  # type: ignore[misc]
     for decision in s.permit.decisions:
         yield s.departure_due(decision)
     for absence in s.permit.absences:

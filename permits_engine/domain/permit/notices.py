@@ -175,9 +175,10 @@ def _documents(s: Situation) -> Iterator[Tiered]:
     request = s.request
     assert request is not None
     if s.application_status == "incomplete":
-        limit, anchor = s.completion_due(request), request.version
+        limit, anchor = s.earliest(deadlines.documents_due(request)), request.version
     elif s.application_status == "suspended" and s.suspended_by is not None:
-        limit, anchor = s.answer_due(request, s.suspended_by), request.asks[s.suspended_by].version
+        limit = s.earliest(deadlines.documents_due(request, s.suspended_by))
+        anchor = request.asks[s.suspended_by].version
     else:
         return
     if limit is not None:
@@ -188,21 +189,23 @@ def _appeal(s: Situation) -> Iterator[Tiered]:
     """Yield the earliest day to appeal, and the second one that a recourse gives once the first has passed."""
     assert s.adverse is not None
     decision = s.adverse[1]
-    found = [
-        until
+    bodies = [
+        body
         for body in appeal_periods.BODIES
         if s.pending_on_road(body) is None and not appeal_periods.already_ruled(s, body)
-        if (until := appeal_periods.closing(s, body)) is not None
     ]
-    if not found:
+    found = [(body, until) for body in bodies if (until := appeal_periods.closing(s, body)) is not None]
+    firsts = [s.earliest(appeal_periods.first_day(body)) or until.first for body, until in found]
+    if not firsts:
         return
-    earliest = min(until.first for until in found)
+    earliest = min(firsts)
     if s.day <= earliest:  # once it is past there is no reminder: its letter named the others too
         anchor = decision.version if decision is not None else 0
         yield Tiered("appeal_reminder", HOLDER, anchor, earliest, earliest, last=earliest)
-    for until in found:
-        if until.recourse is not None and until.second is not None and until.first < s.day <= until.second:
-            second, anchor = until.second, until.recourse.version
+    for body, until in found:
+        second = s.earliest(appeal_periods.last_day(body)) if until.recourse is not None else None
+        if until.recourse is not None and second is not None and until.first < s.day <= second:
+            anchor = until.recourse.version
             yield Tiered("appeal_reminder", HOLDER, anchor, second, second, last=second)
 
 
@@ -212,11 +215,12 @@ def office_deadlines(s: Situation) -> list[tuple[str, date, int]]:
     if request is None or not s.pending or s.returned_on(request) is not None:
         return []
     found: list[tuple[str, date | None, int]] = [
-        ("opinion_due", deadlines.opinion_due(s), request.version),
-        ("expedited_target", deadlines.expedited_target(s), request.version),
+        ("opinion_due", s.earliest(deadlines.opinion_due), request.version),
+        ("expedited_target", s.earliest(deadlines.expedited_target), request.version),
     ]
     if s.complete_on(request) is not None and s.suspended_by is None:
-        found.append(("decision_due", s.decision_due(request), request.version))
+        due = s.earliest(lambda each: each.decision_due(request))
+        found.append(("decision_due", due, request.version))
     if s.receipt is not None and s.paper is not None:
         found.append(("receipt_expiry", s.paper.until, s.paper.version))
     return [(kind, on, anchor) for kind, on, anchor in found if on is not None]

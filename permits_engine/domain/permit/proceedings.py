@@ -43,7 +43,7 @@ class Proceedings(Examination):
     def silent_on(self, appeal: Appeal) -> date | None:
         """Return the day on which silence rejects an appeal, unless it is answered before (law 41-90, article 23)."""
         effect = self.rules.get("appeal.silence", appeal.on, self.scope(body=appeal.body))
-        due = self.ruling_due(appeal) if effect == "rejection" else None
+        due = self.latest(lambda s: s.ruling_due(appeal)) if effect == "rejection" else None
         return due + ONE_DAY if due is not None else None
 
     def answer(self, appeal: Appeal) -> Answer | None:

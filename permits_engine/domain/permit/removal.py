@@ -107,6 +107,12 @@ def days_to_appeal(s: Situation, order: Removal, words: list[str] | None = None)
     return s.rules.due(local_day(s, order.notified_at), count_of(rule.value), words=words), rule
 
 
+def last_day_to_appeal(s: Situation, order: Removal) -> date | None:
+    """Return the last day to contest an order whose appeal is counted in days."""
+    found = days_to_appeal(s, order)
+    return found[0] if found is not None else None
+
+
 def ruling_due(s: Situation, appeal: Appeal, words: list[str] | None = None) -> date | None:
     """Return the last day for the tribunal to rule on the appeal."""
     return s.last_day("removal.ruling", appeal.on, words)
