@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+import phonenumbers
 from pydantic import TypeAdapter, ValidationError
 
 from permits_engine.application.register.csv_file import COLUMNS, NEEDED
@@ -347,8 +348,6 @@ def _phone(cell: str | None, jurisdiction: str) -> str | None:
     """Return a number in E.164; one without a country code belongs to the jurisdiction."""
     if cell is None:
         return None
-    import phonenumbers
-
     try:
         return _PHONE.validate_python(cell)
     except ValidationError as problem:
