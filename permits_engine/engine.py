@@ -93,6 +93,8 @@ class Engine:
         self.privacy = Privacy(self.context, self.executor)
         self.keys = Keys(self.context)
 
+    # Together the parts cost half a second to load, and a command needs one of them or none.
+
     @cached_property
     def notices(self) -> Notices:
         """Notices to holders and offices; loaded when it is first used."""

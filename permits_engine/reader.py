@@ -60,6 +60,8 @@ class Reader:
         self._access = access = Access(context, actor, purpose, all_offices=all_offices)
         self.queries = ReaderQueries(access)
 
+    # Loaded when first used, as those of the engine.
+
     @cached_property
     def notices(self) -> ReaderNotices:
         """Notices about one permit; loaded when they are first used."""

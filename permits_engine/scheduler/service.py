@@ -29,7 +29,6 @@ from permits_engine.scheduler.passes.coverage import CoverageReport, coverage
 from permits_engine.scheduler.passes.preview import PreviewRow, preview
 from permits_engine.scheduler.passes.reconciler import Pass
 from permits_engine.scheduler.passes.reminder_load import LoadRow, plan
-from permits_engine.scheduler.passes.run import run_pass
 from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events.application import Placed
 
@@ -109,6 +108,9 @@ class Notices:
         Letters to holders go through the first of the ``channels`` that reaches them, those to offices to their
         counters; without channels every message stays due. Raises ``scheduler.busy``, ``scheduler.braked``.
         """
+        # Jinja, as below: letters are composed in a pass.
+        from permits_engine.scheduler.passes.run import run_pass
+
         lease = taken(self._database, f"{self._context.operator}/{os.getpid()}")
         try:
             limits = Limits(lease.write, lease.keep)

@@ -72,6 +72,7 @@ class Scenario(pytest.Item):
 
     def runtest(self) -> None:
         """Run it; raise each difference with the calculation of its deadline."""
+        # A quarter of a second, in every run of pytest where this plugin is installed.
         from permits_engine.testing.scenarios import run_file
 
         result = run_file(self.path)

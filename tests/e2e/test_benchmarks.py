@@ -12,7 +12,7 @@ from benchmarks.measure import Measure
 from benchmarks.page import write
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ("--size", "3", "--events", "120", "--permits", "15", "--due", "3", "--each", "2", "--writers", "2")
+SMALL = ("--size", "5", "--events", "600", "--permits", "15", "--due", "3", "--each", "2", "--writers", "2")
 WRITTEN = ("many commands at once", "one command")
 READ = (
     "fold every permit",

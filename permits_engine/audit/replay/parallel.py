@@ -201,6 +201,7 @@ def _without_ctrl_c() -> Iterator[None]:
 @contextmanager
 def _cluster(address: str) -> Iterator[Callable[..., Any]]:
     try:
+        # An extra, which is slow to load.
         from distributed import Client
     except ImportError:
         raise invalid("dask", "needs an extra; run: pip install permits-engine[dask]") from None

@@ -1,4 +1,4 @@
-"""Letters by any service that Apprise supports, such as text messages. Needs the extra ``channels``."""
+"""Letters by any service that Apprise supports, such as text messages. Needs the extra ``channels``, and loads it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 from urllib.parse import quote
+
+import apprise
 
 from permits_engine.scheduler.delivery.channel import (
     Channel,
@@ -30,7 +32,7 @@ class AppriseChannel(Channel):
 
     With ``segments`` only the subject is sent, as a text message of at most so many segments. Such a service cannot
     tell a second copy from a second letter, so each letter goes there once. Raises ``ValueError`` for a URL that
-    Apprise does not understand, ``ModuleNotFoundError`` without the extra.
+    Apprise does not understand.
     """
 
     name = ""
@@ -42,8 +44,6 @@ class AppriseChannel(Channel):
     def __init__(
         self, name: str, url: str, *, segments: int | None = None, per_second: float | None = None
     ) -> None:
-        import apprise
-
         self.name = name
         self.per_second = per_second
         self._url, self._segments = url, segments
@@ -62,8 +62,6 @@ class AppriseChannel(Channel):
         return [self._sent(letter) for letter in letters]
 
     def _sent(self, letter: Letter) -> Evidence | DeliveryError:
-        import apprise
-
         if letter.to_address is None:
             return DeliveryError("there is nowhere to send it", permanent=True)
         size = size_of(letter.subject)
@@ -93,8 +91,6 @@ class AppriseChannel(Channel):
 
 
 def _captured() -> AbstractContextManager[io.StringIO]:
-    import apprise
-
     # Apprise's warnings name the recipient: they are kept as encrypted evidence and go nowhere else.
     logging.getLogger("apprise").propagate = False
     capture: AbstractContextManager[io.StringIO] = apprise.LogCapture(level=logging.WARNING)  # type: ignore[no-untyped-call]

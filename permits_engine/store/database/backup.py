@@ -18,6 +18,7 @@ import msgspec
 from sqlalchemy import make_url
 
 from permits_engine.domain.errors import error, invalid
+from permits_engine.store.database import driver
 from permits_engine.store.database.connections import HostEngine, PostgresqlServer
 from permits_engine.store.database.errors import translate, unavailable
 from permits_engine.store.database.transactions import Database, Statement, Transaction
@@ -117,8 +118,6 @@ def _postgresql(database: Database, part: Path, now: int, pg_dump: str) -> Backu
 
 def _address(database: Database) -> tuple[str, dict[str, str]]:
     """Return the address, and the password for the environment: other users can see a process's arguments."""
-    from psycopg.conninfo import conninfo_to_dict, make_conninfo
-
     source = database.source
     if isinstance(source, HostEngine):
         url = make_url(source.engine.url).set(drivername="postgresql")
@@ -126,10 +125,11 @@ def _address(database: Database) -> tuple[str, dict[str, str]]:
     else:
         assert isinstance(source, PostgresqlServer)
         given = source.address
-    parts = conninfo_to_dict(given)
+    conninfo = driver.psycopg.conninfo
+    parts = conninfo.conninfo_to_dict(given)
     password = parts.pop("password", None)
     plain = {key: str(value) for key, value in parts.items() if value is not None}
-    return make_conninfo(**plain), {} if password is None else {"PGPASSWORD": str(password)}
+    return conninfo.make_conninfo(**plain), {} if password is None else {"PGPASSWORD": str(password)}
 
 
 def _synced(path: Path) -> None:

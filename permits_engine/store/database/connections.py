@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import SingletonThreadPool, StaticPool
 
 from permits_engine.domain.errors import PermitsError, invalid
+from permits_engine.store.database import driver
 from permits_engine.store.database.errors import not_initialised, translate, unavailable
 from permits_engine.store.database.statements import Dialect
 
@@ -85,10 +86,8 @@ class PostgresqlServer:
 
     def connect(self, *, writing: bool) -> Any:
         """Return a connection in autocommit; it prepares a statement on its second use."""
-        import psycopg
-
         try:
-            connection = psycopg.connect(
+            connection = driver.psycopg.connect(
                 self.address, autocommit=True, prepare_threshold=1, client_encoding="utf8"
             )
             if writing:
@@ -97,7 +96,7 @@ class PostgresqlServer:
                     " set_config('idle_in_transaction_session_timeout', %s, false)",
                     (f"{WAIT_SECONDS}s", f"{IDLE_SECONDS}s"),
                 )
-        except psycopg.Error as problem:
+        except driver.psycopg.Error as problem:
             raise _unreachable(problem, self.name) from None
         return connection
 
@@ -174,16 +173,15 @@ def _sqlite(target: str, create_ok: bool) -> SqliteFile:
 
 def _postgresql(address: str) -> PostgresqlServer:
     try:
-        from psycopg import Error
-        from psycopg.conninfo import conninfo_to_dict
+        psycopg = driver.psycopg
     except ImportError:
         raise unavailable(
             "postgresql://", "needs psycopg; run: pip install permits-engine[postgresql]"
         ) from None
     wrong = invalid("store", "is not an address of PostgreSQL; write postgresql://USER@HOST/DATABASE")
     try:
-        parts = conninfo_to_dict(address)
-    except Error:
+        parts = psycopg.conninfo.conninfo_to_dict(address)
+    except psycopg.Error:
         raise wrong from None
     # A password with unquoted signs in it is read as a port: no detail is better than half a password.
     if not re.fullmatch(r"[\d,]*", str(parts.get("port", ""))):

@@ -6,6 +6,7 @@ import sqlite3
 from typing import Any
 
 from permits_engine.domain.errors import PermitsError, error
+from permits_engine.store.database import driver
 
 APPEND_ONLY = "append-only"
 """The beginning of the triggers' messages."""
@@ -94,8 +95,6 @@ def _of_sqlite(problem: sqlite3.Error, store: str, host: bool) -> PermitsError |
 
 
 def _of_postgresql(problem: Any, store: str, host: bool) -> PermitsError | None:
-    import psycopg
-
     state: str = getattr(problem, "sqlstate", None) or ""
     said = str(problem).partition("\n")[0]
     if state.startswith("23") or (state == "P0001" and said.startswith(APPEND_ONLY)):
@@ -109,9 +108,9 @@ def _of_postgresql(problem: Any, store: str, host: bool) -> PermitsError | None:
     for prefix, reason in _POSTGRESQL.items():
         if state.startswith(prefix):
             return unavailable(store, reason)
-    if isinstance(problem, psycopg.DataError):
+    if isinstance(problem, driver.psycopg.DataError):
         return _unfit()
-    if isinstance(problem, psycopg.OperationalError | psycopg.InterfaceError):
+    if isinstance(problem, driver.psycopg.OperationalError | driver.psycopg.InterfaceError):
         return unavailable(store, _POSTGRESQL["08"])
     return None
 

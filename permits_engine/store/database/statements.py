@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
 from permits_engine.domain.errors import PermitsError
+from permits_engine.store.database import driver
 from permits_engine.store.database.errors import translate
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -217,15 +218,15 @@ class Transaction:
             cursor = self._connection.cursor()
             cursor.row_factory = None
             return cursor
-        from psycopg import Cursor, pq
-        from psycopg.rows import tuple_row
-
+        psycopg = driver.psycopg
         if name is None:
             # Not the connection's own kind, which a host may have chosen (Django's binds on the client's side).
-            cursor = Cursor(self._connection, row_factory=tuple_row)
-            cursor.format = pq.Format.BINARY
+            cursor = psycopg.Cursor(self._connection, row_factory=psycopg.rows.tuple_row)
+            cursor.format = psycopg.pq.Format.BINARY
             return cursor
-        return self._connection.cursor(f"{name}_{next(_numbers)}", binary=True, row_factory=tuple_row)
+        return self._connection.cursor(
+            f"{name}_{next(_numbers)}", binary=True, row_factory=psycopg.rows.tuple_row
+        )
 
 
 def among(query: str) -> dict[str, str]:

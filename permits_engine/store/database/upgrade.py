@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from uuid import uuid4
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
@@ -39,7 +37,9 @@ def initialise(database: Database, *, simulated: bool = False, now: int) -> None
     ``now`` is in microseconds since the epoch. ``simulated`` applies to a new store only: its recorded time is
     what the caller's clock says. Raises ``store.unavailable`` and, for another schema, ``store.not_initialised``.
     """
-    migrate = _migration()
+    # Alembic is slow to load, and best loaded before others wait for the lock.
+    from permits_engine.store.database.migrating import migrate
+
     with database.bare() as driver:
         engine = create_engine(
             "sqlite://" if database.dialect == "sqlite" else "postgresql+psycopg://",
@@ -51,7 +51,9 @@ def initialise(database: Database, *, simulated: bool = False, now: int) -> None
             with engine.connect() as connection:
                 for statement in _LOCK[database.dialect]:
                     connection.exec_driver_sql(statement)
-                migrate(connection, database.name)
+                found = migrate(connection, REVISION, VERSION_TABLE)
+                if found not in (None, REVISION):
+                    raise _other(found, database.name)
                 connection.execute(_HEAD, {"simulated": simulated, "now": now, "store_id": str(uuid4())})
                 connection.commit()
         except DBAPIError as problem:
@@ -61,29 +63,6 @@ def initialise(database: Database, *, simulated: bool = False, now: int) -> None
             if database.dialect == "sqlite":
                 driver.execute(f"PRAGMA busy_timeout = {WAIT_SECONDS * 1000}")
     database.current = True
-
-
-def _migration() -> Callable[[Connection, str], None]:
-    """Load Alembic, and return what creates the schema on a connection that holds the lock."""
-    # Slow to import, needed here only, and best loaded before others wait for the lock.
-    from alembic import command
-    from alembic.config import Config
-    from alembic.migration import MigrationContext
-
-    def migrate(connection: Connection, store: str) -> None:
-        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-        found = context.get_current_revision()
-        if found == REVISION:
-            return
-        if found is not None:
-            raise _other(found, store)
-        config = Config()
-        folder = str(Path(__file__).parents[1] / "migrations").replace("%", "%%")
-        config.set_main_option("script_location", folder)
-        config.attributes.update(connection=connection, version_table=VERSION_TABLE)
-        command.upgrade(config, REVISION)
-
-    return migrate
 
 
 def require_current(database: Database) -> None:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from permits_engine.domain.errors import PermitsError
+from permits_engine.store.database import driver
 from permits_engine.store.database.transactions import Database
 
 SHORTEST, LONGEST, LISTENING = 0.02, 0.25, 1.0
@@ -39,8 +40,6 @@ class ChangeListener:
         """Return whether the wait was spent listening: only once commits are known to notify."""
         if self._connection is None:
             return False
-        from psycopg import Error
-
         try:
             if not self._known:
                 row = self._connection.execute(f"SELECT pg_try_advisory_lock_shared({_LOCK})").fetchone()
@@ -48,7 +47,7 @@ class ChangeListener:
                 return self._known  # first look for what was committed before
             for _ in self._connection.notifies(timeout=min(LISTENING, most), stop_after=1):
                 pass
-        except Error:  # the connection was lost: poll instead
+        except driver.psycopg.Error:  # the connection was lost: poll instead
             self.close()
             return False
         return True
@@ -62,15 +61,13 @@ class ChangeListener:
 
 def _listening(database: Database) -> Any:
     """Return a connection that listens, or none if there cannot be one: then the waits are short."""
-    import psycopg
-
     try:
         connection = database.source.connect(writing=False)
     except PermitsError:
         return None
     # A transaction-pooling proxy loses notifications, as it loses prepared statements.
     if connection.prepare_threshold is not None:
-        with suppress(psycopg.Error):
+        with suppress(driver.psycopg.Error):
             connection.execute("LISTEN permits_events")
             return connection
     connection.close()
