@@ -134,6 +134,7 @@ def issue(file: PermitFile, origin: str, sign: Sign) -> Paper:
 
 def _filing(s: Situation, person: Person, records: list[Placed], *, specimen: bool) -> Filing:
     request, receipt = s.request, s.receipt
+    paper = s.paper if receipt is not None else None
     assert request is not None
     record = records[request.version - 1].stored
     assert record is not None
@@ -147,8 +148,8 @@ def _filing(s: Situation, person: Person, records: list[Placed], *, specimen: bo
         filed=request.filed_on.toordinal(),
         timely=request.kind != "renewal" or s.is_timely(request),
         missing=tuple(sorted(s.outstanding(request))),
-        serial=receipt.version if receipt is not None else 0,
-        since=receipt.on.toordinal() if receipt is not None else None,
+        serial=paper.version if paper is not None else 0,
+        since=paper.on.toordinal() if paper is not None else None,
         until=receipt.until.toordinal() if receipt is not None else None,
         stands_for_title=stands,
         office=s.prefecture,

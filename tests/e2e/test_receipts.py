@@ -1,5 +1,6 @@
 """Receipts from the command line, and their check by someone who has the public key and nothing else."""
 
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,9 @@ def test_a_stranger_checks_a_receipt(cli: Cli, stranger: Cli, tmp_path: Path) ->
     for given in (proof, str(papers["text"]), str(papers["html"])):
         done = stranger.ok("verify-receipt", given, *key, "--on", "2017-02-01", "--json").json
         assert (done["status"], done["receipt"]["permit_id"]) == ("good", permit_id)
-    assert stranger("verify-receipt", proof, *key, "--on", "2017-04-01").out.startswith("expired")
+    until = date.fromisoformat(done["receipt"]["until"])  # undecided, it goes on to this day
+    over = (until + timedelta(days=1)).isoformat()
+    assert stranger("verify-receipt", proof, *key, "--on", over).out.startswith("expired")
     cli.did(
         {"command": "close_permit", "permit_id": permit_id, "reason": "departed", "on": "2017-01-02"}
         | {"actor": DECIDER}
