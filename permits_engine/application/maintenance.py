@@ -45,7 +45,7 @@ class Store:
         encoding: str | None = None,
         progress: Progress | None = None,
     ) -> ImportReport:
-        """Import a legacy register (CSV); an interrupted import that is run again ends the same."""
+        """Import a legacy register (CSV or .xlsx); an interrupted import that is run again ends the same."""
         # The detector of encodings, telephone numbers and names of countries load for a tenth of a second.
         from permits_engine.application.register.importer import import_register
 

@@ -25,7 +25,7 @@ SHOWN = 20
 def import_(
     engine: Engine,
     progress: output.Progress,
-    file: Annotated[str, argument("FILE.csv", "The register.")],
+    file: Annotated[str, argument("FILE", "The register: CSV, or a workbook (.xlsx).")],
     rejects: Annotated[
         str | None, option("--rejects", "FILE", "Where bad rows go [FILE.rejects.csv beside the register].")
     ] = None,
@@ -39,8 +39,8 @@ def import_(
 ) -> Answer:
     """Import the register that an office has kept so far.
 
-    CSV with a header in French or English. Bad rows go to the rejects file, the others are imported. Run again, also
-    after an interruption, it imports nothing twice. Exit 1 where rows were rejected.
+    CSV or a workbook, with a header in French or English. Bad rows go to the rejects file, the others are imported.
+    Run again, also after an interruption, it imports nothing twice. Exit 1 where rows were rejected.
     """
     report = engine.store.import_register(
         file, rejects=rejects, jurisdiction=jurisdiction, encoding=encoding, progress=progress

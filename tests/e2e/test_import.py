@@ -7,9 +7,11 @@ import random
 import subprocess
 import sys
 import time
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 from permits_engine import Engine
@@ -195,6 +197,26 @@ def test_a_register_as_an_office_keeps_it_is_read(local: Shell) -> None:
     rejects = (local.folder / "register.rejects.csv").read_text(encoding="utf-8-sig").splitlines()
     assert rejects[0].startswith("line;code;reason;N° de dossier;nom;Prénom(s)")
     assert rejects[1].startswith("5;row.sex;")
+
+
+def test_a_workbook_is_imported_and_its_rejects_come_back(local: Shell) -> None:
+    """The same history as from CSV: the rows of the corrected rejects and of the CSV file are known already."""
+    book = openpyxl.Workbook()
+    book.active.append(FRENCH)
+    for line in (row(), row(numero_dossier="2", nom="العلوي", sexe="?")):
+        cells: dict[str, Any] = line | {
+            "date_naissance": datetime(1990, 4, 1),
+            "date_depot": (date(2014, 3, 10) - date(1899, 12, 30)).days,
+        }
+        book.active.append([cells[name] or None for name in FRENCH])
+    book.save(local.folder / "register.xlsx")
+    report = json.loads(local("import", "register.xlsx", "--json", code=1))
+    assert (report["imported"], report["rejected"], report["encoding"]) == (1, 1, "xlsx")
+    rejects = local.folder / "register.rejects.csv"
+    rejects.write_text(rejects.read_text(encoding="utf-8-sig").replace(";?;", ";F;"), encoding="utf-8")
+    assert local.json("import", rejects.name)["imported"] == 1
+    write(local.folder / "same.csv", [row(), row(numero_dossier="2", nom="العلوي")])
+    assert local.json("import", "same.csv")["unchanged"] == 2
 
 
 def test_rejects_are_safe_in_a_spreadsheet_and_come_back(local: Shell) -> None:

@@ -1,7 +1,7 @@
-"""The CSV file of a register as rows: encodings, separators, headers, quotes.
+"""The file of a register as rows: encodings, separators, headers, quotes; or the first sheet of a workbook.
 
-The file is streamed. It may be UTF-8, UTF-16 or a code page of offices, with comma, semicolon or tab, and
-a header in French or English. A row that cannot be read comes with its fault and does not affect the rows after it.
+The file is streamed. It may be UTF-8, UTF-16 or a code page of offices, with comma, semicolon or tab, and a header in
+French or English. A row that cannot be read comes with its fault and does not affect the rows after it.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, Protocol
 
 from permits_engine.application.register.encodings import encoding_of, shown
 from permits_engine.application.register.headings import Headings
 from permits_engine.application.register.text import unescaped, word
+from permits_engine.application.register.workbook import is_workbook, open_sheet
 from permits_engine.domain.errors import invalid
 
 COLUMNS: dict[str, str] = {
@@ -65,6 +66,7 @@ MOST_LINES = 100
 _SEPARATORS = (",", ";", "\t")
 _ENDS = "\r\n"
 
+_DATES = frozenset({"birth_date", "lodged_on", "decided_on", "valid_from", "valid_until"})
 _HEADINGS = Headings(COLUMNS)
 _SURE = 3
 """Known columns by which a line is taken for the header."""
@@ -83,11 +85,28 @@ class Row(NamedTuple):
         return f"<Row at line {self.line}>"
 
 
-class RegisterFile:
-    """An open register; ``rows`` yields its rows once, without blank ones."""
+class Readable(Protocol):
+    """What gives the lines of a register, each cut at a number of characters; the empty one is the end."""
 
-    def __init__(self, text: TextIO, encoding: str, size: int, at: Callable[[], int]) -> None:
+    def readline(self, limit: int, /) -> str: ...
+
+
+class RegisterFile:
+    """An open register; ``rows`` yields its rows once, without blank ones.
+
+    ``day`` reads dates as the file keeps them, where that is not as people write them.
+    """
+
+    def __init__(
+        self,
+        text: Readable,
+        encoding: str,
+        size: int,
+        at: Callable[[], int],
+        day: Callable[[str], str] | None = None,
+    ) -> None:
         self.encoding = encoding
+        self._day = day
         self.size = size
         self.position = at
         self._lines = _Lines(text)
@@ -130,6 +149,9 @@ class RegisterFile:
                 if not any(cell and not cell.isspace() for cell in row.cells):
                     continue
                 row = _checked(row, width)
+                if self._day is not None and row.fault is None:
+                    for name in _DATES & self.places.keys():
+                        row.cells[self.places[name]] = self._day(row.cells[self.places[name]])
                 if self.again:
                     row = row._replace(cells=[unescaped(cell) for cell in row.cells])
             yield row
@@ -174,6 +196,13 @@ def open_register(path: Path, encoding: str | None = None) -> Iterator[RegisterF
     """Open a register, in the encoding named if any, and read its header; raise ``input.invalid``."""
     try:
         with path.open("rb") as file:
+            if is_workbook(file):
+                with open_sheet(file) as sheet:
+                    register = RegisterFile(sheet, "xlsx", sheet.size, lambda: sheet.position, sheet.day)
+                    sheet.width = len(register.header)
+                    yield register
+                return
+            file.seek(0)
             known, errors = encoding_of(file, encoding)
             size = file.seek(0, io.SEEK_END)
             file.seek(0)
@@ -294,7 +323,7 @@ def _quoted_cell(text: str, at: int) -> tuple[str, int]:
 class _Lines:
     """Lines of the file with their numbers; some can be put back."""
 
-    def __init__(self, text: TextIO) -> None:
+    def __init__(self, text: Readable) -> None:
         self._text = text
         self._waiting: deque[str] = deque()
         self.number = 0
