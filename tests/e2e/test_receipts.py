@@ -28,7 +28,7 @@ def test_a_stranger_checks_a_receipt(cli: Cli, stranger: Cli, tmp_path: Path) ->
     for given in (proof, str(papers["text"]), str(papers["html"])):
         done = stranger.ok("verify-receipt", given, *key, "--on", "2017-02-01", "--json").json
         assert (done["status"], done["receipt"]["permit_id"]) == ("good", permit_id)
-    until = date.fromisoformat(done["receipt"]["until"])  # undecided, it goes on to this day
+    until = date.fromisoformat(done["receipt"]["valid_until"])  # undecided, it goes on to this day
     over = (until + timedelta(days=1)).isoformat()
     assert stranger("verify-receipt", proof, *key, "--on", over).out.startswith("expired")
     cli.did(
