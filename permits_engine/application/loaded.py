@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -51,6 +51,19 @@ class Needs(msgspec.Struct):
     files_of: set[str] = msgspec.field(default_factory=set)
     """Holders, all whose files are looked at."""
     commands: set[str] = msgspec.field(default_factory=set)
+
+
+class OtherFiles(Iterable[Permit]):
+    """The person's other files, read when they are first asked for: few questions need them."""
+
+    def __init__(self, read: Callable[[], Iterable[Permit]]) -> None:
+        self._read = read
+        self._found: tuple[Permit, ...] | None = None
+
+    def __iter__(self) -> Iterator[Permit]:
+        if self._found is None:
+            self._found = tuple(self._read())
+        return iter(self._found)
 
 
 class HolderRow(NamedTuple):
@@ -231,16 +244,20 @@ class Loaded(ABC):
 
     def other_files(self, permit: Permit, records: Sequence[str]) -> tuple[Permit, ...]:
         """Return the person's other files in the same country, under all records of them."""
-        own = {permit.permit_id}
-        if any(self._unwritten_files.get(each, own) - own for each in records if each not in self._files_of):
-            self.write()
         self.expect_files_of(records)
-        found = (self.file(permit_id) for each in records for permit_id in self._files_of[each])
-        return tuple(
-            file
-            for file in found
-            if file is not None and file.permit_id not in own and file.jurisdiction == permit.jurisdiction
-        )
+        ids = {permit_id: None for each in records for permit_id in self._files_of[each]}
+        ids |= {permit_id: None for each in records for permit_id in self._unwritten_files.get(each, ())}
+        ids.pop(permit.permit_id, None)
+        found = (self.file(permit_id) for permit_id in ids)
+        return tuple(file for file in found if file is not None and file.jurisdiction == permit.jurisdiction)
+
+    def others_of(self, permit: Permit) -> OtherFiles:
+        """Return the person's other files, to be read where an answer turns on them."""
+        return OtherFiles(lambda: self.other_files(permit, self.records_of(permit.holder_id)))
+
+    def others_for_row(self, permit: Permit) -> OtherFiles:
+        """Return the other files under the same record: a row is written before what is new about the person."""
+        return OtherFiles(lambda: self.other_files(permit, [permit.holder_id]))
 
     def command_result(self, command_id: str) -> CommandResult | None:
         """Return what the command with that id led to, if it was carried out."""

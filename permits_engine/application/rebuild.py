@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date
 from typing import Any, NamedTuple
 
@@ -107,7 +107,7 @@ def _permits(batch: Batch, ids: list[str]) -> None:
         try:
             permit = folded(stream, records)
             policy = uow.policy(permit.jurisdiction)
-            row = row_of(permit, policy, context.today(policy))
+            row = row_of(permit, policy, context.today(policy), uow.others_for_row(permit))
         except PermitsError as problem:
             batch.failed("permit_id", stream, problem)
             if not batch.check:
@@ -116,7 +116,7 @@ def _permits(batch: Batch, ids: list[str]) -> None:
         if not batch.check:
             rows.append(row)
         elif stream in live:
-            _compare(batch, live[stream], permit, policy)
+            _compare(batch, live[stream], permit, policy, uow.others_for_row(permit))
         else:
             batch.report.differences.append({"permit_id": stream, "missing": True})
     if rows:
@@ -125,9 +125,11 @@ def _permits(batch: Batch, ids: list[str]) -> None:
         batch.report.written += len(rows)
 
 
-def _compare(batch: Batch, live: dict[str, Any], permit: Permit, policy: Policy) -> None:
+def _compare(
+    batch: Batch, live: dict[str, Any], permit: Permit, policy: Policy, others: Iterable[Permit]
+) -> None:
     day = date.fromisoformat(live["evaluated_on"])
-    settled, fresh = row_of(permit, policy, day, settled=True), row_of(permit, policy, day)
+    settled, fresh = row_of(permit, policy, day, others, settled=True), row_of(permit, policy, day, others)
     names = [name for name in fresh if name != "next_due" and live[name] != fresh[name]]
     fits = live["next_due"] in (settled["next_due"], fresh["next_due"]) or _early_enough(live, fresh)
     if not fits and not _awaits_adopted_policy(batch, live, policy):

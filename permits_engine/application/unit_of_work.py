@@ -175,7 +175,7 @@ class UnitOfWork(Loaded, ProcessingEvent[str]):
         """Evaluate the rows of all changed files; raise what their rules do not answer."""
         for each in self._changed.values():
             if each.row is None:
-                each.row = row_of(each.permit, each.policy, each.today)
+                each.row = row_of(each.permit, each.policy, each.today, self.others_for_row(each.permit))
 
     def write(self) -> None:
         """Write everything decided so far: the files' rows first, whose versions make a conflict.

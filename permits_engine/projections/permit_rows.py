@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 from typing import Any
@@ -19,13 +20,15 @@ from permits_engine.domain.rules.policy import Policy
 _encoder = msgspec.json.Encoder()
 
 
-def row_of(permit: Permit, policy: Policy, today: date, *, settled: bool = False) -> dict[str, Any]:
-    """Return the row of a file as evaluated on a day.
+def row_of(
+    permit: Permit, policy: Policy, today: date, others: Iterable[Permit] = (), *, settled: bool = False
+) -> dict[str, Any]:
+    """Return the row of a file as evaluated on a day; ``others`` are the person's other files.
 
     ``settled`` says that a scheduler pass has just done all that was due on the day; otherwise what is due
     already makes ``next_due`` the day of filing: overdue for a pass of any day.
     """
-    s = situation_on(permit, today, policy.at(today))
+    s = situation_on(permit, today, policy.at(today), others=others)
     effect = time_effects.next_effect(s)
     row, due = evaluated(s)
     if not settled and (due or effect is not None):

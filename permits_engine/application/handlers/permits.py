@@ -92,12 +92,14 @@ class PermitHandler(Generic[C]):
         if command.expected_version not in (None, permit.version):
             raise conflict(command.permit_id, permit.version, command.expected_version or 0)
         policy = uow.policy(permit.jurisdiction)
-        inputs = Inputs(permit, policy, context.today(policy), HolderFacts(permit.holder_id))
+        inputs = Inputs(
+            permit, policy, context.today(policy), HolderFacts(permit.holder_id, files=uow.others_of(permit))
+        )
         on_files = command.name in ON_OTHER_FILES
         on_person = titles.depends_on_person(policy, permit, command.name)
         if on_files or on_person:
             inputs.records = uow.records_of(permit.holder_id)
-            files = uow.other_files(permit, inputs.records) if on_files else ()
+            files = uow.other_files(permit, inputs.records) if on_files else inputs.holder.files
             inputs.holder = HolderFacts(permit.holder_id, files=files)
         if on_person:
             inputs.holder = _known_person(uow, inputs, command.on or inputs.today)

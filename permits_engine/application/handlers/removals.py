@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from permits_engine.application.unit_of_work import UnitOfWork
@@ -17,7 +17,7 @@ from permits_engine.domain.rules.policy import Policy
 def annul(
     uow: UnitOfWork,
     granted: Permit,
-    others: Sequence[Permit],
+    others: Iterable[Permit],
     policy: Policy,
     today: date,
     stamp: Callable[..., Event],

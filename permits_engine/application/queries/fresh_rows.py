@@ -29,5 +29,6 @@ def fresh_rows(
         for permit_id in ids[start : start + BATCH]:
             permit = uow.loaded_permit(permit_id)
             if permit is not None:
-                found.append(shown(situation_on(permit, today, uow.policy(permit.jurisdiction).at(today))))
+                rules, others = uow.policy(permit.jurisdiction).at(today), uow.others_of(permit)
+                found.append(shown(situation_on(permit, today, rules, others=others)))
     return found

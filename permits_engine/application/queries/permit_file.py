@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
 from permits_engine.application.context import Context
+from permits_engine.application.loaded import OtherFiles
 from permits_engine.application.outcome import not_found
 from permits_engine.domain import legal_time
 from permits_engine.domain.errors import error, invalid
@@ -30,21 +31,6 @@ class _Knowledge(NamedTuple):
     permit: Permit
     policy: Policy
     facts: tuple[Fact, ...] | None
-
-
-class OtherFiles(Iterable[Permit]):
-    """The person's other files as known at a moment, read when they are first asked for: few questions need them."""
-
-    def __init__(self, file: PermitFile, permit: Permit, known_at: datetime | None) -> None:
-        self._file = file
-        self._permit = permit
-        self._known_at = known_at
-        self._found: list[Permit] | None = None
-
-    def __iter__(self) -> Iterator[Permit]:
-        if self._found is None:
-            self._found = self._file.others(self._permit, self._known_at)
-        return iter(self._found)
 
 
 class PermitFile:
@@ -100,7 +86,7 @@ class PermitFile:
         known = self._by(self.limit(known_at))
         today = self.context.today(known.policy)
         day = today if known_at is None else local_day(known.policy, known_at)
-        others = OtherFiles(self, known.permit, known_at)
+        others = OtherFiles(lambda: self.others(known.permit, known_at))
         return situation_on(known.permit, as_of or today, known.policy.at(day), known.facts, others)
 
     def others(self, permit: Permit, known_at: datetime | None) -> list[Permit]:

@@ -1,6 +1,6 @@
 """The input of a decision, and the drafts of the events that it leads to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -37,7 +37,7 @@ class HolderFacts(msgspec.Struct, frozen=True):
     age: int | None = None
     titles: tuple[OtherTitle, ...] = ()
     facts: tuple[Fact, ...] | None = None
-    files: tuple[Permit, ...] = ()
+    files: Iterable[Permit] = ()
 
 
 class Draft(msgspec.Struct, frozen=True):

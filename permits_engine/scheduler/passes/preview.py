@@ -54,7 +54,8 @@ def _of_file(
     try:
         permit = folded(permit_id, records)
         policy = context.policies.current(tx, permit.jurisdiction)
-        s, effects = settled(permit, policy, on, context.today(policy))
+        others = context.begin(tx).others_of(permit)
+        s, effects = settled(permit, policy, on, context.today(policy), others)
     except PermitsError as problem:
         return [{"permit_id": permit_id, "does": "park", "reason": problem.message}]
     found: list[PreviewRow] = [

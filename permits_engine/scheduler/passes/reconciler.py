@@ -8,7 +8,7 @@ first, and its outcome is an event.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from typing import Any, NamedTuple
@@ -231,7 +231,8 @@ class Reconciler:
         on, policy = self.on, uow.policy(permit.jurisdiction)
         today = self.context.today(policy)
         seen, records = permit.version, []
-        s, effects = settled(permit, policy, on, today)
+        others = uow.others_of(permit)
+        s, effects = settled(permit, policy, on, today, others)
         if effects:
             stamp = self.context.stamper(SCHEDULER, RunClock(permit_id=permit.permit_id, on=on), on)
             new = events_of(effects, stamp, policy.digest)
@@ -240,7 +241,7 @@ class Reconciler:
                 report.acts[event.NAME] += 1
         row, due = evaluated(s)
         if today > on:  # a row is evaluated by the rules that were known on its day
-            row = row_of(permit, policy, on, settled=True)
+            row = row_of(permit, policy, on, uow.others_for_row(permit), settled=True)
         uow.change(permit, policy, on, seen, records, row)
         return [
             _Found(derived(f"notice/{each.key(permit.permit_id)}"), each, s, policy, past) for each in due
@@ -296,9 +297,11 @@ class Reconciler:
         )
 
 
-def settled(permit: Permit, policy: Policy, on: date, today: date) -> tuple[Situation, list[Draft]]:
+def settled(
+    permit: Permit, policy: Policy, on: date, today: date, others: Iterable[Permit] = ()
+) -> tuple[Situation, list[Draft]]:
     """Fold the time effects due on a day into the file; raise ``actor.not_competent`` if a pass may record none."""
-    s, effects = timeline.settle(permit, policy, on, known=today)
+    s, effects = timeline.settle(permit, policy, on, known=today, others=others)
     if effects:
         problem = competence_error(policy.at(s.rules.known), on, "run_clock", SCHEDULER, s.prefecture)
         if problem is not None:
