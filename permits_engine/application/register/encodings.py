@@ -38,7 +38,7 @@ _NO_TEXT = re.compile("[\x80-\x9f\udc80-\udcff]")
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _CASES_MIXED = re.compile(r"[a-zß-öø-ÿœšž][À-ÖØ-ÞŒŠŽŸ]|[à-öø-ÿœšž][A-ZÀ-ÖØ-ÞŒŠŽŸ]")
-_MOST_WORDS = 5_000
+_MOST_WORDS = 2_000
 _LEAST_WORDS = 2
 """Words by which a code page other than Windows-1252 must differ from the others."""
 _LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœšžß")
@@ -159,7 +159,7 @@ def _same(texts: dict[str, list[str]], page: str) -> set[str]:
 
 def _detected(words: list[bytes]) -> str | None:
     """Return the code page that the detector takes words for, if any."""
-    text = b" ".join(words[:2000])
+    text = b" ".join(words)
     found = charset_normalizer.from_bytes(text, cp_isolation=list(CODE_PAGES), enable_fallback=False).best()
     return found.encoding if found is not None else None
 
