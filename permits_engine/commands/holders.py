@@ -2,17 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_serializer
 
 from permits_engine.commands import fields as f
 from permits_engine.commands.base import Command
-from permits_engine.commands.fields import Day, Identity, Line, Sex, Text
+from permits_engine.commands.fields import Identity, Sex, Text
+
+MOST_OTHER_NAMES = 20
+
+
+class OtherName(BaseModel):
+    """Another name of a person: in another script, a former one, an alias."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    family_name: f.Name
+    given_names: f.Name | None = None
+
+    def __repr__(self) -> str:
+        return "<OtherName>"  # personal data stay out of logs
+
+    @model_serializer
+    def _known(self) -> dict[str, str]:
+        return {name: value for name, value in self if value is not None}
+
+
+OtherNames = Annotated[
+    tuple[OtherName, ...] | None,
+    Field(max_length=MOST_OTHER_NAMES),
+    AfterValidator(lambda names: names or None),
+]
 
 
 class _Person(Command):
-    family_name: Line
-    given_names: Line
-    birth_date: Day
+    family_name: f.Name
+    given_names: f.Name | None = None
+    also_known_as: OtherNames = None
+    birth_date: f.BirthDate
     sex: Sex
     nationality: f.Nationality
     language: f.Language
@@ -32,9 +60,10 @@ class UpdateHolder(Command):
     """Change the given fields of a person."""
 
     holder_id: Identity
-    family_name: Line | None = None
-    given_names: Line | None = None
-    birth_date: Day | None = None
+    family_name: f.Name | None = None
+    given_names: f.Name | None = None
+    also_known_as: OtherNames = None
+    birth_date: f.BirthDate | None = None
     sex: Sex | None = None
     nationality: f.Nationality | None = None
     language: f.Language | None = None

@@ -17,11 +17,12 @@ from markupsafe import Markup
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.application.queries.views import numbers_on
 from permits_engine.documents import receipt_proof
-from permits_engine.documents.dates import day_in_words
+from permits_engine.documents.dates import day_in_words, known_in_words
 from permits_engine.documents.language import choose_language, package_yaml, sanitised
 from permits_engine.documents.letter_templates import Templates
 from permits_engine.documents.receipt_proof import Filing, Sign
 from permits_engine.domain.errors import error
+from permits_engine.domain.partial_dates import PartialDate
 from permits_engine.domain.permit import deadlines
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.projections.holder import Person
@@ -155,11 +156,17 @@ def _filing(s: Situation, person: Person, records: list[Placed], *, specimen: bo
         office=s.prefecture,
         issued=s.day.toordinal(),
         name=person.name[:LONGEST_NAME],
-        born=person.birth_date.toordinal() if person.birth_date else None,
+        born=_born(person.born),
         position=record.position,
         leaf=leaf.leaf_hash(fields),
         specimen=specimen,
     )
+
+
+def _born(known: PartialDate | None) -> int | str | None:
+    if known is None:
+        return None
+    return known.whole.toordinal() if known.whole is not None else str(known)
 
 
 def languages() -> list[str]:
@@ -179,7 +186,7 @@ def _lines(paper: Paper, language: str) -> Iterator[tuple[str, str | list[str]]]
     since, until = day(filing.since), day(filing.until)
     values: dict[str, str | list[str] | None] = {
         "holder": filing.name,
-        "birth_date": day(paper.person.birth_date),
+        "birth_date": known_in_words(born, language) if (born := paper.person.birth_date) else None,
         "office": f"{office} ({filing.office})",
         "file_number": paper.file_number,
         "card_number": paper.card_number,

@@ -53,6 +53,6 @@ class LookAlikes:
 
     def _person(self, record: Record) -> bytes:
         # Registers swap family and given names, and hyphenate differently.
-        names = sorted(word(f"{record.family_name} {record.given_names}").replace("_", " ").split())
+        names = sorted(word(f"{record.family_name} {record.given_names or ''}").replace("_", " ").split())
         text = f"{' '.join(names)}|{record.birth_date}"
         return hashlib.blake2b(text.encode(), key=self._key, digest_size=16).digest()

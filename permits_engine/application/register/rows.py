@@ -6,7 +6,6 @@ Only whether the row can be read and does not contradict itself is checked, not 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import date
 from functools import lru_cache
@@ -20,6 +19,8 @@ from permits_engine.application.register.countries import country_code
 from permits_engine.application.register.csv_file import COLUMNS, NEEDED
 from permits_engine.application.register.text import word
 from permits_engine.commands import fields
+from permits_engine.commands.holders import MOST_OTHER_NAMES
+from permits_engine.domain.partial_dates import PartialDate
 from permits_engine.domain.periods import ONE_DAY, term_end
 from permits_engine.domain.rules.policy import Policy
 
@@ -48,6 +49,8 @@ CODES: dict[str, str] = {
 }
 """The codes of a rejects file, with their meaning."""
 
+FILLERS = frozenset({"-", "–", "—", ".", "FNU", "LNU", "XXX"})
+"""What registers write for the given name of a person with one name."""
 _SEXES = {"f": "F", "m": "M", "h": "M", "x": "X"} | dict.fromkeys(("femme", "feminin", "female"), "F")
 _SEXES |= dict.fromkeys(("homme", "masculin", "male"), "M")
 _DECISIONS = dict.fromkeys(("accordee", "accorde", "granted"), "granted")
@@ -55,6 +58,12 @@ _DECISIONS |= dict.fromkeys(("refusee", "refuse", "refused"), "refused")
 _CATEGORIES = {"ordinaire": "ordinary", "refugie": "refugee", "temporaire": "temporary", "mineur": "minor"}
 _ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
 _DAY_FIRST = re.compile(r"(\d{2})([/-])(\d{2})\2(\d{4})", re.ASCII)
+_PART_OF_DATE = re.compile(
+    r"(?P<year>\d{4})(?:-(?P<month>\d{2}|XX)(?:-(?P<day>\d{2}|XX))?)?"
+    r"|(?:(?P<day_first>\d{2}|XX)(?P<sep>[/-]))?(?P<month_first>\d{2}|XX)(?(sep)(?P=sep)|[/-])(?P<year_first>\d{4})",
+    re.ASCII | re.IGNORECASE,
+)
+_UNKNOWN = frozenset({"00", "XX", "xx", "Xx", "xX"})
 _PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:\.[A-Za-z0-9_+-]{1,20}){0,2}", re.ASCII)
 _DAMAGED = re.compile("[\ufffd\udc80-\udcff]")
 _LONGEST_LINE = 200
@@ -75,8 +84,8 @@ class Record(msgspec.Struct, frozen=True):
     jurisdiction: str
     file_number: str
     family_name: str
-    given_names: str
-    birth_date: date
+    given_names: str | None
+    birth_date: str
     sex: str
     nationality: str
     prefecture: str
@@ -90,6 +99,7 @@ class Record(msgspec.Struct, frozen=True):
     language: str | None = None
     email: str | None = None
     phone: str | None = None
+    also_known_as: list[dict[str, str]] | None = None
 
     def __repr__(self) -> str:
         return "<Record>"
@@ -121,9 +131,9 @@ class Checks:
         record = Record(
             jurisdiction=self.policy.jurisdiction,
             file_number=_line("file_number", given["file_number"]),
-            family_name=_line("family_name", given["family_name"]),
-            given_names=_line("given_names", given["given_names"]),
-            birth_date=_date("birth_date", given["birth_date"]),
+            family_name=_name("family_name", given["family_name"]),
+            given_names=_given_names(given.get("given_names")),
+            birth_date=_birth_date(given["birth_date"]),
             sex=_sex(given["sex"]),
             nationality=_checked("nationality", _nationality, given),
             prefecture=self._prefecture(given["prefecture"]),
@@ -137,6 +147,7 @@ class Checks:
             language=_checked("language", _language, given),
             email=_checked("email", _email, given),
             phone=_phone(given.get("phone"), self.policy.jurisdiction),
+            also_known_as=_other_names(given.get("also_known_as")),
         )
         self._in_order(record)
         return record
@@ -150,7 +161,7 @@ class Checks:
         return day
 
     def _in_order(self, r: Record) -> None:
-        if r.birth_date > r.lodged_on:
+        if PartialDate.of(r.birth_date).earliest > r.lodged_on:
             raise BadRow(
                 "row.birth", f"{_named('birth_date')} {r.birth_date} lies after the filing on {r.lodged_on}"
             )
@@ -271,6 +282,29 @@ def _date(field: str, cell: str) -> date:
 
 
 @lru_cache(maxsize=65536)
+def _birth_date(cell: str) -> str:
+    """Return what a register knows of a birth date: a day, a month or a year; zeros and XX are unknown parts."""
+    day = _day(cell)
+    try:
+        if day is None and (match := _PART_OF_DATE.fullmatch(cell)):
+            parts = [match[name] or match[f"{name}_first"] for name in ("year", "month", "day")]
+            known = PartialDate.known(
+                *(int(part) if part and part not in _UNKNOWN else None for part in parts)
+            )
+        else:
+            known = PartialDate.of(_date("birth_date", cell))
+    except ValueError:
+        if _DAY_FIRST.fullmatch(cell) or _ISO.fullmatch(cell):
+            _date("birth_date", cell)
+        reason = "is not a day, month or year such as 10/03/1990, 03/1990, XX/03/1990, 1990-03 or 1990"
+        raise BadRow("row.date", f"{_named('birth_date')} {_said(cell)} {reason}") from None
+    if not fields.EARLIEST <= known.earliest <= fields.LATEST:
+        reason = f"lies outside {fields.EARLIEST} to {fields.LATEST}"
+        raise BadRow("row.date", f"{_named('birth_date')} {known} {reason}")
+    return str(known)
+
+
+@lru_cache(maxsize=65536)
 def _day(cell: str) -> date | None:
     if match := _ISO.fullmatch(cell):
         year, month, day = match.groups()
@@ -289,12 +323,48 @@ def _line(field: str, cell: str) -> str:
         raise BadRow(
             "row.unreadable", f"{_named(field)} {_said(cell)} holds bytes that are no text; retype it"
         )
-    if len(cell) <= _LONGEST_LINE and cell.isprintable():
-        return unicodedata.normalize("NFC", cell)
+    if len(cell) <= _LONGEST_LINE and cell.isascii() and cell.isprintable():
+        return cell
     try:
         return _LINE.validate_python(cell)
     except ValidationError as problem:
         raise BadRow("row.text", f"{_named(field)} {_why(problem)}") from None
+
+
+def _name(field: str, cell: str) -> str:
+    line = _line(field, cell)
+    if not line.isalpha():
+        try:
+            return _NAME.validate_python(line)
+        except ValidationError as problem:
+            raise BadRow("row.text", f"{_named(field)} {_said(line)} {_why(problem)}") from None
+    return line
+
+
+def _given_names(cell: str | None) -> str | None:
+    """Return the given names; none for a person with one name, also where the register has a filler."""
+    if cell is None or cell.upper() in FILLERS:
+        return None
+    return _name("given_names", cell)
+
+
+def _other_names(cell: str | None) -> list[dict[str, str]] | None:
+    """Return other names, written ``NAME, GIVEN; NAME, GIVEN``."""
+    found = []
+    for each in re.split("[;؛]", cell or ""):
+        family, *given = (part.strip() for part in re.split("[,،]", each))
+        if not family and not any(given):
+            continue
+        if len(given) > 1:
+            reason = f"{_named('also_known_as')} {_said(each)} has more than one comma; write NAME, GIVEN; NAME, GIVEN"
+            raise BadRow("row.text", reason)
+        name = {"family_name": _name("also_known_as", family)}
+        if given and given[0] and (first := _given_names(given[0])):
+            name["given_names"] = first
+        found.append(name)
+    if len(found) > MOST_OTHER_NAMES:
+        raise BadRow("row.text", f"{_named('also_known_as')} has more than {MOST_OTHER_NAMES} names")
+    return found or None
 
 
 def _sex(cell: str) -> str:
@@ -316,6 +386,7 @@ def _checked(field: str, read: Callable[[str], str], given: Mapping[str, str]) -
 
 
 _LINE: TypeAdapter[str] = TypeAdapter(fields.Line)
+_NAME: TypeAdapter[str] = TypeAdapter(fields.Name)
 _NATIONALITY: TypeAdapter[str] = TypeAdapter(fields.Nationality)
 _LANGUAGE: TypeAdapter[str] = TypeAdapter(fields.Language)
 _EMAIL: TypeAdapter[str] = TypeAdapter(fields.Email)
