@@ -150,8 +150,7 @@ class Reader:
 
         A person is found by words of their name, former and other names included, in any order, without accents
         or case, and by what is known of the birth date (``1990``, ``1990-05``, a day); a row then says who they are.
-        A person without a file is a row without ``permit_id``. ``limit`` rows at most; the page's ``next`` is the
-        ``after`` of the following one.
+        A person without a file has no ``permit_id``. ``limit`` rows at most; ``next`` is the following ``after``.
         """
         asked = _asked(name, birth_date, (("file_number", file_number), ("card_number", card_number)))
         wanted = Wanted(

@@ -127,6 +127,17 @@ def list_(
     )
 
 
+BirthDate = Annotated[
+    str | None,
+    option(
+        "--birth-date",
+        "D",
+        "With --name: a day, a month (1990-05) or a year (1990).",
+        checked(fields.birth_date, "--birth-date"),
+    ),
+]
+
+
 @command(
     "find",
     'permits find --name "aminata diallo" --birth-date 1990-04-01',
@@ -140,15 +151,7 @@ def find(
         str | None,
         option("--name", "WORDS", "Words of the name, in any order; - reads them from standard input."),
     ] = None,
-    birth_date: Annotated[
-        str | None,
-        option(
-            "--birth-date",
-            "D",
-            "With --name: a day, a month (1990-05) or a year (1990).",
-            checked(fields.birth_date, "--birth-date"),
-        ),
-    ] = None,
+    birth_date: BirthDate = None,
     file_number: Annotated[
         str | None, option("--file-number", "N", "As the office wrote it on the file.")
     ] = None,

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from permits_engine.commands.nationality import of_today
 from permits_engine.domain.partial_dates import PartialDate
 from permits_engine.domain.periods import Period
 
@@ -22,7 +23,6 @@ _BREAKS = frozenset("\n\r\t\u2028\u2029")
 _JOINERS = frozenset("\u200c\u200d")
 _EMPTY = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 """Letters and signs that show nothing: fillers of Hangul, and the empty pattern of Braille."""
-_STATELESS = frozenset({"XXA", "XXB", "XXC", "XXX", "XKX"})
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.{0,24}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
@@ -163,6 +163,7 @@ _code = _matching(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}",
     "is not a code: letters, digits, dots, dashes and underscores, 80 at most",
 )
+_read_code = _matching("[A-Z]{1,3}", "is not a code in one to three capitals")
 _country = _matching("[A-Z]{2}", "is not a country code in two capitals such as MA")
 office = _matching(
     r"[A-Z]{2}-[A-Z0-9]{1,3}(\.[A-Z0-9]{1,8})?", "is not an office code such as MA-RAB or MA-CAS.HH"
@@ -192,17 +193,6 @@ def _language(value: str) -> str:
             part = part.upper() if len(part) == 2 else part.title()
         spelt.append(part)
     return "-".join(spelt)
-
-
-def _nationality(value: str) -> str:
-    import pycountry  # 9 ms
-
-    code = value.upper()
-    if re.fullmatch("[A-Za-z]{3}", value) and (
-        code in _STATELESS or pycountry.countries.get(alpha_3=code) is not None
-    ):
-        return code
-    raise ValueError("is not an ISO 3166-1 alpha-3 code such as SEN (stateless: XXA)")
 
 
 def _email(value: str) -> str:
@@ -246,7 +236,8 @@ Office = Annotated[str, AfterValidator(office)]
 Country = Annotated[str, AfterValidator(_country)]
 Term = Annotated[str, AfterValidator(_period)]
 Language = Annotated[str, Field(max_length=35), AfterValidator(_language)]
-Nationality = Annotated[str, AfterValidator(_nationality)]
+Nationality = Annotated[str, AfterValidator(of_today)]
+NationalityRead = Annotated[str, AfterValidator(_read_code)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
 Phone = Annotated[str, Field(max_length=30), AfterValidator(_phone)]
 Flag = Annotated[bool, Field(strict=True)]

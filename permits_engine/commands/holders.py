@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_serializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_serializer, model_validator
 
 from permits_engine.commands import fields as f
 from permits_engine.commands.base import Command
 from permits_engine.commands.fields import Identity, Sex, Text
+from permits_engine.commands.nationality import read
 
 MOST_OTHER_NAMES = 20
 
@@ -36,13 +37,24 @@ OtherNames = Annotated[
 ]
 
 
-class _Person(Command):
+class _Nationality(Command):
+    """The nationality, and the code that was read where another is stored for it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_read(cls, given: dict[str, Any]) -> dict[str, Any]:
+        was = read(given.get("nationality"))
+        return given if was is None else {"nationality_read": was, **given}
+
+
+class _Person(_Nationality):
     family_name: f.Name
     given_names: f.Name | None = None
     also_known_as: OtherNames = None
     birth_date: f.BirthDate
     sex: Sex
     nationality: f.Nationality
+    nationality_read: f.NationalityRead | None = None
     language: f.Language
     email: f.Email | None = None
     phone: f.Phone | None = None
@@ -56,7 +68,7 @@ class RegisterHolder(_Person):
     holder_id: Identity | None = None
 
 
-class UpdateHolder(Command):
+class UpdateHolder(_Nationality):
     """Change the given fields of a person."""
 
     holder_id: Identity
@@ -66,6 +78,7 @@ class UpdateHolder(Command):
     birth_date: f.BirthDate | None = None
     sex: Sex | None = None
     nationality: f.Nationality | None = None
+    nationality_read: f.NationalityRead | None = None
     language: f.Language | None = None
     email: f.Email | None = None
     phone: f.Phone | None = None

@@ -8,6 +8,7 @@ from typing import Any
 from babel import Locale
 from babel.core import UnknownLocaleError
 
+from permits_engine.commands.nationality import alpha_2
 from permits_engine.documents.dates import known_in_words, locale_of
 from permits_engine.documents.language import package_yaml
 
@@ -15,13 +16,9 @@ from permits_engine.documents.language import package_yaml
 @lru_cache(maxsize=2048)
 def country_name(code: str, language: str) -> str:
     """Return the name of a nationality's country or status by its alpha-3 code, or the code if it has none."""
-    import pycountry
-
     special = package_yaml("documents", "pages", "nationalities.yaml")
-    found = pycountry.countries.get(alpha_3=code)
-    alpha_2 = "XK" if code == "RKS" else found.alpha_2 if found is not None else None
     try:
-        name = Locale.parse(locale_of(language).replace("-", "_")).territories.get(alpha_2 or "")
+        name = Locale.parse(locale_of(language).replace("-", "_")).territories.get(alpha_2(code) or "")
     except (UnknownLocaleError, ValueError):
         name = None
     own = special.get(language) or special["en"]
@@ -40,7 +37,7 @@ def in_words(field: str, value: Any, language: str) -> str | None:
     match field:
         case "birth_date":
             return known_in_words(value, language)
-        case "nationality" | "nationality_read":
+        case "nationality":
             return country_name(value, language)
         case "also_known_as":
             return " · ".join(map(full_name, value))

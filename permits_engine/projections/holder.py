@@ -34,6 +34,8 @@ class Person(msgspec.Struct):
     """What is known: a day, a month (``1990-05``) or a year (``1990``)."""
     sex: str | None = None
     nationality: str | None = None
+    nationality_read: str | None = None
+    """The code that was read, where another is stored for it."""
     language: str | None = None
     email: str | None = None
     phone: str | None = None

@@ -81,6 +81,8 @@ def update_holder(context: Context, uow: UnitOfWork, command: UpdateHolder, acto
     if command.birth_date is not None:
         _born_by(command.birth_date, today)
     uow.cipher(holder_id)
+    if fields.keys() & {"nationality", "nationality_read"} == {"nationality"}:
+        fields |= {"nationality_read": None} if uow.person(holder_id).nationality_read else {}
     before = copy(uow.person(holder_id)) if fields.keys() & _INDEXED else None
     stamp = context.stamper(actor, command, command.on or today)
     event = stamp(HolderUpdated, changed=tuple(fields), **fields)

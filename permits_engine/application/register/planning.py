@@ -48,7 +48,7 @@ _AT_ONCE = frozenset({"title_lapsed", "receipt_extended", "decision_notified"})
 _OF_FILE = ("jurisdiction", "category", "prefecture", "criterion", "nationality", "sex", "file_number")
 _OF_PERSON = (
     *("family_name", "given_names", "also_known_as", "birth_date"),
-    *("sex", "nationality", "language", "email", "phone"),
+    *("sex", "nationality", "nationality_read", "language", "email", "phone"),
 )
 _OF_ROW = ("prefecture", "criterion", "nationality", "sex")
 

@@ -11,6 +11,7 @@ PERSONAL = (
     "birth_date",
     "sex",
     "nationality",
+    "nationality_read",
     "language",
     "email",
     "phone",
@@ -30,6 +31,7 @@ class _PersonalData(Event, frozen=True, kw_only=True, omit_defaults=True):
     birth_date: str | None = None
     sex: str | None = None
     nationality: str | None = None
+    nationality_read: str | None = None
     language: str | None = None
     email: str | None = None
     phone: str | None = None

@@ -106,6 +106,14 @@ def _runs(found: list[str]) -> Iterator[tuple[int, int, str]]:
             yield start, end, compared("".join(found[start:end]))
 
 
+def glued(name: str) -> str:
+    """Return the letters of a name in one order, whatever the order of its words and whether they are joined.
+
+    Registers swap family and given names, and hyphenate differently.
+    """
+    return "".join(sorted("".join(map(compared, in_order(name)))))
+
+
 def is_found(name: str, known: frozenset[str]) -> bool:
     """Return whether each word of a name, alone or with its neighbours, is among the known spellings."""
     asked = in_order(name)

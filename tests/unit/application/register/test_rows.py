@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from permits_engine.application.register.rows import CODES, BadRow, Checks, Record
+from permits_engine.application.register.rows import CODES, NOTES, BadRow, Checks, Record, notes_of
 from permits_engine.policies.loading import compile_text, packaged
 from tests.registers import ENGLISH, FRENCH, PENDING, REFUSED, row
 
@@ -126,6 +126,18 @@ def test_other_names_are_read(checks: Checks) -> None:
         {"family_name": "ديالو", "given_names": "أميناتا"},
         {"family_name": "Sow"},
     ]
+
+
+def test_a_withdrawn_nationality_is_kept_as_a_fact_of_its_day(checks: Checks) -> None:
+    """It is not converted; after the withdrawal it is said, and so is a code that is written otherwise today."""
+    cells = {"nationality": "SCG", "given_names": "FNU"}
+    found = record(checks, nationalite="scg", prenoms="FNU")
+    assert (found.nationality, found.nationality_read) == ("SCG", None)
+    assert notes_of(found, cells) == ["given_names.filler", "nationality.former"]
+    found = record(checks, nationalite="ROM")
+    assert (found.nationality, found.nationality_read) == ("ROU", "ROM")
+    assert notes_of(found, {}) == ["nationality.alias"]
+    assert set(NOTES) == {"given_names.filler", "nationality.alias", "nationality.former"}
 
 
 @pytest.mark.parametrize("sexe", ["M", "m", "H", "homme", "Masculin"])
