@@ -45,6 +45,7 @@ class Paper(msgspec.Struct):
     file_number: str | None
     card_number: str | None
     documents_due: date | None
+    later: str | None = None
 
     def __repr__(self) -> str:
         return "<Paper>"
@@ -119,7 +120,7 @@ def issue(file: PermitFile, origin: str, sign: Sign) -> Paper:
             allowed=[],
         )
     office = s.rules.policy.offices.get(s.prefecture)
-    due = [d.due_on for d in deadlines.deadlines(s) if d.kind == "documents_due" and d.due_on is not None]
+    due = [d for d in deadlines.deadlines(s) if d.kind == "documents_due" and d.earliest is not None]
     filing = _filing(s, person, records, specimen=file.tx.simulated)
     return Paper(
         filing=filing,
@@ -128,7 +129,8 @@ def issue(file: PermitFile, origin: str, sign: Sign) -> Paper:
         jurisdiction=s.permit.jurisdiction,
         category=s.permit.category,
         office_names=office.names if office is not None else {},
-        documents_due=min(due, default=None),
+        documents_due=due[0].earliest if due else None,
+        later=due[0].later if due else None,
         **numbers_on(records, s.permit, s.day, cipher),
     )
 
@@ -196,7 +198,7 @@ def _lines(paper: Paper, language: str) -> Iterator[tuple[str, str | list[str]]]
         "filed_on": day(filing.filed),
         "state": words["incomplete" if filing.missing else "complete"],
         "missing": [names.get(code) or code.replace("-", " ") for code in filing.missing] or None,
-        "documents_due": day(paper.documents_due),
+        "documents_due": _with_doubt(day(paper.documents_due), paper.later and words["later"][paper.later]),
         "valid": words["between"].format(since=since, until=until) if since and until else None,
     }
     for name, value in values.items():
@@ -205,6 +207,10 @@ def _lines(paper: Paper, language: str) -> Iterator[tuple[str, str | list[str]]]
         elif value is not None:
             yield words["labels"][name], sanitised(value)
     yield words["issued"], day_in_words(date.fromordinal(filing.issued), language)
+
+
+def _with_doubt(day: str | None, clause: str | None) -> str | None:
+    return f"{day} ({clause})" if day and clause else day
 
 
 def _sentences(filing: Filing, language: str) -> Iterator[str]:
