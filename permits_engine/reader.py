@@ -20,11 +20,12 @@ from permits_engine.application.outcome import Outcome
 from permits_engine.application.queries import difference, explanation, search, views
 from permits_engine.application.queries.disclosure import LookRow, look_row
 from permits_engine.application.queries.fresh_rows import fresh_rows
-from permits_engine.commands import Command
+from permits_engine.commands import Command, fields
 from permits_engine.documents.language import checked_language
 from permits_engine.documents.wording import phrase_translator
 from permits_engine.domain.errors import PermitsError, invalid
 from permits_engine.domain.events import Actor
+from permits_engine.domain.partial_dates import PartialDate
 from permits_engine.domain.permit import explanations, rights
 from permits_engine.projections import listing
 from permits_engine.projections.holder import Person
@@ -135,7 +136,7 @@ class Reader:
         self,
         *,
         name: str | None = None,
-        birth_date: date | None = None,
+        birth_date: date | str | None = None,
         file_number: str | None = None,
         card_number: str | None = None,
         status: str | None = None,
@@ -147,9 +148,9 @@ class Reader:
     ) -> Page[FoundRow]:
         """Return permits, nearest expiry first: by status and the like, or of a person or number.
 
-        A person is found by words of their name and the birth date, in any order, without accents or case; a
-        row then says who they are. A person without a file is a row without ``permit_id``. ``limit`` rows at
-        most; the page's ``next`` is the ``after`` of the following one.
+        A person is found by words of their name, former and other names included, in any order, without accents
+        or case, and by what is known of the birth date (``1990``, ``1990-05``, a day); a row then says who they are.
+        A person without a file has no ``permit_id``. ``limit`` rows at most; ``next`` is the following ``after``.
         """
         asked = _asked(name, birth_date, (("file_number", file_number), ("card_number", card_number)))
         wanted = Wanted(
@@ -166,7 +167,7 @@ class Reader:
                 return self._listed(tx, wanted)
             _, today = access.rules(tx)
             if birth_date is not None:
-                page = search.people(context, tx, name or "", birth_date, wanted, access.sees, today)
+                page = search.people(context, tx, name or "", _born(birth_date), wanted, access.sees, today)
             else:
                 page = search.numbered(context, tx, *asked, wanted, access.sees, today)
         access.note(dict.fromkeys(row["holder_id"] for row in page))
@@ -237,8 +238,15 @@ class ReaderQueries:
             return [look_row(views.shown(record, holder_id, cipher)) for record in reversed(looks)]
 
 
+def _born(birth_date: date | str) -> PartialDate:
+    try:
+        return PartialDate.of(fields.birth_date(birth_date))
+    except ValueError as problem:
+        raise invalid("birth_date", str(problem)) from None
+
+
 def _asked(
-    name: str | None, birth_date: date | None, numbers: Sequence[tuple[str, str | None]]
+    name: str | None, birth_date: date | str | None, numbers: Sequence[tuple[str, str | None]]
 ) -> tuple[str, str] | None:
     """Return what a person or file is searched by; raise ``input.invalid`` where that is more or less than one."""
     asked = [(kind, value) for kind, value in (("name", name), *numbers) if value]

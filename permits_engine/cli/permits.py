@@ -16,6 +16,7 @@ from permits_engine.cli.options import (
     KnownAt,
     Limit,
     PermitId,
+    checked,
     day,
     instant,
     office,
@@ -23,6 +24,7 @@ from permits_engine.cli.options import (
     option,
 )
 from permits_engine.cli.session import Session
+from permits_engine.commands import fields
 from permits_engine.domain.errors import invalid
 from permits_engine.engine import Engine
 from permits_engine.projections.listing import Page
@@ -125,6 +127,17 @@ def list_(
     )
 
 
+BirthDate = Annotated[
+    str | None,
+    option(
+        "--birth-date",
+        "D",
+        "With --name: a day, a month (1990-05) or a year (1990).",
+        checked(fields.birth_date, "--birth-date"),
+    ),
+]
+
+
 @command(
     "find",
     'permits find --name "aminata diallo" --birth-date 1990-04-01',
@@ -138,7 +151,7 @@ def find(
         str | None,
         option("--name", "WORDS", "Words of the name, in any order; - reads them from standard input."),
     ] = None,
-    birth_date: Annotated[date | None, day("--birth-date", "With --name.")] = None,
+    birth_date: BirthDate = None,
     file_number: Annotated[
         str | None, option("--file-number", "N", "As the office wrote it on the file.")
     ] = None,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Annotated
 
 from permits_engine.application.register.importer import ImportReport
+from permits_engine.application.register.rows import NOTES
 from permits_engine.cli import output
 from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.options import argument, flag, option
@@ -58,6 +59,9 @@ def _in_words(report: ImportReport) -> Iterator[str]:
         yield f"The rejected rows are in {output.cell(report.rejects)}: {codes}."
     if report.ignored_columns:
         yield f"Columns that are not imported: {', '.join(map(output.cell, report.ignored_columns))}."
+    for code, lines in sorted(report.notes.items()):
+        shown = ", ".join(map(str, lines[:SHOWN])) + (" …" if len(lines) > SHOWN else "")
+        yield f"{output.count(len(lines), 'row')}: {NOTES[code]} (lines {shown})."
     alike = report.look_alikes
     if not alike:
         return

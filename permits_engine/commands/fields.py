@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from permits_engine.commands.nationality import of_today
+from permits_engine.domain.partial_dates import PartialDate
 from permits_engine.domain.periods import Period
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
@@ -18,7 +20,9 @@ EARLIEST, LATEST = date(1900, 1, 1), date(2199, 12, 31)
 _NO_TEXT = frozenset({"Cc", "Cs", "Co", "Cn"})
 _OVERRIDES = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
 _BREAKS = frozenset("\n\r\t\u2028\u2029")
-_STATELESS = frozenset({"XXA", "XXB", "XXC", "XXX", "XKX"})
+_JOINERS = frozenset("\u200c\u200d")
+_EMPTY = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs that show nothing: fillers of Hangul, and the empty pattern of Braille."""
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}.{0,24}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
@@ -49,6 +53,21 @@ def _day(value: object) -> object:
     if isinstance(value, str):
         return day_of(value)
     raise ValueError("is not a calendar date such as 2017-01-31")
+
+
+def birth_date(value: object) -> str:
+    """Return what is known of a birth date, as ISO 8601 writes it; raise ``ValueError``."""
+    wanted = "is not a day, month or year such as 1990-05-31, 1990-05 or 1990"
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)  # YAML reads a year as a number
+    if not isinstance(value, str) and type(value) is not date:
+        raise ValueError(wanted)
+    try:
+        known = PartialDate.of(value)
+    except ValueError:
+        raise ValueError(wanted) from None
+    in_range(known.earliest)
+    return str(known)
 
 
 def _moment(value: object) -> object:
@@ -83,7 +102,7 @@ def clean(value: str) -> str:
 
 def is_blank(value: str) -> bool:
     """Return whether a text has no visible character."""
-    return not any(unicodedata.category(char)[0] in "LNPS" for char in value)
+    return not any(unicodedata.category(char)[0] in "LNPS" and char not in _EMPTY for char in value)
 
 
 def _one_line(value: str) -> str:
@@ -91,7 +110,35 @@ def _one_line(value: str) -> str:
         raise ValueError("holds a line break or a tab; write it on one line")
     if is_blank(value):
         raise ValueError("is blank; leave it out or fill it in")
-    return clean(value).strip()
+    return visible(clean(value))
+
+
+def visible(value: str) -> str:
+    """Return a line without characters that show nothing (Unicode category Cf), and without blanks around it.
+
+    Joiners stay between two letters that are not Latin: some scripts spell with them.
+    """
+    if value.isascii():
+        return value.strip()
+    kept = []
+    for at, char in enumerate(value):
+        if char in _EMPTY:
+            continue
+        if unicodedata.category(char) != "Cf" or (char in _JOINERS and _joins(value, at)):
+            kept.append(char)
+    return "".join(kept).strip()
+
+
+def _joins(value: str, at: int) -> bool:
+    around = value[max(at - 1, 0) : at] + value[at + 1 : at + 2]
+    return len(around) == 2 and all(c > "\u0590" and unicodedata.category(c)[0] in "LM" for c in around)
+
+
+def _name(value: str) -> str:
+    line = _one_line(value)
+    if not any(unicodedata.category(char)[0] in "LN" for char in line):
+        raise ValueError("holds no letter; a person with one name only has it as family_name alone")
+    return line
 
 
 def label(value: str) -> str:
@@ -116,6 +163,7 @@ _code = _matching(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}",
     "is not a code: letters, digits, dots, dashes and underscores, 80 at most",
 )
+_read_code = _matching("[A-Z]{1,3}", "is not a code in one to three capitals")
 _country = _matching("[A-Z]{2}", "is not a country code in two capitals such as MA")
 office = _matching(
     r"[A-Z]{2}-[A-Z0-9]{1,3}(\.[A-Z0-9]{1,8})?", "is not an office code such as MA-RAB or MA-CAS.HH"
@@ -147,17 +195,6 @@ def _language(value: str) -> str:
     return "-".join(spelt)
 
 
-def _nationality(value: str) -> str:
-    import pycountry  # 9 ms
-
-    code = value.upper()
-    if re.fullmatch("[A-Za-z]{3}", value) and (
-        code in _STATELESS or pycountry.countries.get(alpha_3=code) is not None
-    ):
-        return code
-    raise ValueError("is not an ISO 3166-1 alpha-3 code such as SEN (stateless: XXA)")
-
-
 def _email(value: str) -> str:
     from email_validator import EmailNotValidError, validate_email  # 41 ms
 
@@ -183,11 +220,13 @@ def _phone(value: str) -> str:
 
 
 Day = Annotated[date, BeforeValidator(_day)]
+BirthDate = Annotated[str, BeforeValidator(birth_date)]
 Identity = Annotated[str, Field(max_length=64), AfterValidator(_identity)]
 Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(label)]
 Version = Annotated[int, Field(ge=0, strict=True)]
 EventVersion = Annotated[int, Field(ge=1, strict=True)]
 Line = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+Name = Annotated[str, Field(max_length=200), AfterValidator(_name)]
 Text = Annotated[str, Field(max_length=20_000), AfterValidator(clean)]
 Address = Annotated[str, Field(max_length=1000), AfterValidator(clean)]
 Code = Annotated[str, AfterValidator(_code)]
@@ -197,7 +236,8 @@ Office = Annotated[str, AfterValidator(office)]
 Country = Annotated[str, AfterValidator(_country)]
 Term = Annotated[str, AfterValidator(_period)]
 Language = Annotated[str, Field(max_length=35), AfterValidator(_language)]
-Nationality = Annotated[str, AfterValidator(_nationality)]
+Nationality = Annotated[str, AfterValidator(of_today)]
+NationalityRead = Annotated[str, AfterValidator(_read_code)]
 Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
 Phone = Annotated[str, Field(max_length=30), AfterValidator(_phone)]
 Flag = Annotated[bool, Field(strict=True)]

@@ -217,6 +217,7 @@ class RunClock(PermitCommand):
 
 _CORRECTED: dict[str | None, Any] = {
     "age": f.Age,
+    "age_at_most": f.Age,
     "card_number": Line,
     "criterion": Code,
     "documents": SomeCodes,

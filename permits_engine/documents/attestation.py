@@ -20,8 +20,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from permits_engine.application.queries import views
 from permits_engine.application.queries.permit_file import PermitFile
-from permits_engine.documents.dates import day_in_words
+from permits_engine.documents.dates import day_in_words, known_in_words
 from permits_engine.documents.language import choose_language, sanitised
+from permits_engine.documents.persons import country_name
 from permits_engine.domain.errors import error, invalid
 from permits_engine.domain.permit import rights
 from permits_engine.domain.permit.situation import Situation
@@ -125,8 +126,8 @@ def _values(s: Situation, person: Person, words: _Words) -> dict[str, Any]:
     assert person.birth_date is not None
     return {
         "holder_name": sanitised(person.name),
-        "birth_date": day_in_words(person.birth_date, words.language),
-        "nationality": person.nationality,
+        "birth_date": known_in_words(person.birth_date, words.language),
+        "nationality": country_name(person.nationality or "XXX", words.language),
         "permit_id": s.permit.permit_id,
         "version": s.permit.version,
         "office_name": s.rules.policy.offices[s.prefecture].name(words.language),

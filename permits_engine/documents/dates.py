@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from functools import lru_cache
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_skeleton
 
 from permits_engine.documents.language import package_yaml
+from permits_engine.domain.partial_dates import PartialDate
 
 
 def locale_of(language: str) -> str:
@@ -20,6 +21,16 @@ def locale_of(language: str) -> str:
 def day_in_words(day: date, language: str) -> str:
     """Return a day in the long form of a language."""
     return _with_ordinal(format_date(day, "long", locale=locale_of(language)), day, language)
+
+
+def known_in_words(text: str, language: str) -> str:
+    """Return a date of which perhaps only the month or the year is known, with nothing that is not known."""
+    known = PartialDate.of(text)
+    if known.whole is not None:
+        return day_in_words(known.whole, language)
+    if known.month is None:
+        return format_date(known.earliest, "y", locale=locale_of(language))
+    return str(format_skeleton("yMMMM", known.earliest, locale=locale_of(language)))
 
 
 def moment_in_words(moment: datetime, language: str, pattern: str) -> str:

@@ -14,6 +14,7 @@ from permits_engine.application.queries import views
 from permits_engine.application.queries.disclosure import Disclosure
 from permits_engine.documents.dates import day_in_words
 from permits_engine.documents.language import choose_language, package_yaml
+from permits_engine.documents.persons import in_words
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ENVELOPE = views.ENVELOPE | {"changed"}
@@ -39,7 +40,9 @@ def _template(language: str) -> Template:
     loader = PackageLoader("permits_engine.documents", "pages")
     env = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
 
-    def written(value: Any) -> str:
+    def written(value: Any, field: str = "") -> str:
+        if (words := in_words(field, value, language)) is not None:
+            return words
         if value is None:
             return "–"
         if isinstance(value, str) and _DAY.fullmatch(value):

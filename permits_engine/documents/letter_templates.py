@@ -28,13 +28,13 @@ LARGEST = 200_000
 KINDS = frozenset(
     {
         *("renewal_reminder", "title_lapsed", "receipt_extended", "documents_reminder", "decision_notified"),
-        *("appeal_reminder", "majority_reminder", "office_alert", "office_digest"),
+        *("appeal_reminder", "deadline_moved", "majority_reminder", "office_alert", "office_digest"),
     }
 )
 _ABSENT: dict[str, object] = {
     **dict.fromkeys(("holder_name", "file_number", "card_number", "valid_until", "window_closes")),
     **dict.fromkeys(("receipt_until", "due_on", "sent_on", "days_left", "tier", "decision", "deadline")),
-    **dict.fromkeys(("token", "office")),
+    **dict.fromkeys(("token", "office", "later")),
     **dict.fromkeys(("expedited", "favourable", "overdue"), False),
     **dict.fromkeys(("documents", "appeals", "tasks"), ()),
     "total": 0,
@@ -44,7 +44,7 @@ VARIABLES = frozenset(_ABSENT) | _ALWAYS
 """All variables of a template; permit, office and authority must be given, the others may be absent."""
 LISTS = frozenset({"documents", "appeals", "tasks"})
 """The variables that a template may loop over."""
-_NEEDED = {"decision_notified": "decision", "office_alert": "deadline"}
+_NEEDED = {"decision_notified": "decision", "office_alert": "deadline", "deadline_moved": "deadline"}
 
 # Separates subject and body, which render at once; no value can contain it.
 _APART = "\x1f"
@@ -77,6 +77,7 @@ class _Words(_Model):
     bodies: dict[str, str] = Field(min_length=1)
     decisions: dict[str, str] = Field(min_length=1)
     deadlines: dict[str, str] = Field(min_length=1)
+    later: dict[str, str] = Field(min_length=1)
     tasks: dict[str, str] = Field(min_length=1)
 
 
@@ -126,11 +127,16 @@ class Templates:
         """Return the names of documents by their codes, in a language or the default."""
         return self._languages[self.language_for(language)].words.documents
 
+    def later(self, language: str | None, code: str | None) -> str | None:
+        """Return the clause that a day may turn out later, in a language or the default; none without a reason."""
+        words = self._languages[self.language_for(language)].words.later
+        return None if code is None else _word(words, "later", code)
+
     def compose(self, kind: str, language: str | None, values: Mapping[str, object]) -> Composed:
         """Return the letter of a kind in a language, from raw dates and codes; raise ``NoticesError``.
 
         ``values`` holds some of ``VARIABLES``: dates as ``date``, documents as codes, appeals as mappings of
-        ``body`` (a code) and ``due_on``, decision and deadline as codes.
+        ``body`` (a code), ``due_on`` and ``later`` (a code or none), decision, deadline and later as codes.
         """
         used = self.language_for(language)
         letters = self._languages[used]
@@ -164,6 +170,8 @@ def _ready(name: str, value: object, letters: _Letters) -> object:
         return _word(letters.words.decisions, "decision", value)
     if name == "deadline":
         return _word(letters.words.deadlines, "deadline", value)
+    if name == "later":
+        return _word(letters.words.later, "later", value)
     if isinstance(value, str):
         return sanitised(value)
     if isinstance(value, date):
@@ -194,7 +202,12 @@ def _document(words: dict[str, str], code: object) -> str:
 def _appeal(appeal: Mapping[str, Any], letters: _Letters) -> dict[str, str | None]:
     due_on = appeal["due_on"]
     body = _word(letters.words.bodies, "body", appeal["body"])
-    return {"body": body, "due_on": None if due_on is None else day_in_words(due_on, letters.language)}
+    code = appeal.get("later")
+    return {
+        "body": body,
+        "due_on": None if due_on is None else day_in_words(due_on, letters.language),
+        "later": None if code is None else _word(letters.words.later, "later", code),
+    }
 
 
 def _task(task: Mapping[str, Any], letters: _Letters) -> dict[str, object]:

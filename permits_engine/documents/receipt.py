@@ -17,11 +17,12 @@ from markupsafe import Markup
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.application.queries.views import numbers_on
 from permits_engine.documents import receipt_proof
-from permits_engine.documents.dates import day_in_words
+from permits_engine.documents.dates import day_in_words, known_in_words
 from permits_engine.documents.language import choose_language, package_yaml, sanitised
 from permits_engine.documents.letter_templates import Templates
 from permits_engine.documents.receipt_proof import Filing, Sign
 from permits_engine.domain.errors import error
+from permits_engine.domain.partial_dates import PartialDate
 from permits_engine.domain.permit import deadlines
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.projections.holder import Person
@@ -44,6 +45,7 @@ class Paper(msgspec.Struct):
     file_number: str | None
     card_number: str | None
     documents_due: date | None
+    later: str | None = None
 
     def __repr__(self) -> str:
         return "<Paper>"
@@ -118,7 +120,7 @@ def issue(file: PermitFile, origin: str, sign: Sign) -> Paper:
             allowed=[],
         )
     office = s.rules.policy.offices.get(s.prefecture)
-    due = [d.due_on for d in deadlines.deadlines(s) if d.kind == "documents_due" and d.due_on is not None]
+    due = [d for d in deadlines.deadlines(s) if d.kind == "documents_due" and d.earliest is not None]
     filing = _filing(s, person, records, specimen=file.tx.simulated)
     return Paper(
         filing=filing,
@@ -127,7 +129,8 @@ def issue(file: PermitFile, origin: str, sign: Sign) -> Paper:
         jurisdiction=s.permit.jurisdiction,
         category=s.permit.category,
         office_names=office.names if office is not None else {},
-        documents_due=min(due, default=None),
+        documents_due=due[0].earliest if due else None,
+        later=due[0].later if due else None,
         **numbers_on(records, s.permit, s.day, cipher),
     )
 
@@ -155,11 +158,17 @@ def _filing(s: Situation, person: Person, records: list[Placed], *, specimen: bo
         office=s.prefecture,
         issued=s.day.toordinal(),
         name=person.name[:LONGEST_NAME],
-        born=person.birth_date.toordinal() if person.birth_date else None,
+        born=_born(person.born),
         position=record.position,
         leaf=leaf.leaf_hash(fields),
         specimen=specimen,
     )
+
+
+def _born(known: PartialDate | None) -> int | str | None:
+    if known is None:
+        return None
+    return known.whole.toordinal() if known.whole is not None else str(known)
 
 
 def languages() -> list[str]:
@@ -179,7 +188,7 @@ def _lines(paper: Paper, language: str) -> Iterator[tuple[str, str | list[str]]]
     since, until = day(filing.since), day(filing.until)
     values: dict[str, str | list[str] | None] = {
         "holder": filing.name,
-        "birth_date": day(paper.person.birth_date),
+        "birth_date": known_in_words(born, language) if (born := paper.person.birth_date) else None,
         "office": f"{office} ({filing.office})",
         "file_number": paper.file_number,
         "card_number": paper.card_number,
@@ -189,7 +198,7 @@ def _lines(paper: Paper, language: str) -> Iterator[tuple[str, str | list[str]]]
         "filed_on": day(filing.filed),
         "state": words["incomplete" if filing.missing else "complete"],
         "missing": [names.get(code) or code.replace("-", " ") for code in filing.missing] or None,
-        "documents_due": day(paper.documents_due),
+        "documents_due": _with_doubt(day(paper.documents_due), paper.later and words["later"][paper.later]),
         "valid": words["between"].format(since=since, until=until) if since and until else None,
     }
     for name, value in values.items():
@@ -198,6 +207,10 @@ def _lines(paper: Paper, language: str) -> Iterator[tuple[str, str | list[str]]]
         elif value is not None:
             yield words["labels"][name], sanitised(value)
     yield words["issued"], day_in_words(date.fromordinal(filing.issued), language)
+
+
+def _with_doubt(day: str | None, clause: str | None) -> str | None:
+    return f"{day} ({clause})" if day and clause else day
 
 
 def _sentences(filing: Filing, language: str) -> Iterator[str]:

@@ -28,7 +28,10 @@ Sign = Callable[[str], bytes]
 
 
 class Filing(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields=True):
-    """What a proof says; days are proleptic ordinals, ``serial`` is the version of the receipt's event (0: none)."""
+    """What a proof says; days are proleptic ordinals, ``serial`` is the version of the receipt's event (0: none).
+
+    A birth date that is known to the month or year is a text.
+    """
 
     permit: bytes
     kind: str
@@ -42,7 +45,7 @@ class Filing(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields
     office: str
     issued: int
     name: str
-    born: int | None
+    born: int | str | None
     position: int
     leaf: bytes
     specimen: bool = False
@@ -71,7 +74,7 @@ class Filing(msgspec.Struct, array_like=True, frozen=True, forbid_unknown_fields
             "office": self.office,
             "issued_on": _day(self.issued),
             "holder": self.name,
-            "birth_date": _day(self.born),
+            "birth_date": self.born if isinstance(self.born, str) else _day(self.born),
             "position": self.position,
             "leaf": self.leaf.hex(),
             "specimen": self.specimen,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import date
 
 import msgspec
 
@@ -16,6 +15,7 @@ from permits_engine.domain.events import (
     HolderUnlinked,
     HolderUpdated,
 )
+from permits_engine.domain.partial_dates import PartialDate
 from permits_engine.domain.permit.facts import Fact
 from permits_engine.store.events.application import Placed
 from permits_engine.store.keys.keyring import Cipher
@@ -28,9 +28,14 @@ class Person(msgspec.Struct):
     version: int = 0
     family_name: str | None = None
     given_names: str | None = None
-    birth_date: date | None = None
+    also_known_as: list[dict[str, str]] | None = None
+    """Other names, each with ``family_name`` and perhaps ``given_names``."""
+    birth_date: str | None = None
+    """What is known: a day, a month (``1990-05``) or a year (``1990``)."""
     sex: str | None = None
     nationality: str | None = None
+    nationality_read: str | None = None
+    """The code that was read, where another is stored for it."""
     language: str | None = None
     email: str | None = None
     phone: str | None = None
@@ -38,11 +43,18 @@ class Person(msgspec.Struct):
     prefers: str | None = None
     """The channel that the person prefers: email or phone."""
     facts: tuple[Fact, ...] = ()
+    names: tuple[str, ...] = ()
+    """Every family name and given names that were recorded, other and former ones included."""
     linked: tuple[str, ...] = ()
     """Other holders that an officer linked as the same person."""
 
     def __repr__(self) -> str:
         return f"<Person {self.holder_id}>"  # personal data stay out of logs
+
+    @property
+    def born(self) -> PartialDate | None:
+        """The birth date as a range of days."""
+        return PartialDate.of(self.birth_date) if self.birth_date else None
 
     @property
     def name(self) -> str:
@@ -74,10 +86,10 @@ def grown(person: Person | None, holder_id: str, version: int, event: Event) -> 
     person.version = version
     changed = event.changed if isinstance(event, HolderUpdated) else PERSONAL
     for field in changed:
-        value = getattr(event, field)
-        if field == "birth_date" and value is not None:
-            value = date.fromisoformat(value)
-        setattr(person, field, value)
+        setattr(person, field, getattr(event, field))
+    others = [name for each in person.also_known_as or () for name in each.values()]
+    recorded = [*person.names, person.family_name, person.given_names, *others]
+    person.names = tuple(dict.fromkeys(name for name in recorded if name))
     return person
 
 

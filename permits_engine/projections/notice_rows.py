@@ -46,6 +46,7 @@ class NoticeState(TypedDict):
     channel: str | None
     refused_by: str | None
     next_attempt_at: int | None
+    named: str | None
 
 
 def first_row(notice_id: str, event: NoticeDue, updated_at: int) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def first_row(notice_id: str, event: NoticeDue, updated_at: int) -> dict[str, An
         "channel": None,
         "refused_by": None,
         "next_attempt_at": None,
+        "named": None,
     }
 
 
@@ -81,6 +83,7 @@ def after(row: dict[str, Any], event: Event, version: int, updated_at: int) -> d
     changed = {**row, "version": version, "updated_at": updated_at, "next_attempt_at": None}
     if isinstance(event, NoticeSent):
         changed |= {"state": "sent", "reason": None, **_tried(row, event.channel)}
+        changed["named"] = "\n".join(event.named) or None
     elif isinstance(event, NoticeAttempted):
         changed |= {"state": "sending", "reason": event.channel}
     elif isinstance(event, NoticeFailed):

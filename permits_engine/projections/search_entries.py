@@ -21,8 +21,8 @@ FILES = Statement("SELECT permit_id FROM permits WHERE holder_id = :holder_id")
 
 
 def entries_of_person(person: Person) -> list[Entry]:
-    """Return an entry for each word of the names, with the birth date."""
-    return of_person(person.holder_id, (person.family_name, person.given_names), person.birth_date)
+    """Return an entry for each spelling in the names, with the birth date."""
+    return of_person(person.holder_id, person.names, person.birth_date)
 
 
 def entries_of_file(holder_id: str, permit_id: str, events: Iterable[Event]) -> list[Entry]:

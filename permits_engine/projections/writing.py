@@ -20,6 +20,7 @@ _MOVED = (
     "channel",
     "refused_by",
     "next_attempt_at",
+    "named",
 )
 _PERMIT = [column.name for column in permits.columns]
 _SOUGHT = sorted({column.name for index in permits.indexes for column in index.columns})

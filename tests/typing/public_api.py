@@ -81,7 +81,7 @@ def reading(engine: Engine, permit_id: str) -> None:
     assert_type(engine.history(permit_id), list[dict[str, Any]])
     reader = engine.as_(officer, purpose="complaint 12/2017")
     assert_type(reader.permit(permit_id), PermitView)
-    assert_type(reader.queries.holder("x").birth_date, date | None)
+    assert_type(reader.queries.holder("x").birth_date, str | None)
     page = reader.find(name="diallo", birth_date=date(1990, 4, 1), limit=20)
     assert_type(page.next, str | None)
     assert_type(page[0]["permit_id"], str | None)

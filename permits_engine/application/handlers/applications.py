@@ -12,7 +12,7 @@ from permits_engine.domain.decisions import decide
 from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.errors import invalid
 from permits_engine.domain.events import Actor
-from permits_engine.domain.periods import ages
+from permits_engine.domain.partial_dates import age_on
 from permits_engine.domain.permit.fold import fold
 from permits_engine.projections.search_entries import entries_of_file
 
@@ -32,10 +32,10 @@ def lodge(context: Context, uow: UnitOfWork, command: LodgeApplication, actor: A
     if command.expected_version not in (None, 0):
         raise conflict(command.permit_id or "a new permit", 0, command.expected_version)
     person = uow.person(command.holder_id)
-    age = ages(person.birth_date, on) if person.birth_date else None
-    holder = HolderFacts(command.holder_id, nationality=person.nationality, sex=person.sex, age=age)
+    age, at_most = age_on(person.born, on) if person.born else (None, None)
+    holder = HolderFacts(command.holder_id, person.nationality, person.sex, age=age, age_at_most=at_most)
     exists = command.permit_id is not None and uow.file(command.permit_id) is not None
-    if person.birth_date is not None and person.birth_date > on:
+    if person.born is not None and person.born.earliest > on:
         raise invalid("on", "lies before the holder's birth; correct the day or the birth date")
     drafts = decide.decide("lodge_application", command, None, holder, policy, actor, today=today)
     if exists:

@@ -153,8 +153,10 @@ def held(holder_id: str, obstacles: list[Obstacle]) -> PermitsError:
 
 def _check_anonymous(person: Person, **texts: str | None) -> None:
     """Raise ``input.invalid`` where a text that stays readable in the history names the person."""
-    names = {word for word in blind_index.words(person.name) if len(word) >= _SHORT}
-    whole = [str(each) for each in (person.birth_date, person.email, person.phone) if each]
+    said = blind_index.words(" ".join(name for name in person.names if name))
+    names = {word for word in said if len(word) >= _SHORT}
+    birth_date = str(person.born.whole) if person.born and person.born.whole else None
+    whole = [each for each in (birth_date, person.email, person.phone) if each]
     for field, text in texts.items():
         if text and (names & blind_index.words(text) or any(each in text for each in whole)):
             raise invalid(field, "identifies the person and stays readable in the history: leave that out")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import copy
+from datetime import date
 
 from permits_engine.application import idempotency
 from permits_engine.application.context import Context, competence
@@ -27,12 +28,13 @@ from permits_engine.domain.events import (
     HolderUnlinked,
     HolderUpdated,
 )
+from permits_engine.domain.partial_dates import PartialDate
 from permits_engine.projections.holder import grown
 from permits_engine.projections.search_entries import entries_of_person
 
 _ENVELOPE = {"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"}
-_REQUIRED = ("family_name", "given_names", "birth_date", "sex", "nationality", "language")
-_INDEXED = {"family_name", "given_names", "birth_date"}
+_REQUIRED = ("family_name", "birth_date", "sex", "nationality", "language")
+_INDEXED = {"family_name", "given_names", "also_known_as", "birth_date"}
 
 
 def needs(command: RegisterHolder | UpdateHolder, needs: Needs) -> None:
@@ -49,8 +51,7 @@ def register_holder(context: Context, uow: UnitOfWork, command: RegisterHolder, 
     Raises ``concurrency.conflict`` for a known ``holder_id`` and ``holder.erased`` for one that was erased.
     """
     today = competence(context, uow, command, actor)
-    if command.birth_date > today:
-        raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
+    _born_by(command.birth_date, today)
     holder_id = command.holder_id or context.new_id()
     if command.holder_id is not None and uow.holder(holder_id) is not None:
         uow.cipher(holder_id)
@@ -77,9 +78,11 @@ def update_holder(context: Context, uow: UnitOfWork, command: UpdateHolder, acto
     for required in _REQUIRED:
         if required in fields and fields[required] is None:
             raise invalid(required, "cannot be emptied")
-    if command.birth_date is not None and command.birth_date > today:
-        raise invalid("birth_date", f"{command.birth_date} lies after today ({today})")
+    if command.birth_date is not None:
+        _born_by(command.birth_date, today)
     uow.cipher(holder_id)
+    if fields.keys() & {"nationality", "nationality_read"} == {"nationality"}:
+        fields |= {"nationality_read": None} if uow.person(holder_id).nationality_read else {}
     before = copy(uow.person(holder_id)) if fields.keys() & _INDEXED else None
     stamp = context.stamper(actor, command, command.on or today)
     event = stamp(HolderUpdated, changed=tuple(fields), **fields)
@@ -87,6 +90,11 @@ def update_holder(context: Context, uow: UnitOfWork, command: UpdateHolder, acto
     if before is not None:
         uow.index(entries_of_person(grown(before, holder_id, outcome.version, event)))
     return outcome
+
+
+def _born_by(birth_date: str, today: date) -> None:
+    if PartialDate.of(birth_date).earliest > today:
+        raise invalid("birth_date", f"{birth_date} lies after today ({today})")
 
 
 def _unchanged(uow: UnitOfWork, holder_id: str, expected: int, version: int) -> bool:

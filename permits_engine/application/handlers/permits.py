@@ -22,7 +22,7 @@ from permits_engine.commands.base import PermitCommand
 from permits_engine.domain.decisions import decide, titles
 from permits_engine.domain.decisions.case import HolderFacts
 from permits_engine.domain.events import EVENTS, Actor, Event, FactNoted, FactRecorded
-from permits_engine.domain.periods import ages
+from permits_engine.domain.partial_dates import age_on
 from permits_engine.domain.permit.fold import apply, corrected, fold, with_fields
 from permits_engine.domain.permit.state import Permit
 from permits_engine.domain.rules.policy import Policy
@@ -237,6 +237,8 @@ def _needs_key(command: PermitCommand) -> bool:
 def _known_person(uow: UnitOfWork, inputs: Inputs, on: date) -> HolderFacts:
     """Return the holder with the age on the day and the facts recorded through any of their files."""
     person = uow.person(inputs.permit.holder_id)
-    age = ages(person.birth_date, on) if person.birth_date else None
+    age, at_most = age_on(person.born, on) if person.born else (None, None)
     facts = tuple(fact for each in inputs.records for fact in uow.person(each).facts)
-    return msgspec.structs.replace(inputs.holder, sex=inputs.permit.sex, age=age, facts=facts)
+    return msgspec.structs.replace(
+        inputs.holder, sex=inputs.permit.sex, age=age, age_at_most=at_most, facts=facts
+    )

@@ -11,6 +11,7 @@ from permits_engine.application.queries import views
 from permits_engine.application.queries.fresh_rows import fresh_rows
 from permits_engine.application.queries.permit_file import PermitFile
 from permits_engine.domain.errors import invalid
+from permits_engine.domain.partial_dates import PartialDate
 from permits_engine.projections import listing
 from permits_engine.projections.holder import Person
 from permits_engine.projections.listing import FoundRow, Page, Wanted
@@ -35,17 +36,20 @@ def offices_of(tx: Transaction, holder_id: str) -> list[tuple[str, str]]:
 
 
 def people(
-    context: Context, tx: Transaction, name: str, birth_date: date, wanted: Wanted, sees: Sees, today: date
+    context: Context, tx: Transaction, name: str, born: PartialDate, wanted: Wanted, sees: Sees, today: date
 ) -> Page[FoundRow]:
-    """Return the files of all people of that name born on that day, and those people who have no file."""
-    asked = blind_index.words(name)
-    if not asked:
+    """Return the files of all people of that name who may be born then, and those people who have no file."""
+    if not blind_index.words(name):
         raise invalid("name", "holds no letter; give at least one word of the name")
     uow = context.begin(tx)
-    candidates = _few(blind_index.persons(tx, context.keyring, name, birth_date))
+    candidates = _few(blind_index.persons(tx, context.keyring, name, list(map(str, born.compatible()))))
     uow.expect_persons(candidates)
     found = {each: uow.person(each) for each in candidates}
-    matching = {each: p for each, p in found.items() if asked <= _words(p) and p.birth_date == birth_date}
+    matching = {
+        each: p
+        for each, p in found.items()
+        if p.born and p.born.may_be(born) and blind_index.is_found(name, blind_index.spellings(p.names))
+    }
     fresh = fresh_rows(context, tx, today, matching)
     rows = listing.rows(tx, today, wanted, holder_ids=list(matching), fresh=fresh)
     with_files = {row["holder_id"] for row in rows}
@@ -76,10 +80,6 @@ def numbered(
     return _page(tx, rows, people, wanted, sees)
 
 
-def _words(person: Person) -> frozenset[str]:
-    return blind_index.words(person.name)
-
-
 def _few(candidates: list[Any]) -> list[Any]:
     if len(candidates) > MOST:
         raise invalid("name", f"more than {MOST} are found; give more of the name")
@@ -95,5 +95,5 @@ def _page(
         person = people[row["holder_id"]]
         row["family_name"] = person.family_name
         row["given_names"] = person.given_names
-        row["birth_date"] = person.birth_date.isoformat() if person.birth_date else None
+        row["birth_date"] = person.birth_date
     return page

@@ -24,6 +24,7 @@ COLUMNS: dict[str, str] = {
     "file_number": "numero_dossier",
     "family_name": "nom",
     "given_names": "prenoms",
+    "also_known_as": "autres_noms",
     "birth_date": "date_naissance",
     "sex": "sexe",
     "nationality": "nationalite",
@@ -44,7 +45,6 @@ COLUMNS: dict[str, str] = {
 NEEDED = (
     "file_number",
     "family_name",
-    "given_names",
     "birth_date",
     "sex",
     "nationality",
@@ -52,7 +52,7 @@ NEEDED = (
     "category",
     "lodged_on",
 )
-"""Columns that a header must have, and whose cells must be filled."""
+"""Columns that a header must have, and whose cells must be filled; one name alone is the family name."""
 
 REASONS = ("line", "code", "reason")
 """The columns of a rejects file before those of the register."""

@@ -22,6 +22,8 @@ CODE_PAGES = {
     "mac_roman": "mac-roman",
 }
 """The code pages that are told apart, by Python's name, with the name that people know."""
+_OTHERS = ("iso8859_15", "cp850", "cp437", "cp720")
+"""Code pages in which a file may be too: where one reads as well as the best, it is not sure."""
 
 _SIGNATURES = {
     b"PK\x03\x04": "is a spreadsheet or an archive; save it as CSV (UTF-8)",
@@ -32,10 +34,11 @@ _SIGNATURES = {
 }
 _CHUNK = 1 << 20
 _UNDECODED = re.compile("[\udc80-\udcff]")
+_NO_TEXT = re.compile("[\x80-\x9f\udc80-\udcff]")
 _WORD = re.compile(rb"[A-Za-z\x80-\xff]+")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _CASES_MIXED = re.compile(r"[a-zß-öø-ÿœšž][À-ÖØ-ÞŒŠŽŸ]|[à-öø-ÿœšž][A-ZÀ-ÖØ-ÞŒŠŽŸ]")
-_MOST_WORDS = 20_000
+_MOST_WORDS = 2_000
 _LEAST_WORDS = 2
 """Words by which a code page other than Windows-1252 must differ from the others."""
 _LATIN = frozenset("àáâãäåæçèéêëìíîïñòóôõöøùúûüýÿœšžß")
@@ -64,9 +67,9 @@ def encoding_of(file: BinaryIO, named: str | None = None) -> tuple[str, str]:
         return ("utf-16-le" if odd > even else "utf-16-be"), "replace"
     file.seek(0)
     right, wrong = _multibyte(file)
-    # Text in a code page hardly ever contains valid UTF-8 sequences. Where more than a few occur, the file is UTF-8
-    # with damage in some rows.
-    if wrong == 0 or right * 4 > wrong:
+    # Text in a code page hardly ever contains valid UTF-8 sequences. Where many occur, the file is UTF-8 with damage
+    # in some rows.
+    if right >= wrong:
         return "utf-8", "surrogateescape"
     file.seek(0)
     return _code_page(_words(file)), "surrogateescape"
@@ -130,17 +133,18 @@ def _code_page(words: list[bytes]) -> str:
     In Windows-1252 words must be Latin ones, and other readings worse. Another code page must be the one that the
     detector finds too.
     """
-    texts = {page: [word.decode(page, "surrogateescape") for word in words] for page in CODE_PAGES}
-    best = min(CODE_PAGES, key=lambda page: _wrong(texts[page]))
+    pages = (*CODE_PAGES, *_OTHERS)
+    texts = {page: [word.decode(page, "surrogateescape") for word in words] for page in pages}
+    best = min(pages, key=lambda page: _wrong(texts[page]))
     few = _wrong(texts[best]) <= max(1, len(words) // 4)
     # A word with bytes that the code page does not have costs its own row, whatever the others are.
     sound = [at for at, text in enumerate(texts[best]) if not _UNDECODED.search(text)]
-    kept = {page: [texts[page][at] for at in sound] for page in CODE_PAGES}
-    rivals = [_wrong(kept[page]) - _wrong(kept[best]) for page in CODE_PAGES if kept[page] != kept[best]]
+    kept = {page: [texts[page][at] for at in sound] for page in pages}
+    rivals = [_wrong(kept[page]) - _wrong(kept[best]) for page in pages if kept[page] != kept[best]]
     margin = min(rivals, default=0)
     if few and best == "cp1252" and margin > 0:
         return best
-    if few and margin >= _LEAST_WORDS and _detected(words) in _same(texts, best):
+    if best in CODE_PAGES and few and margin >= _LEAST_WORDS and _detected(words) in _same(texts, best):
         return best
     raise _unsure()
 
@@ -155,7 +159,7 @@ def _same(texts: dict[str, list[str]], page: str) -> set[str]:
 
 def _detected(words: list[bytes]) -> str | None:
     """Return the code page that the detector takes words for, if any."""
-    text = b" ".join(words[:2000])
+    text = b" ".join(words)
     found = charset_normalizer.from_bytes(text, cp_isolation=list(CODE_PAGES), enable_fallback=False).best()
     return found.encoding if found is not None else None
 
@@ -170,7 +174,7 @@ def _unsure() -> PermitsError:
 
 def _is_name(text: str) -> bool:
     """Return whether a word may be one of a register in French, Spanish, English or Arabic, by its characters alone."""
-    if _UNDECODED.search(text):
+    if _NO_TEXT.search(text):
         return False
     text = _MARKS.sub(" ", text)
     if any(not char.isascii() and not char.isalpha() for char in text):

@@ -16,11 +16,12 @@ import msgspec
 
 from permits_engine.application.context import Context
 from permits_engine.application.loaded import CommandResult
+from permits_engine.application.register.cells import BadRow
 from permits_engine.application.register.csv_file import RegisterFile, Row, open_register
 from permits_engine.application.register.duplicates import LookAlikes
 from permits_engine.application.register.planning import ImportedFile, Planner
 from permits_engine.application.register.rejects import Rejects, default_place
-from permits_engine.application.register.rows import BadRow, Checks, Record
+from permits_engine.application.register.rows import Checks, Record, notes_of
 from permits_engine.application.unit_of_work import UnitOfWork
 from permits_engine.domain.errors import ConflictError, PermitsError, error, invalid
 from permits_engine.domain.rules.policy import Policy
@@ -47,6 +48,7 @@ class ImportReport(msgspec.Struct):
     rejected: int = 0
     rejects: str | None = None
     codes: dict[str, int] = msgspec.field(default_factory=dict)
+    notes: dict[str, list[int]] = msgspec.field(default_factory=dict)
     look_alikes: list[dict[str, Any]] = msgspec.field(default_factory=list)
     encoding: str = ""
     separator: str = ""
@@ -60,6 +62,7 @@ class _Entry(msgspec.Struct):
     record: Record | None = None
     bad: BadRow | None = None
     key: str = ""
+    notes: list[str] = msgspec.field(default_factory=list)
 
 
 def import_register(
@@ -148,7 +151,10 @@ class _Import:
         report = self.report
         report.read += len(batch)
         for entry in batch:
-            if entry.bad is not None:
+            if entry.bad is None:
+                for note in entry.notes:
+                    report.notes.setdefault(note, []).append(entry.row.line)
+            else:
                 code = entry.bad.code
                 report.rejected += 1
                 report.codes[code] = report.codes.get(code, 0) + 1
@@ -175,7 +181,9 @@ class _Import:
         try:
             if entry.row.fault is not None:
                 raise BadRow(*entry.row.fault)
-            entry.record = checks.record(self.file.fields(entry.row))
+            cells = self.file.fields(entry.row)
+            entry.record = checks.record(cells)
+            entry.notes = notes_of(entry.record, cells)
             entry.key = register_id(self._index, entry.record.file_number)
         except BadRow as bad:
             entry.bad = bad

@@ -29,7 +29,8 @@ from permits_engine.domain.events import (
     NoticeSuppressed,
     Refused,
 )
-from permits_engine.domain.periods import ONE_DAY, Period, ages, term_end
+from permits_engine.domain.partial_dates import PartialDate, age_on
+from permits_engine.domain.periods import ONE_DAY, Period, term_end
 from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import fold
 from permits_engine.projections import notice_rows
@@ -45,7 +46,10 @@ MOST_COURSES = 512
 
 _AT_ONCE = frozenset({"title_lapsed", "receipt_extended", "decision_notified"})
 _OF_FILE = ("jurisdiction", "category", "prefecture", "criterion", "nationality", "sex", "file_number")
-_OF_PERSON = ("family_name", "given_names", "sex", "nationality", "language", "email", "phone")
+_OF_PERSON = (
+    *("family_name", "given_names", "also_known_as", "birth_date"),
+    *("sex", "nationality", "nationality_read", "language", "email", "phone"),
+)
 _OF_ROW = ("prefecture", "criterion", "nationality", "sex")
 
 
@@ -93,16 +97,14 @@ class Planner:
     def plan(self, record: Record) -> ImportedFile:
         """Return the events and rows of a record."""
         holder_id, permit_id = self.new_id(), self.new_id()
-        born = record.birth_date.isoformat()
         person = self._stamp(
-            Draft(HolderRegistered, record.lodged_on, {**_fields(record, _OF_PERSON), "birth_date": born}),
-            REGISTRAR,
+            Draft(HolderRegistered, record.lodged_on, _fields(record, _OF_PERSON)), REGISTRAR
         )
         assert isinstance(person, HolderRegistered)
         events = [self._stamp(draft, REGISTRAR) for draft in self._facts(record, holder_id)]
         course = self._course(record, permit_id, events)
         events += [self._stamp(effect, SCHEDULER) for effect in course.effects]
-        age = ages(record.birth_date, record.lodged_on)
+        age, _ = age_on(PartialDate.of(record.birth_date), record.lodged_on)
         own = {"permit_id": permit_id, "holder_id": holder_id, "age": age, **_fields(record, _OF_ROW)}
         past = [each for each in course.due if is_past(each, self.today)]
         suppressed = [self._suppressed(each, record, permit_id, holder_id) for each in past]
@@ -134,8 +136,9 @@ class Planner:
     def _facts(self, r: Record, holder_id: str) -> list[Draft]:
         """Return what the register says of a file, as drafts."""
         kind = self.checks.title_kind(r.category, r.lodged_on)
-        age = ages(r.birth_date, r.lodged_on)
-        fields = {"holder_id": holder_id, "title_kind": kind, "age": age, **_fields(r, _OF_FILE)}
+        age, at_most = age_on(PartialDate.of(r.birth_date), r.lodged_on)
+        fields = {"holder_id": holder_id, "title_kind": kind, **_fields(r, _OF_FILE)}
+        fields |= {"age": age, "age_at_most": at_most}
         lodged = Draft(ApplicationLodged, r.lodged_on, fields)
         if r.decision is None:
             return [lodged]  # registers list no receipts, and none is made up

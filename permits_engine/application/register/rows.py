@@ -5,21 +5,32 @@ Only whether the row can be read and does not contradict itself is checked, not 
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
-from functools import lru_cache
-from typing import Any
 
 import msgspec
-import phonenumbers
-from pydantic import TypeAdapter, ValidationError
 
-from permits_engine.application.register.countries import country_code
-from permits_engine.application.register.csv_file import COLUMNS, NEEDED
+from permits_engine.application.register.cells import (
+    BadRow,
+    birth_date,
+    checked,
+    day_cell,
+    email,
+    given_names,
+    language,
+    line_cell,
+    name_cell,
+    named,
+    nationality,
+    other_names,
+    phone,
+    said,
+    sex,
+)
+from permits_engine.application.register.csv_file import NEEDED
 from permits_engine.application.register.text import word
-from permits_engine.commands import fields
+from permits_engine.commands.nationality import FORMER, read
+from permits_engine.domain.partial_dates import PartialDate
 from permits_engine.domain.periods import ONE_DAY, term_end
 from permits_engine.domain.rules.policy import Policy
 
@@ -48,25 +59,9 @@ CODES: dict[str, str] = {
 }
 """The codes of a rejects file, with their meaning."""
 
-_SEXES = {"f": "F", "m": "M", "h": "M", "x": "X"} | dict.fromkeys(("femme", "feminin", "female"), "F")
-_SEXES |= dict.fromkeys(("homme", "masculin", "male"), "M")
 _DECISIONS = dict.fromkeys(("accordee", "accorde", "granted"), "granted")
 _DECISIONS |= dict.fromkeys(("refusee", "refuse", "refused"), "refused")
 _CATEGORIES = {"ordinaire": "ordinary", "refugie": "refugee", "temporaire": "temporary", "mineur": "minor"}
-_ISO = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
-_DAY_FIRST = re.compile(r"(\d{2})([/-])(\d{2})\2(\d{4})", re.ASCII)
-_PLAIN_LOCAL = re.compile(r"[A-Za-z0-9_+-]{1,40}(?:\.[A-Za-z0-9_+-]{1,20}){0,2}", re.ASCII)
-_DAMAGED = re.compile("[\ufffd\udc80-\udcff]")
-_LONGEST_LINE = 200
-
-
-class BadRow(Exception):
-    """A row that cannot be imported: one of ``CODES``, and a reason with the column and the remedy."""
-
-    def __init__(self, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -75,8 +70,8 @@ class Record(msgspec.Struct, frozen=True):
     jurisdiction: str
     file_number: str
     family_name: str
-    given_names: str
-    birth_date: date
+    given_names: str | None
+    birth_date: str
     sex: str
     nationality: str
     prefecture: str
@@ -90,6 +85,8 @@ class Record(msgspec.Struct, frozen=True):
     language: str | None = None
     email: str | None = None
     phone: str | None = None
+    nationality_read: str | None = None
+    also_known_as: list[dict[str, str]] | None = None
 
     def __repr__(self) -> str:
         return "<Record>"
@@ -98,6 +95,25 @@ class Record(msgspec.Struct, frozen=True):
         """Return the content as bytes, to be compared; empty fields do not count."""
         filled = [(k, v) for k, v in msgspec.structs.asdict(self).items() if v is not None]
         return msgspec.json.encode(["register/v1", sorted(filled)])
+
+
+NOTES: dict[str, str] = {
+    "given_names.filler": "a given name such as FNU, XXX or a dash was left out: the person has one name",
+    "nationality.alias": "the code read is kept beside the one that is written today",
+    "nationality.former": "the code was withdrawn before the filing; ask for today's nationality",
+}
+"""What is said of rows that were taken, by code."""
+
+
+def notes_of(record: Record, cells: Mapping[str, str]) -> list[str]:
+    """Return the codes of what is to be said of a good row."""
+    former = FORMER.get(record.nationality)
+    said = {
+        "given_names.filler": record.given_names is None and bool(cells.get("given_names", "").strip()),
+        "nationality.alias": record.nationality_read is not None,
+        "nationality.former": former is not None and record.lodged_on > former[0],
+    }
+    return [code for code, holds in said.items() if holds]
 
 
 class Checks:
@@ -114,29 +130,31 @@ class Checks:
         given = {field: cell for field, value in cells.items() if (cell := value.strip())}
         for field in NEEDED:
             if field not in given:
-                raise BadRow("row.missing", f"{_named(field)} is empty; fill it")
+                raise BadRow("row.missing", f"{named(field)} is empty; fill it")
         lodged_on = self._past("lodged_on", given)
         category = self._category(given["category"], lodged_on)
         granted = _decision(given)
         record = Record(
             jurisdiction=self.policy.jurisdiction,
-            file_number=_line("file_number", given["file_number"]),
-            family_name=_line("family_name", given["family_name"]),
-            given_names=_line("given_names", given["given_names"]),
-            birth_date=_date("birth_date", given["birth_date"]),
-            sex=_sex(given["sex"]),
-            nationality=_checked("nationality", _nationality, given),
+            file_number=line_cell("file_number", given["file_number"]),
+            family_name=name_cell("family_name", given["family_name"]),
+            given_names=given_names(given.get("given_names")),
+            birth_date=birth_date(given["birth_date"]),
+            sex=sex(given["sex"]),
+            nationality=checked("nationality", nationality, given),
             prefecture=self._prefecture(given["prefecture"]),
             category=category,
             lodged_on=lodged_on,
             criterion=self._criterion(given.get("criterion"), category, lodged_on),
             decision=granted,
             decided_on=self._past("decided_on", given) if granted else None,
-            valid_from=_date("valid_from", given["valid_from"]) if granted == "granted" else None,
-            valid_until=_date("valid_until", given["valid_until"]) if granted == "granted" else None,
-            language=_checked("language", _language, given),
-            email=_checked("email", _email, given),
-            phone=_phone(given.get("phone"), self.policy.jurisdiction),
+            valid_from=day_cell("valid_from", given["valid_from"]) if granted == "granted" else None,
+            valid_until=day_cell("valid_until", given["valid_until"]) if granted == "granted" else None,
+            language=checked("language", language, given),
+            email=checked("email", email, given),
+            phone=phone(given.get("phone"), self.policy.jurisdiction),
+            nationality_read=read(given["nationality"]),
+            also_known_as=other_names(given.get("also_known_as")),
         )
         self._in_order(record)
         return record
@@ -144,15 +162,15 @@ class Checks:
     # --- dates --------------------------------------------------------------------------------------------
 
     def _past(self, field: str, given: Mapping[str, str]) -> date:
-        day = _date(field, given[field])
+        day = day_cell(field, given[field])
         if day > self.today:
-            raise BadRow("row.date", f"{_named(field)} {day} lies after today, {self.today}")
+            raise BadRow("row.date", f"{named(field)} {day} lies after today, {self.today}")
         return day
 
     def _in_order(self, r: Record) -> None:
-        if r.birth_date > r.lodged_on:
+        if PartialDate.of(r.birth_date).earliest > r.lodged_on:
             raise BadRow(
-                "row.birth", f"{_named('birth_date')} {r.birth_date} lies after the filing on {r.lodged_on}"
+                "row.birth", f"{named('birth_date')} {r.birth_date} lies after the filing on {r.lodged_on}"
             )
         for earlier, later in (
             ("lodged_on", "decided_on"),
@@ -162,7 +180,7 @@ class Checks:
         ):
             first, second = getattr(r, earlier), getattr(r, later)
             if first is not None and second is not None and second < first:
-                raise BadRow("row.order", f"{_named(later)} {second} lies before {_named(earlier)} {first}")
+                raise BadRow("row.order", f"{named(later)} {second} lies before {named(earlier)} {first}")
         if r.valid_from is None or r.valid_until is None:
             return
         kind = self.title_kind(r.category, r.lodged_on)
@@ -192,7 +210,7 @@ class Checks:
         if found is None:
             raise BadRow(
                 "row.prefecture",
-                f"{_named('prefecture')} {_said(cell)} is no office of {self.policy.jurisdiction}; "
+                f"{named('prefecture')} {said(cell)} is no office of {self.policy.jurisdiction}; "
                 "write its code (ISO 3166-2), or its name as the policy's list of offices has it",
             )
         return found
@@ -202,7 +220,7 @@ class Checks:
         wanted = _CATEGORIES.get(wanted, wanted)
         known = self.rules.get("categories", lodged_on, {}) or self.rules.need("categories", self.today, {})
         if wanted not in known:
-            raise BadRow("row.category", f"{_named('category')} {_said(cell)} is none of {', '.join(known)}")
+            raise BadRow("row.category", f"{named('category')} {said(cell)} is none of {', '.join(known)}")
         opens = self._opening(wanted)
         if opens is not None and lodged_on < opens:
             raise BadRow(
@@ -226,11 +244,8 @@ class Checks:
         known = self.rules.get("campaign.criteria", lodged_on, scope) or ()
         if cell.upper() not in known:
             listed = f"none of {', '.join(known)}" if known else f"given, and {category} has no criteria"
-            raise BadRow("row.criterion", f"{_named('criterion')} {_said(cell)} is {listed}")
+            raise BadRow("row.criterion", f"{named('criterion')} {said(cell)} is {listed}")
         return cell.upper()
-
-
-# --- cells ------------------------------------------------------------------------------------------------
 
 
 def _decision(given: Mapping[str, str]) -> str | None:
@@ -239,127 +254,22 @@ def _decision(given: Mapping[str, str]) -> str | None:
     if cell is None:
         if about:
             raise BadRow(
-                "row.decision", f"{_named(about[0])} is given and {_named('decision')} is empty; fill both"
+                "row.decision", f"{named(about[0])} is given and {named('decision')} is empty; fill both"
             )
         return None
     decision = _DECISIONS.get(word(cell))
     if decision is None:
         raise BadRow(
-            "row.decision", f"decision {_said(cell)} is neither accordee (granted) nor refusee (refused)"
+            "row.decision", f"decision {said(cell)} is neither accordee (granted) nor refusee (refused)"
         )
     needed = ("decided_on", "valid_from", "valid_until") if decision == "granted" else ("decided_on",)
     for field in needed:
         if field not in given:
-            raise BadRow("row.missing", f"{_named(field)} is empty, and the decision is {decision}; fill it")
+            raise BadRow("row.missing", f"{named(field)} is empty, and the decision is {decision}; fill it")
     for field in about:
         if field not in needed:
-            raise BadRow("row.decision", f"{_named(field)} is given, and the decision is {decision}")
+            raise BadRow("row.decision", f"{named(field)} is given, and the decision is {decision}")
     return decision
-
-
-def _date(field: str, cell: str) -> date:
-    day = _day(cell)
-    if day is None:
-        raise BadRow(
-            "row.date",
-            f"{_named(field)} {_said(cell)} is not a day of the calendar written 2014-03-10, 10/03/2014 "
-            "or 10-03-2014",
-        )
-    if not fields.EARLIEST <= day <= fields.LATEST:
-        raise BadRow("row.date", f"{_named(field)} {day} lies outside {fields.EARLIEST} to {fields.LATEST}")
-    return day
-
-
-@lru_cache(maxsize=65536)
-def _day(cell: str) -> date | None:
-    if match := _ISO.fullmatch(cell):
-        year, month, day = match.groups()
-    elif match := _DAY_FIRST.fullmatch(cell):
-        day, _, month, year = match.groups()
-    else:
-        return None
-    try:
-        return date(int(year), int(month), int(day))
-    except ValueError:
-        return None
-
-
-def _line(field: str, cell: str) -> str:
-    if _DAMAGED.search(cell):
-        raise BadRow(
-            "row.unreadable", f"{_named(field)} {_said(cell)} holds bytes that are no text; retype it"
-        )
-    if len(cell) <= _LONGEST_LINE and cell.isprintable():
-        return unicodedata.normalize("NFC", cell)
-    try:
-        return _LINE.validate_python(cell)
-    except ValidationError as problem:
-        raise BadRow("row.text", f"{_named(field)} {_why(problem)}") from None
-
-
-def _sex(cell: str) -> str:
-    sex = _SEXES.get(word(cell))
-    if sex is None:
-        raise BadRow("row.sex", f"{_named('sex')} {_said(cell)} is none of F, M (or H) and X")
-    return sex
-
-
-def _checked(field: str, read: Callable[[str], str], given: Mapping[str, str]) -> Any:
-    """Return a cell as the commands read it; raise ``BadRow`` with their reason."""
-    cell = given.get(field)
-    if cell is None:
-        return None
-    try:
-        return read(cell)
-    except ValidationError as problem:
-        raise BadRow(f"row.{field}", f"{_named(field)} {_said(cell)} {_why(problem)}") from None
-
-
-_LINE: TypeAdapter[str] = TypeAdapter(fields.Line)
-_NATIONALITY: TypeAdapter[str] = TypeAdapter(fields.Nationality)
-_LANGUAGE: TypeAdapter[str] = TypeAdapter(fields.Language)
-_EMAIL: TypeAdapter[str] = TypeAdapter(fields.Email)
-_PHONE: TypeAdapter[str] = TypeAdapter(fields.Phone)
-
-
-@lru_cache(maxsize=1024)
-def _nationality(cell: str) -> str:
-    return _NATIONALITY.validate_python(country_code(cell))
-
-
-@lru_cache(maxsize=1024)
-def _language(cell: str) -> str:
-    return _LANGUAGE.validate_python(cell)
-
-
-def _email(cell: str) -> str:
-    local, _, domain = cell.rpartition("@")
-    if _PLAIN_LOCAL.fullmatch(local):
-        return f"{local}@{_domain(domain)}"
-    return _EMAIL.validate_python(cell)
-
-
-@lru_cache(maxsize=4096)
-def _domain(domain: str) -> str:
-    # Checking a whole address takes longer than the rest of the row, and domains repeat.
-    return _EMAIL.validate_python(f"name@{domain}").partition("@")[2]
-
-
-def _phone(cell: str | None, jurisdiction: str) -> str | None:
-    """Return a number in E.164; one without a country code belongs to the jurisdiction."""
-    if cell is None:
-        return None
-    try:
-        return _PHONE.validate_python(cell)
-    except ValidationError as problem:
-        reason = _why(problem)
-    try:
-        number = phonenumbers.parse(cell, jurisdiction)
-    except phonenumbers.NumberParseException:
-        number = None
-    if number is None or len(cell) > 30 or not phonenumbers.is_valid_number(number):
-        raise BadRow("row.phone", f"{_named('phone')} {_said(cell)} {reason}")
-    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
 def _offices(policy: Policy) -> dict[str, str]:
@@ -370,21 +280,3 @@ def _offices(policy: Policy) -> dict[str, str]:
             by_name.setdefault(word(name), set()).add(code)
     sure = {name: next(iter(codes)) for name, codes in by_name.items() if len(codes) == 1}
     return sure | {code: code for code in policy.offices}
-
-
-def _named(field: str) -> str:
-    """Return a column's name in French and English."""
-    french = COLUMNS[field]
-    return french if french == field else f"{french} ({field})"
-
-
-def _said(cell: str) -> str:
-    short = cell if len(cell) <= 40 else f"{cell[:40]}…"
-    return f"“{''.join(char if char.isprintable() else '?' for char in short)}”"
-
-
-def _why(problem: ValidationError) -> str:
-    fault = problem.errors(include_url=False, include_input=False, include_context=False)[0]
-    if fault["type"] in {"string_too_long", "string_too_short"}:
-        return fault["msg"].replace("String should have", "should have")
-    return str(fault["msg"]).removeprefix("Value error, ")

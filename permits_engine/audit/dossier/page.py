@@ -15,6 +15,7 @@ from permits_engine.application.queries import views
 from permits_engine.audit.dossier.gather import Dossier
 from permits_engine.documents.dates import day_in_words, moment_in_words
 from permits_engine.documents.language import FIRST_STRONG, LEFT_TO_RIGHT, POP, checked_language, package_yaml
+from permits_engine.documents.persons import in_words
 from permits_engine.documents.wording import code_translator, phrase_translator, title_translator
 from permits_engine.domain.phrases import Phrase
 
@@ -87,8 +88,10 @@ class _Written:
         self._phrase = phrase_translator(language, jurisdiction)
         self._code = code_translator(language, jurisdiction)
 
-    def value(self, value: Any) -> str:
-        """Return a value of an event or a row."""
+    def value(self, value: Any, field: str = "") -> str:
+        """Return a value of an event or a row, of that field."""
+        if (words := in_words(field, value, self.language)) is not None:
+            return words
         if value is None:
             return "–"
         if isinstance(value, bool):

@@ -134,7 +134,7 @@ _ENVELOPE = frozenset(Event.__struct_fields__)
 DISCREET = {
     FactNoted.NAME: frozenset({"kind", "since", "until"}),
     FactRecorded.NAME: frozenset({"kind", "since", "until"}),
-    RemovalOrdered.NAME: frozenset({"asks", "age"}),
+    RemovalOrdered.NAME: frozenset({"asks", "age", "age_at_most"}),
 }
 """Fields that rules need in clear, but that tell of health, family or protection."""
 

@@ -164,7 +164,9 @@ def holder_facts(
     """Return what was known of the person when it was decided."""
     first = made.first
     if isinstance(first, ApplicationLodged):
-        return HolderFacts(first.holder_id, first.nationality, first.sex, first.age)
+        return HolderFacts(
+            first.holder_id, first.nationality, first.sex, first.age, age_at_most=first.age_at_most
+        )
     assert permit is not None
     # Other titles are pinned by kind; of which file they were makes no difference.
     day, kinds = first.effective_on, getattr(first, "beside", ())
@@ -172,8 +174,15 @@ def holder_facts(
     if not titles.depends_on_person(policy, permit, made.name):
         return HolderFacts(permit.holder_id, titles=titles_then)
     facts = source.known(permit.holder_id, made.decided_at)
-    age = getattr(first, "age", None)
-    return HolderFacts(permit.holder_id, sex=permit.sex, age=age, titles=titles_then, facts=facts or None)
+    age, at_most = getattr(first, "age", None), getattr(first, "age_at_most", None)
+    return HolderFacts(
+        permit.holder_id,
+        sex=permit.sex,
+        age=age,
+        titles=titles_then,
+        facts=facts or None,
+        age_at_most=at_most,
+    )
 
 
 # --- comparing ---

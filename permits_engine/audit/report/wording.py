@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-import pycountry
 from babel import Locale
 from babel.dates import format_skeleton
 from babel.numbers import format_decimal, format_percent
 
 from permits_engine.documents.dates import day_in_words, locale_of
 from permits_engine.documents.language import checked_language, package_yaml
+from permits_engine.documents.persons import country_name
 from permits_engine.domain.rules.policy import Office
 
 
@@ -55,9 +55,7 @@ class Wording:
 
     def country(self, code: str) -> str:
         """Return a country's name by its alpha-3 code, or the code if it has none."""
-        found = pycountry.countries.get(alpha_3=code)
-        name = self._locale.territories.get(found.alpha_2) if found is not None else None
-        return str(name or (self.words["unknown"] if code == "?" else code))
+        return str(self.words["unknown"]) if code == "?" else country_name(code, self.language)
 
     def office(self, code: str, offices: Mapping[str, Office]) -> str:
         """Return an office's name in the language, else in its first one, else its code."""

@@ -54,6 +54,7 @@ def lodge_application(case: Case) -> list[Draft]:
     kind, holder = case.need("title.kind"), case.holder
     given = receipt(case, complete=not case.command.missing, timely=True, stage="application")
     attributes = {"nationality": holder.nationality, "sex": holder.sex, "age": holder.age}
+    attributes["age_at_most"] = holder.age_at_most
     return [case.draft(ApplicationLodged, title_kind=kind, **attributes), *given]
 
 

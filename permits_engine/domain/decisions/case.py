@@ -28,6 +28,7 @@ class OtherTitle(msgspec.Struct, frozen=True):
 class HolderFacts(msgspec.Struct, frozen=True):
     """What decisions need of a person: coarse attributes, facts, and their other files, or the titles known of these.
 
+    ``age`` is the least on the day, ``age_at_most`` the greatest where that is another.
     ``facts`` none: only those recorded through the file itself count.
     """
 
@@ -38,6 +39,7 @@ class HolderFacts(msgspec.Struct, frozen=True):
     titles: tuple[OtherTitle, ...] = ()
     facts: tuple[Fact, ...] | None = None
     files: Iterable[Permit] = ()
+    age_at_most: int | None = None
 
 
 class Draft(msgspec.Struct, frozen=True):

@@ -46,6 +46,7 @@ _CORRECTED_AS: dict[tuple[str, str], Any] = {
     ("permit.application_lodged", "nationality"): Annotated[str, msgspec.Meta(pattern="^[A-Z]{3}$")],
     ("permit.application_lodged", "sex"): Literal["F", "M", "X"],
     ("permit.application_lodged", "age"): Annotated[int, msgspec.Meta(ge=0, le=150)],
+    ("permit.application_lodged", "age_at_most"): Annotated[int, msgspec.Meta(ge=0, le=150)],
     ("permit.decision_notified", "mode"): Literal["written", "electronic", "oral"],
     ("permit.closed", "reason"): Literal["naturalised", "departed", "deceased", "other_title"],
 }

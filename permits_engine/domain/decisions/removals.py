@@ -95,10 +95,10 @@ def not_protected(case: Case) -> None:
 
 
 def _check_protections(case: Case, ground: str) -> None:
-    s, age = case.situation, case.holder.age
-    for held in removal.protections(s, case.rules, age, ground):
+    s, age, at_most = case.situation, case.holder.age, case.holder.age_at_most
+    for held in removal.protections(s, case.rules, age, ground, at_most):
         raise _protected(f"the holder is protected as {held.kind}", held.article, held.kind)
-    if removal.may_be_minor(s, age):
+    if removal.may_be_minor(s, age, at_most):
         reason = "the holder may be a minor: record the fact minor, with until, or with evidence of majority"
         raise _protected(reason, "law 02-03, articles 26 and 29", "minor")
     if removal.title_lifted(s, ground):
@@ -126,7 +126,12 @@ def _protected(why: str, article: str, protection: str, permit_id: str | None = 
 
 
 def _questions(case: Case) -> tuple[str, ...]:
-    return tuple(removal.open_questions(case.situation, case.rules, case.holder.age))
+    holder = case.holder
+    return tuple(removal.open_questions(case.situation, case.rules, holder.age, holder.age_at_most))
+
+
+def _age(case: Case) -> dict[str, int | None]:
+    return {"age": case.holder.age, "age_at_most": case.holder.age_at_most}
 
 
 @recording(RemovalOrdered)
@@ -135,7 +140,7 @@ def order_removal(case: Case) -> list[Draft]:
     questions = _questions(case)
     for name in ("removal.grounds", "removal.expulsion"):
         case.find(name)
-    return [case.draft(RemovalOrdered, age=case.holder.age, asks=questions)]
+    return [case.draft(RemovalOrdered, **_age(case), asks=questions)]
 
 
 def may_be_carried_out(case: Case) -> None:
@@ -158,7 +163,7 @@ def may_be_carried_out(case: Case) -> None:
 def carry_out_removal(case: Case) -> list[Draft]:
     """Record that the order was carried out, with the protections still not examined."""
     questions, version = _questions(case), _in_force(case).version
-    return [case.draft(RemovalCarriedOut, order_version=version, age=case.holder.age, asks=questions)]
+    return [case.draft(RemovalCarriedOut, order_version=version, **_age(case), asks=questions)]
 
 
 @recording(RemovalAnnulled)

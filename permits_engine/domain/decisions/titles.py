@@ -66,7 +66,7 @@ def needs_met(case: Case) -> None:
         if held is not None and (kind != "minor" or held.until is not None):
             continue
         what = "is not recorded, or without its last day"
-        if kind == "minor" and is_minor(case.situation, case.holder.age) is False:
+        if kind == "minor" and is_minor(case.situation, case.holder.age, case.holder.age_at_most) is False:
             what = "is over: an adult applies for a card of their own (lodge_application)"
         why = f"a {case.situation.permit.title_kind} needs the fact {kind} ({article}), which {what}"
         raise error("criterion.unknown", why, criteria=[kind])
@@ -124,7 +124,8 @@ def _beside(case: Case) -> list[OtherTitle]:
 def _misplaced(case: Case) -> str | None:
     """Return the rule by which the holder should have another kind of title."""
     least = case.find("title.from_age")
-    if least is not None and is_minor(case.situation, case.holder.age) is True:
+    age, at_most = case.holder.age, case.holder.age_at_most
+    if least is not None and is_minor(case.situation, age, at_most) is True:
         exempt = any_on(case.situation.facts, case.get("title.from_age.unless") or (), case.on)
         if not exempt:
             return least.id

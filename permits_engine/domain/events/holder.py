@@ -7,9 +7,11 @@ from permits_engine.domain.events.base import Event
 PERSONAL = (
     "family_name",
     "given_names",
+    "also_known_as",
     "birth_date",
     "sex",
     "nationality",
+    "nationality_read",
     "language",
     "email",
     "phone",
@@ -25,9 +27,11 @@ class _PersonalData(Event, frozen=True, kw_only=True, omit_defaults=True):
     ENCRYPTED = frozenset(PERSONAL)
     family_name: str | None = None
     given_names: str | None = None
+    also_known_as: list[dict[str, str]] | None = None
     birth_date: str | None = None
     sex: str | None = None
     nationality: str | None = None
+    nationality_read: str | None = None
     language: str | None = None
     email: str | None = None
     phone: str | None = None

@@ -32,7 +32,8 @@ class NoticeAttempted(Event, frozen=True, kw_only=True, omit_defaults=True):
 class NoticeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A channel accepted a message; its answer is the evidence.
 
-    ``template`` is the version of the text sent: jurisdiction, language and digest.
+    ``template`` is the version of the text sent: jurisdiction, language and digest. ``named`` are the last days that it
+    names: for each the deadline, the body, the version of the event that started it, and the day.
     """
 
     NAME = "notice.sent"
@@ -41,6 +42,7 @@ class NoticeSent(Event, frozen=True, kw_only=True, omit_defaults=True):
     message_id: str | None = None
     response: str | None = None
     template: str | None = None
+    named: tuple[str, ...] = ()
 
 
 class NoticeFailed(Event, frozen=True, kw_only=True, omit_defaults=True):

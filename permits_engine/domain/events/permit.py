@@ -7,12 +7,16 @@ from permits_engine.domain.events.base import Event
 
 
 class ApplicationLodged(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """A first application was filed; coarse attributes of the holder are kept in clear for decisions and statistics."""
+    """A first application was filed; coarse attributes of the holder are kept in clear for decisions and statistics.
+
+    ``age`` is the least that it can have been on the day, and ``age_at_most`` the greatest, where the birth date is
+    known in part only.
+    """
 
     NAME = "permit.application_lodged"
     ENCRYPTED = frozenset({"file_number"})
     CORRECTABLE = frozenset(
-        {"effective_on", "criterion", "missing", "file_number", "nationality", "sex", "age"}
+        {"effective_on", "criterion", "missing", "file_number", "nationality", "sex", "age", "age_at_most"}
     )
     holder_id: str
     jurisdiction: str
@@ -24,6 +28,7 @@ class ApplicationLodged(Event, frozen=True, kw_only=True, omit_defaults=True):
     nationality: str | None = None
     sex: str | None = None
     age: int | None = None
+    age_at_most: int | None = None
     file_number: str | None = None
 
 

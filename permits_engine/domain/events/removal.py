@@ -8,7 +8,8 @@ from permits_engine.domain.events.base import Event
 class RemovalOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
     """Removal from the territory was ordered (law 02-03, articles 21 and 25).
 
-    ``age`` is the holder's on the day where known; ``asks`` names the protections not yet examined.
+    ``age`` is the holder's on the day where known, and ``age_at_most`` the greatest that it can be; ``asks`` names
+    the protections not yet examined.
     """
 
     NAME = "permit.removal_ordered"
@@ -17,6 +18,7 @@ class RemovalOrdered(Event, frozen=True, kw_only=True, omit_defaults=True):
     ground: str
     notified_at: datetime
     age: int | None = None
+    age_at_most: int | None = None
     asks: tuple[str, ...] = ()
     reasons: str | None = None
 
@@ -28,6 +30,7 @@ class RemovalCarriedOut(Event, frozen=True, kw_only=True, omit_defaults=True):
     order_version: int
     at: datetime
     age: int | None = None
+    age_at_most: int | None = None
     asks: tuple[str, ...] = ()
 
 

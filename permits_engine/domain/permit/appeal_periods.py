@@ -85,7 +85,7 @@ def closing(s: Situation, body: str, words: list[str] | None = None) -> Closing 
 
 def bounds(s: Situation, body: str, until: Closing) -> readings.Bounds | None:
     """Return the first and last day to act by, where an answer to a recourse or a day off is not certain."""
-    following = readings.bounds(s, _next_day(body))
+    following = readings.bounds(s, next_day(body))
     last = readings.bounds(s, last_day(body))
     if following is None and until.recourse is None:
         return None
@@ -108,7 +108,8 @@ def last_day(body: str) -> Callable[[Situation], date | None]:
     return lambda s: until.last if (until := closing(s, body)) is not None else None
 
 
-def _next_day(body: str) -> Callable[[Situation], date | None]:
+def next_day(body: str) -> Callable[[Situation], date | None]:
+    """Return the question for the day to act by: the first one, or the second once that has passed."""
     return lambda s: until.next(s.day) if (until := closing(s, body)) is not None else None
 
 

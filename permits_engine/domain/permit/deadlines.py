@@ -5,6 +5,7 @@ from datetime import date, datetime
 
 import msgspec
 
+from permits_engine.domain.calendars import YEAR
 from permits_engine.domain.permit import appeal_periods, majority, readings, removal
 from permits_engine.domain.permit.appeal_periods import Closing, open_closings
 from permits_engine.domain.permit.readings import Bounds
@@ -39,10 +40,17 @@ class Deadline(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.against == "removal" or self.kind.startswith("removal_")
 
     @property
-    def may_move(self) -> bool:
-        """Whether its day depends on days off that are not certain."""
-        doubts = self.bounds.depends_on if self.bounds is not None else ()
-        return any(each != "answer" for each in doubts)
+    def later(self) -> str | None:
+        """Why its day may be later than the earliest: ``feast`` or ``year`` (days off not certain), or none."""
+        return later(self.bounds)
+
+
+def later(uncertain: Bounds | None) -> str | None:
+    """Return why a day may be later than the earliest: ``feast`` or ``year`` (days off not certain), or none."""
+    doubts = [each for each in uncertain.depends_on if each != "answer"] if uncertain is not None else []
+    if uncertain is None or not doubts or uncertain.earliest == uncertain.latest:
+        return None
+    return YEAR if YEAR in doubts else "feast"
 
 
 def deadlines(s: Situation) -> list[Deadline]:

@@ -54,7 +54,7 @@ def working(s: Situation, deadline: Deadline) -> list[str]:
     words: list[str] = []
     _count(s, deadline, words)
     uncertain = deadline.bounds
-    if uncertain is not None and deadline.may_move and uncertain.latest is not None:
+    if uncertain is not None and deadline.later is not None and uncertain.latest is not None:
         words.append(Phrase("may_move", earliest=uncertain.earliest, latest=uncertain.latest))
     rule = s.rules.policy.by_id.get(deadline.rule)
     if rule is not None:

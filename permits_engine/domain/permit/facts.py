@@ -50,10 +50,11 @@ def is_recorded(facts: Iterable[Fact], kind: str) -> bool:
     return any(fact.kind == kind for fact in facts)
 
 
-def is_of_age(age: int | None, known_on: date, day: date) -> bool | None:
+def is_of_age(age: int | None, known_on: date, day: date, at_most: int | None = None) -> bool | None:
     """Return whether a person of that age on one day is of age on another; none where both are possible.
 
-    An age in full years leaves a year open, because decisions do not read the birth date.
+    An age in full years leaves a year open, because decisions do not read the birth date; ``at_most`` is the greatest
+    age that it can have been.
     """
     if age is None:
         return None
@@ -61,4 +62,4 @@ def is_of_age(age: int | None, known_on: date, day: date) -> bool | None:
     if age + years >= MAJORITY:
         return True
     exact = (day.month, day.day) == (known_on.month, known_on.day)
-    return False if age + years + (0 if exact else 1) < MAJORITY else None
+    return False if max(age, at_most or 0) + years + (0 if exact else 1) < MAJORITY else None

@@ -51,6 +51,7 @@ def _lodged(permit_id: str, version: int, event: ApplicationLodged) -> Permit:
         nationality=event.nationality,
         sex=event.sex,
         age=event.age,
+        age_at_most=event.age_at_most,
         version=version,
         names=[(event.NAME, event.effective_on)],
         offices=[(event.effective_on, event.prefecture)],

@@ -12,14 +12,15 @@ MINORITY = ("minor", "unaccompanied_minor")
 """Facts whose last day is the last day of minority."""
 
 
-def is_adult(s: Situation, age: int | None) -> bool | None:
+def is_adult(s: Situation, age: int | None, at_most: int | None = None) -> bool | None:
     """Return whether the holder is of age on the day; none where both are possible.
 
-    ``age`` is the age on the day, where known; otherwise the age recorded at filing counts.
+    ``age`` is the least on the day, where known, and ``at_most`` the greatest where that is another; otherwise the age
+    recorded at filing counts.
     """
     if age is not None:
-        return is_of_age(age, s.day, s.day)
-    return is_of_age(s.permit.age, s.permit.requests[0].filed_on, s.day)
+        return is_of_age(age, s.day, s.day, at_most)
+    return is_of_age(s.permit.age, s.permit.requests[0].filed_on, s.day, s.permit.age_at_most)
 
 
 def recorded_minority(s: Situation) -> Fact | None:
@@ -28,14 +29,14 @@ def recorded_minority(s: Situation) -> Fact | None:
     return max(known, key=lambda f: f.until or date.min) if known else None
 
 
-def is_minor(s: Situation, age: int | None) -> bool | None:
+def is_minor(s: Situation, age: int | None, at_most: int | None = None) -> bool | None:
     """Return whether the holder is a minor on the day, by fact or by age; none where not established."""
     if any_on(s.facts, MINORITY, s.day):
         return True
     found = recorded_minority(s)
     if found is not None and found.until is not None and found.until < s.day:
         return False
-    grown = is_adult(s, age)
+    grown = is_adult(s, age, at_most)
     return None if grown is None else not grown
 
 

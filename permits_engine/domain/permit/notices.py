@@ -16,6 +16,11 @@ from permits_engine.domain.permit import appeal_periods, deadlines, majority
 from permits_engine.domain.permit.situation import Situation
 
 HOLDER, PREFECTURE = "holder", "prefecture"
+MOVED = "deadline_moved"
+"""The letter to a holder to whom an earlier one named another last day."""
+Key = tuple[str, str, int]
+"""A last day that letters name: its deadline, the body if it has one, and the version of the event that started it."""
+_OF_APPEALS = frozenset({"decision_notified", "appeal_reminder"})
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -31,7 +36,9 @@ class Notice(msgspec.Struct, frozen=True):
 
     def key(self, permit_id: str) -> str:
         """Return the identity of the message, the same in every pass."""
-        parts = (permit_id, self.kind, self.deadline or "", self.tier or "", str(self.anchor))
+        parts = [permit_id, self.kind, self.deadline or "", self.tier or "", str(self.anchor)]
+        if self.kind == MOVED and self.due_on is not None:  # one for each day that it moves to
+            parts.append(self.due_on.isoformat())
         return "/".join(parts)
 
 
@@ -67,6 +74,41 @@ def outlook(s: Situation) -> tuple[list[Notice], date | None]:
             expedited = each.kind == "renewal_reminder" and s.would_be_expedited
             found.append(Notice(each.kind, each.to, each.anchor, tier, each.due_on, each.deadline, expedited))
     return found, following
+
+
+def named(s: Situation) -> dict[Key, date]:
+    """Return the last days that letters to the holder name on the day: the first that each may turn out to be."""
+    found: dict[Key, date | None] = {}
+    if s.closure is not None:
+        return {}
+    if s.adverse is not None:
+        decision = s.adverse[1].version if s.adverse[1] is not None else 0
+        for body, until in appeal_periods.open_closings(s):
+            again = until.recourse is not None and until.next(s.day) != until.first
+            anchor = until.recourse.version if again and until.recourse is not None else decision
+            found["appeal_closes", body, anchor] = s.earliest(appeal_periods.next_day(body))
+    if s.request is not None and s.application_status in {"incomplete", "suspended"}:
+        number = s.suspended_by
+        anchor = s.request.version if number is None else s.request.asks[number].version
+        found["documents_due", "", anchor] = s.earliest(deadlines.documents_due(s.request, number))
+    return {key: day for key, day in found.items() if day is not None}
+
+
+def names(kind: str, deadline: str | None) -> str | None:
+    """Return the deadline whose last days a kind of letter names, or none."""
+    if kind == "documents_reminder" or (kind == MOVED and deadline == "documents_due"):
+        return "documents_due"
+    return "appeal_closes" if kind in _OF_APPEALS or kind == MOVED else None
+
+
+def moved(s: Situation, printed: dict[Key, date]) -> list[Notice]:
+    """Return the letters that say that a last day is later than the one that a letter named."""
+    found: dict[str, Notice] = {}
+    for key, day in sorted(named(s).items(), key=lambda each: each[1]):
+        deadline, _, anchor = key
+        if deadline not in found and key in printed and max(printed[key], s.day) < day:
+            found[deadline] = Notice(MOVED, HOLDER, anchor, due_on=day, deadline=deadline)
+    return list(found.values())
 
 
 def first_reminder(s: Situation) -> tuple[date, date] | None:

@@ -136,7 +136,9 @@ def lifts(s: Situation, ground: str | None) -> bool:
     return needed is None or fact_on(s.facts, needed, s.day) is not None
 
 
-def protections(s: Situation, rules: Rules, age: int | None, ground: str | None) -> Iterator[Protection]:
+def protections(
+    s: Situation, rules: Rules, age: int | None, ground: str | None, at_most: int | None = None
+) -> Iterator[Protection]:
     """Yield the protections of the holder on the day against a removal on that ground."""
     listed = rules.get("removal.protected", s.day, s.scope()) or {}
     may_lift = lifts(s, ground)
@@ -151,30 +153,30 @@ def protections(s: Situation, rules: Rules, age: int | None, ground: str | None)
             since = add(fact.since, Period.parse(after)) if after else fact.since
             if since <= s.day:
                 yield Protection(kind, entry["article"], since, fact.until)
-        elif kind == "minor" and is_adult(s, age) is False:
+        elif kind == "minor" and is_adult(s, age, at_most) is False:
             yield Protection(kind, entry["article"])
 
 
-def open_questions(s: Situation, rules: Rules, age: int | None) -> list[str]:
+def open_questions(s: Situation, rules: Rules, age: int | None, at_most: int | None = None) -> list[str]:
     """Return the protections not yet examined: an unknown fact is neither satisfied nor refuted."""
     listed = rules.get("removal.protected", s.day, s.scope()) or {}
     found = []
     for kind, entry in listed.items():
         if is_recorded(s.facts, kind) or (entry.get("sex") and s.permit.sex not in (None, entry["sex"])):
             continue
-        grown = is_adult(s, age)
+        grown = is_adult(s, age, at_most)
         if (kind == "minor" and grown is not None) or (entry.get("minors") and grown is True):
             continue
         found.append(kind)
     return found
 
 
-def may_be_minor(s: Situation, age: int | None) -> bool:
+def may_be_minor(s: Situation, age: int | None, at_most: int | None = None) -> bool:
     """Return whether the holder may be a minor and no fact settles it."""
     if is_recorded(s.facts, "minor"):
         return False
     known = age if age is not None else s.permit.age
-    return known is not None and is_adult(s, age) is None
+    return known is not None and is_adult(s, age, at_most) is None
 
 
 def title_lifted(s: Situation, ground: str) -> bool:

@@ -227,6 +227,7 @@ class Permit(msgspec.Struct):
     sex: str | None
     age: int | None
     version: int = 0
+    age_at_most: int | None = None
     offices: list[tuple[date, str]] = msgspec.field(default_factory=list)
     requests: list[Request] = msgspec.field(default_factory=list)
     decisions: list[Decision] = msgspec.field(default_factory=list)

@@ -7,10 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 _ESCAPED = str.maketrans({"\\": "\\\\", ";": "\\;", ",": "\\,", "\n": "\\n"})
 
 
-def event(*, uid: str, stamp: datetime, day: date, summary: str) -> bytes:
+def event(*, uid: str, stamp: datetime, day: date, summary: str, note: str | None = None) -> bytes:
     """Return a calendar with one all-day event and an alarm a day before.
 
-    The same ``uid`` is the same event: a calendar that contains it is updated.
+    ``note`` is shown with the event. The same ``uid`` is the same event: a calendar that contains it is updated.
     """
     lines = [
         "BEGIN:VCALENDAR",
@@ -23,6 +23,7 @@ def event(*, uid: str, stamp: datetime, day: date, summary: str) -> bytes:
         f"DTSTART;VALUE=DATE:{day:%Y%m%d}",
         f"DTEND;VALUE=DATE:{day + timedelta(days=1):%Y%m%d}",
         f"SUMMARY:{summary.translate(_ESCAPED)}",
+        *([f"DESCRIPTION:{note.translate(_ESCAPED)}"] if note else []),
         "TRANSP:TRANSPARENT",
         "BEGIN:VALARM",
         "ACTION:DISPLAY",

@@ -16,7 +16,8 @@ class Letter:
 
     ``notice_id`` identifies it in every channel, so that a second copy can be recognised. ``to_address`` is an e-mail
     address or telephone number, or none where the letter waits at the counter. ``sent_at`` is an aware instant,
-    ``template`` the version of its text, ``deadline`` the day that is attached as a calendar file.
+    ``template`` the version of its text, ``deadline`` the day that is attached as a calendar file, ``later`` the clause
+    that this day may turn out later. ``named`` are the last days that it names, as ``NoticeSent`` keeps them.
     """
 
     notice_id: str
@@ -33,6 +34,8 @@ class Letter:
     sent_at: datetime
     template: str | None = None
     deadline: date | None = None
+    later: str | None = None
+    named: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Letter {self.notice_id}>"

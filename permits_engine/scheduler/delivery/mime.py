@@ -147,7 +147,9 @@ def _part(text: str, kind: str) -> MIMEText:
 def _with_calendar(letter: Letter, uid: str) -> MIMEMultipart:
     """Return both texts with the deadline as a calendar file."""
     assert letter.deadline is not None
-    event = calendar_file.event(uid=uid, stamp=letter.sent_at, day=letter.deadline, summary=letter.subject)
+    event = calendar_file.event(
+        uid=uid, stamp=letter.sent_at, day=letter.deadline, summary=letter.subject, note=letter.later
+    )
     attached = MIMEText(event.decode(), "calendar", _BASE64)  # type: ignore[arg-type]
     attached.set_param("method", "PUBLISH")
     attached["Content-Disposition"] = 'attachment; filename="deadline.ics"'

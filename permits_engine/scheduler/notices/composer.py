@@ -17,11 +17,14 @@ from permits_engine.projections.holder import Person
 from permits_engine.scheduler.delivery.channel import Channel, Letter
 from permits_engine.scheduler.delivery.memory import SinkChannel
 from permits_engine.scheduler.delivery.routing import Routes
+from permits_engine.scheduler.notices.moved import as_text
 from permits_engine.scheduler.notices.pending import PendingNotice, load
 from permits_engine.scheduler.notices.renewal_token import Token
 from permits_engine.store.database.transactions import Transaction
 
-DATED = frozenset({"renewal_reminder", "documents_reminder", "appeal_reminder", "majority_reminder"})
+DATED = frozenset(
+    {"renewal_reminder", "documents_reminder", "appeal_reminder", "majority_reminder", notices.MOVED}
+)
 """Kinds of notices that ask the holder to act by a day."""
 SignToken = Callable[[Token], str]
 """Returns the signed text of a token."""
@@ -71,7 +74,9 @@ class Composer:
             expedited=each.event.expedited,
             sent_at=now,
             template=templates.version(used),
-            deadline=_deadline(s, each, on) if to_holder else None,
+            deadline=_deadline(values["due_on"], s, each, on) if to_holder else None,
+            later=templates.later(language, values["later"]) if to_holder else None,
+            named=named(s, each),
         )
 
 
@@ -99,22 +104,45 @@ def _last_day(s: Situation) -> date:
     return s.window_closes or s.term.valid_until
 
 
-def _deadline(s: Situation, each: PendingNotice, on: date) -> date | None:
+def named(s: Situation, each: PendingNotice) -> tuple[str, ...]:
+    """Return the last days that a letter names, as its event keeps them."""
+    kind = notices.names(each.event.kind, each.event.deadline) if each.event.to == notices.HOLDER else None
+    found = notices.named(s).items() if kind is not None else ()
+    return tuple(as_text(key, day) for key, day in found if key[0] == kind)
+
+
+def _deadline(day: date | None, s: Situation, each: PendingNotice, on: date) -> date | None:
     """Return the day for the holder's calendar: the deadline of the notice, or the last day for a renewal."""
-    if each.event.kind not in DATED or each.event.due_on is None:
+    if each.event.kind not in DATED or day is None:
         return None
-    day = each.event.due_on
     if day < on and each.event.kind == "renewal_reminder" and s.term is not None:
         day = _last_day(s)
     return day if day >= on else None
 
 
+def _due_on(s: Situation, each: PendingNotice) -> date | None:
+    """Return the day of a notice as it is known now, which a day off may have moved since it was claimed."""
+    event = each.event
+    if notices.names(event.kind, event.deadline) is None or event.kind in {
+        "decision_notified",
+        notices.MOVED,
+    }:
+        return event.due_on
+    key = (event.kind, event.deadline, event.tier, event.anchor)
+    found = (n.due_on for n in notices.due(s) if (n.kind, n.deadline, n.tier, n.anchor) == key)
+    return next(found, event.due_on)
+
+
 def letter_values(s: Situation, each: PendingNotice, on: date, office: str) -> dict[str, Any]:
     """Return the values of a letter as raw dates and codes; the templates put them into words."""
-    term, receipt, due = s.term, s.receipt, each.event.due_on
+    term, receipt, due = s.term, s.receipt, _due_on(s, each)
     decision = next((d for d in reversed(s.valid_decisions()) if d.notifications), None)
+    running = deadlines.deadlines(s)
+    kind = notices.names(each.event.kind, each.event.deadline)
     appeals = [
-        {"body": d.body, "due_on": d.due_on} for d in deadlines.deadlines(s) if d.kind == "appeal_closes"
+        {"body": d.body, "due_on": d.earliest, "later": d.later}
+        for d in running
+        if d.kind == "appeal_closes" and kind != "documents_due"
     ]
     request = s.request
     wanted: frozenset[str] = frozenset()
@@ -132,6 +160,7 @@ def letter_values(s: Situation, each: PendingNotice, on: date, office: str) -> d
         "window_closes": s.window_closes,
         "receipt_until": receipt.until if receipt else None,
         "due_on": due,
+        "later": next((d.later for d in running if d.kind == kind and d.earliest == due), None),
         "sent_on": on,
         "days_left": (due - on).days if due else 0,
         "tier": each.event.tier,

@@ -31,7 +31,7 @@ from permits_engine.scheduler.delivery.channel import Channel, CounterChannel, D
 from permits_engine.scheduler.delivery.routing import Routes
 from permits_engine.scheduler.limits import Limits
 from permits_engine.scheduler.notices import pauses
-from permits_engine.scheduler.notices.composer import Composer, SignToken
+from permits_engine.scheduler.notices.composer import Composer, SignToken, named
 from permits_engine.scheduler.notices.pending import (
     OPEN,
     PendingNotice,
@@ -190,7 +190,7 @@ class Outbox:
         self, channel: Channel, each: PendingNotice, letter: Letter, answer: Evidence | DeliveryError
     ) -> list[Event]:
         if isinstance(answer, Evidence):
-            return [self._sent(answer, letter.template)]
+            return [self._sent(answer, letter.template, letter.named)]
         if answer.unavailable:
             self.unavailable[channel.name] = answer.reason
             if channel.idempotent:
@@ -228,13 +228,14 @@ class Outbox:
         reason = "refused" if each.refused else "no_address"
         return self._event(NoticeParked, reason="bounced" if each.row["reason"] == "bounced" else reason)
 
-    def _sent(self, answer: Evidence, template: str | None) -> Event:
+    def _sent(self, answer: Evidence, template: str | None, named: tuple[str, ...]) -> Event:
         return self._event(
             NoticeSent,
             channel=answer.channel,
             message_id=answer.message_id,
             response=answer.response or None,
             template=template,
+            named=named,
         )
 
     def _event(self, kind: type[Event], **fields: Any) -> Event:
@@ -250,7 +251,8 @@ class Outbox:
         channel = self.routes.planned(each.row)
         if not isinstance(channel, CounterChannel) or self.held(each.policy, each.event.office):
             return []
-        return [self._sent(channel.served(each.event.office), self.composer.template(each))]
+        days = named(each.on(self.context, self.on), each)
+        return [self._sent(channel.served(each.event.office), self.composer.template(each), days)]
 
     def record(self, uow: UnitOfWork, results: Iterable[Result], tally: Tally) -> None:
         """Record outcomes in a transaction."""

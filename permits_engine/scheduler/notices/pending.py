@@ -158,7 +158,10 @@ def still_due(
 
 
 def _is_due(context: Context, each: PendingNotice, on: date) -> bool:
-    keys = {(n.kind, n.deadline, n.tier, n.anchor) for n in notice.due(each.on(context, on))}
+    s = each.on(context, on)
+    if each.event.kind == notice.MOVED:
+        return each.event.due_on in notice.named(s).values()
+    keys = {(n.kind, n.deadline, n.tier, n.anchor) for n in notice.due(s)}
     return (each.event.kind, each.event.deadline, each.event.tier, each.event.anchor) in keys
 
 

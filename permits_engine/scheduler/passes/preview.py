@@ -14,6 +14,7 @@ from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.permit import notices
 from permits_engine.domain.permit.fold import fold
 from permits_engine.projections import writing
+from permits_engine.scheduler.notices import moved
 from permits_engine.scheduler.passes.reconciler import due_ids, settled
 from permits_engine.store.database.transactions import Transaction
 from permits_engine.store.events.application import Placed, event_store, folded
@@ -68,7 +69,7 @@ def _of_file(
         if end is not None:
             name, day, _ = end
             found.append({"permit_id": dependent, "does": name.NAME, "on": day.isoformat()})
-    due = notices.due(s)
+    due = [*notices.due(s), *(each for _, each in moved.moved(tx, [s]))]
     ids = [derived(f"notice/{each.key(permit_id)}") for each in due]
     known_ids = writing.known_notices(tx, ids)
     for notice_id, each in zip(ids, due, strict=True):

@@ -32,6 +32,7 @@ from permits_engine.domain.rules.policy import Policy
 from permits_engine.projections import notice_rows, writing
 from permits_engine.projections.permit_rows import evaluated, row_of
 from permits_engine.projections.writing import park
+from permits_engine.scheduler.notices import moved
 from permits_engine.scheduler.notices.outbox import Outbox, Result, Tally
 from permits_engine.scheduler.notices.pending import PendingNotice
 from permits_engine.store.database.transactions import Statement, Transaction
@@ -102,6 +103,18 @@ class _Found(NamedTuple):
     situation: Situation
     policy: Policy
     records: Sequence[Placed]
+
+
+class _File(NamedTuple):
+    """A permit as it was evaluated, with its history until the pass."""
+
+    situation: Situation
+    policy: Policy
+    records: Sequence[Placed]
+
+    def found(self, due: notice.Notice) -> _Found:
+        """Return a notice that is due for the permit."""
+        return _Found(derived(f"notice/{due.key(self.situation.permit.permit_id)}"), due, *self)
 
 
 class Reconciler:
@@ -197,16 +210,20 @@ class Reconciler:
 
     def _settle_all(self, uow: UnitOfWork, ids: Sequence[str], report: Pass) -> list[PendingNotice]:
         found: list[_Found] = []
+        files: dict[str, _File] = {}
         principals: list[Permit] = []
         for permit_id, records in uow.store.several(ids).items():
             report.files += 1
             with self._parked_on_error(uow, permit_id, report):
                 past = list(records)
                 permit = folded(permit_id, past)
-                due = self._settle(uow, permit, past, report)
+                file, due = self._settle(uow, permit, past, report)
                 principals += [permit] if permit.dependents else []
-                if not _imported_after(self.on, past[0], uow.policy(permit.jurisdiction)):
-                    found += due
+                if not _imported_after(self.on, past[0], file.policy):
+                    found += [file.found(each) for each in due]
+                    files[permit_id] = file
+        late = moved.moved(uow.tx, [file.situation for file in files.values()])
+        found += [files[s.permit.permit_id].found(each) for s, each in late]
         pending = self._claim(uow, found, report)
         for permit in principals:  # after all permits of the batch are settled: one may depend on another
             with self._parked_on_error(uow, permit.permit_id, report):
@@ -226,8 +243,10 @@ class Reconciler:
             park(uow.tx, permit_id, problem.message, self.context.now())
             report.parked += 1
 
-    def _settle(self, uow: UnitOfWork, permit: Permit, past: Sequence[Placed], report: Pass) -> list[_Found]:
-        """Record the effects of time and the permit's row; return the notices that are due."""
+    def _settle(
+        self, uow: UnitOfWork, permit: Permit, past: Sequence[Placed], report: Pass
+    ) -> tuple[_File, list[notice.Notice]]:
+        """Record the effects of time and the permit's row; return the file, and the notices that are due."""
         on, policy = self.on, uow.policy(permit.jurisdiction)
         today = self.context.today(policy)
         seen, records = permit.version, []
@@ -243,9 +262,7 @@ class Reconciler:
         if today > on:  # a row is evaluated by the rules that were known on its day
             row = row_of(permit, policy, on, uow.others_for_row(permit), settled=True)
         uow.change(permit, policy, on, seen, records, row)
-        return [
-            _Found(derived(f"notice/{each.key(permit.permit_id)}"), each, s, policy, past) for each in due
-        ]
+        return _File(s, policy, past), due
 
     def _claim(self, uow: UnitOfWork, found: Sequence[_Found], report: Pass) -> list[PendingNotice]:
         """Append ``notice.due`` for each notice that is not claimed yet; return those to send."""

@@ -134,7 +134,7 @@ notices = _table(
     "notices",
     "notice_id id, version int, permit_id id, holder_id id, kind text, tier text?, recipient text, office id,"
     "language text, state text, due_on day?, expedited bool, attempts int, reason text?, updated_at moment,"
-    "claimed_on day?, channel text?, refused_by text?, next_attempt_at moment?",
+    "claimed_on day?, channel text?, refused_by text?, next_attempt_at moment?, named text?",
     key="notice_id",
 )
 Index("notices_state", notices.c.state)

@@ -14,6 +14,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
+from sqlalchemy import bindparam, select
+
+from permits_engine.store.database.schema import search
 from permits_engine.store.database.statements import Statement, Transaction
 from permits_engine.store.keys.encoding import framed
 from permits_engine.store.keys.keyring import NEW_KEY, Cipher, Keyring
@@ -25,17 +28,24 @@ LONGEST = 24
 _TOKEN_BYTES = 16
 _WORD_TAG, _NUMBER_TAG = b"permits-engine/search/word/v1", b"permits-engine/search/number/v1"
 
-_APOSTROPHES = re.compile(r"['’‘ʼʻ`´ـ]")
+_APOSTROPHES = re.compile("['’‘‛ʼʻʽʾʿˀˁʹʺˈˊˋ`´′‵″＇｀՚׳ꞌߴـء]")
+"""Apostrophes, signs for ayn and hamza, and stretching: names are written with and without them."""
+_IGNORED = re.compile("[\u034f\u180b-\u180d\ufe00-\ufe0f]")
+_MACHINE = re.compile("(a)[ae]|(o)e|(u)e")
+"""Two letters for one in a machine-readable zone (ICAO 9303-3, section 6): Müller is MUELLER, Ångström AANGSTROEM."""
+_MOST_JOINED = 3
 _LETTERS = str.maketrans(
     {
-        **dict(zip("øłđıŧħ", "oldith", strict=True)),
+        **dict(zip("øłđıŧħĸ", "oldithq", strict=True)),
+        # Pulaar, Wolof, Hausa, Ewe and their neighbours.
+        **dict(zip("ɓɗŋɲɛɔƴƙƭƈɠɣƥʋɖƒɩʊǝə", "bdnneoyktcggpvdfiuee", strict=True)),
         "æ": "ae",
         "œ": "oe",
         "þ": "th",
         "ð": "d",
         # Arabic letters that are written for one another.
-        **dict(zip("ٱىةی", "ايهي", strict=True)),
-        "ک": "ك",
+        **dict(zip("ٱىیےةہھەۃ", "ايييههههه", strict=True)),
+        **dict.fromkeys("کگڭ", "ك"),
     }
 )
 
@@ -43,6 +53,10 @@ _INSERT = Statement(
     "INSERT INTO search (token, holder_id, permit_id) VALUES (:token, :holder_id, :permit_id)"
     " ON CONFLICT DO NOTHING"
 )
+_AMONG = Statement(
+    select(search.c.token, search.c.holder_id).where(search.c.token.in_(bindparam("tokens", expanding=True)))
+)
+_AT_ONCE = 500
 _FIND = Statement("SELECT holder_id, permit_id FROM search WHERE token = :token")
 FORGET = Statement("DELETE FROM search WHERE holder_id = :holder_id")
 """Removes a person and all their files from the index."""
@@ -60,12 +74,54 @@ class Entry(NamedTuple):
         return f"<Entry of {self.holder_id}>"
 
 
-def words(name: str) -> frozenset[str]:
-    """Return the words of a name without accents, case, apostrophes and order; digits in one script."""
+def in_order(name: str) -> list[str]:
+    """Return the words of a name without accents, case and apostrophes, in their order; digits in one script."""
     bare = _APOSTROPHES.sub("", name.casefold())
-    plain = "".join(c for c in unicodedata.normalize("NFKD", bare) if not unicodedata.combining(c))
-    spaced = "".join(_plain(c) for c in plain.translate(_LETTERS))
-    return frozenset(spaced.split()[:LONGEST])
+    if not bare.isascii():
+        parts = unicodedata.normalize("NFKD", bare)
+        bare = "".join(c for c in parts if not unicodedata.combining(c) and unicodedata.category(c) != "Cf")
+        bare = _APOSTROPHES.sub("", _IGNORED.sub("", bare)).translate(_LETTERS)
+    return "".join(_plain(c) for c in bare).split()[:LONGEST]
+
+
+def words(name: str) -> frozenset[str]:
+    """Return the words of a name as they are compared, without order."""
+    return frozenset(map(compared, in_order(name)))
+
+
+def compared(word: str) -> str:
+    """Return a word as it is compared, with one letter for two that a machine-readable zone has for it."""
+    return _MACHINE.sub(r"\1\2\3", word)
+
+
+def spellings(names: Iterable[str | None]) -> frozenset[str]:
+    """Return the words of names, and up to three that follow one another as one: Ben Ali is Benali too."""
+    return frozenset(said for name in names if name for *_, said in _runs(in_order(name)))
+
+
+def _runs(found: list[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield where each run of words begins and ends, and the run as it is compared."""
+    for start in range(len(found)):
+        for end in range(start + 1, min(start + _MOST_JOINED, len(found)) + 1):
+            yield start, end, compared("".join(found[start:end]))
+
+
+def glued(name: str) -> str:
+    """Return the letters of a name in one order, whatever the order of its words and whether they are joined.
+
+    Registers swap family and given names, and hyphenate differently.
+    """
+    return "".join(sorted("".join(map(compared, in_order(name)))))
+
+
+def is_found(name: str, known: frozenset[str]) -> bool:
+    """Return whether each word of a name, alone or with its neighbours, is among the known spellings."""
+    asked = in_order(name)
+    reached = {0}
+    for start, end, said in _runs(asked):
+        if start in reached and said in known:
+            reached.add(end)
+    return bool(asked) and len(asked) in reached
 
 
 def number(value: str) -> str:
@@ -77,15 +133,14 @@ def number(value: str) -> str:
 def _plain(char: str) -> str:
     if char.isdigit():
         return str(unicodedata.digit(char, char))
-    return char if char.isalnum() else " "
+    return char if char.isalnum() or unicodedata.category(char)[0] == "M" else " "
 
 
 def of_person(holder_id: str, names: Iterable[str | None], birth_date: date | str | None) -> list[Entry]:
-    """Return a person's entries: each word of their names, with the birth date."""
+    """Return a person's entries: each spelling in their names, with what is known of the birth date."""
     if birth_date is None:
         return []
-    said = words(" ".join(name for name in names if name))
-    return [Entry(_word(each, birth_date), holder_id) for each in sorted(said)]
+    return [Entry(_word(each, birth_date), holder_id) for each in sorted(spellings(names))]
 
 
 def of_file(holder_id: str, permit_id: str, kind: str, value: str) -> Entry:
@@ -126,11 +181,34 @@ def _token(key: Cipher, said: bytes) -> bytes:
     return key.hmac(said)[:_TOKEN_BYTES]
 
 
-def persons(tx: Transaction, keyring: Keyring, name: str, birth_date: date) -> list[str]:
-    """Return the holders born on that day whose names have every word; compare with their data."""
-    asked = [_word(each, birth_date) for each in sorted(words(name))]
-    found = [{holder for holder, _ in _ask(tx, keyring, said)} for said in asked]
-    return sorted(set.intersection(*found)) if found else []
+def persons(tx: Transaction, keyring: Keyring, name: str, births: Sequence[date | str]) -> list[str]:
+    """Return the holders born at one of these dates whose names have every word; compare with their data."""
+    key = keyring.load(tx, KEY_ID)
+    if key is None:
+        return []
+    asked = in_order(name)
+    runs = list(_runs(asked))
+    tokens = {(said, born): _token(key, _word(said, born)) for *_, said in runs for born in births}
+    having = _holders(tx, list(tokens.values()))
+    found: set[str] = set()
+    for born in births:
+        # Whose names have every word up to a place.
+        upto: list[set[str] | None] = [None, *(set() for _ in asked)]
+        for start, end, said in runs:
+            here, before = having.get(tokens[said, born], set()), upto[start]
+            reached = upto[end]
+            assert reached is not None
+            reached |= here if before is None else here & before
+        found |= upto[-1] or set()
+    return sorted(found)
+
+
+def _holders(tx: Transaction, tokens: Sequence[bytes]) -> dict[bytes, set[str]]:
+    found: dict[bytes, set[str]] = {}
+    for at in range(0, len(tokens), _AT_ONCE):
+        for token, holder_id in tx.all(_AMONG, {"tokens": tokens[at : at + _AT_ONCE]}):
+            found.setdefault(bytes(token), set()).add(holder_id)
+    return found
 
 
 def files(tx: Transaction, keyring: Keyring, kind: str, value: str) -> list[tuple[str, str]]:

@@ -56,6 +56,26 @@ def test_a_person_is_found_by_words_of_their_name_and_birth_date(office: Office,
         ("عيسى", "عيسي"),
         ("محـــمد", "محمد"),
         ("李", "李"),
+        *(
+            ("N'Diaye", asked)
+            for asked in ("N Diaye", "Ndiaye", "N’DIAYE", "N＇Diaye", "Nʿdiaye", "Nʾdiaye", "N′Diaye")
+        ),
+        *(("N Diaye", asked) for asked in ("N'Diaye", "NDIAYE", "N-Diaye")),
+        *(("Ben Ali", asked) for asked in ("Ben-Ali", "BENALI", "ali ben")),
+        *(("Benali", asked) for asked in ("Ben Ali", "Ben-Ali")),
+        ("عبد الله", "عبدالله"),
+        ("عبدالله", "عبد الله"),
+        ("Müller", "MUELLER"),
+        ("MUELLER", "Müller"),
+        ("Sørensen", "SOERENSEN"),
+        ("Ångström", "AANGSTROEM"),
+        ("Ɓoye Ɗem", "BOYE DEM"),
+        ("Ŋom Ɲaŋ", "nom nan"),
+        ("Ɛkɔ Ƴero", "EKO YERO"),
+        ("على", "علي"),
+        ("ہاشم", "هاشم"),
+        ("فاطمة", "فاطمہ"),
+        ("علی\u200cرضا", "علی رضا"),
     ],
 )
 def test_a_name_is_found_as_people_write_it(office: Office, registered: str, asked: str) -> None:
@@ -63,6 +83,41 @@ def test_a_name_is_found_as_people_write_it(office: Office, registered: str, ask
     holder_id = office.holder(family_name=registered)
     [row] = office.engine.as_(COUNTER).find(name=asked, birth_date=BORN)
     assert row["holder_id"] == holder_id
+
+
+def test_a_person_is_found_by_other_and_former_names(office: Office) -> None:
+    """In another script, from before a marriage; what was erased is found no more, and the row shows today's name."""
+    holder_id = office.holder(also_known_as=[{"family_name": "ديالو", "given_names": "أميناتا"}])
+    office.engine.execute(UpdateHolder(holder_id=holder_id, family_name="Sow"), actor=COUNTER)
+    reader = office.engine.as_(COUNTER)
+    for asked in ("اميناتا ديالو", "Aminata Diallo", "Sow", "Sow Diallo"):
+        [row] = reader.find(name=asked, birth_date=BORN)
+        assert (row["holder_id"], row["family_name"]) == (holder_id, "Sow")
+    assert reader.queries.holder(holder_id).also_known_as == [
+        {"family_name": "ديالو", "given_names": "أميناتا"}
+    ]
+    assert office.engine.store.rebuild("search", check=True).differences == []
+
+
+@pytest.mark.parametrize(
+    ("known", "asked"),
+    [
+        ("1990", ("1990", "1990-04", "1990-04-01", BORN)),
+        ("1990-04", ("1990", "1990-04", "1990-04-00", BORN)),
+        ("1990-04-01", ("1990", "1990-04", BORN)),
+    ],
+)
+def test_a_person_is_found_by_what_is_known_of_the_birth_date(
+    office: Office, known: str, asked: tuple[str | date, ...]
+) -> None:
+    """To the day, the month or the year, on either side; a row shows what is known."""
+    office.holder(birth_date=known, given_names=None)
+    reader = office.engine.as_(COUNTER)
+    for each in asked:
+        [row] = reader.find(name="diallo", birth_date=each)
+        assert (row["birth_date"], row["given_names"]) == (known, None)
+    for other in ("1991", "1991-04", "1991-04-01"):
+        assert reader.find(name="diallo", birth_date=other) == []
 
 
 def test_people_without_a_file_are_found_too(office: Office) -> None:

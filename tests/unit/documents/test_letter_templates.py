@@ -41,6 +41,7 @@ def values(**changed: Any) -> dict[str, Any]:
             {"body": "gracious", "due_on": None},
         ],
         "deadline": "decision_due",
+        "later": None,
         "overdue": False,
         "token": None,
         "office": "MA-RAB",
@@ -317,6 +318,23 @@ def test_france_never_says_the_last_day_is_the_advised_one() -> None:
     """In France the advised day comes 60 days before the end, and the letter says so."""
     text = Templates("FR").compose("renewal_reminder", "en", values(due_on=date(2018, 2, 2))).text
     assert "at least 60 days before" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("jurisdiction", JURISDICTIONS)
+@pytest.mark.parametrize(
+    ("kind", "reason"), list(product(("documents_reminder", "decision_notified"), ("feast", "year")))
+)
+def test_a_day_that_may_be_later_is_said_to_be_so_in_one_clause(
+    jurisdiction: str, language: str, kind: str, reason: str
+) -> None:
+    templates = Templates(jurisdiction)
+    clause = templates.later(language, reason)
+    assert clause is not None
+    appeals = [{"body": "administrative_tribunal", "due_on": date(2027, 3, 11), "later": reason}]
+    letter = templates.compose(kind, language, values(later=reason, appeals=appeals))
+    assert letter.text.count(f"({clause})") == 1
+    assert clause not in templates.compose(kind, language, values()).text
 
 
 def test_variables_are_the_contract() -> None:

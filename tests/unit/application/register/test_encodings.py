@@ -32,6 +32,8 @@ UNSURE = [
     ("mac_roman", FRENCH[:1]),
     ("cp850", FRENCH),
     ("cp850", FRENCH[:1]),
+    ("cp437", [("Noël", "Gisèle"), ("Keïta", "Hélène")]),
+    ("iso8859_15", [("Éric", "Œuvrard"), *FRENCH]),
     ("cp720", ARABIC),
     ("koi8_r", [("Иванов", "Пётр"), ("Петрова", "Анна"), ("Сидоров", "Олег")]),
 ]

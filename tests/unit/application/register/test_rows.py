@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from permits_engine.application.register.rows import CODES, BadRow, Checks, Record
+from permits_engine.application.register.rows import CODES, NOTES, BadRow, Checks, Record, notes_of
 from permits_engine.policies.loading import compile_text, packaged
 from tests.registers import ENGLISH, FRENCH, PENDING, REFUSED, row
 
@@ -19,7 +19,8 @@ def checks() -> Checks:
 
 def record(checks: Checks, **changed: str) -> Record:
     """The record of the good row with some cells changed."""
-    return checks.record({ENGLISH[FRENCH.index(name)]: cell for name, cell in row(**changed).items()})
+    english = dict(zip(FRENCH, ENGLISH, strict=True)) | {"autres_noms": "also_known_as"}
+    return checks.record({english[name]: cell for name, cell in row(**changed).items()})
 
 
 def rejected(checks: Checks, **changed: str) -> BadRow:
@@ -38,7 +39,7 @@ def test_a_good_row_is_a_plain_record(checks: Checks) -> None:
         file_number="RAB-2014-0001",
         family_name="Traoré",
         given_names="Aminata",
-        birth_date=date(1990, 4, 1),
+        birth_date="1990-04-01",
         sex="F",
         nationality="MLI",
         prefecture="MA-RAB",
@@ -93,6 +94,52 @@ def test_an_open_file_and_a_refused_one_need_no_more_than_their_dates(checks: Ch
     assert (refused.decision, refused.decided_on, refused.valid_from) == ("refused", date(2014, 9, 10), None)
 
 
+@pytest.mark.parametrize(
+    ("cell", "known"),
+    [
+        ("1990", "1990"),
+        ("00/00/1990", "1990"),
+        ("XX/XX/1990", "1990"),
+        ("1990-00-00", "1990"),
+        ("05/1990", "1990-05"),
+        ("XX/05/1990", "1990-05"),
+        ("00-05-1990", "1990-05"),
+        ("1990-05", "1990-05"),
+        ("1990-05-00", "1990-05"),
+        ("01/01/1990", "1990-01-01"),
+    ],
+)
+def test_a_birth_date_known_in_part_is_kept_so(checks: Checks, cell: str, known: str) -> None:
+    """1 January is neither made up nor taken for unknown."""
+    assert record(checks, date_naissance=cell).birth_date == known
+
+
+@pytest.mark.parametrize("cell", ["", "-", ".", "FNU", "lnu", "XXX"])
+def test_one_name_alone_has_no_filler(checks: Checks, cell: str) -> None:
+    """Registers fill the empty cell; the person has one name."""
+    assert record(checks, prenoms=cell).given_names is None
+
+
+def test_other_names_are_read(checks: Checks) -> None:
+    """Names with and without given names, in any script."""
+    assert record(checks, autres_noms="ديالو، أميناتا ; Sow").also_known_as == [
+        {"family_name": "ديالو", "given_names": "أميناتا"},
+        {"family_name": "Sow"},
+    ]
+
+
+def test_a_withdrawn_nationality_is_kept_as_a_fact_of_its_day(checks: Checks) -> None:
+    """It is not converted; after the withdrawal it is said, and so is a code that is written otherwise today."""
+    cells = {"nationality": "SCG", "given_names": "FNU"}
+    found = record(checks, nationalite="scg", prenoms="FNU")
+    assert (found.nationality, found.nationality_read) == ("SCG", None)
+    assert notes_of(found, cells) == ["given_names.filler", "nationality.former"]
+    found = record(checks, nationalite="ROM")
+    assert (found.nationality, found.nationality_read) == ("ROU", "ROM")
+    assert notes_of(found, {}) == ["nationality.alias"]
+    assert set(NOTES) == {"given_names.filler", "nationality.alias", "nationality.former"}
+
+
 @pytest.mark.parametrize("sexe", ["M", "m", "H", "homme", "Masculin"])
 def test_h_for_homme_is_m(checks: Checks, sexe: str) -> None:
     """French registers write H."""
@@ -102,13 +149,18 @@ def test_h_for_homme_is_m(checks: Checks, sexe: str) -> None:
 @pytest.mark.parametrize(
     ("code", "changed"),
     [
-        *(("row.missing", {name: "  "}) for name in FRENCH[:8]),
+        *(("row.missing", {name: "  "}) for name in FRENCH[:8] if name != "prenoms"),
         ("row.missing", {"date_depot": ""}),
         ("row.missing", {"date_decision": ""}),
         ("row.missing", {"date_fin": ""}),
         ("row.missing", REFUSED | {"date_decision": ""}),
-        ("row.date", {"date_naissance": "1990"}),
-        ("row.date", {"date_naissance": "00/00/1990"}),
+        ("row.date", {"date_naissance": "15/00/1990"}),
+        ("row.date", {"date_naissance": "13/1990"}),
+        ("row.date", {"date_naissance": "31/02/1990"}),
+        ("row.text", {"nom": "\u3164"}),
+        ("row.text", {"nom": "-"}),
+        ("row.text", {"autres_noms": "Sow, Awa, Fatou"}),
+        ("row.text", {"autres_noms": ", Awa"}),
         ("row.date", {"date_depot": "2014-13-01"}),
         ("row.date", {"date_depot": "2014-02-29"}),
         ("row.date", {"date_depot": "31/04/2014"}),

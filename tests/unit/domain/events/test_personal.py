@@ -19,7 +19,7 @@ def test_what_is_known_of_a_person_is_the_same_wherever_it_is_asked_told_or_show
     assert len(listed) == len(PERSONAL)
     assert _own(HolderRegistered, Event) == listed == HolderRegistered.ENCRYPTED
     assert _own(HolderUpdated, Event) - {"changed"} == listed == HolderUpdated.ENCRYPTED
-    assert _own(Person) - {"holder_id", "version", "facts", "linked"} == listed
+    assert _own(Person) - {"holder_id", "version", "facts", "names", "linked"} == listed
     for command in (RegisterHolder, UpdateHolder):
         envelope = {"holder_id", "on", "command_id", "expected_version", "correlation_id", "causation_id"}
         assert command.model_fields.keys() - envelope == listed
