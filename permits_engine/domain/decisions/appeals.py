@@ -5,6 +5,7 @@ from permits_engine.domain.decisions.case import Case, Draft, recording
 from permits_engine.domain.errors import error
 from permits_engine.domain.events import AppealDecided, Appealed, Reinstated, RemovalAnnulled
 from permits_engine.domain.permit import appeal_periods
+from permits_engine.domain.permit.proceedings import ROADS
 from permits_engine.domain.permit.state import Appeal
 from permits_engine.domain.phrases import together
 from permits_engine.domain.rules.competence import roles_for
@@ -18,8 +19,22 @@ def appeal_possible(case: Case) -> None:
     pending = case.situation.pending_on_road(case.command.body)
     if pending is not None:
         raise case.not_allowed(f"an appeal to {pending.body} of {pending.on} is pending")
+    _check_later(case)
     _check_body(case)
     _check_time(case)
+
+
+def _check_later(case: Case) -> None:
+    """Refuse an appeal of an earlier day that would still wait when the one on record was lodged on its road."""
+    s, body = case.situation, case.command.body
+    for later in s.permit.appeals:
+        if later.on <= case.on or ROADS[later.body] != ROADS[body] or not appeal_periods.is_against(s, later):
+            continue
+        silent = s.silent_on(Appeal(0, body, case.on, later.against))
+        if silent is None or later.on < silent:
+            why = f"an appeal to {later.body} of {later.on} is on record; where it was lodged on {case.on}, correct"
+            later_event = ("permit.appealed", later.on)
+            raise case.not_allowed(f"{why} its day (correct_record, of_version {later.version})", later_event)
 
 
 def _check_body(case: Case) -> None:
@@ -96,6 +111,7 @@ def decide_appeal(case: Case) -> list[Draft]:
         AppealDecided,
         body=appeal.body,
         decision_version=appeal.against,
+        appeal_version=appeal.version,
         relaxed=tuple(relaxed),
         departs_from=rule.id if rule is not None and relaxed and outcome == "dismissed" else None,
         at=None,

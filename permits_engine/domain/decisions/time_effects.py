@@ -97,7 +97,8 @@ def _unanswered(s: Situation) -> Iterator[Draft]:
             for name in ("appeal.ruling", "appeal.silence"):
                 rules.find(name, appeal.on, s.scope(body=appeal.body))
             fields = {"body": appeal.body, "outcome": answer.outcome, "decision_version": appeal.against}
-            yield _draft(rules, AppealDecided, answer.on, by_silence=True, **fields)
+            of = appeal.version
+            yield _draft(rules, AppealDecided, answer.on, by_silence=True, appeal_version=of, **fields)
 
 
 def _returned(s: Situation, request: Request) -> Draft | None:

@@ -248,8 +248,9 @@ class Appealed(Event, frozen=True, kw_only=True, omit_defaults=True):
 class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
     """An appeal was decided; if upheld, it takes effect from the decision that it annuls.
 
-    ``by_silence``: no answer came in time, which is a rejection (law 41-90, article 23). ``relaxed`` names the
-    relaxations that covered the holder, ``departs_from`` their rule if dismissed all the same.
+    ``appeal_version`` is the event of the appeal, none in records that do not name it. ``by_silence``: no answer came
+    in time, which is a rejection (law 41-90, article 23). ``relaxed`` names the relaxations that covered the holder,
+    ``departs_from`` their rule if dismissed all the same.
     """
 
     NAME = "permit.appeal_decided"
@@ -262,6 +263,7 @@ class AppealDecided(Event, frozen=True, kw_only=True, omit_defaults=True):
     relaxed: tuple[str, ...] = ()
     departs_from: str | None = None
     by_silence: bool = False
+    appeal_version: int | None = None
     reasons: str | None = None
 
 

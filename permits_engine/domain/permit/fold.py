@@ -114,7 +114,9 @@ def _appeal_decided(p: Permit, version: int, x: AppealDecided) -> None:
 
 
 def _decided_appeal(p: Permit, x: AppealDecided) -> state.Appeal | None:
-    """Return the appeal that a ruling answers: the latest one before that body which waits for an answer."""
+    """Return the appeal that a ruling answers: the one it names, else the latest before that body without an answer."""
+    if x.appeal_version is not None:
+        return next((a for a in p.appeals if a.version == x.appeal_version), None)
     waiting = [a for a in p.appeals if a.decided_on is None]
     return next((a for a in reversed(waiting) if a.body == x.body), waiting[-1] if waiting else None)
 

@@ -51,8 +51,9 @@ EXPRESS = {"permit.issued", "permit.renewed", "permit.refused", "permit.renewal_
 class File:
     """One permit file in memory, with a clock of its own."""
 
-    def __init__(self, jurisdiction: str, category: str, start: date) -> None:
-        self.policy = POLICIES[jurisdiction]
+    def __init__(self, jurisdiction: str, category: str, start: date, known: date | None = None) -> None:
+        """``known``: every rule published by that day is known from the first one (else: those known today)."""
+        self.policy, self.known = POLICIES[jurisdiction], known
         self.jurisdiction, self.category, self.today = jurisdiction, category, start
         self.history: list[tuple[int, Event]] = []
         self.permit: Permit | None = None
@@ -61,7 +62,7 @@ class File:
     def situation(self, day: date | None = None) -> Situation:
         """What holds on a day, as known today."""
         assert self.permit is not None
-        return situation_on(self.permit, day or self.today, self.policy.at(self.today))
+        return situation_on(self.permit, day or self.today, self.policy.at(self.known or self.today))
 
     def look(self, day: date) -> tuple[str, str, bool]:
         """What a pass must not change about a day."""
@@ -85,6 +86,7 @@ class File:
             self.policy,
             self._actor(name, fields, on or self.today),
             today=self.today,
+            known=self.known,
             target=target,
         )
         for draft in drafts:
@@ -99,7 +101,7 @@ class File:
             office = s.prefecture
             if name == "decide_appeal" and s.answerable:
                 body = s.answerable[-1].body
-        roles = roles_for(self.policy.at(self.today), on, name, body)
+        roles = roles_for(self.policy.at(self.known or self.today), on, name, body)
         return Actor("somebody", next(iter(roles), "counter"), office)
 
     def _fold(self, draft: Draft) -> None:
