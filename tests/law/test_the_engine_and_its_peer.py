@@ -5,7 +5,7 @@ scheduler makes its rounds. After every step both must tell the same: the answer
 past, present and to come the statuses, the term, the receipt and the lawfulness of the stay.
 """
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, note, settings
@@ -14,9 +14,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from permits_engine.domain.errors import PermitsError
 from permits_engine.testing import Office
+from permits_engine.testing.builders import a_holder
+from tests.law import removals
 from tests.law import verdicts as law
 from tests.law.counting import DAY, months
-from tests.law.peer import BODIES, OPEN, Peer
+from tests.law.peer import BODIES, OPEN, Peer, Term
 
 REASONS = {"reasons_in_fact": "a finding", "reasons_in_law": "an article"}
 BLANK = REASONS | {"reasons_in_law": " "}
@@ -35,6 +37,9 @@ STARTS = st.sampled_from(
 )
 MISSING = st.sampled_from([(), (), (), ("photos",), ("means", "photos")])
 BACK = st.sampled_from([0, 0, 0, 0, 1, 3, 20, 100])
+GROUNDS = st.sampled_from(
+    ["after-refusal", "after-expiry", "grave-threat", "state-security", "morals", "practice"]
+)
 NEAR = st.sampled_from([-1, 0, 1, 2])
 
 
@@ -45,25 +50,29 @@ class TheFile(RuleBasedStateMachine):
         super().__init__()
         self.office = Office.in_memory(date(2014, 1, 1))
         self.engine = self.office.engine
+        self.second: Peer | None = None
+        self.second_id = ""
+        self.orders: list[removals.Order] = []
 
     def teardown(self) -> None:
         self.office.close()
 
     # --- telling both ---
 
-    def tell(self, verdict: frozenset[str], name: str, on: date, **fields: Any) -> bool:
+    def tell(self, verdict: frozenset[str], name: str, on: date, *, file: str = "", **fields: Any) -> bool:
         """Give the engine a command; its answer must be among the peer's. True where it was accepted."""
-        if self.peer.closed is not None and name != "notify_decision":
+        file = file or self.id
+        if file == self.id and self.peer.closed is not None and name != "notify_decision":
             late = on < self.peer.closed[0]
-            verdict = verdict | {law.NO} if late else frozenset({law.NO})
-        before = self.engine.permit(self.id).version
+            verdict = verdict | {law.NO} if late else verdict & {"input.invalid"} | {law.NO}
+        before = self.engine.permit(file).version
         note(f"{on} {name} {fields} (today {self.peer.today}); the documents: {sorted(verdict)}")
         try:
-            self.office.do(name, on, permit_id=self.id, **fields)
+            self.office.do(name, on, permit_id=file, **fields)
             answer = law.ACCEPTED
         except PermitsError as refused:
             answer = refused.code
-            assert self.engine.permit(self.id).version == before, "a refused command left an event"
+            assert self.engine.permit(file).version == before, "a refused command left an event"
         assert answer in verdict, (
             f"{name} on {on}: the engine says {answer!r}, the documents {sorted(verdict)}"
         )
@@ -79,28 +88,32 @@ class TheFile(RuleBasedStateMachine):
         category, first = start
         self.peer = Peer(category, first, set() if stage > 1 else set(missing))
         self.office.at(first)
-        self.id = self.office.application(
-            self.office.holder(),
-            on=first,
-            category=category,
-            criterion="R5" if self.peer.campaign else None,
-            missing=tuple(self.peer.requests[0].missing),
-        )
+        self.holder = self.office.execute(a_holder(), self.office.actor("counter")).holder_id or ""
+        self.id = self.lodged(category, first, tuple(self.peer.requests[0].missing))
         if self.peer.campaign and stage > 0:
             self.opinion(favourable=True)
         if stage > 1:
             self.wait(wait)
             self.issue(0)
-        if stage > 3 and self.peer.terms:
-            last = self.peer.terms[-1].end
+        term = self.peer.term(self.peer.today)
+        if stage > 3 and term is not None:
+            last = term.end
             self.until(last - timedelta(days=wait - 10))
             self.ask_for_renewal(0, missing if stage == 5 else ())
+
+    def lodged(self, category: str, on: date, missing: tuple[str, ...]) -> str:
+        """A file of the person; the engine's id."""
+        criterion = "R5" if category != "ordinary" else None
+        fields = {"holder_id": self.holder, "jurisdiction": "MA", "prefecture": "MA-RAB"}
+        more = {"category": category, "criterion": criterion, "missing": missing}
+        return self.office.do("lodge_application", on, **fields, **more).permit_id or ""
 
     # --- time ---
 
     def until(self, day: date) -> None:
         if day > self.peer.today:
-            self.peer.today = day
+            for each in (self.peer, *self.peer.others):
+                each.today = day
             self.office.at(day)
 
     @rule(days=st.sampled_from([1, 7, 14, 16, 30, 61, 92, 184, 350]))
@@ -119,12 +132,17 @@ class TheFile(RuleBasedStateMachine):
         peer, found = self.peer, []
         for n, request in enumerate(peer.requests):
             due = peer.silence_after(n)
-            found += [request.receipts[-1][1], request.receipts[-1][1] - timedelta(days=7)]
+            end = peer.paper(n, peer.today)
+            found += [end, end - timedelta(days=7)] if end is not None else []
             found += [d for d in (due, peer.documents_due(request)) if d is not None]
             found += [peer.answer_due(request)] if request.asked and request.on >= law.REFORM else []
             found += [law.franc(due + DAY, 60, peer.today)] if due is not None else []
-        for term in peer.terms:
-            found += [term.end, peer.closes(term)]
+        for term in peer.life(peer.today)[0]:
+            found += [term.end, peer.closes(term, peer.today)]
+        for appeal in peer.appeals:
+            silent = peer.silent(appeal)
+            found += [silent - DAY, law.franc(silent, 15, peer.today)] if silent is not None else []
+            found += [law.franc(told, 15, peer.today) for told in appeal.told]
         for decision in peer.decisions:
             for told in decision.told:
                 found += [told + timedelta(days=15)]
@@ -135,7 +153,6 @@ class TheFile(RuleBasedStateMachine):
     def a_pass(self) -> None:
         note(f"{self.peer.today} a pass")
         self.office.run_scheduler(self.peer.today)
-        law.scheduled(self.peer)
 
     # --- decisions ---
 
@@ -152,19 +169,14 @@ class TheFile(RuleBasedStateMachine):
     def issue(self, back: int) -> None:
         on = self.day(back)
         if self.tell(law.issue_permit(self.peer, on), "issue_permit", on):
-            law.granted(self.peer, on, 1)
+            law.decided(self.peer, "grant", on, years=1)
 
     @rule(back=BACK, blank=st.sampled_from([False, False, False, True]), renewal=st.booleans())
     def refuse(self, back: int, blank: bool, renewal: bool) -> None:
         on, name = self.day(back), "refuse_renewal" if renewal else "refuse_application"
         verdict = law.refuse(self.peer, on, renewal=renewal, blank=blank)
         if self.tell(verdict, name, on, **(BLANK if blank else REASONS)):
-            self.decided("refusal", on)
-
-    def decided(self, kind: str, on: date) -> None:
-        number = self.peer.latest(on)
-        assert number is not None
-        self.peer.decisions.append(law.Decision(kind, on, number))
+            law.decided(self.peer, "refusal", on)
 
     @rule(back=BACK, term=st.sampled_from([None, None, "P1Y"]), excluded=st.booleans())
     def renew(self, back: int, term: str | None, excluded: bool) -> None:
@@ -173,14 +185,14 @@ class TheFile(RuleBasedStateMachine):
         fields: dict[str, Any] = {"term": term} if term else {}
         fields |= {"exclusion": EXCLUSION} if with_reasons else {}
         if self.tell(law.renew_permit(self.peer, on, term, with_reasons), "renew_permit", on, **fields):
-            law.granted(self.peer, on, law.renewed_years(self.peer, on, term))
+            law.decided(self.peer, "grant", on, years=law.renewed_years(self.peer, on, term))
 
     @rule(back=BACK, blank=st.sampled_from([False, False, False, True]))
     def revoke(self, back: int, blank: bool) -> None:
         on = self.day(back)
         fields = {"ground": "judicial-ban", **(BLANK if blank else REASONS)}
         if self.tell(law.revoke_permit(self.peer, on, blank=blank), "revoke_permit", on, **fields):
-            self.decided("revocation", on)
+            law.decided(self.peer, "revocation", on)
 
     @rule(document=st.sampled_from(["passport-original", "passport-original", "lease"]))
     def ask_for_documents(self, document: str) -> None:
@@ -200,7 +212,7 @@ class TheFile(RuleBasedStateMachine):
     def ask_for_renewal(self, back: int, missing: tuple[str, ...]) -> None:
         on = self.day(back)
         if self.tell(law.request_renewal(self.peer, on), "request_renewal", on, missing=missing):
-            self.peer.requests.append(self.peer._request(on, set(missing)))
+            self.peer.requests.append(self.peer.request(on, set(missing)))
 
     @rule(back=BACK, data=st.data())
     def supply(self, back: int, data: st.DataObject) -> None:
@@ -236,13 +248,13 @@ class TheFile(RuleBasedStateMachine):
 
     @rule(outcome=st.sampled_from(["upheld", "upheld", "dismissed", "withdrawn"]))
     def rule_on_the_appeal(self, outcome: str) -> None:
-        on = self.peer.today
-        if self.peer.pending(on) is None:
+        on, found = self.peer.today, law.answerable(self.peer, self.peer.today)
+        if not found or on < law.last_decided(self.peer):
             return
-        if self.tell(
-            law.decide_appeal(self.peer, on), "decide_appeal", on, outcome=outcome, reasons="because"
-        ):
-            law.ruled(self.peer, on, outcome)
+        appeal = found[-1]
+        fields = {"body": appeal.body, "outcome": outcome, "reasons": "because"}
+        if self.tell(frozenset({law.ACCEPTED}), "decide_appeal", on, **fields):
+            law.ruled(self.peer, on, appeal, outcome)
 
     @rule(back=st.sampled_from([0, 0, 3]))
     def leave(self, back: int) -> None:
@@ -266,27 +278,72 @@ class TheFile(RuleBasedStateMachine):
         if sure == 5 and self.tell(frozenset({law.ACCEPTED, law.NO}), "close_permit", on, reason=reason):
             self.peer.closed = (on, reason)
 
+    # --- a second file of the same person, and removal ---
+
+    @precondition(lambda self: self.second is None and self.peer.closed is None)
+    @rule()
+    def a_second_file(self) -> None:
+        today = self.peer.today
+        self.second_id = self.lodged("ordinary", today, ())
+        self.second = Peer("ordinary", today, set())
+        self.second.others, self.peer.others = [self.peer], [self.second]
+
+    @precondition(lambda self: self.second is not None)
+    @rule(name=st.sampled_from(["issue_permit", "issue_permit", "refuse_application", "notify_decision"]))
+    def decide_the_second_file(self, name: str) -> None:
+        second, on = self.second, self.peer.today
+        assert second is not None
+        if name == "issue_permit":
+            if self.tell(law.issue_permit(second, on), name, on, file=self.second_id):
+                law.decided(second, "grant", on, years=1)
+        elif name == "refuse_application":
+            verdict = law.refuse(second, on, renewal=False, blank=False)
+            if self.tell(verdict, name, on, file=self.second_id, **REASONS):
+                law.decided(second, "refusal", on)
+        elif self.tell(
+            law.notify_decision(second, on), name, on, file=self.second_id, mode="written", proof="x"
+        ):
+            law.told(second, on, "written", True)
+
+    @rule(ground=GROUNDS)
+    def order_to_leave(self, ground: str) -> None:
+        on = self.peer.today
+        verdict = removals.order_removal(self.peer, on, ground, self.orders)
+        at = datetime.combine(on, time(0, 30), UTC)
+        if self.tell(verdict, "order_removal", on, ground=ground, notified_at=at):
+            self.orders.append(removals.Order(on, ground))
+
+    @rule()
+    def carry_out(self) -> None:
+        on = self.peer.today
+        verdict = removals.carry_out_removal(self.peer, on, self.orders)
+        if self.tell(verdict, "carry_out_removal", on, at=datetime.combine(on, time(12), UTC)):
+            self.orders[-1].carried = on
+
     # --- what both must tell alike ---
 
     @invariant()
     def the_same_is_told_of_every_day(self) -> None:
         """On days past, today and to come, as far as the documents say anything."""
-        peer = self.peer
+        for peer, file in ((self.peer, self.id), (self.second, self.second_id)):
+            if peer is not None:
+                self._told_alike(peer, file)
+
+    def _told_alike(self, peer: Peer, file: str) -> None:
         past = max([d.annulled for d in peer.decisions if d.annulled is not None], default=date.min)
         around = {peer.today + timedelta(days=n) for n in (-400, -30, -1, 0, 1, 16, 31, 100, 400)}
         around |= {d + timedelta(days=n) for d in self.limits() for n in (0, 1) if d >= peer.today}
         for day in sorted(d for d in around if d >= peer.requests[0].on):
             expected = {"lawful_stay": peer.lawful(day), "receipt_until": peer.receipt(day)}
+            expected["appeal_status"] = peer.appeal_status(day)
+            term = peer.term(day)
             if day >= past:
                 expected |= {"title_status": peer.title(day), "application_status": peer.application(day)}
-            term, appeal = peer.term(day), [a for a in peer.appeals if a.on <= day]
-            if term is not None:
+            if day >= past and term is not None:
                 expected |= {n: frozenset({v}) for n, v in _shown(term).items()}
-            if appeal:
-                last = appeal[-1]
-                over = last.decided is not None and last.decided <= day
-                expected["appeal_status"] = frozenset({last.outcome if over else "pending"})
-            shown = self.engine.permit(self.id, as_of=day)
+            if file == self.id:
+                expected["removal_status"] = removals.removal_status(peer, day, self.orders)
+            shown = self.engine.permit(file, as_of=day)
             found = {name: getattr(shown, name) for name in expected}
             wrong = {
                 name: (found[name], sorted(map(str, allowed)))
@@ -294,9 +351,22 @@ class TheFile(RuleBasedStateMachine):
                 if allowed != OPEN and found[name] not in allowed
             }
             assert not wrong, f"on {day} (today {peer.today}), the engine and what the documents say: {wrong}"
+        self._bodies(peer, file)
+
+    def _bodies(self, peer: Peer, file: str) -> None:
+        """The bodies that may still be seised today, and until when."""
+        wanted = law.open_bodies(peer, peer.today)
+        found = {
+            clock["body"]: (date.fromisoformat(clock["due_on"] or ""), clock["latest"])
+            for clock in self.engine.deadlines(file)
+            if clock["kind"] == "appeal_closes" and clock.get("against") != "removal"
+        }
+        if wanted is not None:
+            plain = {body: (due, last and last.isoformat()) for body, (due, last) in wanted.items()}
+            assert found == plain, f"on {peer.today}"
 
 
-def _shown(term: law.Term) -> dict[str, Any]:
+def _shown(term: Term) -> dict[str, Any]:
     return {"term_number": term.number, "valid_from": term.start, "valid_until": term.end}
 
 

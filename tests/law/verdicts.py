@@ -6,14 +6,13 @@ several the peer follows the engine, and holds it to everything that comes of it
 
 from datetime import date, timedelta
 
-from tests.law.counting import DAY, franc, months, term_end
-from tests.law.peer import COMMUNIQUE, REFORM, REGULAR, Appeal, Decision, Peer, Term, only
+from tests.law.counting import DAY, franc
+from tests.law.peer import COMMUNIQUE, REFORM, REGULAR, ROADS, Appeal, Decision, Peer, only
 
 ACCEPTED = ""
 NO = "transition.not_allowed"
 Verdict = frozenset[str]
 SITS = (date(2014, 6, 26), date(2018, 3, 27))
-AUTOMATIC = (date(2015, 2, 9), date(2017, 1, 9))
 
 
 def _any(*answers: str) -> Verdict:
@@ -26,11 +25,22 @@ def _decidable(peer: Peer, on: date, *, renewal: bool) -> Verdict | None:
     states = peer.application(on)
     if number is None or (number > 0) != renewal or states & {"granted", "refused", "returned"}:
         return only(NO)
-    if peer.decisions and on < max(d.on for d in peer.decisions):
+    if on < last_decided(peer):
         return only(NO)
     if states & {"incomplete", "suspended"}:
         return _any(NO, ACCEPTED)
     return None
+
+
+def last_decided(peer: Peer) -> date:
+    """The day of the last decision by a person, the answers to appeals among them."""
+    days = [d.on for d in peer.decisions] + [a.decided for a in peer.appeals if a.decided is not None]
+    return max(days, default=date.min)
+
+
+def overlaps(peer: Peer, on: date, start: date) -> bool:
+    """Whether another title of the person, neither revoked, lost nor closed, is in force on a day from ``start``."""
+    return any(o.runs_beyond(start - DAY, on) for o in peer.others)
 
 
 def supply_documents(peer: Peer, on: date, documents: list[str]) -> Verdict:
@@ -44,6 +54,9 @@ def supply_documents(peer: Peer, on: date, documents: list[str]) -> Verdict:
         return only(ACCEPTED)
     if state == only("suspended"):
         return only(ACCEPTED) if number == len(peer.requests) - 1 else _any(ACCEPTED, NO)
+    request = peer.requests[number]
+    if request.asked is not None and request.asked <= on and request.answered is None:
+        return _any(ACCEPTED, NO)  # whether an answer after its time is still received the documents do not say
     return only(NO)
 
 
@@ -73,9 +86,11 @@ def issue_permit(peer: Peer, on: date) -> Verdict:
     refusal = _decidable(peer, on, renewal=False)
     if refusal == only(NO):
         return refusal
-    if not peer.campaign or _advised(peer, on):
-        return refusal or only(ACCEPTED)
-    return (refusal or frozenset()) - {ACCEPTED} | {"opinion.missing"}
+    if peer.campaign and not _advised(peer, on):
+        return (refusal or frozenset()) - {ACCEPTED} | {"opinion.missing"}
+    if overlaps(peer, on, on):
+        return (refusal or frozenset()) - {ACCEPTED} | {"title.overlap"}
+    return refusal or only(ACCEPTED)
 
 
 def _advised(peer: Peer, on: date) -> bool:
@@ -105,6 +120,10 @@ def renew_permit(peer: Peer, on: date, term: str | None, exclusion: bool | None)
         stop = only(NO)
     if stop == only(NO):
         return stop
+    last = peer.term(on)
+    assert last is not None
+    if overlaps(peer, on, last.end + DAY):
+        return (stop or frozenset()) - {ACCEPTED} | {"title.overlap"}
     shorter = term == "P1Y" and peer.campaign and on >= COMMUNIQUE
     if not shorter or exclusion:
         return stop or only(ACCEPTED)
@@ -115,10 +134,10 @@ def request_renewal(peer: Peer, on: date) -> Verdict:
     term, number = peer.term(on), peer.latest(on)
     if term is None or number is None or peer.revoked(on) or peer.lost(on):
         return only(NO)
-    if on < max(peer.requests[-1].on, peer.terms[-1].on):
+    if on < max([peer.requests[-1].on, *(d.on for d in peer.decisions if d.kind == "grant")]):
         return only(
             NO
-        )  # recorded late, behind what replaced or answered it; behind another decision it holds
+        )  # recorded late, behind what replaced or answered it; behind the law's renewal it counts
     state = peer.application(on)
     if state == only("returned"):
         return _any(NO, ACCEPTED, "window.closed")
@@ -126,31 +145,35 @@ def request_renewal(peer: Peer, on: date) -> Verdict:
         return only(NO)
     if on < term.start:
         return _any(NO, ACCEPTED, "window.not_open")
-    return only("window.closed" if on > peer.closes(term) else ACCEPTED)
+    return only("window.closed" if on > peer.closes(term, on) else ACCEPTED)
 
 
 def revoke_permit(peer: Peer, on: date, *, blank: bool) -> Verdict:
     state = peer.title(on)
     if state & {"none", "revoked", "lost_by_absence", "closed"}:
         return only(NO)
-    if any(on < d.on and not d.by_law for d in peer.decisions):
+    if on < last_decided(peer):
         return only(NO)
     if state == only("active"):
         return only("decision.reasons_missing" if blank else ACCEPTED)
     return _any(NO, "decision.reasons_missing" if blank else ACCEPTED)
 
 
-def to_notify(peer: Peer, on: date) -> Decision | None:
-    """The latest decision by a day that has not been regularly notified."""
-    found = [d for d in peer.decisions if d.on <= on and not d.told]
-    return found[-1] if found else None
+def to_notify(peer: Peer, on: date) -> Decision | Appeal | None:
+    """The latest decision or express answer by a day that stands and has not been regularly notified."""
+    found = [each for each in peer.rulings if _ruled_on(each) <= on and not each.told]
+    standing = [each for each in found if isinstance(each, Appeal) or each.annulled is None]
+    return max(enumerate(standing), key=lambda n: (_ruled_on(n[1]), n[0]))[1] if standing else None
+
+
+def _ruled_on(each: Decision | Appeal) -> date:
+    day = each.on if isinstance(each, Decision) else each.decided
+    assert day is not None
+    return day
 
 
 def notify_decision(peer: Peer, on: date) -> Verdict:
-    decision = to_notify(peer, on)
-    if decision is None:
-        return only(NO)
-    return only(ACCEPTED) if decision.annulled is None else _any(NO, ACCEPTED)
+    return only(NO) if to_notify(peer, on) is None else only(ACCEPTED)
 
 
 def contested(peer: Peer, on: date) -> list[Decision]:
@@ -161,68 +184,134 @@ def contested(peer: Peer, on: date) -> list[Decision]:
 
 
 def lodge_appeal(peer: Peer, on: date, body: str) -> Verdict:
-    if any(a.decided is None for a in peer.appeals) or peer.pending(on):
+    if any(ROADS[a.body] == ROADS[body] for a in peer.pending(on)):
         return only(NO)
     against, number = contested(peer, on), peer.latest(on)
     silent = number is not None and "implicitly_refused" in peer.application(on)
-    if len(against) > 1 or (against and silent):
-        return _any(ACCEPTED, "appeal.not_available", "appeal.out_of_time")
+    later = [a for a in peer.appeals if a.on > on and ROADS[a.body] == ROADS[body]]
+    if len(against) > 1 or (against and silent) or later:
+        return _any(ACCEPTED, NO, "appeal.not_available", "appeal.out_of_time")
     if not against and not silent:
         return only("appeal.not_available")
-    decision = against[0] if against else None
     assert number is not None
+    decision = against[0] if against else None
+    if not _competent(peer, on, body, decision, number):
+        return only("appeal.not_available")
+    ruled = [a for a in peer.appeals if a.body == body and _same(a, decision, number)]
+    outcomes = {answer[0] for a in ruled if (answer := peer.answered(a, on)) is not None}
+    if "dismissed" in outcomes:
+        return only("appeal.not_available")
+    if ruled or (decision is None and peer.requests[number].reopened):
+        return _any(ACCEPTED, "appeal.not_available", "appeal.out_of_time")
+    return only("appeal.out_of_time" if _too_late(peer, on, body, decision, number) else ACCEPTED)
+
+
+def _same(appeal: Appeal, decision: Decision | None, number: int) -> bool:
+    """Whether an appeal is against that decision, or against the silence on that request."""
+    return appeal.decision is decision and (decision is not None or appeal.request == number)
+
+
+def _competent(peer: Peer, on: date, body: str, decision: Decision | None, number: int) -> bool:
+    """Whether a body hears of such a decision at all, on the day."""
     if body == "national_commission":
-        campaign = decision is not None and decision.kind == "refusal" and decision.request == 0
-        if not (campaign and peer.campaign and SITS[0] <= on <= SITS[1]):
-            return only("appeal.not_available")
-    ruled = [a for a in peer.appeals if a.body == body and a.decision is decision and a.request == number]
+        refused = decision is not None and decision.kind == "refusal" and decision.request == 0
+        return refused and peer.campaign and SITS[0] <= on <= SITS[1]
+    if body == "administrative_authority":  # law 55-19: requests, and not withdrawals
+        revoked = decision is not None and decision.kind == "revocation"
+        return not revoked and peer.requests[number].on >= REFORM
+    return True
+
+
+def _too_late(peer: Peer, on: date, body: str, decision: Decision | None, number: int) -> bool:
+    """Whether the time to appeal is over: that of the decision, and for the tribunal that of a recourse's answer."""
+    first = first_day(peer, on, body, decision, number)
+    if first is None or on <= first:
+        return False
+    second = second_day(peer, on, first, decision, number) if body == "administrative_tribunal" else first
+    return second is not None and on > second
+
+
+def first_day(peer: Peer, on: date, body: str, decision: Decision | None, number: int) -> date | None:
+    """The last day counted from the decision; none while no clock runs, or where the documents set no limit."""
+    if body == "national_commission":
+        return None
     if decision is None:
-        if any(a.outcome == "dismissed" for a in ruled):
-            return only("appeal.not_available")
-        if ruled or peer.requests[number].reopened:
-            return _any(ACCEPTED, "appeal.not_available", "appeal.out_of_time")
         due = peer.silence_after(number)
         assert due is not None
-        last: date | None = franc(due + DAY, 60, peer.today)
+        start: date | None = due + DAY
     else:
-        if any(a.outcome == "dismissed" for a in ruled):
-            return only("appeal.not_available")
-        if ruled:
-            return _any(ACCEPTED, "appeal.not_available", "appeal.out_of_time")
-        told = decision.told_by(on)
-        last = None
-        if told is not None and body != "national_commission":
-            last = franc(told, 15 if body == "administrative_tribunal" else 60, peer.today)
-    return only("appeal.out_of_time" if last is not None and on > last else ACCEPTED)
+        start = decision.told_by(on)
+    days = {"administrative_authority": 30, "administrative_tribunal": 15 if decision else 60}.get(body, 60)
+    return franc(start, days, peer.today) if start is not None else None
 
 
-def decide_appeal(peer: Peer, on: date) -> Verdict:
-    appeal = peer.pending(on)
-    if appeal is None:
-        return only(NO)
-    return only(ACCEPTED) if on >= appeal.on else only(NO)
+def second_day(peer: Peer, on: date, first: date, decision: Decision | None, number: int) -> date | None:
+    """The tribunal's day after the first recourse lodged by its own; none while that waits, ``first`` without one."""
+    for a in sorted(peer.appeals, key=lambda a: a.on):
+        mine = _same(a, decision, number) and ROADS[a.body] == "administration"
+        answer = peer.answered(a, on)
+        if not mine or a.on > first or (answer is not None and answer[0] == "withdrawn"):
+            continue
+        told, silent = min((d for d in a.told if d <= on), default=None), peer.silent(a)
+        days = [day for day in (told, silent) if day is not None and day <= on]
+        return franc(min(days), 15 if decision else 60, peer.today) if days else None
+    return first
+
+
+def open_bodies(peer: Peer, on: date) -> dict[str, tuple[date, date | None]] | None:
+    """Each body that may still be seised, with the day to act by and the last one by any reading; none if unsure."""
+    against, number = contested(peer, on), peer.latest(on)
+    silent = number is not None and "implicitly_refused" in peer.application(on)
+    if number is None or len(against) + silent > 1 or peer.requests[number].reopened or peer.closed:
+        return None
+    found: dict[str, tuple[date, date | None]] = {}
+    decision = against[0] if against else None
+    for body in ROADS if against or silent else ():
+        first = first_day(peer, on, body, decision, number)
+        if first is None or lodge_appeal(peer, on, body) != only(ACCEPTED):
+            continue
+        second = second_day(peer, on, first, decision, number) if body == "administrative_tribunal" else first
+        due = first if on <= first or second is None else second
+        found[body] = due, second
+    return found
+
+
+def answerable(peer: Peer, on: date) -> list[Appeal]:
+    """The appeals that an express answer may still decide: those that wait, and those that silence rejected."""
+    waiting = peer.pending(on)
+    return waiting or [
+        a for a in peer.appeals if a.on <= on and a.decided is None and _by_silence(peer, a, on)
+    ]
+
+
+def _by_silence(peer: Peer, appeal: Appeal, on: date) -> bool:
+    answer = peer.answered(appeal, on)
+    return answer is not None and answer[0] == "dismissed"
 
 
 def record_exit(peer: Peer, on: date) -> Verdict:
-    out = any(left <= on and (came is None or came > on) for left, came in peer.absences)
-    return only(ACCEPTED) if not out and peer.title(on) == only("active") else _any(ACCEPTED, NO)
+    """A second exit proves a return between; the same one twice, or one within an absence, is none."""
+    for left, came in peer.absences:
+        if left == on or (came is not None and left < on < came):
+            return only(NO)
+    return only(ACCEPTED) if peer.title(on) == only("active") else _any(ACCEPTED, NO)
 
 
 def record_return(peer: Peer, on: date) -> Verdict:
-    out = peer.absences and peer.absences[-1][1] is None and peer.absences[-1][0] <= on
+    out = any(came is None and left <= on for left, came in peer.absences)
     return only(ACCEPTED) if out else _any(ACCEPTED, NO)
 
 
 # --- what accepted commands do ---
 
 
-def granted(peer: Peer, on: date, years: int) -> None:
-    """A first card from the day of decision, or a renewed term from the day after the last one."""
+def decided(peer: Peer, kind: str, on: date, years: int = 0) -> None:
+    """A decision on the latest request of its day, or on the title."""
     number = peer.latest(on)
     assert number is not None
-    start = peer.terms[-1].end + DAY if peer.terms else on
-    peer.terms.append(Term(len(peer.terms) + 1, start, term_end(start, years), on))
-    peer.decisions.append(Decision("grant", on, number))
+    found = Decision(kind, on, number, years)
+    peer.decisions.append(found)
+    peer.rulings.append(found)
 
 
 def renewed_years(peer: Peer, on: date, term: str | None) -> int:
@@ -234,9 +323,9 @@ def renewed_years(peer: Peer, on: date, term: str | None) -> int:
 
 def told(peer: Peer, on: date, mode: str, proof: bool) -> None:
     """A regular notification; an irregular one starts nothing."""
-    decision = to_notify(peer, on)
-    if decision is not None and mode in REGULAR and proof:
-        decision.told.append(on)
+    found = to_notify(peer, on)
+    if found is not None and mode in REGULAR and proof:
+        found.told.append(on)
 
 
 def supplied(peer: Peer, on: date, documents: list[str]) -> None:
@@ -252,8 +341,11 @@ def supplied(peer: Peer, on: date, documents: list[str]) -> None:
 
 
 def returned(peer: Peer, on: date) -> None:
-    if peer.absences and peer.absences[-1][1] is None:
-        peer.absences[-1] = (peer.absences[-1][0], on)
+    """The return from the latest absence that had begun and has none."""
+    for n, (left, came) in reversed(list(enumerate(peer.absences))):
+        if came is None and left <= on:
+            peer.absences[n] = (left, on)
+            return
 
 
 def appealed(peer: Peer, on: date, body: str) -> None:
@@ -262,48 +354,15 @@ def appealed(peer: Peer, on: date, body: str) -> None:
     peer.appeals.append(Appeal(body, on, against[-1] if against else None, number))
 
 
-def ruled(peer: Peer, on: date, outcome: str) -> None:
-    """A ruling; an annulment gives back what the decision took."""
-    appeal = peer.pending(on)
-    assert appeal is not None
+def ruled(peer: Peer, on: date, appeal: Appeal, outcome: str) -> None:
+    """An express answer; an annulment gives back what the decision took."""
     appeal.outcome, appeal.decided = outcome, on
+    peer.rulings.append(appeal)
     if outcome != "upheld":
         return
     if appeal.decision is None:
         peer.requests[appeal.request].reopened = on
         return
     appeal.decision.annulled = on
-    if appeal.decision.kind == "revocation":
-        peer.terms[-1].given_back = on
-    else:
+    if appeal.decision.kind != "revocation":
         peer.requests[appeal.decision.request].reopened = on
-
-
-def scheduled(peer: Peer) -> None:
-    """A pass on today: automatic renewals and receipts' extensions, until nothing is due."""
-    today = peer.today
-    while peer.terms and _automatic(peer, today):
-        last = peer.terms[-1]
-        start, number = last.end + DAY, peer.latest(today)
-        peer.terms.append(Term(last.number + 1, start, term_end(start, 1), last.end))
-        if number is not None and number > 0 and peer.answer_to(number, today) is None:
-            grant = Decision("grant", last.end, number, by_law=True)
-            grant.told.append(last.end)  # no decision: there is nothing to notify
-            peer.decisions.append(grant)
-    number = peer.latest(today)
-    if number is None or peer.receipt(today) in (only(None),) or peer.closed or peer.lost(today):
-        return
-    request = peer.requests[number]
-    while (end := request.receipts[-1][1]) - timedelta(days=7) <= today:
-        request.receipts.append((min(today, end), months(end, 3)))
-
-
-def _automatic(peer: Peer, today: date) -> bool:
-    """Not beside a revocation or an appeal until they end in the holder's favour, nor behind a refusal in force."""
-    last, number = peer.terms[-1], peer.latest(today)
-    answer = peer.answer_to(number, today) if number is not None else None
-    if answer is not None and answer.against():
-        return False
-    open_file = peer.closed is None and not peer.lost(today) and not peer.revoked(today)
-    due = AUTOMATIC[0] <= last.end <= AUTOMATIC[1] and last.end <= today
-    return peer.category == "regularisation-2014" and due and open_file and peer.pending(today) is None

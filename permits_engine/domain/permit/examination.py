@@ -194,10 +194,13 @@ class Examination:
         return None
 
     def suspended_days(self, request: Request) -> int:
-        """Return the days that do not count: from each request for documents to the day before its answer."""
-        total = 0
+        """Return the days that do not count: from each request for documents to the day before its answer.
+
+        A request that is open again has its time anew, and what was asked for before counts no more.
+        """
+        total, again = 0, self._again(request) or date.min
         for number, ask in enumerate(request.asks):
-            if ask.on > self.day:
+            if not again <= ask.on <= self.day:
                 continue
             end = self.ask_answered_on(request, number)
             due = self.answer_due(request, number)
@@ -238,8 +241,7 @@ class Examination:
                 words.append(Phrase("start", day=start))
                 words.append(Phrase("extended", on=on, until=until))
             return until
-        extra = 0 if reopened else self.suspended_days(request)
-        return self.rules.due(start, limit, extra=extra, words=words)
+        return self.rules.due(start, limit, extra=self.suspended_days(request), words=words)
 
     @cached_property
     def implicit_on(self) -> date | None:
