@@ -14,7 +14,10 @@ from tests.law.counting import DAY, franc, months, term_end, working
 OPEN: frozenset[Any] = frozenset({"(open)"})
 REFORM = date(2020, 9, 28)  # law 55-19 in force
 COMMUNIQUE = date(2017, 1, 10)
-AUTOMATIC = (date(2015, 2, 9), date(2017, 1, 9))  # the first day was known on itself, the last one the day after it
+AUTOMATIC = (
+    date(2015, 2, 9),
+    date(2017, 1, 9),
+)  # the first day was known on itself, the last one the day after it
 GRACE = LEAVE = timedelta(days=15)
 WEEK = timedelta(days=7)
 ROADS = {

@@ -56,7 +56,9 @@ def supply_documents(peer: Peer, on: date, documents: list[str]) -> Verdict:
         return only(ACCEPTED) if number == len(peer.requests) - 1 else _any(ACCEPTED, NO)
     request = peer.requests[number]
     if request.asked is not None and request.asked <= on and request.answered is None:
-        return _any(ACCEPTED, NO)  # whether an answer after its time is still received the documents do not say
+        return _any(
+            ACCEPTED, NO
+        )  # whether an answer after its time is still received the documents do not say
     return only(NO)
 
 

@@ -51,8 +51,7 @@ class Proceedings(Examination):
         if appeal.decided_on is not None and appeal.decided_on <= self.day:
             return Answer(appeal.outcome or "", appeal.decided_on)
         silent = self.silent_on(appeal)
-        decision = self.permit.decision(appeal.against)
-        ended = decision.annulled_on if decision is not None else None
+        ended = self._annulled(appeal)
         if ended is not None and appeal.on <= ended <= self.day and (silent is None or ended < silent):
             return Answer(
                 "withdrawn", ended
@@ -63,10 +62,18 @@ class Proceedings(Examination):
             else None
         )
 
+    def _annulled(self, appeal: Appeal) -> date | None:
+        """Return the day on which what the appeal is against was annulled; of a silence, recorded or not."""
+        decision = self.permit.decision(appeal.against)
+        if decision is not None:
+            return decision.annulled_on
+        request = self.permit.request(appeal.request)
+        return request.reopened_on if request is not None else None
+
     @cached_property
     def appeals(self) -> list[tuple[Appeal, Answer | None]]:
         """The appeals lodged by the day, each with its answer, the latest last."""
-        lodged = [a for a in self.permit.appeals if a.on <= self.day]
+        lodged = sorted((a for a in self.permit.appeals if a.on <= self.day), key=lambda a: (a.on, a.version))
         return [(a, self.answer(a)) for a in lodged]
 
     @cached_property
