@@ -15,6 +15,7 @@ from permits_engine.cli.command import Answer, answer, command
 from permits_engine.cli.session import Session
 from permits_engine.cli.settings import Settings
 from permits_engine.engine import Engine
+from permits_engine.policies.calendars import ends_soon
 from permits_engine.policies.loading import digest_of, packaged, packaged_codes
 from permits_engine.scheduler.daemon.health import clock_ahead
 from permits_engine.store.database.transactions import Statement
@@ -114,6 +115,10 @@ def _law_days(engine: Engine, state: Status) -> Iterator[Finding]:
     with engine.database.read() as tx:
         codes = [each["jurisdiction"] for each in state["policies"]]
         calendars = {code: engine.context.policies.current(tx, code).calendar for code in codes}
+    for code, calendar in calendars.items():
+        ending = ends_soon(calendar, engine.queries.today(code))
+        if ending is not None:
+            yield "warning", f"{code}: {ending}"
     yield from machine_time.findings((each.time_zone for each in calendars.values()), engine.queries.today())
 
 

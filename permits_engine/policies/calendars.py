@@ -1,15 +1,17 @@
 """A calendar text to a calendar: its days off, what is not certain about them, and the years that it covers."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from permits_engine.domain.calendars import Calendar, Covered, Doubt, Holiday
-from permits_engine.domain.periods import ONE_DAY
+from permits_engine.domain.periods import ONE_DAY, Period, add
 from permits_engine.policies.schema import CalendarPart, Exceptional, Moving
 
 LAST_YEAR = 2060
 """The last year for which fixed holidays are listed."""
+WARNED_BEFORE = Period(years=2)
+"""How long before its end a calendar is warned about."""
 
 
 def calendar_of(part: CalendarPart) -> Calendar:
@@ -113,12 +115,12 @@ def _settled(feast: Moving) -> date | None:
     return feast.official.known if feast.official is not None else None
 
 
-def ends(part: Calendar, today: date, ahead: timedelta) -> str | None:
-    """Return the warning that a calendar ends soon or has ended, or none."""
-    last = part.covered.last
-    if last == date.max or today + ahead <= last:
+def ends_soon(calendar: Calendar, today: date) -> str | None:
+    """Return the warning that a calendar ends within two years, or has ended; none where it goes on for longer."""
+    last = calendar.covered.last
+    if last == date.max or add(today, WARNED_BEFORE) <= last:
         return None
     return (
-        f"the calendar lists its feasts until {last}: later days off are not known, and last days that they touch are "
-        "uncertain by days; adopt a calendar with more years"
+        f"its calendar lists feasts until {last}: later days off are not known, and a last day after that is uncertain "
+        "by days; adopt a calendar with the following years"
     )
