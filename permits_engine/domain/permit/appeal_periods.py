@@ -148,11 +148,12 @@ def is_against(s: Situation, appeal: Appeal) -> bool:
     adverse = s.adverse
     if adverse is None:
         return False
-    version = adverse[1].version if adverse[1] is not None else 0
-    if appeal.against == version:
-        return version != 0 or (s.request is not None and appeal.request == s.request.version)
-    silent = adverse[0] == "implicit" and s.request is not None
-    return silent and appeal.against == 0 and s.request is not None and appeal.request == s.request.version
+    if (
+        adverse[0] == "implicit"
+    ):  # silence has no decision of its own: that on the same request, once it had come
+        silent = s.request is not None and appeal.request == s.request.version
+        return silent and s.permit.is_silence(appeal.against) and appeal.on >= adverse[2]
+    return adverse[1] is not None and appeal.against == adverse[1].version
 
 
 def already_ruled(s: Situation, body: str) -> bool:
