@@ -80,6 +80,8 @@ def closing(s: Situation, body: str, words: list[str] | None = None) -> Closing 
         return Closing(first, rule)
     rejected = _rejected_on(s, recourse)
     again = s.rules.due(rejected, count) if rejected is not None else None
+    if again is not None and again <= first:  # rejected before the decision was notified: nothing is gained
+        return Closing(first, rule)
     return Closing(first, rule, recourse, again)
 
 
