@@ -256,7 +256,7 @@ def second_day(peer: Peer, on: date, first: date, decision: Decision | None, num
             continue
         told, silent = min((d for d in a.told if d <= on), default=None), peer.silent(a)
         days = [day for day in (told, silent) if day is not None and day <= on]
-        return franc(min(days), 15 if decision else 60, peer.today) if days else None
+        return max(first, franc(min(days), 15 if decision else 60, peer.today)) if days else None
     return first
 
 

@@ -10,7 +10,7 @@ from datetime import date
 
 from permits_engine.domain.permit import removal
 from permits_engine.domain.permit.facts import fact_on
-from permits_engine.domain.permit.standing import standing
+from permits_engine.domain.permit.standing import removal_status, standing, standing_by_file
 from permits_engine.domain.permit.state import Decision, Request
 from tests.model.world import State
 
@@ -49,7 +49,8 @@ def key(state: State) -> Hashable:
         absence is not None and absence.back is None and limit is not None and today <= limit,
         None if receipt is None else receipt.until < today,
         bool(p.lapses) or bool(p.losses),
-        (removal.status(s), removal.pending_appeal(s) is not None),
+        (removal_status(s), removal.pending_appeal(s) is not None),
+        _second(state),
         fact_on(s.facts, "pregnant", today) is not None,
         s.automatic,
         sum(today >= border for border in BORDERS),
@@ -57,6 +58,16 @@ def key(state: State) -> Hashable:
 
 
 _AGAINST = frozenset({"refused", "renewal_refused", "implicitly_refused", "revoked"})
+
+
+def _second(state: State) -> Hashable:
+    """What tells cases of the second file apart."""
+    if state.second is None:
+        return None
+    s = state.of_second(state.today)
+    last = state.second.decisions[-1] if state.second.decisions else None
+    told = last is not None and bool(last.notifications)
+    return s.title_status, s.application_status, standing_by_file(s).because, told
 
 
 def _place(due: date | None, today: date, first: date | None) -> str:

@@ -1,23 +1,27 @@
 """What must hold in every state, each with the article that asks for it."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
+from permits_engine.domain.decisions.lifecycle import TRANSITION_OF, is_possible
+from permits_engine.domain.errors import PermitsError
 from permits_engine.domain.events import ApplicationLodged, RenewalRequested
 from permits_engine.domain.permit import removal
+from permits_engine.domain.permit.by_law import situation_on
 from permits_engine.domain.permit.deadlines import Deadline, deadlines
 from permits_engine.domain.permit.facts import fact_on
 from permits_engine.domain.permit.fold import fold
 from permits_engine.domain.permit.view import View, view
-from tests.model.world import DAY, PERMIT, State
+from tests.model.world import DAY, PERMIT, Act, State, decided, waited
 
 EXPRESS = {"issued", "renewed", "refused", "renewal_refused"}
+ANSWERS = EXPRESS | {"implicitly_granted", "automatic"}
 REFUSALS = {"refused", "renewal_refused"}
 GRANTS = {"issued", "renewed", "implicitly_granted", "automatic"}
 GROUNDS = {
     "closed", "title", "title_given_back", "receipt", "pending_request", "renewal_window", "departure_period",
-    "suspensive_appeal", "provisional_stay", "majority_period",
+    "suspensive_appeal", "provisional_stay", "majority_period", "other_file",
 }  # fmt: skip
 
 
@@ -61,7 +65,19 @@ def of_state(state: State) -> None:
                 "architecture: status is a function of the date",
                 f"{day}: {problem!r}",
             ) from problem
-    for check in (_replay, _terms, _answers, _gap, _silence, _irregular, _closed, _lost, _grounds, _removal):
+    for check in (
+        _replay,
+        _terms,
+        _answers,
+        _gap,
+        _silence,
+        _irregular,
+        _closed,
+        _lost,
+        _grounds,
+        _removal,
+        _person,
+    ):
         for article, found in check(state, looks, clocks):
             raise Violated(check.__doc__ or "", article, found)
     for article, found in _clocks(state, clocks):
@@ -120,17 +136,12 @@ def _gap(state: State, looks: Looks, clocks: Clocks) -> Found:
     version, request = requests[-1]
     if isinstance(request, RenewalRequested) and not request.timely:
         return
-    ends = [
-        d
-        for d in state.permit.decisions
-        if d.version > version and d.kind in EXPRESS | {"implicitly_granted", "automatic"}
-    ]
     for day, look in looks.items():
         if day < max(request.effective_on, _filed(state)) or look.application_status == "returned":
             continue
         decided = False
-        for d in ends:
-            if d.version not in annulled and d.on <= day:
+        for d in state.at(day).permit.decisions:  # those of the law among them
+            if d.request == version and d.kind in ANSWERS and d.version not in annulled and d.on <= day:
                 decided = decided or d.kind not in REFUSALS or d.notified_on(day) is not None
         if not decided and not look.lawful_stay:
             yield (
@@ -161,7 +172,8 @@ def _irregular(state: State, looks: Looks, clocks: Clocks) -> Found:
     for day, found in clocks.items():
         for clock in found:
             silent = looks[day].application_status == "implicitly_refused"
-            if clock.kind == "departure_due" or (clock.kind == "appeal_closes" and not silent):
+            of_decision = clock.kind == "appeal_closes" and clock.against != "removal"
+            if clock.kind == "departure_due" or (of_decision and not silent):
                 yield (
                     "law 03-01, legal reference 1.9",
                     f"{clock.kind} runs on {day} although nothing was regularly notified",
@@ -176,7 +188,8 @@ def _closed(state: State, looks: Looks, clocks: Clocks) -> Found:
     for day, look in looks.items():
         if day < closed[0]:
             continue
-        if look.title_status != "closed" or look.lawful_stay != (closed[1] in {"naturalised", "other_title"}):
+        may_stay = closed[1] in {"naturalised", "other_title"} or look.standing["because"] == "other_file"
+        if look.title_status != "closed" or look.lawful_stay != may_stay:
             yield "policy decisions: precedence of title_status", f"on {day} it is {look.title_status}"
         if clocks[day]:
             yield "policy decisions: deadlines listed", f"{clocks[day][0].kind} runs on {day}"
@@ -217,26 +230,60 @@ def _grounds(state: State, looks: Looks, clocks: Clocks) -> Found:
 
 
 def _removal(state: State, looks: Looks, clocks: Clocks) -> Found:
-    """No one protected is ordered to leave, and an appeal against a removal lets its holder stay."""
+    """No one protected is ordered to leave, and an appeal against a reconduite lets its holder stay."""
     for order in state.permit.removals:
         facts = [f for f in state.permit.facts if f.version < order.version]
         if fact_on(tuple(facts), "pregnant", order.on) is not None:
             yield "law 02-03 articles 26 and 29", f"removal ordered on {order.on} of a pregnant woman"
+    order = removal.removal_in_force(state.now)
     pending = removal.pending_appeal(state.now) is not None and state.permit.closed is None
+    pending = pending and order is not None and removal.is_suspensive(state.now, order)
     if pending and not looks[state.today].lawful_stay:
         yield "law 02-03 articles 23 and 24", "a removal is contested and the stay is not lawful"
+
+
+def _person(state: State, looks: Looks, clocks: Clocks) -> Found:
+    """No person who may stay by any file has an order to leave on any that could be carried out."""
+    for today, sight in ((state.today, state.now), (state.today + DAY, state.at(state.today + DAY))):
+        order = removal.removal_in_force(sight)
+        if order is None or not _executable(state, today):
+            continue
+        files = [each for each in (state.permit, state.second) if each is not None]
+        alone = [view(situation_on(each, today, sight.rules)) for each in files]
+        grounds = {look.standing["because"] for look in alone if look.lawful_stay}
+        if removal.measure(sight, order.ground) == removal.EXPULSION:
+            grounds &= {"title", "receipt", "title_given_back"}
+        if grounds:
+            yield (
+                "law 02-03 articles 8, 10, 21 and 26",
+                f"the order of {order.on} can be carried out on {today} although the person may stay: {grounds}",
+            )
+
+
+def _executable(state: State, day: date) -> bool:
+    """Whether the order could be carried out at noon of a day."""
+    later = state if day == state.today else waited(state, day)
+    act = Act("carry_out_removal", day, (("at", datetime.combine(day, time(12), UTC)),))
+    if not is_possible(later.situation(day), TRANSITION_OF["carry_out_removal"]):
+        return False
+    try:
+        decided(later, act)
+    except PermitsError:
+        return False
+    return True
 
 
 def _clocks(state: State, clocks: Clocks) -> Found:
     """A running deadline lies not behind its day, keeps its length in law, and does not come nearer as days pass."""
     for day, found in clocks.items():
         for clock in found:
-            if clock.due_on is not None and clock.due_on < day:
+            last = clock.due_on if clock.bounds is None else clock.bounds.latest
+            if last is not None and last < day:
                 yield (
                     "policy decisions: deadlines listed",
                     f"{clock.kind} of {clock.due_on} still runs on {day}",
                 )
-        if len({(c.kind, c.body) for c in found}) != len(found):
+        if len({(c.kind, c.body, c.against) for c in found}) != len(found):
             yield "contract, section 9", f"a kind of deadline is listed twice on {day}"
     days = sorted(day for day in clocks if day >= state.today)
     for one, later in pairwise(days):

@@ -32,7 +32,8 @@ def told(state: State) -> str:
         if each.act.on != day:
             fields["on"] = each.act.on
         do = "run_scheduler" if each.act.command == "run_clock" else each.act.command
-        steps.append({"day": day, "do": do} | ({"with": fields} if fields else {}))
+        which = {"permit": "second" if each.act.second else "first"} if state.second is not None else {}
+        steps.append({"day": day, "do": do} | which | ({"with": fields} if fields else {}))
     scenario = {"name": "found by the model check", "jurisdiction": first.jurisdiction, "steps": steps}
     text: str = yaml.dump(scenario, Dumper=_Plain, sort_keys=False, allow_unicode=True, width=120)
     return text

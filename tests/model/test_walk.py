@@ -9,7 +9,7 @@ from permits_engine.domain.permit import standing
 from permits_engine.domain.permit.situation import Situation
 from permits_engine.testing.scenario_files import load
 from tests.model.abstraction import key
-from tests.model.walk import FILINGS, LODGED, Broken, roots, walk
+from tests.model.walk import FILINGS, LODGED, Broken, roots, two_files, walk
 from tests.model.world import Act, after, commands, days_ahead, decided, lodged, waited
 
 ROOTS = roots()
@@ -21,6 +21,12 @@ def test_every_state_near_a_filing_or_a_title_keeps_what_the_law_asks(start) -> 
     count = walk(start, 4 if start.history[-1][0] <= LODGED else 3)
     assert count.states > 30
     assert count.transitions > count.states
+
+
+@pytest.mark.parametrize("start", two_files(), ids=lambda start: str(start.memory["root"]))
+def test_no_one_who_may_stay_by_any_file_can_be_removed_on_another(start) -> None:
+    """Two files of one person: refused, filed, granted, ordered to leave and carried out in every order."""
+    assert walk(start, 4).states > 100
 
 
 def test_the_roots_are_all_filings_with_their_titles() -> None:
@@ -59,12 +65,12 @@ def test_states_are_equal_whatever_the_days_are_called() -> None:
 def test_a_fault_is_found_and_told_as_a_shortest_scenario(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """With a law that forgets the pending request the walk stops at the first day without lawful stay."""
+    """With a law that forgets pending request and receipt the walk stops at the first day without lawful stay."""
     real = standing._by_request
 
     def forgetful(s: Situation) -> object:
         found = real(s)
-        return None if found is not None and found.because == "pending_request" else found
+        return None if found is not None and found.because in {"pending_request", "receipt"} else found
 
     monkeypatch.setattr(standing, "_by_request", forgetful)
     with pytest.raises(Broken, match="law 02-03 article 8") as found:

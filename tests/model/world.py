@@ -5,6 +5,7 @@ Everything is pure: the folded file, ``decide`` and ``apply``, without store, cl
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,6 +28,7 @@ from permits_engine.domain.rules.competence import roles_for
 from permits_engine.policies.loading import compile_text, packaged
 
 PERMIT = "018f0000-0000-7000-8000-000000000001"
+SECOND = "018f0000-0000-7000-8000-000000000003"
 HOLDER = "018f0000-0000-7000-8000-000000000002"
 POLICIES = {code: compile_text(packaged(code)) for code in ("MA", "FR", "ES")}
 OFFICES = {"MA": "MA-RAB", "FR": "FR-69", "ES": "ES-M"}
@@ -44,6 +46,8 @@ class Act:
     command: str | None
     on: date
     fields: tuple[tuple[str, Any], ...] = ()
+    second: bool = False
+    """On the person's second file."""
 
 
 @dataclass
@@ -58,6 +62,8 @@ class State:
     act: Act | None = None
     depth: int = 0
     memory: dict[str, Any] = field(default_factory=dict)
+    second: Permit | None = None
+    """Another file of the same person, in a world of two."""
 
     @cached_property
     def now(self) -> Situation:
@@ -71,7 +77,14 @@ class State:
 
     def at(self, day: date) -> Situation:
         """What holds on a day, as known today."""
-        return situation_on(self.permit, day, POLICIES[self.jurisdiction].at(self.today))
+        others = () if self.second is None else (self.second,)
+        return situation_on(self.permit, day, POLICIES[self.jurisdiction].at(self.today), others=others)
+
+    def of_second(self, day: date) -> Situation:
+        """What holds for the second file on a day, as known today."""
+        assert self.second is not None
+        rules = POLICIES[self.jurisdiction].at(self.today)
+        return situation_on(self.second, day, rules, others=(self.permit,))
 
     def situation(self, day: date) -> Situation:
         """What holds on a day, kept for today."""
@@ -114,7 +127,7 @@ def _copied(permit: Permit) -> Permit:
         decisions=[replace(d, notifications=list(d.notifications)) for d in permit.decisions],
         terms=list(permit.terms),
         receipts=list(permit.receipts),
-        appeals=[replace(a) for a in permit.appeals],
+        appeals=[replace(a, notifications=list(a.notifications)) for a in permit.appeals],
         absences=[replace(a) for a in permit.absences],
         lapses=list(permit.lapses),
         losses=list(permit.losses),
@@ -124,12 +137,27 @@ def _copied(permit: Permit) -> Permit:
         dependents=list(permit.dependents),
         principals=list(permit.principals),
         names=list(permit.names),
+        set_aside=list(permit.set_aside),
     )
 
 
 def lodged(jurisdiction: str, category: str, day: date, missing: tuple[str, ...] = ()) -> State:
     """The file at its beginning."""
-    act = Act(
+    act = filing(jurisdiction, category, day, missing)
+    actor = Actor("somebody", "counter", OFFICES[jurisdiction])
+    command = _command("lodge_application", day, act.fields)
+    drafts = decide(
+        "lodge_application", command, None, HolderFacts(), POLICIES[jurisdiction], actor, today=day
+    )
+    history = tuple((n, _event(draft)) for n, draft in enumerate(drafts, 1))
+    permit = fold(PERMIT, history)
+    assert permit is not None
+    return State(permit, day, jurisdiction, history, act=act)
+
+
+def filing(jurisdiction: str, category: str, day: date, missing: tuple[str, ...] = ()) -> Act:
+    """The command that opens a file."""
+    return Act(
         "lodge_application",
         day,
         (
@@ -141,15 +169,6 @@ def lodged(jurisdiction: str, category: str, day: date, missing: tuple[str, ...]
             ("missing", missing),
         ),
     )
-    actor = Actor("somebody", "counter", OFFICES[jurisdiction])
-    command = _command("lodge_application", day, act.fields)
-    drafts = decide(
-        "lodge_application", command, None, HolderFacts(), POLICIES[jurisdiction], actor, today=day
-    )
-    history = tuple((n, _event(draft)) for n, draft in enumerate(drafts, 1))
-    permit = fold(PERMIT, history)
-    assert permit is not None
-    return State(permit, day, jurisdiction, history, act=act)
 
 
 def _event(draft: Draft) -> Event:
@@ -162,6 +181,8 @@ def _event(draft: Draft) -> Event:
 def decided(state: State, act: Act) -> list[Draft]:
     """What a command leads to; raises the error of the rule that refuses it."""
     assert act.command is not None
+    if act.second:
+        return _of_second(state, act)
     fields, s = dict(act.fields), None
     body = fields.get("body") if act.command == "record_opinion" else None
     if act.command == "decide_appeal":
@@ -175,14 +196,38 @@ def decided(state: State, act: Act) -> list[Draft]:
         target = state.history[fields["of_version"] - 1][1]
     command = _command(act.command, act.on, act.fields)
     actor = Actor("somebody", role, office)
+    files = () if state.second is None else (state.second,)
     return decide(
-        act.command, command, state.permit, HolderFacts(), POLICIES[state.jurisdiction], actor,
+        act.command, command, state.permit, HolderFacts(files=files), POLICIES[state.jurisdiction], actor,
         today=state.today, target=target,
     )  # fmt: skip
 
 
+def _of_second(state: State, act: Act) -> list[Draft]:
+    """What a command on the second file leads to; its files are looked at together."""
+    assert act.command is not None
+    command = _command(act.command, act.on, act.fields)
+    role = _role(state.jurisdiction, act.on, state.today, act.command, None)
+    actor = Actor("somebody", role, OFFICES[state.jurisdiction])
+    facts = HolderFacts(files=(state.permit,))
+    policy = POLICIES[state.jurisdiction]
+    return decide(act.command, command, state.second, facts, policy, actor, today=state.today)
+
+
 def after(state: State, act: Act, drafts: list[Draft]) -> State:
     """The state after a command's events, folded one by one onto a copy."""
+    if act.second:
+        new = [
+            (n, _event(draft))
+            for n, draft in enumerate(drafts, (state.second.version if state.second else 0) + 1)
+        ]
+        second = fold(SECOND, new) if state.second is None else _copied(state.second)
+        assert second is not None
+        for number, event in new if state.second is not None else ():
+            apply(second, number, event)
+        return dataclasses.replace(
+            state, before=state, act=act, depth=state.depth + 1, memory={}, second=second
+        )
     history, version = list(state.history), state.permit.version
     new = [(version + n, _event(draft)) for n, draft in enumerate(drafts, 1)]
     history += new
@@ -193,13 +238,15 @@ def after(state: State, act: Act, drafts: list[Draft]) -> State:
         permit = _copied(state.permit)
         for number, event in new:
             apply(permit, number, event)
-    return State(permit, state.today, state.jurisdiction, tuple(history), state, act, state.depth + 1)
+    return dataclasses.replace(
+        state, permit=permit, history=tuple(history), before=state, act=act, depth=state.depth + 1, memory={}
+    )
 
 
 def waited(state: State, day: date) -> State:
     """The same file on a later day."""
     act = Act(None, day)
-    return State(state.permit, day, state.jurisdiction, state.history, state, act, state.depth + 1)
+    return dataclasses.replace(state, today=day, before=state, act=act, depth=state.depth + 1, memory={})
 
 
 # --- the days that matter -----------------------------------------------------------------------------------
@@ -208,7 +255,8 @@ def waited(state: State, day: date) -> State:
 def days_ahead(state: State) -> list[date]:
     """The last day of each deadline that runs and the day after it, and when the clock next has to act."""
     s, found = state.now, set()
-    for deadline in state.clocks:
+    more = deadlines(state.of_second(state.today)) if state.second is not None else []
+    for deadline in [*state.clocks, *more]:
         due = deadline.due_on or (deadline.due_at.date() if deadline.due_at is not None else None)
         if due is not None:
             found |= {due, due + DAY}
@@ -268,6 +316,7 @@ def commands(state: State) -> Iterator[Act]:
         yield act("close_permit", reason=reason)
     yield from _removal(state, act)
     yield from _late(state, act)
+    yield from _on_second(state)
 
 
 def _removal(state: State, act: Any) -> Iterator[Act]:
@@ -282,6 +331,7 @@ def _removal(state: State, act: Any) -> Iterator[Act]:
         evidence="seen",
     )
     yield act("order_removal", ground="overstay", notified_at=told)
+    yield act("order_removal", ground="grave-threat", notified_at=told)
     yield act("carry_out_removal", at=told)
     yield act("annul_removal")
     yield act("order_entry_ban", until=state.today + timedelta(days=300), observations="heard", **REASONS)
@@ -289,6 +339,22 @@ def _removal(state: State, act: Any) -> Iterator[Act]:
     yield act("lodge_appeal", body="administrative_tribunal", against="removal", at=told)
     for outcome in ("upheld", "dismissed"):
         yield act("decide_appeal", outcome=outcome, reasons="because", against="removal")
+
+
+def _on_second(state: State) -> Iterator[Act]:
+    """What an office may do on the person's second file, in a world of two."""
+    if not state.memory.get("two"):
+        return
+    if state.second is None:
+        first = state.permit
+        yield dataclasses.replace(filing(first.jurisdiction, first.category, state.today), second=True)
+        return
+    for name, fields in (
+        ("issue_permit", {}),
+        ("refuse_application", REASONS),
+        ("notify_decision", {"mode": "written", "proof": "signed"}),
+    ):
+        yield Act(name, state.today, tuple(fields.items()), second=True)
 
 
 def _late(state: State, act: Any) -> Iterator[Act]:

@@ -80,6 +80,8 @@ def closing(s: Situation, body: str, words: list[str] | None = None) -> Closing 
         return Closing(first, rule)
     rejected = _rejected_on(s, recourse)
     again = s.rules.due(rejected, count) if rejected is not None else None
+    if again is not None and again <= first:  # rejected before the decision was notified: nothing is gained
+        return Closing(first, rule)
     return Closing(first, rule, recourse, again)
 
 
@@ -148,11 +150,12 @@ def is_against(s: Situation, appeal: Appeal) -> bool:
     adverse = s.adverse
     if adverse is None:
         return False
-    version = adverse[1].version if adverse[1] is not None else 0
-    if appeal.against == version:
-        return version != 0 or (s.request is not None and appeal.request == s.request.version)
-    silent = adverse[0] == "implicit" and s.request is not None
-    return silent and appeal.against == 0 and s.request is not None and appeal.request == s.request.version
+    if (
+        adverse[0] == "implicit"
+    ):  # silence has no decision of its own: that on the same request, once it had come
+        silent = s.request is not None and appeal.request == s.request.version
+        return silent and s.permit.is_silence(appeal.against) and appeal.on >= adverse[2]
+    return adverse[1] is not None and appeal.against == adverse[1].version
 
 
 def already_ruled(s: Situation, body: str) -> bool:

@@ -278,6 +278,11 @@ class Permit(msgspec.Struct):
         """Return the decision taken by the event of that version."""
         return next((d for d in self.decisions if d.version == version), None)
 
+    def is_silence(self, version: int) -> bool:
+        """Return whether an appeal against that version is against a refusal by silence, recorded or not."""
+        decisions = (*self.decisions, *(decision for decision, _ in self.set_aside))
+        return version == 0 or any(d.version == version and d.kind == IMPLICIT_REFUSAL for d in decisions)
+
     def request(self, version: int | None) -> Request | None:
         """Return the request filed by the event of that version."""
         return next((r for r in self.requests if r.version == version), None)

@@ -47,6 +47,32 @@ def test_two_appeals_to_one_body_are_rejected_by_silence_each_on_its_own_day() -
     assert recorded == days
 
 
+def test_a_recourse_rejected_before_the_decision_was_notified_gives_no_second_day() -> None:
+    """Its answer came before the first day had even begun to be counted; that one is certain."""
+    state = a_life(
+        ("2019-02-11", "refuse_application", REASONS),
+        ("2019-02-12", "lodge_appeal", {"body": "gracious"}),  # silence rejects it on 14 April
+        ("2019-05-06", "notify_decision", {"mode": "written", "proof": "signed"}),
+    )
+    until = closing(state.now, "administrative_tribunal")
+    assert until is not None
+    assert (until.first, until.recourse, until.last) == (date(2019, 5, 22), None, date(2019, 5, 22))
+
+
+def test_an_appeal_against_a_silence_that_was_annulled_is_none_against_the_next_one() -> None:
+    """The request is examined anew, and every body may be seised of the new silence in its own time."""
+    state = a_life(
+        ("2021-05-04", "lodge_appeal", {"body": "gracious"}),
+        ("2021-05-05", "decide_appeal", UPHELD),
+        ("2021-07-07", "run_clock", {}),
+        filed="2021-03-01",
+    )
+    assert state.now.application_status == "implicitly_refused"
+    until = closing(state.now, "administrative_tribunal")
+    assert until is not None
+    assert until.recourse is None
+
+
 def test_the_second_day_for_the_tribunal_follows_the_first_recourse_that_was_lodged() -> None:
     """By the days on which they were lodged, not by the order in which they were recorded."""
     state = a_life(
