@@ -39,7 +39,7 @@ def title_status(today: str) -> Any:
         (and_(_p.revoked_on.is_not(None), _p.revoked_on <= day), "revoked"),
         (and_(_p.lost_on.is_not(None), _p.lost_on <= day), "lost_by_absence"),
         (_p.valid_until.is_(None), "none"),
-        (_p.valid_until >= day, "active"),
+        (_p.counts_until >= day, "active"),
         (_p.window_closes >= day, "expired_in_window"),
         else_="expired",
     )

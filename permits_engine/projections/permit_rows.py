@@ -78,6 +78,7 @@ def evaluated(s: Situation) -> tuple[dict[str, Any], list[notices.Notice]]:
         "term_number": term.number if term else None,
         "valid_from": _iso(term.valid_from) if term else None,
         "valid_until": _iso(term.valid_until) if term else None,
+        "counts_until": _iso(_counts_until(s)),
         "window_closes": _iso(s.window_closes),
         "receipt_until": _iso(receipt.until) if receipt else None,
         "revoked_on": _iso(s.revocation.on) if s.revocation else None,
@@ -93,6 +94,13 @@ def evaluated(s: Situation) -> tuple[dict[str, Any], list[notices.Notice]]:
     # Last: the rules answer for everything that was asked of them before.
     row["next_due"] = _iso(timeline.next_day(s, next_message))
     return row, due
+
+
+def _counts_until(s: Situation) -> date | None:
+    """Return the last day on which the title counts: its own, a later one by a text, or open while a request waits."""
+    if s.term is None:
+        return None
+    return date.max if s.extends_validity else s.ends(s.term)
 
 
 def _answered_on(s: Situation) -> date | None:

@@ -5,11 +5,11 @@ date, and every answer computed anew from all of them, so that what the law does
 the documents leave a thing open an answer is ``OPEN`` or a set of what may be, and nothing is asserted.
 """
 
-from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
 from tests.law.counting import DAY, franc, months, term_end, working
+from tests.law.parts import Appeal, Decision, Request, Term
 
 OPEN: frozenset[Any] = frozenset({"(open)"})
 REFORM = date(2020, 9, 28)  # law 55-19 in force
@@ -34,70 +34,6 @@ REGULAR = {"written", "electronic"}
 def only(value: Any) -> frozenset[Any]:
     """The one answer that the documents give."""
     return frozenset({value})
-
-
-@dataclass
-class Decision:
-    """A grant, refusal or revocation; ``on`` request number ``request`` unless it is a revocation.
-
-    ``years`` is the length of the term that it grants; ``by_law``: an automatic renewal, which nobody decides.
-    """
-
-    kind: str
-    on: date
-    request: int
-    years: int = 0
-    told: list[date] = field(default_factory=list)
-    annulled: date | None = None
-    by_law: bool = False
-
-    def told_by(self, day: date) -> date | None:
-        """The first regular notification, where it was made by a day."""
-        first = min(self.told, default=None)
-        return first if first is not None and first <= day else None
-
-    def against(self) -> bool:
-        """Whether it is in force against the holder."""
-        return self.kind != "grant" and self.annulled is None
-
-
-@dataclass
-class Request:
-    """An application (number 0) or a request for renewal."""
-
-    on: date
-    missing: set[str]
-    complete: date | None
-    asked: date | None = None
-    wanted: str = ""
-    answered: date | None = None
-    reopened: date | None = None
-
-
-@dataclass
-class Term:
-    """A term granted on ``on``."""
-
-    number: int
-    start: date
-    end: date
-    on: date
-
-
-@dataclass
-class Appeal:
-    """An appeal; against a decision, or against the silence on a request (``decision`` None).
-
-    ``outcome``, ``decided`` and ``told`` are those of its express answer.
-    """
-
-    body: str
-    on: date
-    decision: Decision | None
-    request: int
-    outcome: str | None = None
-    decided: date | None = None
-    told: list[date] = field(default_factory=list)
 
 
 class Peer:

@@ -198,6 +198,10 @@ def _clear_fields(kind: type[Event]) -> dict[str, Any]:
     }
 
 
+_ADDED = frozenset({"appeal_version"})
+"""Fields that the records of earlier releases do not have."""
+
+
 def _same(made: RecordedDecision, drafts: Sequence[Draft], policy: Policy) -> bool:
     """Whether drafts equal the recorded events: type, legal date, clear fields, and the rules used."""
     return len(drafts) == len(made.events) and all(
@@ -206,6 +210,7 @@ def _same(made: RecordedDecision, drafts: Sequence[Draft], policy: Policy) -> bo
         and event.basis == Basis(policy.digest, draft.rules)
         and all(
             _equal(draft.fields.get(name, default), getattr(event, name))
+            or (name in _ADDED and getattr(event, name) is None)
             for name, default in _clear_fields(draft.kind).items()
         )
         for draft, (_, event) in zip(drafts, made.events, strict=True)

@@ -120,8 +120,9 @@ permits = _table(
     "title_kind id, nationality id?, sex id?, age int?, filed_on day, first_decided_on day?, outcome text?,"
     "request_kind text?, request_filed_on day?, request_decided_on day?, application_status text?,"
     "application_turns_on day?, application_turns_to text?, appeal_status text?, track text?, term_number int?,"
-    "valid_from day?, valid_until day?, window_closes day?, receipt_until day?, revoked_on day?, lost_on day?,"
-    "closed_on day?, lapsed_on day?, next_due day?, changes_on day?, evaluated_on day, deadlines text, parked text?",
+    "valid_from day?, valid_until day?, counts_until day?, window_closes day?, receipt_until day?,"
+    "revoked_on day?, lost_on day?, closed_on day?, lapsed_on day?, next_due day?, changes_on day?,"
+    "evaluated_on day, deadlines text, parked text?",
     key="permit_id",
 )
 Index("permits_due", permits.c.next_due, permits.c.valid_until)

@@ -13,7 +13,7 @@ from permits_engine.store.database.connections import WAIT_SECONDS
 from permits_engine.store.database.errors import not_initialised, translate
 from permits_engine.store.database.transactions import Database, Statement
 
-REVISION = "0001_3e4713005ef3"
+REVISION = "0001_5768fb419d4c"
 """The schema that this program works with. Migration 0001 is edited in place until 1.0; the second half is the digest
 of its content (a test compares them), so that a store of a former content is refused."""
 
