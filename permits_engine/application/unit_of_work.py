@@ -104,7 +104,9 @@ class UnitOfWork(Loaded, ProcessingEvent[str]):
         self._files[permit_id] = permit
         self._unwritten.add(permit_id)
         self._unwritten_files.setdefault(holder_id, set()).add(permit_id)
-        self._files_of.pop(holder_id, None)
+        files = self._files_of.get(holder_id)
+        if files is not None and permit_id not in files:
+            files.append(permit_id)
         self.events += new
 
     def append(self, new: Sequence[Placed]) -> None:

@@ -169,7 +169,7 @@ def take_over(run: Driven, folder: Path) -> None:
         row(numero_dossier="75/2", **french | {"date_fin": "2024-09-09"}),
         row(numero_dossier="RAB/3", **french | {"prefecture": "MA-RAB"}),
     ]
-    report = run("import", write(folder / "register.csv", rows), "--json").json
+    report = run("import", write(folder / "register.csv", rows), "--json", code=1).json
     assert (report["imported"], report["codes"]) == (2, {"row.prefecture": 1})
 
 

@@ -196,7 +196,6 @@ def test_permits_are_listed_by_state_office_and_expiry(cli: Cli) -> None:
         (["daemon", "--on", "2018-01-02"], "--on", "is for one pass"),
         (["daemon", "--once", "--on", "9999-12-31"], "--on", "lies outside"),
         (["rebuild", "letters"], "name", "is none of permits, notices"),
-        (["policy", "show", "--on", "2017-01-01"], "--jurisdiction", "is missing: whose rules"),
         (["policy", "diff", "--jurisdiction", "MA", "--from", "2018-01-01"], "--to", "is missing"),
         (["list", "--lmit", "3"], "--lmit", "did you mean --limit?"),
         (["lsit"], "permits", "did you mean list?"),

@@ -94,7 +94,7 @@ def test_a_holder_that_is_none_is_named(bare: Cli) -> None:
     """The holder of a scenario is checked as register_holder would."""
     done = run_text(bare, STEPS.replace("steps:", "holder: {birth_date: never, zzz: 1}\nsteps:"))
     assert done.code == 2
-    assert "holder.birth_date: is not a calendar date" in done.err
+    assert "holder.birth_date: is not a day, month or year" in done.err
     assert "holder.zzz: is not a field of register_holder" in done.err
 
 

@@ -73,6 +73,7 @@ def test_the_wheel_says_what_it_is(wheel: Path) -> None:
     assert sorted(metadata.get_all("Provides-Extra", [])) == [
         "channels",
         "dask",
+        "excel",
         "metrics",
         "parquet",
         "postgresql",

@@ -171,7 +171,7 @@ class Process:
         """The engine; opened anew after a crash."""
         if self._engine is None:
             self._file = SimulatedFile(self._path, self.faults)
-            database = Database(self._file, create_ok=False)
+            database = Database(self._file)
             upgrade.require_current(database)
             self._engine = Engine(
                 database,
