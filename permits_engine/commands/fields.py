@@ -220,7 +220,7 @@ def _phone(value: str) -> str:
 
 
 Day = Annotated[date, BeforeValidator(_day)]
-BirthDate = Annotated[str, BeforeValidator(birth_date)]
+BirthDate = Annotated[date | str, BeforeValidator(birth_date)]
 Identity = Annotated[str, Field(max_length=64), AfterValidator(_identity)]
 Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(label)]
 Version = Annotated[int, Field(ge=0, strict=True)]

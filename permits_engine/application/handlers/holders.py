@@ -51,7 +51,7 @@ def register_holder(context: Context, uow: UnitOfWork, command: RegisterHolder, 
     Raises ``concurrency.conflict`` for a known ``holder_id`` and ``holder.erased`` for one that was erased.
     """
     today = competence(context, uow, command, actor)
-    _born_by(command.birth_date, today)
+    _born_by(str(command.birth_date), today)
     holder_id = command.holder_id or context.new_id()
     if command.holder_id is not None and uow.holder(holder_id) is not None:
         uow.cipher(holder_id)
@@ -79,7 +79,7 @@ def update_holder(context: Context, uow: UnitOfWork, command: UpdateHolder, acto
         if required in fields and fields[required] is None:
             raise invalid(required, "cannot be emptied")
     if command.birth_date is not None:
-        _born_by(command.birth_date, today)
+        _born_by(str(command.birth_date), today)
     uow.cipher(holder_id)
     if fields.keys() & {"nationality", "nationality_read"} == {"nationality"}:
         fields |= {"nationality_read": None} if uow.person(holder_id).nationality_read else {}
